@@ -1,0 +1,26 @@
+# Airshed: ablation studies of air-quality forecasting transformers.
+# Defaults are the demo study; another study: --configfile config/studies/<study>.yaml
+
+
+configfile: "config/config.yaml"
+configfile: "config/variants.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+    resolve_config,
+
+
+rule all:
+    default_target: True
+    input:
+        rules.report.output.html,
+        rules.report.output.markdown,
+        rules.manifest.output,

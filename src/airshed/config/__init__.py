@@ -1,0 +1,8 @@
+"""The typed definition of a study: defaults, validation and JSON schema come from here alone."""
+
+from __future__ import annotations
+
+from airshed.config.load import dump_study, load_study, read_yaml, validate_study
+from airshed.config.study import Study, json_schema
+
+__all__ = ["Study", "dump_study", "json_schema", "load_study", "read_yaml", "validate_study"]

@@ -1,0 +1,35 @@
+"""The one exception for everything that a user can cause, and how it is worded."""
+
+from __future__ import annotations
+
+
+class AirshedError(Exception):
+    """A problem that the user can mend; shown without a traceback.
+
+    Args:
+        what: The rule that was broken, one sentence.
+        where: File, variable, timestamp or config key.
+        expected: What would have been accepted.
+        found: What was there instead.
+        hint: What to do next.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = None,
+        expected: object = None,
+        found: object = None,
+        hint: str | None = None,
+    ) -> None:
+        self.what = what
+        parts = {"where": where, "expected": expected, "found": found, "next": hint}
+        self.details = {name: str(value) for name, value in parts.items() if value is not None}
+        super().__init__(self.render())
+
+    def render(self) -> str:
+        """The message as several aligned lines, the rule that was broken first."""
+        lines = [self.what]
+        lines += [f"  {name + ':':<10}{value}" for name, value in self.details.items()]
+        return "\n".join(lines)

@@ -1,0 +1,62 @@
+"""Where a result comes from: commit, versions of libraries, checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+LIBRARIES = ("airshed", "numpy", "pytorch-lightning", "snakemake", "torch", "xarray", "zarr")
+READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Commit:
+    """The code's commit; ``None`` where the package does not lie in a git checkout."""
+
+    sha: str | None
+    dirty: bool | None
+
+
+def code_commit() -> Commit:
+    """The commit of the checkout that holds this package, and whether it has local changes."""
+    root = Path(__file__).resolve().parents[2]
+    try:
+        sha = _git(root, "rev-parse", "HEAD")
+        changes = _git(root, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return Commit(None, None)
+    return Commit(sha, bool(changes))
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that results depend on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+
+
+def sha256(path: Path) -> str:
+    """Checksum of a file, or of a folder: of its files' names and checksums in sorted order."""
+    digest = hashlib.sha256()
+    if path.is_dir():
+        for file in sorted(tree_files(path)):
+            digest.update(f"{file.relative_to(path).as_posix()} {sha256(file)}\n".encode())
+        return digest.hexdigest()
+    with path.open("rb") as stream:
+        while block := stream.read(READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def tree_files(folder: Path) -> list[Path]:
+    """Every file below ``folder`` apart from Snakemake's own time stamps."""
+    return [
+        path for path in folder.rglob("*") if path.is_file() and path.name != ".snakemake_timestamp"
+    ]

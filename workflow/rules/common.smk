@@ -1,0 +1,47 @@
+# The validated study, the folders that follow from it, and what makes a step run again.
+
+import json
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version, validate
+
+from airshed.config import validate_study
+from airshed.errors import AirshedError
+
+min_version("9.0")
+
+try:
+    STUDY = validate_study(config, where=", ".join(map(str, workflow.configfiles)))
+except AirshedError as error:
+    raise WorkflowError(str(error))
+
+RESOLVED = STUDY.model_dump(mode="json")
+validate(RESOLVED, "../schemas/config.schema.json")
+
+RESULTS = f"results/{STUDY.study}"
+DATASET = f"results/data/{STUDY.dataset.name}"
+DATA = f"{DATASET}/{STUDY.dataset.grid}"
+RUN = f"{RESULTS}/variants/{{variant}}/seed{{seed}}"
+BASELINES = ["persistence", "climatology"]
+RAW = f"{DATASET}/raw" if STUDY.dataset.source == "simulator" else STUDY.dataset.path
+
+
+wildcard_constraints:
+    variant="|".join(map(re.escape, STUDY.variants)),
+    seed=r"\d+",
+    baseline="|".join(BASELINES),
+
+
+def settings(*keys):
+    """Parts of the resolved study; a step that names them in params runs again when they change."""
+    return {key: RESOLVED[key] for key in keys}
+
+
+def variant_settings(wildcards):
+    """The stanza of the variant that is trained or evaluated."""
+    return RESOLVED["variant_stanzas"][wildcards.variant]
+
+
+def growing(amount):
+    """A resource that is doubled with every retry."""
+    return lambda wildcards, attempt: amount * 2 ** (attempt - 1)

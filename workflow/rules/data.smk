@@ -1,0 +1,178 @@
+# From raw archives to what training reads: results/data/<dataset>/ is shared by studies.
+
+
+rule resolve_config:
+    output:
+        f"{RESULTS}/config.resolved.yaml",
+    log:
+        f"{RESULTS}/logs/resolve_config.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/resolve_config.tsv"
+    conda:
+        "../../envs/data.yaml"
+    params:
+        values=json.dumps(RESOLVED),
+    shell:
+        "airshed resolve-config --values {params.values:q} --output {output:q} 2> {log:q}"
+
+
+# A new configuration does not by itself make every step run again. Each states in
+# its params which settings it depends on.
+CONFIG = ancient(rules.resolve_config.output[0])
+
+
+rule simulate:
+    input:
+        config=CONFIG,
+    output:
+        directory(f"{DATASET}/raw"),
+    log:
+        f"{DATASET}/logs/simulate.log",
+    benchmark:
+        f"{DATASET}/benchmarks/simulate.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(60),
+    params:
+        dataset=settings("dataset"),
+    shell:
+        "airshed simulate --config {input.config:q} --output {output:q} 2> {log:q}"
+
+
+rule ingest:
+    input:
+        config=CONFIG,
+        raw=RAW,
+    output:
+        hourly=directory(f"{DATA}/hourly.zarr"),
+        report=f"{DATA}/ingest.json",
+    log:
+        f"{DATA}/logs/ingest.log",
+    benchmark:
+        f"{DATA}/benchmarks/ingest.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 2
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(720),
+    params:
+        dataset=settings("dataset"),
+    shell:
+        "airshed ingest --config {input.config:q} --raw {input.raw:q} --hourly {output.hourly:q}"
+        " --report {output.report:q} --workers {threads} 2> {log:q}"
+
+
+rule static_fields:
+    input:
+        config=CONFIG,
+        raw=RAW,
+        hourly=rules.ingest.output.hourly,
+    output:
+        f"{DATA}/static.nc",
+    log:
+        f"{DATA}/logs/static_fields.log",
+    benchmark:
+        f"{DATA}/benchmarks/static_fields.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+    params:
+        dataset=settings("dataset"),
+    shell:
+        "airshed static-fields --config {input.config:q} --raw {input.raw:q}"
+        " --hourly {input.hourly:q} --output {output:q} 2> {log:q}"
+
+
+rule patch_elevation:
+    input:
+        config=CONFIG,
+        static=rules.static_fields.output[0],
+    output:
+        f"{DATA}/patch_elevation_p{STUDY.model.patch}.nc",
+    log:
+        f"{DATA}/logs/patch_elevation_p{STUDY.model.patch}.log",
+    benchmark:
+        f"{DATA}/benchmarks/patch_elevation_p{STUDY.model.patch}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        patch=STUDY.model.patch,
+    shell:
+        "airshed patch-elevation --config {input.config:q} --static {input.static:q}"
+        " --output {output:q} 2> {log:q}"
+
+
+rule statistics:
+    input:
+        config=CONFIG,
+        hourly=rules.ingest.output.hourly,
+        static=rules.static_fields.output[0],
+    output:
+        f"{DATA}/statistics_{STUDY.splits.train}.nc",
+    log:
+        f"{DATA}/logs/statistics_{STUDY.splits.train}.log",
+    benchmark:
+        f"{DATA}/benchmarks/statistics_{STUDY.splits.train}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(120),
+    params:
+        train=RESOLVED["splits"]["train"],
+    shell:
+        "airshed statistics --config {input.config:q} --hourly {input.hourly:q}"
+        " --static {input.static:q} --output {output:q} 2> {log:q}"
+
+
+# What the tables depend on.
+SCAN = f"p{STUDY.model.patch}_r{STUDY.model.regions}_s{STUDY.model.sectors}"
+
+
+rule scan_tables:
+    input:
+        config=CONFIG,
+    output:
+        f"{DATA}/scan_tables_{SCAN}.nc",
+    log:
+        f"{DATA}/logs/scan_tables_{SCAN}.log",
+    benchmark:
+        f"{DATA}/benchmarks/scan_tables_{SCAN}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        model=settings("model"),
+    shell:
+        "airshed scan-tables --config {input.config:q} --output {output:q} 2> {log:q}"
+
+
+# What training and evaluation read, by the names of their options.
+PREPARED = {
+    "config": CONFIG,
+    "hourly": rules.ingest.output.hourly,
+    "static": rules.static_fields.output[0],
+    "patch_elevation": rules.patch_elevation.output[0],
+    "statistics": rules.statistics.output[0],
+    "scan_tables": rules.scan_tables.output[0],
+}
+PREPARED_OPTIONS = (
+    "--config {input.config:q} --hourly {input.hourly:q} --static {input.static:q}"
+    " --patch-elevation {input.patch_elevation:q} --statistics {input.statistics:q}"
+    " --scan-tables {input.scan_tables:q}"
+)

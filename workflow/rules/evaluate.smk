@@ -1,0 +1,76 @@
+# Scores of every trained run and of the baselines, and their paired comparison.
+
+
+rule evaluate:
+    input:
+        **PREPARED,
+        run=rules.train.output.run,
+    output:
+        f"{RUN}/scores.nc",
+    log:
+        f"{RUN}/logs/evaluate.log",
+    benchmark:
+        f"{RUN}/benchmarks/evaluate.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: STUDY.train.threads
+    resources:
+        mem_mb=growing(STUDY.jobs.mem_mb),
+        runtime=growing(STUDY.jobs.runtime_min),
+    params:
+        study=settings("splits", "horizons_h", "evaluation"),
+    shell:
+        "airshed evaluate --run {input.run:q}"
+        f" {PREPARED_OPTIONS}"
+        " --output {output:q} 2> {log:q}"
+
+
+rule baseline:
+    input:
+        config=CONFIG,
+        hourly=rules.ingest.output.hourly,
+        static=rules.static_fields.output[0],
+        statistics=rules.statistics.output[0],
+    output:
+        f"{RESULTS}/baselines/{{baseline}}/scores.nc",
+    log:
+        f"{RESULTS}/baselines/{{baseline}}/logs/baseline.log",
+    benchmark:
+        f"{RESULTS}/baselines/{{baseline}}/benchmarks/baseline.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(120),
+    params:
+        study=settings("splits", "horizons_h", "evaluation"),
+    shell:
+        "airshed baseline {wildcards.baseline:q} --config {input.config:q}"
+        " --hourly {input.hourly:q} --static {input.static:q} --statistics {input.statistics:q}"
+        " --output {output:q} 2> {log:q}"
+
+
+rule compare:
+    input:
+        config=CONFIG,
+        runs=expand(rules.evaluate.output, variant=STUDY.variants, seed=STUDY.seeds),
+        baselines=expand(rules.baseline.output, baseline=BASELINES),
+    output:
+        scores=f"{RESULTS}/scores.csv",
+        comparisons=f"{RESULTS}/comparisons.csv",
+    log:
+        f"{RESULTS}/logs/compare.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(60),
+    params:
+        study=settings("variants", "seeds", "comparison", "variant_stanzas"),
+    shell:
+        "airshed compare --config {input.config:q} --scores {output.scores:q}"
+        " --comparisons {output.comparisons:q} {input.runs:q} {input.baselines:q} 2> {log:q}"

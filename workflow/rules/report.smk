@@ -1,0 +1,71 @@
+# One page that answers the question, and the checksums of everything behind it.
+
+FIGURES = f"{RESULTS}/figures"
+
+
+rule report:
+    input:
+        config=CONFIG,
+        scores=rules.compare.output.scores,
+        comparisons=rules.compare.output.comparisons,
+        runs=rules.compare.input.runs,
+        histories=expand(rules.train.output.history, variant=STUDY.variants, seed=STUDY.seeds),
+        baselines=rules.compare.input.baselines,
+        static=rules.static_fields.output[0],
+        ingest=rules.ingest.output.report,
+    output:
+        html=report(
+            f"{RESULTS}/report.html",
+            category="Report",
+            caption="../report/report.rst",
+        ),
+        markdown=f"{RESULTS}/report.md",
+        figures=report(
+            directory(FIGURES),
+            patterns=["{figure}.png"],
+            category="Figures",
+            caption="../report/figure.rst",
+        ),
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+    params:
+        results=subpath(output.html, parent=True),
+        data=subpath(input.static, parent=True),
+    shell:
+        "airshed report --config {input.config:q} --results {params.results:q}"
+        " --data {params.data:q} --html {output.html:q} --markdown {output.markdown:q}"
+        " --figures {output.figures:q} 2> {log:q}"
+
+
+rule manifest:
+    input:
+        config=CONFIG,
+        raw=RAW,
+        prepared=list(PREPARED.values()),
+        report=rules.report.output,
+        tables=rules.compare.output,
+    output:
+        f"{RESULTS}/manifest.json",
+    log:
+        f"{RESULTS}/logs/manifest.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/manifest.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 2
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(240),
+    params:
+        results=subpath(output[0], parent=True),
+    shell:
+        "airshed manifest --config {input.config:q} --results {params.results:q}"
+        " --output {output:q} {input.raw:q} {input.prepared:q} 2> {log:q}"
