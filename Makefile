@@ -1,0 +1,54 @@
+# make demo   install the pinned set and run the demo study; prints where the report is
+# make test   format, lint, types, unit tests, dry runs and a small study end to end
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+SMK := Snakefile workflow/rules/*.smk
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test format lint unit workflow clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml envs/constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Airshed needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(INSTALLED)
+	snakemake --cores $(CORES)
+	@airshed verdicts results/demo/comparisons.csv
+	@echo 'Report: $(CURDIR)/results/demo/report.html'
+
+test: lint unit workflow
+
+format: $(INSTALLED)
+	ruff format .
+	ruff check --fix .
+	snakefmt $(SMK)
+
+lint: $(INSTALLED)
+	ruff format --check .
+	ruff check .
+	mypy
+	snakefmt --check $(SMK)
+	snakemake --lint
+
+unit: $(INSTALLED)
+	pytest --numprocesses $(CORES) tests/unit
+
+workflow: $(INSTALLED)
+	pytest tests/workflow
+
+clean:
+	rm -rf results .snakemake

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from airshed.config import dump_study, json_schema, load_study, validate_study
+from airshed.config.load import merge
+from airshed.errors import AirshedError
+
+CONFIG = Path(__file__).resolve().parents[3] / "config"
+DEFAULTS = [CONFIG / "config.yaml", CONFIG / "variants.yaml"]
+
+
+def set_key(values: dict[str, Any], dotted: str, value: Any) -> dict[str, Any]:
+    *sections, key = dotted.split(".")
+    target = values
+    for section in sections:
+        target = target.setdefault(section, {})
+    target[key] = value
+    return values
+
+
+def test_every_study_file_is_valid() -> None:
+    assert load_study(DEFAULTS).study == "demo"
+    for path in (CONFIG / "studies").glob("*.yaml"):
+        assert load_study([*DEFAULTS, path]).study == path.stem
+
+
+def test_founding_study_has_the_published_setup() -> None:
+    study = load_study([*DEFAULTS, CONFIG / "studies/physics_mask.yaml"])
+    assert study.references() == {"physics_mask": "wind_baseline"}
+    assert study.patch_grid == (64, 128)
+    assert study.horizons_h == [12, 24, 48, 96]
+    assert (study.model.dim, study.model.depth, study.model.heads) == (768, 6, 8)
+    train = study.train
+    assert (train.learning_rate, train.weight_decay, train.warmup_steps) == (1.5e-4, 0.01, 100)
+    assert (train.batch_size, train.accumulate, train.clip, train.epochs) == (2, 4, 1.0, 1)
+    years = [(s.start.year, s.end.year) for s in (study.splits.train, study.splits.test)]
+    assert years == [(2013, 2016), (2018, 2018)]
+
+
+def test_dump_and_load_give_the_same_study(tiny_values: dict[str, Any], tmp_path: Path) -> None:
+    study = validate_study(tiny_values, "tiny")
+    path = tmp_path / "resolved.yaml"
+    path.write_text(dump_study(study), encoding="utf-8")
+    assert load_study([path]) == study
+
+
+def test_schema_file_is_up_to_date(root: Path) -> None:
+    kept = json.loads((root / "workflow/schemas/config.schema.json").read_text(encoding="utf-8"))
+    assert kept == json_schema(), "run: airshed schema --output workflow/schemas/config.schema.json"
+
+
+def test_every_default_is_in_the_commented_config() -> None:
+    written = yaml.safe_load((CONFIG / "config.yaml").read_text(encoding="utf-8"))
+    resolved = load_study(DEFAULTS).model_dump(mode="json")
+    del resolved["variant_stanzas"]
+
+    def keys(values: dict[str, Any], prefix: str = "") -> set[str]:
+        names = set()
+        for key, value in values.items():
+            names.add(prefix + key)
+            if isinstance(value, dict):
+                names |= keys(value, f"{prefix}{key}.")
+        return names
+
+    assert keys(resolved) == keys(written)
+
+
+def test_merge_overrides_leaves_only() -> None:
+    base = {"a": {"b": 1, "c": 2}, "d": [1, 2]}
+    assert merge(base, {"a": {"b": 3}, "d": [4]}) == {"a": {"b": 3, "c": 2}, "d": [4]}
+    assert base == {"a": {"b": 1, "c": 2}, "d": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("traain", {}, "did you mean 'train'?"),
+        ("train.epoch", 3, "did you mean 'epochs'?"),
+        ("model.regions.cols", 3, "did you mean 'columns'?"),
+        ("variant_stanzas.physics_mask.bias.alpha", 3, "did you mean 'alpha_init'?"),
+        ("train.epochs", "many", "found 'many'"),
+        ("train.learning_rate", -1, "train.learning_rate"),
+        ("horizons_h", [12, 12], "the same value stands there twice"),
+        ("horizons_h", [0], "greater than or equal to 1"),
+        ("horizons_h", [240], "too few for a horizon of 240 h"),
+        ("splits.validation.start", "2016-03-01", "splits must not overlap: 'train'"),
+        ("splits.test.end", "2016-03-09", "must lie inside dataset.period"),
+        ("splits.test.end", "2016-03-04", "ends (2016-03-04) before it starts"),
+        ("dataset.grid.rows", 9, "dataset.grid.rows 9 is not divisible by model.patch 2"),
+        ("model.regions.columns", 3, "model.regions.columns 3 does not divide"),
+        ("model.heads", 3, "dim 16 is not divisible by heads 3"),
+        ("variants", ["wind_basline"], "did you mean 'wind_baseline'?"),
+        ("variants", ["physics_mask"], "its reference 'wind_baseline' is not another variant"),
+        ("variant_stanzas.physics_mask.reference", "physics_mask", "not another variant"),
+        ("variant_stanzas.physics_mask.bias.blocks", [2], "exceed the model's depth of 2"),
+        ("variant_stanzas.physics_mask.bias.kind", "barier", "barrier"),
+        ("dataset.source", "caqra", "'path' must be set"),
+        ("dataset.units", {"pm99": "K"}, "unknown variable 'pm99'"),
+        ("dataset.time_step_h", 3, "dataset.time_step_h"),
+        ("study", "../escape", "study"),
+    ],
+)
+def test_wrong_values_are_refused_and_named(
+    tiny_values: dict[str, Any], key: str, value: Any, expected: str
+) -> None:
+    with pytest.raises(AirshedError) as caught:
+        validate_study(set_key(tiny_values, key, value), "study.yaml")
+    assert expected in str(caught.value)
+    assert "study.yaml" in str(caught.value)
+
+
+def test_every_wrong_key_is_named_at_once(tiny_values: dict[str, Any]) -> None:
+    tiny_values["train"]["epochs"] = 0
+    tiny_values["model"]["dim"] = "wide"
+    with pytest.raises(AirshedError, match=r"(?s)model\.dim.*train\.epochs"):
+        validate_study(tiny_values, "study.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("a: [1,", "not valid YAML"),
+        ("- 1\n- 2\n", "must hold keys and values"),
+        ("", "must hold keys and values"),
+        ("!!python/object/apply:os.system ['true']", "not valid YAML"),
+    ],
+)
+def test_files_that_are_no_configuration(tmp_path: Path, content: str, expected: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(AirshedError, match=expected) as caught:
+        load_study([path])
+    assert str(path) in str(caught.value)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AirshedError, match="No such file"):
+        load_study([tmp_path / "absent.yaml"])
+
+
+def test_every_key_is_explained() -> None:
+    text = (CONFIG / "README.md").read_text(encoding="utf-8")
+    resolved = load_study(DEFAULTS).model_dump(mode="json")
+    for section, content in resolved.items():
+        if section == "variant_stanzas":
+            continue
+        names = content if isinstance(content, dict) else {"": None}
+        for name in names:
+            key = f"{section}.{name}".rstrip(".")
+            assert f"`{key}`" in text or f"`{section}`" in text, key
