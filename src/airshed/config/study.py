@@ -43,7 +43,7 @@ class ModelConfig(Section):
 
 
 class TrainConfig(Section):
-    """Optimisation (AdamW, linear warm-up, then cosine, per step) and all else that shapes a result."""
+    """Optimisation (AdamW; linear warm-up, then cosine) and all else that shapes a result."""
 
     epochs: Count = 1
     batch_size: Count = 2
