@@ -204,10 +204,10 @@ def evaluate(
     """Score a trained run on the test split at each horizon, in physical units."""
     from airshed.config import load_study
     from airshed.data.prepared import Prepared
-    from airshed.training.scoring import evaluate as run_evaluation
+    from airshed.evaluation.trained import evaluate_run
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-    run_evaluation(load_study([config]), run, prepared, output)
+    evaluate_run(load_study([config]), run, prepared, output)
 
 
 @app.command()

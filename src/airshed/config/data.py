@@ -107,6 +107,11 @@ class DatasetConfig(Section):
     min_coverage: Fraction = 0.99
     simulator: SimulatorConfig = SimulatorConfig()
 
+    @property
+    def data_source(self) -> Literal["simulated", "CAQRA"]:
+        """What the data are, as every result names it."""
+        return "simulated" if self.source == "simulator" else "CAQRA"
+
     @model_validator(mode="after")
     def _source_is_complete(self) -> Self:
         if self.source == "caqra":

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 
 from airshed.atomic import atomic_path
+from airshed.provenance import code_commit
 
 
 class History(pl.Callback):
@@ -24,6 +25,7 @@ class History(pl.Callback):
         self.rows: list[dict[str, float]] = []
         self.step_seconds: list[float] = []
         self.val_loss: list[float] = []
+        self.commits: list[str] = []
         self._losses: list[float] = []
         self._step_started = 0.0
 
@@ -33,6 +35,7 @@ class History(pl.Callback):
             "rows": self.rows,
             "step_seconds": self.step_seconds,
             "val_loss": self.val_loss,
+            "commits": self.commits,
             "losses": self._losses,
         }
 
@@ -41,7 +44,14 @@ class History(pl.Callback):
         self.rows = state_dict["rows"]
         self.step_seconds = state_dict["step_seconds"]
         self.val_loss = state_dict["val_loss"]
+        self.commits = state_dict["commits"]
         self._losses = state_dict["losses"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note which code continues the run from here."""
+        commit = code_commit().sha
+        if commit is not None and commit not in self.commits:
+            self.commits.append(commit)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int

@@ -46,6 +46,8 @@ class ForecastModule(pl.LightningModule):
         mask: [Y, X], 1 inside the domain.
         settings: Optimisation settings.
         seed: Seed of the run; with epoch and batch it fixes the random numbers of dropout.
+        total_steps: Optimiser steps of the whole training, for the schedule. (Lightning's own
+            estimate sets the loader up before a checkpoint's position reaches it.)
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class ForecastModule(pl.LightningModule):
         mask: Tensor,
         settings: TrainConfig,
         seed: int,
+        total_steps: int,
     ) -> None:
         super().__init__()
         self.network = network
         self.targets = tuple(targets)
         self.settings = settings
         self.seed = seed
+        self.total_steps = total_steps
         self.register_buffer("mask", mask.float(), persistent=False)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
@@ -74,7 +78,7 @@ class ForecastModule(pl.LightningModule):
             raise AirshedError(
                 "the training loss is not finite",
                 where=f"epoch {self.current_epoch}, batch {batch_idx}, step {self.global_step}",
-                found=float(loss),
+                found=loss.item(),
                 hint="lower train.learning_rate or inspect the data; checkpoints are kept",
             )
         self.log("train_loss", loss.detach(), prog_bar=True)
@@ -95,8 +99,8 @@ class ForecastModule(pl.LightningModule):
         optimizer = torch.optim.AdamW(
             self.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        total = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: warmup_cosine(step, settings.warmup_steps, total)
+            optimizer,
+            lambda step: warmup_cosine(step, settings.warmup_steps, self.total_steps),
         )
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]

@@ -1,4 +1,4 @@
-"""Batches whose content follows from seed, epoch and position alone, so that a run can resume."""
+"""Samples in an order that follows from seed and epoch alone, so that a run can resume."""
 
 from __future__ import annotations
 
@@ -6,46 +6,47 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 
-class ShuffledBatches(Sampler[list[int]]):
-    """Batches of a permutation that is drawn anew for every epoch.
+class ShuffledSamples(Sampler[int]):
+    """A permutation of all samples, drawn anew for every epoch.
 
-    The last, incomplete batch is kept. ``start`` is the batch at which the next pass begins; later
-    passes begin at the first.
+    ``skip`` samples are left out at the start of the next pass, and of that pass only.
     """
 
-    def __init__(self, samples: int, batch_size: int, seed: int, epoch: int = 0) -> None:
-        self.samples, self.batch_size, self.seed = samples, batch_size, seed
+    def __init__(self, samples: int, seed: int) -> None:
+        self.samples, self.seed = samples, seed
+        self.epoch = 0
+        self.skip = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the permutation; Lightning calls this before every epoch."""
         self.epoch = epoch
-        self.start = 0
 
     def __len__(self) -> int:
-        return -(-self.samples // self.batch_size)
+        return self.samples
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(step_seed(self.seed, self.epoch, 0))
         order = torch.randperm(self.samples, generator=generator).tolist()
-        start, self.start = self.start, 0
-        for batch in range(start, len(self)):
-            yield order[batch * self.batch_size : (batch + 1) * self.batch_size]
+        skip, self.skip = self.skip, 0
+        yield from order[skip:]
 
 
 class ResumableLoader(DataLoader[Any]):
     """A loader that knows how many batches it has handed out, and can start after them.
 
-    Lightning stores ``state_dict`` in its checkpoints and gives it back when a run resumes in the
-    middle of an epoch.
+    Lightning stores ``state_dict`` in its checkpoints and gives it back when a run resumes.
     """
 
-    def __init__(self, dataset: Any, batches: ShuffledBatches, workers: int) -> None:
-        super().__init__(dataset, batch_sampler=batches, num_workers=workers)
-        self.batches = batches
+    def __init__(self, dataset: Dataset[Any], batch_size: int, seed: int, workers: int) -> None:
+        self.shuffled = ShuffledSamples(len(dataset), seed)  # type: ignore[arg-type]
+        super().__init__(dataset, batch_size=batch_size, sampler=self.shuffled, num_workers=workers)
         self._handed_out = 0
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        self._handed_out = self.batches.start
+        self._handed_out = self.shuffled.skip // (self.batch_size or 1)
         for batch in super().__iter__():
             self._handed_out += 1
             yield batch
@@ -55,8 +56,9 @@ class ResumableLoader(DataLoader[Any]):
         return {"handed_out": self._handed_out}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Let the next pass start after the batches that were handed out."""
-        self.batches.start = state["handed_out"]
+        """Start the next pass after the batches that were handed out, unless those were all."""
+        handed_out = state["handed_out"] % len(self)
+        self.shuffled.skip = handed_out * (self.batch_size or 1)
 
 
 def step_seed(seed: int, epoch: int, batch: int) -> int:

@@ -1,0 +1,93 @@
+"""Puts a variant's network together from the study and the prepared data."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from airshed.config import Study
+from airshed.data.prepared import Prepared
+from airshed.data.stores import open_patch_elevation, open_scan_tables, open_static, open_statistics
+from airshed.model import ClimaX, build_model
+from airshed.model.build import build_scan
+from airshed.model.geography import Geography
+from airshed.variables import INPUTS
+
+WIND = ("u", "v")
+
+
+def build_network(study: Study, variant: str, prepared: Prepared, seed: int) -> ClimaX:
+    """The untrained network of a variant.
+
+    Args:
+        study: The resolved study.
+        variant: Name of one of its variants.
+        prepared: Paths of the prepared data.
+        seed: Seed of the initial weights.
+
+    Raises:
+        AirshedError: A prepared file is not what its name says.
+    """
+    model, grid = study.model, study.dataset.grid
+    stanza = study.variant_stanzas[variant]
+    tables = open_scan_tables(prepared.scan_tables)
+    return build_model(
+        INPUTS,
+        (grid.rows, grid.columns),
+        bias=stanza.bias_stanza(),
+        scan=build_scan(
+            stanza.scan,
+            torch.from_numpy(tables["local_order"].values),
+            torch.from_numpy(tables["region_token"].values),
+            (grid.rows // model.regions.rows, grid.columns // model.regions.columns),
+        ),
+        geography=build_geography(study, prepared),
+        seed=seed,
+        patch_size=model.patch,
+        embed_dim=model.dim,
+        depth=model.depth,
+        decoder_depth=model.decoder_depth,
+        num_heads=model.heads,
+        mlp_ratio=model.mlp_ratio,
+        drop_path=model.drop_path,
+        drop_rate=model.dropout,
+    )
+
+
+def build_geography(study: Study, prepared: Prepared) -> Geography:
+    """Terrain in metres and the way from normalised wind to m s-1 along the grid's axes."""
+    static, statistics = open_static(prepared.static), open_statistics(prepared.statistics)
+    elevation = open_patch_elevation(prepared.patch_elevation)["elevation_m"]
+    wind = statistics.sel(variable=list(WIND))
+    channels = [INPUTS.index(name) for name in WIND]
+    return Geography(
+        elevation_m=_floats(elevation).flatten(),
+        wind_channels=(channels[0], channels[1]),
+        wind_mean_ms=_floats(wind["mean"]),
+        wind_std_ms=_floats(wind["std"]),
+        to_grid=wind_to_grid(static, study.dataset.wind_frame),
+        mask=_floats(static["domain_mask"]),
+        patch_size=study.model.patch,
+    )
+
+
+def wind_to_grid(static: xr.Dataset, wind_frame: str) -> Tensor:
+    """Matrix [2, 2, Y, X] from (u, v) to components along increasing columns and rows.
+
+    Wind relative to the earth is projected on the axes' directions. Wind relative to the grid
+    already has them, but its v points north whichever way the rows run.
+    """
+    names = (("column_east", "column_north"), ("row_east", "row_north"))
+    axes = torch.stack([torch.stack([_floats(static[name]) for name in row]) for row in names])
+    if wind_frame == "earth":
+        return axes
+    to_grid = torch.zeros_like(axes)
+    to_grid[0, 0] = axes[0, 0].sign()
+    to_grid[1, 1] = axes[1, 1].sign()
+    return to_grid
+
+
+def _floats(field: xr.DataArray) -> Tensor:
+    return torch.from_numpy(field.values.astype(np.float32))

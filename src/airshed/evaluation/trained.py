@@ -1,0 +1,109 @@
+"""Scoring a trained run with its best weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from airshed.assembly import build_network
+from airshed.config import Study
+from airshed.data.dataset import ForecastDataset
+from airshed.data.prepared import Prepared
+from airshed.data.stores import open_hourly, open_static, open_statistics
+from airshed.errors import AirshedError
+from airshed.evaluation.baselines import read_targets
+from airshed.evaluation.evaluate import ScoredBatch, evaluate_forecasts, score_accumulator
+from airshed.evaluation.scores import write_scores
+from airshed.progress import progress
+from airshed.provenance import code_commit, sha256
+from airshed.training.checkpoints import load_checkpoint
+from airshed.variables import TARGETS
+
+NETWORK = "network."  # where the training module keeps the network
+
+
+def evaluate_run(study: Study, run: Path, prepared: Prepared, output: Path) -> None:
+    """Score a trained run on the test split at each horizon, in physical units.
+
+    Args:
+        study: The resolved study.
+        run: ``run.json`` of the training; the checkpoint that it names lies beside it.
+        prepared: Paths of the prepared data.
+        output: Where ``scores.nc`` goes.
+
+    Raises:
+        AirshedError: The checkpoint is missing, changed or does not fit, or data do not fit.
+    """
+    torch.set_num_threads(study.train.threads)
+    record = json.loads(run.read_text(encoding="utf-8"))
+    network = build_network(study, record["variant"], prepared, record["seed"])
+    _load_weights(network, run.parent / record["checkpoint"]["path"], record)
+    samples = ForecastDataset(
+        prepared.hourly, prepared.static, prepared.statistics, study.splits.test, study.horizons_h
+    )
+    accumulator = score_accumulator(study, open_static(prepared.static))
+    what = f"scores of {record['variant']}, seed {record['seed']}"
+    batches = _forecasts(study, network, samples, prepared)
+    total = -(-len(samples) // study.evaluation.batch_size)
+    evaluate_forecasts(accumulator, progress(batches, what, total=total))
+    scores = accumulator.dataset(
+        "variant",
+        record["variant"],
+        seed=record["seed"],
+        study=study.study,
+        dataset_name=study.dataset.name,
+        data_source=study.dataset.data_source,
+        commit=code_commit().sha or "unknown",
+    )
+    write_scores(scores, output)
+
+
+def _load_weights(network: nn.Module, path: Path, record: dict[str, Any]) -> None:
+    hint = "train this run again"
+    if not path.exists():
+        raise AirshedError("the checkpoint of a finished run is missing", where=path, hint=hint)
+    if sha256(path) != record["checkpoint"]["sha256"]:
+        raise AirshedError(
+            "the checkpoint is not the one that run.json was written for", where=path, hint=hint
+        )
+    state = load_checkpoint(path)["state_dict"]
+    weights = {
+        name.removeprefix(NETWORK): value
+        for name, value in state.items()
+        if name.startswith(NETWORK)
+    }
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise AirshedError(
+            "the checkpoint does not fit the network", where=path, found=error, hint=hint
+        ) from error
+
+
+def _forecasts(
+    study: Study, network: nn.Module, samples: ForecastDataset, prepared: Prepared
+) -> Iterator[ScoredBatch]:
+    """Forecasts of all samples in their order, in physical units, beside what came true."""
+    use_gpu = study.train.accelerator != "cpu" and torch.cuda.is_available()
+    device = torch.device("cuda" if use_gpu else "cpu")
+    network.to(device).eval()
+    hourly = open_hourly(prepared.hourly)
+    statistics = open_statistics(prepared.statistics).sel(variable=list(TARGETS))
+    scale, shift = (statistics[name].values[:, None, None] for name in ("std", "mean"))
+    loader = DataLoader(
+        samples, batch_size=study.evaluation.batch_size, num_workers=study.train.workers
+    )
+    for number, batch in enumerate(loader):
+        start = number * study.evaluation.batch_size
+        rows = samples.samples.iloc[start : start + len(batch["x"])]
+        with torch.inference_mode():
+            forecast = network(batch["x"].to(device), batch["lead_hours"].to(device), TARGETS)
+        physical = forecast.cpu().numpy().astype(np.float64) * scale + shift
+        yield rows, physical, read_targets(hourly, rows["target_index"].to_numpy())

@@ -1,0 +1,130 @@
+"""``run.json``: what a finished training was, took and gave."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import resource
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from airshed.data.prepared import Prepared
+from torch import nn
+
+from airshed.config import Study
+from airshed.model import ClimaX
+from airshed.provenance import code_commit, sha256, versions
+from airshed.training.checkpoints import BEST
+from airshed.training.history import History
+
+FORMAT_VERSION = 1
+SHAPING_SECTIONS = ("dataset", "splits", "horizons_h", "model", "train")
+
+
+def identity(study: Study, variant: str, seed: int, prepared: Prepared) -> str:
+    """Fingerprint of everything that the result of a training depends on, code apart.
+
+    The hourly fields enter through their statistics: hashing years of them would take longer than
+    an epoch.
+    """
+    values = study.model_dump(mode="json")
+    parts = {
+        "settings": {key: values[key] for key in SHAPING_SECTIONS},
+        "variant": values["variant_stanzas"][variant],
+        "seed": seed,
+        "prepared": {name: sha256(path) for name, path in prepared.small_files().items()},
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def run_record(
+    study: Study,
+    variant: str,
+    seed: int,
+    network: ClimaX,
+    history: History,
+    device: torch.device,
+    folder: Path,
+) -> dict[str, Any]:
+    """The content of ``run.json``.
+
+    Args:
+        study: The resolved study.
+        variant: Name of the variant.
+        seed: Its seed.
+        network: The trained network, at its last step.
+        history: What was noted during training.
+        device: Where it was trained.
+        folder: The folder with ``best.ckpt``.
+    """
+    stanza = study.variant_stanzas[variant]
+    commit = code_commit()
+    best = int(np.argmin(history.val_loss))
+    return {
+        "format_version": FORMAT_VERSION,
+        "study": study.study,
+        "variant": variant,
+        "label": stanza.label,
+        "seed": seed,
+        "reference": stanza.reference,
+        "data_source": study.dataset.data_source,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "val_loss": history.val_loss,
+        "best_epoch": best,
+        "best_val_loss": history.val_loss[best],
+        "optimizer_steps": len(history.step_seconds),
+        "seconds_per_step": _spread(history.step_seconds),
+        "training_seconds": sum(history.step_seconds),
+        "peak_memory_mb": _peak_memory_mb(device),
+        "bias": {
+            "kind": stanza.bias.kind,
+            "blocks": biased_blocks(network),
+            "parameters": _bias_scalars(network),
+        },
+        "attention_path": sorted({block.attn.core.path for block in network.blocks}),  # type: ignore[union-attr]
+        "device": _device_name(device),
+        "threads": study.train.threads,
+        "commit": commit.sha,
+        "dirty": commit.dirty,
+        "earlier_commits": [sha for sha in history.commits if sha != commit.sha],
+        "versions": versions(),
+        "checkpoint": {"path": f"checkpoints/{BEST}", "sha256": sha256(folder / BEST)},
+        "config": study.model_dump(mode="json"),
+    }
+
+
+def biased_blocks(network: ClimaX) -> list[int]:
+    """Indices of the blocks whose attention has a bias."""
+    cores = [block.attn.core for block in network.blocks]  # type: ignore[union-attr]
+    return [index for index, core in enumerate(cores) if core.bias is not None]
+
+
+def _bias_scalars(network: nn.Module) -> dict[str, float]:
+    """Scalar bias parameters by a short name such as ``blocks.0.alpha``."""
+    marker = ".attn.core.bias."
+    return {
+        name.replace(marker, "."): parameter.item()
+        for name, parameter in network.named_parameters()
+        if marker in name and parameter.numel() == 1
+    }
+
+
+def _spread(seconds: list[float]) -> dict[str, float]:
+    p10, median, p90 = np.percentile(seconds, [10, 50, 90])
+    return {"median": float(median), "p10": float(p10), "p90": float(p90), "steps": len(seconds)}
+
+
+def _peak_memory_mb(device: torch.device) -> float:
+    """Peak of the device's memory, or of this process on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU ({platform.machine()})"

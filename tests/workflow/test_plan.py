@@ -1,0 +1,114 @@
+"""What Snakemake plans to do, and how it refuses what it cannot do."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+Snakemake = Callable[..., subprocess.CompletedProcess[str]]
+
+RULES = {
+    "simulate",
+    "ingest",
+    "static_fields",
+    "patch_elevation",
+    "statistics",
+    "scan_tables",
+    "train",
+    "evaluate",
+    "baseline",
+    "compare",
+    "report",
+}
+
+
+def jobs(plan: str) -> dict[str, int]:
+    """Rule names and counts from the table that a dry run prints."""
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", plan, re.MULTILINE)}
+
+
+def override(folder: Path, values: dict[str, Any]) -> str:
+    path = folder / "override.yaml"
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    return str(path)
+
+
+def test_dry_run_plans_every_step_once_per_variant_and_seed(snakemake: Snakemake) -> None:
+    done = snakemake("-n")
+    assert done.returncode == 0, done.stderr
+    planned = jobs(done.stdout)
+    assert set(planned) >= RULES
+    assert planned["train"] == planned["evaluate"] == 4
+    assert planned["baseline"] == 2
+
+
+def test_one_ablation_needs_its_own_training_and_no_other(snakemake: Snakemake) -> None:
+    done = snakemake("-n", "results/demo/variants/physics_mask/seed0/scores.nc")
+    assert done.returncode == 0, done.stderr
+    planned = jobs(done.stdout)
+    assert planned["train"] == planned["evaluate"] == 1
+    assert not planned.keys() & {"baseline", "compare", "report"}
+    assert "wind_baseline/seed" not in done.stdout
+
+
+def test_slurm_profile_resolves_in_a_fresh_checkout(snakemake: Snakemake) -> None:
+    done = snakemake("--profile", "slurm", "-n")
+    assert done.returncode == 0, done.stderr
+    assert jobs(done.stdout)["train"] == 4
+    assert "slurm" in done.stderr  # the profile that is used is named
+
+
+@pytest.mark.parametrize("graph", ["--dag", "--rulegraph"])
+def test_graphs_are_printed(snakemake: Snakemake, graph: str) -> None:
+    done = snakemake(graph)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.lstrip().startswith("digraph")
+    for rule in RULES:
+        assert rule in done.stdout
+
+
+def test_the_full_size_study_needs_its_raw_files(snakemake: Snakemake, tmp_path: Path) -> None:
+    study = ("-n", "--configfile", "config/studies/physics_mask.yaml")
+    missing = snakemake(*study)
+    assert missing.returncode != 0
+    assert "data/caqra" in missing.stderr + missing.stdout
+    assert "Traceback" not in missing.stderr + missing.stdout
+    (tmp_path / "data/caqra").mkdir(parents=True)
+    planned = jobs(snakemake(*study).stdout)
+    assert planned["train"] == 2
+    assert "simulate" not in planned
+
+
+BROKEN: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "typo": ({"trian": {"epochs": 2}}, ("trian", "did you mean 'train'")),
+    "nested typo": ({"train": {"epoch": 2}}, ("train", "did you mean 'epochs'")),
+    "type": ({"train": {"epochs": "many"}}, ("train.epochs", "integer", "many")),
+    "variant": ({"variants": ["phisics_mask"]}, ("phisics_mask", "did you mean 'physics_mask'")),
+    "reference": ({"variants": ["physics_mask"]}, ("wind_baseline", "reference")),
+    "grid": ({"dataset": {"grid": {"rows": 33}}}, ("dataset.grid.rows", "33", "model.patch")),
+    "regions": ({"model": {"regions": {"rows": 5}}}, ("model.regions.rows", "does not divide")),
+    "splits": (
+        {"splits": {"test": {"start": "2015-03-15"}}},
+        ("splits", "overlap", "validation", "test"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_config_ends_in_one_message_without_traceback(
+    snakemake: Snakemake, tmp_path: Path, case: str
+) -> None:
+    values, expected = BROKEN[case]
+    done = snakemake("-n", "--configfile", override(tmp_path, values))
+    said = done.stderr + done.stdout
+    assert done.returncode != 0
+    assert "Traceback" not in said
+    for part in expected:
+        assert part in said
+    assert not (tmp_path / "results").exists()
