@@ -1,0 +1,1 @@
+"""Scoring of forecasts, trained or not, on the test split."""
