@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sized
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -15,15 +15,22 @@ LOG_LINE = "{desc}: {n_fmt}/{total_fmt} in {elapsed}, {remaining} left\n"
 
 def progress(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:
     """Iterate over ``items`` and show how far it got, the rate and the time left."""
+    known = len(items) if isinstance(items, Sized) else total
+    with progress_bar(what, known) as bar:
+        for item in items:
+            yield item
+            bar.update()
+
+
+def progress_bar(what: str, total: int | None, initial: int = 0) -> tqdm[Any]:
+    """A bar to be advanced by ``update``; ``initial`` items were done before."""
     terminal = sys.stderr.isatty()
-    yield from tqdm(
-        items,
+    return tqdm(
         desc=what,
         total=total,
+        initial=initial,
         mininterval=0.5 if terminal else LOG_INTERVAL_S,
         maxinterval=LOG_INTERVAL_S,
         dynamic_ncols=terminal,
-        bar_format=None
-        if terminal
-        else "{desc}: {n_fmt}/{total_fmt} in {elapsed}, {remaining} left\n",
+        bar_format=None if terminal else LOG_LINE,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -95,6 +96,11 @@ class ClimaX(nn.Module):
             if isinstance(module, nn.Linear) and ".core." not in name:
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 nn.init.zeros_(module.bias)
+
+    @property
+    def cores(self) -> list[Core]:
+        """The attention path of each block."""
+        return [cast(Block, block).attn.core for block in self.blocks]
 
     def forward(self, x: Tensor, lead_hours: Tensor, out_variables: Sequence[str]) -> Tensor:
         """Forecast fields.

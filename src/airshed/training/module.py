@@ -18,15 +18,16 @@ Batch = dict[str, Tensor]
 
 
 def masked_mse(forecast: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
-    """Mean squared error over batch, variables and the cells of the domain.
+    """Mean squared error over batch, variables and the cells of the domain whose truth is known.
 
     Args:
         forecast: [B, V, Y, X], normalised.
-        truth: [B, V, Y, X], normalised.
-        mask: [Y, X], 1 inside the domain and 0 outside.
+        truth: [B, V, Y, X], normalised, NaN where it is not known.
+        mask: bool [Y, X], True inside the domain.
     """
-    squared = (forecast - truth).square() * mask
-    return squared.sum() / (mask.sum() * forecast.shape[0] * forecast.shape[1])
+    known = mask & truth.isfinite()
+    squared = torch.where(known, forecast - truth, 0).square()
+    return squared.sum() / known.sum()
 
 
 def warmup_cosine(step: int, warmup_steps: int, total_steps: int) -> float:
@@ -43,12 +44,14 @@ class ForecastModule(pl.LightningModule):
     Args:
         network: Called with (x [B, V, Y, X], lead_hours [B], out_variables).
         targets: Names of the variables to forecast.
-        mask: [Y, X], 1 inside the domain.
+        mask: bool [Y, X], True inside the domain.
         settings: Optimisation settings.
         seed: Seed of the run; with epoch and batch it fixes the random numbers of dropout.
         total_steps: Optimiser steps of the whole training, for the schedule. (Lightning's own
             estimate sets the loader up before a checkpoint's position reaches it.)
     """
+
+    mask: Tensor
 
     def __init__(
         self,
@@ -65,7 +68,7 @@ class ForecastModule(pl.LightningModule):
         self.settings = settings
         self.seed = seed
         self.total_steps = total_steps
-        self.register_buffer("mask", mask.float(), persistent=False)
+        self.register_buffer("mask", mask, persistent=False)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed dropout by position, so that a resumed run draws what an unbroken one would."""

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from airshed.data.prepared import Prepared
 from torch import nn
 
 from airshed.config import Study
+from airshed.data.prepared import Prepared
 from airshed.model import ClimaX
 from airshed.provenance import code_commit, sha256, versions
 from airshed.training.checkpoints import BEST
@@ -84,7 +84,7 @@ def run_record(
             "blocks": biased_blocks(network),
             "parameters": _bias_scalars(network),
         },
-        "attention_path": sorted({block.attn.core.path for block in network.blocks}),  # type: ignore[union-attr]
+        "attention_path": sorted({core.path for core in network.cores}),
         "device": _device_name(device),
         "threads": study.train.threads,
         "commit": commit.sha,
@@ -98,8 +98,7 @@ def run_record(
 
 def biased_blocks(network: ClimaX) -> list[int]:
     """Indices of the blocks whose attention has a bias."""
-    cores = [block.attn.core for block in network.blocks]  # type: ignore[union-attr]
-    return [index for index, core in enumerate(cores) if core.bias is not None]
+    return [index for index, core in enumerate(network.cores) if core.bias is not None]
 
 
 def _bias_scalars(network: nn.Module) -> dict[str, float]:

@@ -6,6 +6,7 @@ import logging
 
 import pytorch_lightning as pl
 import torch
+from torch.utils import deterministic
 
 from airshed.config.study import TrainConfig
 from airshed.training.checkpoints import AtomicCheckpointIO
@@ -16,7 +17,8 @@ def build_trainer(settings: TrainConfig, callbacks: list[pl.Callback]) -> pl.Tra
     torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
+    # a debugging aid that costs time
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return pl.Trainer(
         accelerator=settings.accelerator,
         devices=1,

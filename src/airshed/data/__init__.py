@@ -1,0 +1,1 @@
+"""From raw archives to samples: reading, regridding, statistics, datasets."""

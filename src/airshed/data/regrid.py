@@ -1,0 +1,83 @@
+"""Conservative regridding from the archives' grid to the study's, on the native projection.
+
+Both grids cover the same extent, cut into different numbers of rows and columns, so that cells are
+weighted by the area they share. Rows keep their order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+import xarray_regrid  # noqa: F401  (registers the accessor)
+
+Floats = npt.NDArray[np.floating[Any]]
+Shape = tuple[int, int]
+MIN_COVERED = 0.5  # share of a cell that must be known for the cell to be known
+
+
+def regrid(fields: Floats, shape: Shape) -> Floats:
+    """Area-weighted means of fields [..., Y, X] on a grid of ``shape``; unknown stays unknown.
+
+    A constant stays constant, and without missing cells the domain mean is kept.
+    """
+    flat = fields.reshape(-1, *fields.shape[-2:])
+    source = xr.DataArray(
+        flat, dims=("field", "y", "x"), coords=_centres((flat.shape[1], flat.shape[2]))
+    )
+    target = xr.Dataset(coords=_centres(shape))
+    out = source.regrid.conservative(
+        target, latitude_coord=None, skipna=True, nan_threshold=MIN_COVERED
+    )
+    values: Floats = out.transpose("field", "y", "x").values
+    return values.reshape(*fields.shape[:-2], *shape)
+
+
+def _centres(shape: Shape) -> dict[str, Floats]:
+    return {axis: (np.arange(count) + 0.5) / count for axis, count in zip("yx", shape, strict=True)}
+
+
+def regrid_counts(counts: Floats, shape: Shape) -> Floats:
+    """Counts per cell, such as people, on a grid of ``shape``; their sum is kept."""
+    cells = counts.shape[-2] * counts.shape[-1]
+    return regrid(counts, shape) * (cells / (shape[0] * shape[1]))
+
+
+def regrid_directions(lat_deg: Floats, lon_deg: Floats, shape: Shape) -> tuple[Floats, Floats]:
+    """Latitudes and longitudes of the new cells: directions of the mean of their unit vectors."""
+    x, y, z = regrid(unit_vectors(lat_deg, lon_deg), shape)
+    return np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))
+
+
+def unit_vectors(lat_deg: Floats, lon_deg: Floats) -> Floats:
+    """Points on the unit sphere, [3, ...]: towards (0, 0), (0, 90 E) and the north pole."""
+    lat, lon = np.radians(lat_deg), np.radians(lon_deg)
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+
+
+def axis_directions(lat_deg: Floats, lon_deg: Floats) -> dict[str, Floats]:
+    """Directions of increasing column and row in each cell, as east and north components.
+
+    Central differences of the cells' positions on the sphere, projected on the local tangent
+    plane and normalised.
+
+    Args:
+        lat_deg: [Y, X].
+        lon_deg: [Y, X].
+
+    Returns:
+        ``column_east``, ``column_north``, ``row_east``, ``row_north``, each [Y, X].
+    """
+    lat, lon = np.radians(lat_deg), np.radians(lon_deg)
+    east = np.stack([-np.sin(lon), np.cos(lon), np.zeros_like(lon)])
+    north = np.stack([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)])
+    points = unit_vectors(lat_deg, lon_deg)
+    directions: dict[str, Floats] = {}
+    for name, axis in (("row", 1), ("column", 2)):
+        step = np.gradient(points, axis=axis)
+        along = np.stack([(step * east).sum(0), (step * north).sum(0)])
+        along /= np.linalg.norm(along, axis=0)
+        directions[f"{name}_east"], directions[f"{name}_north"] = along
+    return directions

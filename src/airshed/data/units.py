@@ -1,0 +1,111 @@
+"""Units of raw fields: what a file and the configuration say, and conversion to canonical units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pint
+
+from airshed.errors import AirshedError
+from airshed.variables import VARIABLES
+
+Floats = npt.NDArray[np.floating[Any]]
+SPELLINGS = {
+    "%": "percent",
+    "degC": "degree_Celsius",
+    "deg C": "degree_Celsius",
+    "degrees_north": "degree",
+    "degrees_east": "degree",
+    "1": "dimensionless",
+    "": "dimensionless",
+}
+
+_registry: Any = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
+
+
+@lru_cache
+def _unit(text: str) -> Any:
+    spelled = SPELLINGS.get(text.strip(), text.strip())
+    # CF writes exponents without a sign: "ug m-3" is ug m**-3
+    words = [_with_exponent(word) for word in spelled.split()]
+    return _registry.parse_units(" * ".join(words))
+
+
+def _with_exponent(word: str) -> str:
+    for position, character in enumerate(word):
+        if position and character in "+-" and word[:position].isalpha():
+            return f"{word[:position]}**{word[position:]}"
+    return word
+
+
+@lru_cache
+def linear_conversion(units: str, canonical: str) -> tuple[float, float]:
+    """Factor and offset that take values in ``units`` to ``canonical``.
+
+    Raises:
+        ValueError: One is unknown, or they measure different things.
+    """
+    try:
+        given, wanted = _unit(units), _unit(canonical)
+        ends = [_registry.Quantity(value, given).to(wanted).magnitude for value in (0.0, 1.0)]
+    except (pint.PintError, AssertionError, TypeError, AttributeError) as error:
+        raise ValueError(str(error)) from error
+    return float(ends[1] - ends[0]), float(ends[0])
+
+
+def to_canonical(
+    values: Floats, name: str, attribute: str | None, configured: Mapping[str, str], where: str
+) -> Floats:
+    """Values of variable ``name`` in its canonical units.
+
+    Args:
+        values: A field of a raw file.
+        name: Canonical name of the variable.
+        attribute: Its unit attribute, None where the file has none.
+        configured: Units that the dataset's configuration states, by variable.
+        where: File, member and variable, for messages.
+
+    Raises:
+        AirshedError: No unit is known, it is no unit of this quantity, or file and configuration
+            contradict each other.
+    """
+    stated = configured.get(name)
+    units = attribute if attribute is not None else stated
+    canonical = VARIABLES[name].units
+    if units is None:
+        raise AirshedError(
+            "the unit of a variable is unknown",
+            where=where,
+            expected="a units attribute in the file, or dataset.units in the configuration",
+            found="neither",
+            hint=f"add dataset.units.{name} to the study, for example {{{name}: {canonical}}}",
+        )
+    factor, offset = _checked(units, canonical, where)
+    if stated is not None and not np.allclose(
+        _checked(stated, canonical, "dataset.units." + name), (factor, offset)
+    ):
+        raise AirshedError(
+            "a file's unit attribute contradicts the configuration",
+            where=where,
+            expected=f"{stated} (dataset.units.{name})",
+            found=units,
+            hint="correct dataset.units, or the file",
+        )
+    return values if (factor, offset) == (1.0, 0.0) else values * factor + offset
+
+
+def _checked(units: str, canonical: str, where: str) -> tuple[float, float]:
+    try:
+        return linear_conversion(units, canonical)
+    except ValueError as error:
+        raise AirshedError(
+            "a unit cannot be converted",
+            where=where,
+            expected=f"something convertible to {canonical}",
+            found=f"{units} ({error})",
+            hint="correct the unit attribute, or dataset.units in the configuration",
+        ) from None
