@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "workflow", "config", "profiles", "slurm")
+PARTS = ("Snakefile", "workflow", "config", "envs", "profiles", "slurm")
 TIMEOUT_S = 600
 
 Completed = subprocess.CompletedProcess[str]

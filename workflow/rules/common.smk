@@ -16,7 +16,7 @@ except AirshedError as error:
     raise WorkflowError(str(error))
 
 RESOLVED = STUDY.model_dump(mode="json")
-validate(RESOLVED, "../schemas/config.schema.json")
+validate(RESOLVED, "../schemas/config.schema.json", set_default=False)
 
 RESULTS = f"results/{STUDY.study}"
 DATASET = f"results/data/{STUDY.dataset.name}"

@@ -87,7 +87,7 @@ class SimulatorConfig(Section):
     seed: Annotated[int, Field(ge=0)] = 0
     grid: GridShape = GridShape(rows=40, columns=80)
     cell_km: Positive = 60.0
-    terrain_blocking: Fraction = 0.9
+    terrain_blocking: Fraction = 0.7
 
 
 class DatasetConfig(Section):

@@ -39,6 +39,7 @@ def statistics(hourly: Path, static: Path, train: Split, output: Path) -> None:
     inside = grid["domain_mask"].astype(bool)
     values = (
         fields[list(HOURLY)]
+        .drop_vars(["lat2d", "lon2d"])
         .isel(time=np.flatnonzero(usable))
         .merge(grid[list(STATIC)], compat="override")
     )
