@@ -15,7 +15,6 @@ include: "workflow/rules/report.smk"
 
 localrules:
     all,
-    resolve_config,
 
 
 rule all:

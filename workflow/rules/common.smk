@@ -1,11 +1,12 @@
 # The validated study, the folders that follow from it, and what makes a step run again.
 
-import json
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version, validate
 
-from airshed.config import validate_study
+from airshed.atomic import write_text
+from airshed.config import dump_study, validate_study
 from airshed.errors import AirshedError
 
 min_version("9.0")
@@ -21,6 +22,7 @@ validate(RESOLVED, "../schemas/config.schema.json", set_default=False)
 RESULTS = f"results/{STUDY.study}"
 DATASET = f"results/data/{STUDY.dataset.name}"
 DATA = f"{DATASET}/{STUDY.dataset.grid}"
+CONFIG = f"{RESULTS}/config.resolved.yaml"
 RUN = f"{RESULTS}/variants/{{variant}}/seed{{seed}}"
 BASELINES = ["persistence", "climatology"]
 RAW = f"{DATASET}/raw" if STUDY.dataset.source == "simulator" else STUDY.dataset.path
@@ -45,3 +47,9 @@ def variant_settings(wildcards):
 def growing(amount):
     """A resource that is doubled with every retry."""
     return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+
+# Not a rule: its output would be an input of every step, and one changed key would repeat them
+# all. Each step states in its params which settings it depends on.
+onstart:
+    write_text(Path(CONFIG), dump_study(STUDY))

@@ -1,29 +1,7 @@
 # From raw archives to what training reads: results/data/<dataset>/ is shared by studies.
 
 
-rule resolve_config:
-    output:
-        f"{RESULTS}/config.resolved.yaml",
-    log:
-        f"{RESULTS}/logs/resolve_config.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/resolve_config.tsv"
-    conda:
-        "../../envs/data.yaml"
-    params:
-        values=json.dumps(RESOLVED),
-    shell:
-        "airshed resolve-config --values {params.values:q} --output {output:q} 2> {log:q}"
-
-
-# A new configuration does not by itself make every step run again. Each states in
-# its params which settings it depends on.
-CONFIG = ancient(rules.resolve_config.output[0])
-
-
 rule simulate:
-    input:
-        config=CONFIG,
     output:
         directory(f"{DATASET}/raw"),
     log:
@@ -37,14 +15,14 @@ rule simulate:
         mem_mb=growing(2000),
         runtime=growing(60),
     params:
+        config=CONFIG,
         dataset=settings("dataset"),
     shell:
-        "airshed simulate --config {input.config:q} --output {output:q} 2> {log:q}"
+        "airshed simulate --config {params.config:q} --output {output:q} 2> {log:q}"
 
 
 rule ingest:
     input:
-        config=CONFIG,
         raw=RAW,
     output:
         hourly=directory(f"{DATA}/hourly.zarr"),
@@ -60,15 +38,15 @@ rule ingest:
         mem_mb=growing(4000),
         runtime=growing(720),
     params:
+        config=CONFIG,
         dataset=settings("dataset"),
     shell:
-        "airshed ingest --config {input.config:q} --raw {input.raw:q} --hourly {output.hourly:q}"
+        "airshed ingest --config {params.config:q} --raw {input.raw:q} --hourly {output.hourly:q}"
         " --report {output.report:q} --workers {threads} 2> {log:q}"
 
 
 rule static_fields:
     input:
-        config=CONFIG,
         raw=RAW,
         hourly=rules.ingest.output.hourly,
     output:
@@ -84,15 +62,15 @@ rule static_fields:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
+        config=CONFIG,
         dataset=settings("dataset"),
     shell:
-        "airshed static-fields --config {input.config:q} --raw {input.raw:q}"
+        "airshed static-fields --config {params.config:q} --raw {input.raw:q}"
         " --hourly {input.hourly:q} --output {output:q} 2> {log:q}"
 
 
 rule patch_elevation:
     input:
-        config=CONFIG,
         static=rules.static_fields.output[0],
     output:
         f"{DATA}/patch_elevation_p{STUDY.model.patch}.nc",
@@ -107,15 +85,15 @@ rule patch_elevation:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
+        config=CONFIG,
         patch=STUDY.model.patch,
     shell:
-        "airshed patch-elevation --config {input.config:q} --static {input.static:q}"
+        "airshed patch-elevation --config {params.config:q} --static {input.static:q}"
         " --output {output:q} 2> {log:q}"
 
 
 rule statistics:
     input:
-        config=CONFIG,
         hourly=rules.ingest.output.hourly,
         static=rules.static_fields.output[0],
     output:
@@ -131,9 +109,10 @@ rule statistics:
         mem_mb=growing(2000),
         runtime=growing(120),
     params:
+        config=CONFIG,
         train=RESOLVED["splits"]["train"],
     shell:
-        "airshed statistics --config {input.config:q} --hourly {input.hourly:q}"
+        "airshed statistics --config {params.config:q} --hourly {input.hourly:q}"
         " --static {input.static:q} --output {output:q} 2> {log:q}"
 
 
@@ -142,8 +121,6 @@ SCAN = f"p{STUDY.model.patch}_r{STUDY.model.regions}_s{STUDY.model.sectors}"
 
 
 rule scan_tables:
-    input:
-        config=CONFIG,
     output:
         f"{DATA}/scan_tables_{SCAN}.nc",
     log:
@@ -157,14 +134,14 @@ rule scan_tables:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
+        config=CONFIG,
         model=settings("model"),
     shell:
-        "airshed scan-tables --config {input.config:q} --output {output:q} 2> {log:q}"
+        "airshed scan-tables --config {params.config:q} --output {output:q} 2> {log:q}"
 
 
 # What training and evaluation read, by the names of their options.
 PREPARED = {
-    "config": CONFIG,
     "hourly": rules.ingest.output.hourly,
     "static": rules.static_fields.output[0],
     "patch_elevation": rules.patch_elevation.output[0],
@@ -172,7 +149,7 @@ PREPARED = {
     "scan_tables": rules.scan_tables.output[0],
 }
 PREPARED_OPTIONS = (
-    "--config {input.config:q} --hourly {input.hourly:q} --static {input.static:q}"
+    "--config {params.config:q} --hourly {input.hourly:q} --static {input.static:q}"
     " --patch-elevation {input.patch_elevation:q} --statistics {input.statistics:q}"
     " --scan-tables {input.scan_tables:q}"
 )

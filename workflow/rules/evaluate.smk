@@ -18,6 +18,7 @@ rule evaluate:
         mem_mb=growing(STUDY.jobs.mem_mb),
         runtime=growing(STUDY.jobs.runtime_min),
     params:
+        config=CONFIG,
         study=settings("splits", "horizons_h", "evaluation"),
     shell:
         "airshed evaluate --run {input.run:q}"
@@ -27,7 +28,6 @@ rule evaluate:
 
 rule baseline:
     input:
-        config=CONFIG,
         hourly=rules.ingest.output.hourly,
         static=rules.static_fields.output[0],
         statistics=rules.statistics.output[0],
@@ -44,16 +44,16 @@ rule baseline:
         mem_mb=growing(2000),
         runtime=growing(120),
     params:
+        config=CONFIG,
         study=settings("splits", "horizons_h", "evaluation"),
     shell:
-        "airshed baseline {wildcards.baseline:q} --config {input.config:q}"
+        "airshed baseline {wildcards.baseline:q} --config {params.config:q}"
         " --hourly {input.hourly:q} --static {input.static:q} --statistics {input.statistics:q}"
         " --output {output:q} 2> {log:q}"
 
 
 rule compare:
     input:
-        config=CONFIG,
         runs=expand(rules.evaluate.output, variant=STUDY.variants, seed=STUDY.seeds),
         baselines=expand(rules.baseline.output, baseline=BASELINES),
     output:
@@ -70,7 +70,8 @@ rule compare:
         mem_mb=growing(2000),
         runtime=growing(60),
     params:
+        config=CONFIG,
         study=settings("variants", "seeds", "comparison", "variant_stanzas"),
     shell:
-        "airshed compare --config {input.config:q} --scores {output.scores:q}"
+        "airshed compare --config {params.config:q} --scores {output.scores:q}"
         " --comparisons {output.comparisons:q} {input.runs:q} {input.baselines:q} 2> {log:q}"

@@ -5,7 +5,6 @@ FIGURES = f"{RESULTS}/figures"
 
 rule report:
     input:
-        config=CONFIG,
         scores=rules.compare.output.scores,
         comparisons=rules.compare.output.comparisons,
         runs=rules.compare.input.runs,
@@ -37,17 +36,17 @@ rule report:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
+        config=CONFIG,
         results=subpath(output.html, parent=True),
         data=subpath(input.static, parent=True),
     shell:
-        "airshed report --config {input.config:q} --results {params.results:q}"
+        "airshed report --config {params.config:q} --results {params.results:q}"
         " --data {params.data:q} --html {output.html:q} --markdown {output.markdown:q}"
         " --figures {output.figures:q} 2> {log:q}"
 
 
 rule manifest:
     input:
-        config=CONFIG,
         raw=RAW,
         prepared=list(PREPARED.values()),
         report=rules.report.output,
@@ -65,7 +64,8 @@ rule manifest:
         mem_mb=growing(1000),
         runtime=growing(240),
     params:
+        config=CONFIG,
         results=subpath(output[0], parent=True),
     shell:
-        "airshed manifest --config {input.config:q} --results {params.results:q}"
+        "airshed manifest --config {params.config:q} --results {params.results:q}"
         " --output {output:q} {input.raw:q} {input.prepared:q} 2> {log:q}"

@@ -19,6 +19,7 @@ rule train:
         mem_mb=growing(STUDY.jobs.mem_mb),
         runtime=growing(STUDY.jobs.runtime_min),
     params:
+        config=CONFIG,
         study=settings("dataset", "splits", "horizons_h", "model", "train"),
         variant=variant_settings,
     shell:

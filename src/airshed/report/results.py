@@ -1,0 +1,152 @@
+"""Everything that the report is made from, read once and checked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from airshed.comparison.table import ALL
+from airshed.config import Study
+from airshed.data.stores import open_static
+from airshed.errors import AirshedError
+from airshed.evaluation.scores import read_scores
+from airshed.variables import TARGETS, VARIABLES
+
+BASELINES = ("persistence", "climatology")
+POLLUTANT_LABELS = {
+    "pm25": "PM2.5",
+    "pm10": "PM10",
+    "so2": "SO2",
+    "no2": "NO2",
+    "co": "CO",
+    "o3": "O3",
+}
+
+
+@dataclass(frozen=True)
+class Results:
+    """Results of a study.
+
+    Attributes:
+        scores: ``scores.csv``; baselines have seed -1.
+        comparisons: ``comparisons.csv``.
+        runs: ``run.json`` by variant and seed.
+        histories: ``history.csv`` by variant and seed.
+        maps: Mean squared error of each cell (horizon_h, pollutant, y, x), mean over seeds.
+        static: Static fields of the grid.
+        ingest: ``ingest.json``.
+    """
+
+    study: Study
+    scores: pd.DataFrame
+    comparisons: pd.DataFrame
+    runs: dict[tuple[str, int], dict[str, Any]]
+    histories: dict[tuple[str, int], pd.DataFrame]
+    maps: dict[str, xr.DataArray]
+    static: xr.Dataset
+    ingest: dict[str, Any]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the data are simulated."""
+        return self.study.dataset.data_source == "simulated"
+
+    def overall(self, variant: str) -> pd.Series[Any]:
+        """The row of a variant's overall comparison."""
+        rows = self.comparisons
+        chosen = rows[(rows["variant"] == variant) & (rows["pollutant"] == ALL)]
+        return chosen.squeeze(axis=0)  # type: ignore[return-value]
+
+    def cells(self, variant: str) -> pd.DataFrame:
+        """The comparisons of a variant by pollutant and horizon."""
+        rows = self.comparisons
+        rows = rows[(rows["variant"] == variant) & (rows["pollutant"] != ALL)]
+        return rows.assign(horizon_h=rows["horizon_h"].astype(int))
+
+    def rmse(self) -> pd.DataFrame:
+        """RMSE by variant or baseline, pollutant and horizon; mean over seeds."""
+        rows = self.scores[self.scores["metric"] == "rmse"]
+        return rows.groupby(["variant", "pollutant", "horizon_h"], as_index=False)["value"].mean()
+
+    def of_variant(self, variant: str) -> list[dict[str, Any]]:
+        """The records of a variant's runs, one for each seed."""
+        return [self.runs[variant, seed] for seed in self.study.seeds]
+
+    def step_seconds(self, variant: str) -> float:
+        """Median seconds per step, mean over seeds."""
+        medians = [run["seconds_per_step"]["median"] for run in self.of_variant(variant)]
+        return float(np.mean(medians))
+
+    def overhead(self, variant: str) -> float | None:
+        """Relative extra time per step against the reference; None without a reference."""
+        reference = self.study.references().get(variant)
+        if reference is None:
+            return None
+        return self.step_seconds(variant) / self.step_seconds(reference) - 1
+
+
+def load_results(study: Study, results: Path, data: Path) -> Results:
+    """Read the results of a finished study.
+
+    Raises:
+        AirshedError: A file is missing or cannot be read.
+    """
+    folders = {
+        (variant, seed): results / "variants" / variant / f"seed{seed}"
+        for variant in study.variants
+        for seed in study.seeds
+    }
+    scores = _table(results / "scores.csv")
+    return Results(
+        study=study,
+        scores=scores.assign(seed=scores["seed"].fillna(-1).astype(int)),
+        comparisons=_table(results / "comparisons.csv"),
+        runs={key: _json(folder / "run.json") for key, folder in folders.items()},
+        histories={key: _table(folder / "history.csv") for key, folder in folders.items()},
+        maps=_maps(study, folders),
+        static=open_static(data / "static.nc"),
+        ingest=_json(data / "ingest.json"),
+    )
+
+
+def _maps(study: Study, folders: dict[tuple[str, int], Path]) -> dict[str, xr.DataArray]:
+    """The maps of each variant, with pollutants in the order of TARGETS."""
+    maps = {}
+    for variant in study.variants:
+        parts = [
+            read_scores(folders[variant, seed] / "scores.nc")["map_mse"] for seed in study.seeds
+        ]
+        stacked = xr.concat(parts, dim="seed", coords="minimal", compat="override")
+        maps[variant] = stacked.mean("seed", skipna=False).sel(pollutant=list(TARGETS))
+    return maps
+
+
+def _table(path: Path) -> pd.DataFrame:
+    _require(path)
+    return pd.read_csv(path)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    _require(path)
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def _require(path: Path) -> None:
+    if not path.is_file():
+        raise AirshedError(
+            "the report needs a file that is not there",
+            where=path,
+            hint="run the workflow; it makes every file that the report needs",
+        )
+
+
+def units_of(pollutant: str) -> str:
+    """A pollutant's unit as it is written on axes."""
+    return VARIABLES[pollutant].units.replace("ug", "\u00b5g").replace("m-3", "m\u207b\u00b3")

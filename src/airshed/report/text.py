@@ -1,0 +1,147 @@
+"""Sentences of the report, made from numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from airshed.report.results import BASELINES, Results
+from airshed.variables import TARGETS
+
+SANITY_FROM_H = 24
+NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+VERDICTS = {
+    "helps": "it helps",
+    "hurts": "it hurts",
+    "equivalent": "the two are equivalent",
+    "inconclusive": "the result is inconclusive",
+}
+USED, SWITCHED_OFF = 1.25, 0.5  # final over initial alpha from which it was turned up, or down
+
+
+def percent(value: float, signed: bool = True) -> str:
+    """A fraction as percent with two significant decimals at most, with a true minus sign."""
+    if value is None or math.isnan(value):
+        return "missing"
+    digits = 1 if abs(value) >= 0.01 else 2
+    text = f"{100 * value:{'+' if signed else ''}.{digits}f}"
+    zero = float(text) == 0
+    return f"{'0' if zero else text}\u00a0%".replace("-", "\u2212")
+
+
+def count_word(number: int) -> str:
+    """Small numbers as words."""
+    return NUMBER_WORDS[number] if number < len(NUMBER_WORDS) else str(number)
+
+
+def answer(results: Results, variant: str) -> str:
+    """By how much a variant differs from its reference, how sure that is and at what cost."""
+    row, study = results.overall(variant), results.study
+    where = "On simulated data, " if results.simulated else ""
+    verb = "lowers" if row["relative_rmse_change"] < 0 else "raises"
+    change = percent(abs(row["relative_rmse_change"]), signed=False)
+    overhead = results.overhead(variant)
+    cost = "" if overhead is None else f" A training step takes {percent(overhead)} time."
+    sentence = (
+        f"{where}{variant} ({study.variant_stanzas[variant].label}) {verb} RMSE by {change}"
+        f" (95\u00a0% interval {percent(row['ci_low'])} to {percent(row['ci_high'])}) on average"
+        f" over {count_word(len(TARGETS))} pollutants and {count_word(len(study.horizons_h))}"
+        f" horizons compared with {row['reference']}: {VERDICTS[row['verdict']]}.{cost}"
+    )
+    return sentence[0].upper() + sentence[1:]
+
+
+def details(results: Results, variant: str) -> str:
+    """How many pairs of pollutant and horizon got which verdict."""
+    cells = results.cells(variant)
+    counts = cells["verdict"].value_counts()
+    parts = [f"{verdict} in {counts[verdict]}" for verdict in VERDICTS if counts.get(verdict)]
+    return f"Of {len(cells)} pairs of pollutant and horizon: {', '.join(parts)}."
+
+
+def seeds_caveat(results: Results) -> str:
+    """What so few seeds can say."""
+    count = len(results.study.seeds)
+    if count == 1:
+        return (
+            "One seed: the interval holds for these two trained networks; what another training"
+            " would give is unknown."
+        )
+    if count < 5:
+        return (
+            f"{count_word(count).capitalize()} seeds: the interval allows for differences between"
+            " trainings only roughly; five or more are needed to speak about retraining."
+        )
+    return f"{count} seeds."
+
+
+def sanity(results: Results, variant: str) -> str:
+    """Whether a trained model is worth comparing: in how many cases it beats each baseline."""
+    rmse = results.rmse().set_index(["variant", "pollutant", "horizon_h"])["value"]
+    horizons = [hour for hour in results.study.horizons_h if hour >= SANITY_FROM_H]
+    pairs = [(pollutant, hour) for pollutant in TARGETS for hour in horizons]
+    parts = []
+    for baseline in BASELINES:
+        won = sum(rmse[variant, *pair] < rmse[baseline, *pair] for pair in pairs)
+        parts.append(f"{baseline} in {won}")
+    return (
+        f"At {SANITY_FROM_H} h and beyond, {variant} beats {' and '.join(parts)} of {len(pairs)}"
+        " pairs of pollutant and horizon."
+    )
+
+
+def alpha_meaning(name: str, initial: float, final: float) -> str:
+    """What the end value of a bias's strength says."""
+    ratio = final / initial if initial else math.inf
+    if ratio >= USED:
+        meaning = "training turned the bias up: it is used"
+    elif ratio <= SWITCHED_OFF:
+        meaning = "training turned the bias down, towards switched off"
+    else:
+        meaning = "training left the bias about as strong as it began"
+    return f"{name}: {initial:.3g} at the start, {final:.3g} at the end; {meaning}."
+
+
+def alpha_sentences(results: Results, variant: str) -> list[str]:
+    """One sentence for each seed and strength; none for an unbiased variant."""
+    bias = results.study.variant_stanzas[variant].bias
+    initial = getattr(bias, "alpha_init", None)
+    sentences = []
+    for run in results.of_variant(variant):
+        for name, value in run["bias"]["parameters"].items():
+            if name.endswith("alpha") and initial is not None:
+                label = f"{variant}, seed {run['seed']}, {name}"
+                sentences.append(alpha_meaning(label, initial, value))
+    return sentences
+
+
+def differences(results: Results, variant: str) -> str:
+    """Settings in which a variant's stanza differs from its reference's."""
+    reference = results.study.references().get(variant)
+    if reference is None:
+        return "\u2013"
+    mine, theirs = (
+        _flat(results.study.variant_stanzas[name].model_dump(mode="json"))
+        for name in (variant, reference)
+    )
+    ignored = ("label", "reference")
+    changed = [
+        f"{key}: {_shown(mine[key])}"
+        for key in mine
+        if key not in ignored and mine[key] != theirs.get(key)
+    ]
+    return ", ".join(changed) or "nothing"
+
+
+def _shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
