@@ -216,14 +216,13 @@ def baseline(
     config: Config,
     hourly: Hourly,
     static: Static,
-    statistics: Statistics,
     output: Output,
 ) -> None:
     """Score a forecast that needs no training, on the same samples as the trained runs."""
     from airshed.config import load_study
     from airshed.evaluation.evaluate import evaluate_baseline
 
-    evaluate_baseline(load_study([config]), name.value, hourly, static, statistics, output)
+    evaluate_baseline(load_study([config]), name.value, hourly, static, output)
 
 
 @app.command()

@@ -30,7 +30,6 @@ rule baseline:
     input:
         hourly=rules.ingest.output.hourly,
         static=rules.static_fields.output[0],
-        statistics=rules.statistics.output[0],
     output:
         f"{RESULTS}/baselines/{{baseline}}/scores.nc",
     log:
@@ -48,7 +47,7 @@ rule baseline:
         study=settings("splits", "horizons_h", "evaluation"),
     shell:
         "airshed baseline {wildcards.baseline:q} --config {params.config:q}"
-        " --hourly {input.hourly:q} --static {input.static:q} --statistics {input.statistics:q}"
+        " --hourly {input.hourly:q} --static {input.static:q}"
         " --output {output:q} 2> {log:q}"
 
 

@@ -12,7 +12,7 @@ import xarray as xr
 import zarr
 
 from airshed.config.data import DatasetConfig
-from airshed.data.stores import describe
+from airshed.data.stores import HOURS_A_BLOCK, describe
 from airshed.variables import HOURLY
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -40,7 +40,8 @@ def create(path: Path, dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats)
             "wind_frame": dataset.wind_frame,
         },
     )
-    describe(frame).to_zarr(path, mode="w", zarr_format=3, consolidated=False)
+    encoding = {"present": {"chunks": (HOURS_A_BLOCK,)}}
+    describe(frame).to_zarr(path, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
     group = zarr.open_group(path, mode="r+")
     hours = chunk_hours(shape)
     for name in HOURLY:

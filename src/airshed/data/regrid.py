@@ -13,6 +13,8 @@ import numpy.typing as npt
 import xarray as xr
 import xarray_regrid  # noqa: F401  (registers the accessor)
 
+from airshed.errors import AirshedError
+
 Floats = npt.NDArray[np.floating[Any]]
 Shape = tuple[int, int]
 MIN_COVERED = 0.5  # share of a cell that must be known for the cell to be known
@@ -22,7 +24,18 @@ def regrid(fields: Floats, shape: Shape) -> Floats:
     """Area-weighted means of fields [..., Y, X] on a grid of ``shape``; unknown stays unknown.
 
     A constant stays constant, and without missing cells the domain mean is kept.
+
+    Raises:
+        AirshedError: The new grid is finer than the old one.
     """
+    if fields.shape[-2] < shape[0] or fields.shape[-1] < shape[1]:
+        raise AirshedError(
+            "the study grid is finer than the data",
+            where="dataset.grid",
+            expected=f"at most {fields.shape[-2]} x {fields.shape[-1]} cells",
+            found=f"{shape[0]} x {shape[1]}",
+            hint="choose a coarser dataset.grid",
+        )
     flat = fields.reshape(-1, *fields.shape[-2:])
     source = xr.DataArray(
         flat, dims=("field", "y", "x"), coords=_centres((flat.shape[1], flat.shape[2]))

@@ -12,6 +12,7 @@ from airshed.errors import AirshedError
 from airshed.variables import HOURLY, STATIC, VARIABLES
 
 FORMAT_VERSION = 1
+HOURS_A_BLOCK = 240  # of the hourly store, in one dask task
 STATIC_VARIABLES = (
     *STATIC,
     "domain_mask",
@@ -79,14 +80,16 @@ def _check_attributes(field: xr.DataArray, path: Path, hint: str) -> None:
             )
 
 
-def open_hourly(path: Path, hours_per_block: int = 240) -> xr.Dataset:
-    """The hourly store, read lazily in blocks of hours.
+def open_hourly(path: Path, hours_per_task: int | None = HOURS_A_BLOCK) -> xr.Dataset:
+    """The hourly store, read lazily: by dask in blocks of hours, or directly if None is given.
 
     Raises:
         AirshedError: It is no hourly store, or not in canonical units.
     """
     try:
-        dataset = xr.open_zarr(path, chunks={"time": hours_per_block}, consolidated=False)
+        dataset = xr.open_zarr(
+            path, chunks={"time": hours_per_task} if hours_per_task else None, consolidated=False
+        )
     except (OSError, ValueError, KeyError) as error:
         raise AirshedError("an hourly store cannot be opened", where=path, found=error) from error
     return check(dataset, (*HOURLY, "lat2d", "lon2d", "present"), path)

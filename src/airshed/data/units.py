@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tokenize
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -24,22 +26,26 @@ SPELLINGS = {
     "": "dimensionless",
 }
 
+UNIT_ERRORS = (
+    pint.PintError,
+    tokenize.TokenError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    SyntaxError,
+    TypeError,
+)
+"""What the units library raises for text that is no unit."""
+
 _registry: Any = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
 
 
 @lru_cache
 def _unit(text: str) -> Any:
     spelled = SPELLINGS.get(text.strip(), text.strip())
-    # CF writes exponents without a sign: "ug m-3" is ug m**-3
-    words = [_with_exponent(word) for word in spelled.split()]
-    return _registry.parse_units(" * ".join(words))
-
-
-def _with_exponent(word: str) -> str:
-    for position, character in enumerate(word):
-        if position and character in "+-" and word[:position].isalpha():
-            return f"{word[:position]}**{word[position:]}"
-    return word
+    # CF leaves out signs of product and power: "ug m-3" is ug * m**-3
+    powers = re.sub(r"([A-Za-z])([+-]?\d+)", r"\1**\2", spelled)
+    return _registry.parse_units(re.sub(r"\s+(?=[A-Za-z])", " * ", powers))
 
 
 @lru_cache
@@ -52,7 +58,7 @@ def linear_conversion(units: str, canonical: str) -> tuple[float, float]:
     try:
         given, wanted = _unit(units), _unit(canonical)
         ends = [_registry.Quantity(value, given).to(wanted).magnitude for value in (0.0, 1.0)]
-    except (pint.PintError, AssertionError, TypeError, AttributeError) as error:
+    except UNIT_ERRORS as error:
         raise ValueError(str(error)) from error
     return float(ends[1] - ends[0]), float(ends[0])
 

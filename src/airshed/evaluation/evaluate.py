@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from airshed.config import Study
-from airshed.data.dataset import ForecastDataset
+from airshed.data.samples import sample_index
 from airshed.data.stores import open_hourly, open_static
 from airshed.errors import AirshedError
 from airshed.evaluation.baselines import BASELINES, Floats, Forecaster, read_targets
@@ -22,9 +22,7 @@ ScoredBatch = tuple[pd.DataFrame, Floats, Floats]
 """Rows of samples (init_time, horizon_h), forecast and truth [B, 6, Y, X] in physical units."""
 
 
-def evaluate_baseline(
-    study: Study, name: str, hourly: Path, static: Path, statistics: Path, output: Path
-) -> None:
+def evaluate_baseline(study: Study, name: str, hourly: Path, static: Path, output: Path) -> None:
     """Score a baseline on the samples on which the trained runs are scored.
 
     Args:
@@ -32,7 +30,6 @@ def evaluate_baseline(
         name: ``persistence`` or ``climatology``.
         hourly: The hourly store.
         static: The static fields, with the domain mask.
-        statistics: Statistics of the training split.
         output: Where ``scores.nc`` goes.
 
     Raises:
@@ -40,8 +37,13 @@ def evaluate_baseline(
     """
     if name not in BASELINES:
         raise AirshedError("unknown baseline", expected=", ".join(BASELINES), found=name)
-    test = ForecastDataset(hourly, static, statistics, study.splits.test, study.horizons_h)
-    samples, store = test.samples, open_hourly(hourly)
+    store = open_hourly(hourly, hours_per_task=None)
+    samples = sample_index(
+        pd.DatetimeIndex(store["time"].values),
+        store["present"].values,
+        study.splits.test,
+        study.horizons_h,
+    )
     forecaster = BASELINES[name](store, study.splits.train)
     accumulator = score_accumulator(study, open_static(static))
     batch_size = study.evaluation.batch_size

@@ -94,7 +94,7 @@ def _forecasts(
     use_gpu = study.train.accelerator != "cpu" and torch.cuda.is_available()
     device = torch.device("cuda" if use_gpu else "cpu")
     network.to(device).eval()
-    hourly = open_hourly(prepared.hourly)
+    hourly = open_hourly(prepared.hourly, hours_per_task=None)
     statistics = open_statistics(prepared.statistics).sel(variable=list(TARGETS))
     scale, shift = (statistics[name].values[:, None, None] for name in ("std", "mean"))
     loader = DataLoader(

@@ -28,6 +28,7 @@ class Shown:
     section: str
     caption: str
     png_base64: str
+    width_in: float
 
 
 def build_report(
@@ -114,9 +115,10 @@ def _drawn(results: Results) -> Iterator[tuple[str, str, str, tuple[Figure, pd.D
 def _save(
     folder: Path, name: str, section: str, caption: str, drawn: tuple[Figure, pd.DataFrame]
 ) -> Shown:
+    width_in = float(drawn[0].get_figwidth())
     style.save(*drawn, folder, name)
     encoded = base64.b64encode((folder / f"{name}.png").read_bytes()).decode("ascii")
-    return Shown(name, section, caption, encoded)
+    return Shown(name, section, caption, encoded, width_in)
 
 
 def _content(results: Results, shown: list[Shown]) -> dict[str, Any]:
@@ -135,6 +137,7 @@ def _content(results: Results, shown: list[Shown]) -> dict[str, Any]:
             for sentence in text.alpha_sentences(results, variant)
         ],
         "ablation": tables.ablation(results),
+        "ablation_caption": tables.ABLATION_CAPTION,
         "rmse": tables.rmse(results),
         "samples": tables.samples(results),
         "settings": tables.settings(results),

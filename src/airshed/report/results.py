@@ -61,7 +61,7 @@ class Results:
         """The row of a variant's overall comparison."""
         rows = self.comparisons
         chosen = rows[(rows["variant"] == variant) & (rows["pollutant"] == ALL)]
-        return chosen.squeeze(axis=0)  # type: ignore[return-value]
+        return chosen.iloc[0]
 
     def cells(self, variant: str) -> pd.DataFrame:
         """The comparisons of a variant by pollutant and horizon."""
@@ -72,7 +72,7 @@ class Results:
     def rmse(self) -> pd.DataFrame:
         """RMSE by variant or baseline, pollutant and horizon; mean over seeds."""
         rows = self.scores[self.scores["metric"] == "rmse"]
-        return rows.groupby(["variant", "pollutant", "horizon_h"], as_index=False)["value"].mean()
+        return rows.groupby(["variant", "pollutant", "horizon_h"])["value"].mean().reset_index()
 
     def of_variant(self, variant: str) -> list[dict[str, Any]]:
         """The records of a variant's runs, one for each seed."""

@@ -13,6 +13,11 @@ from airshed.report.results import BASELINES, POLLUTANT_LABELS, Results, units_o
 from airshed.variables import TARGETS
 
 MISSING = "\u2013"
+ABLATION_CAPTION = (
+    "Change of RMSE with its 95\u00a0% interval, over all pollutants and horizons. Validation loss:"
+    " mean of the seeds, and each. Seconds per step: median, and 10th to 90th percentile; overhead"
+    " against the reference. MB: peak memory. Alpha: at the end, for each seed."
+)
 
 
 @dataclass(frozen=True)
@@ -27,15 +32,15 @@ def ablation(results: Results) -> Table:
     """One row per variant: what it is, what it gave, what it cost."""
     header = [
         "variant",
-        "differs from reference in",
-        "RMSE against reference (95\u00a0% interval)",
+        "differs from its reference in",
+        "change of RMSE",
         "verdict",
-        "validation loss (per seed)",
-        "seconds per step (p10 to p90)",
+        "validation loss",
+        "s per step",
         "overhead",
-        "peak memory (MB)",
+        "MB",
         "parameters",
-        "alpha at the end",
+        "alpha",
     ]
     return Table(header, [_ablation_row(results, variant) for variant in results.study.variants])
 

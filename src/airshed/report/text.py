@@ -41,7 +41,12 @@ def answer(results: Results, variant: str) -> str:
     verb = "lowers" if row["relative_rmse_change"] < 0 else "raises"
     change = percent(abs(row["relative_rmse_change"]), signed=False)
     overhead = results.overhead(variant)
-    cost = "" if overhead is None else f" A training step takes {percent(overhead)} time."
+    longer = "longer" if overhead is not None and overhead >= 0 else "less time"
+    cost = (
+        ""
+        if overhead is None
+        else f" A training step takes {percent(abs(overhead), signed=False)} {longer}."
+    )
     sentence = (
         f"{where}{variant} ({study.variant_stanzas[variant].label}) {verb} RMSE by {change}"
         f" (95\u00a0% interval {percent(row['ci_low'])} to {percent(row['ci_high'])}) on average"

@@ -49,7 +49,7 @@ def validation_loss(results: Results) -> tuple[Figure, pd.DataFrame]:
             for (variant, seed), run in results.runs.items()
         ]
     )
-    figure, axes = plt.subplots(figsize=(5, 0.5 * len(results.study.variants) + 1.2))
+    figure, axes = plt.subplots(figsize=(6, 0.4 * len(results.study.variants) + 1.4))
     sns.stripplot(
         data,
         x="best_val_loss",
@@ -60,6 +60,7 @@ def validation_loss(results: Results) -> tuple[Figure, pd.DataFrame]:
         palette=colours(results.study.variants),
         size=7,
         jitter=False,
+        legend=False,
         ax=axes,
     )
     axes.plot(
@@ -71,7 +72,7 @@ def validation_loss(results: Results) -> tuple[Figure, pd.DataFrame]:
         label="mean of seeds",
     )
     axes.set(xlabel="best validation loss (normalised mean squared error)", ylabel="")
-    axes.legend()
+    figure.legend(loc="outside lower center")
     return figure, data
 
 
@@ -119,5 +120,5 @@ def step_time(results: Results) -> tuple[Figure, pd.DataFrame]:
         capsize=3,
     )
     axes.invert_yaxis()
-    axes.set(xlabel="seconds per optimiser step (bar: median, line: 10th to 90th percentile)")
+    axes.set(xlabel="seconds per optimiser step\n(bar: median, line: 10th to 90th percentile)")
     return figure, data

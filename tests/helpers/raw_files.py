@@ -1,0 +1,96 @@
+"""Hand-made raw files: fields that say which hour, variable and cell they are."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+
+from airshed.config.data import DatasetConfig
+from airshed.variables import HOURLY, VARIABLES
+
+ROWS, COLUMNS = 4, 6
+START = datetime(2016, 3, 1)
+MISSING_CELL = (0, 0)
+
+Fields = dict[str, np.ndarray]
+
+
+def hour_fields(time: datetime) -> Fields:
+    """Plausible values, different for every hour, variable and cell; one cell is missing."""
+    hours = (time - START).total_seconds() / 3600
+    cells = np.arange(ROWS * COLUMNS, dtype=float).reshape(ROWS, COLUMNS)
+    fields = {}
+    for number, name in enumerate(HOURLY):
+        known = VARIABLES[name]
+        share = 0.3 + 0.001 * number + 0.002 * cells + 0.0005 * hours
+        fields[name] = known.low + (known.high - known.low) * share
+        fields[name][MISSING_CELL] = np.nan
+    return fields
+
+
+def positions() -> Fields:
+    lat, lon = np.meshgrid(30.0 + np.arange(ROWS), 100.0 + np.arange(COLUMNS), indexing="ij")
+    return {"lat2d": lat, "lon2d": lon}
+
+
+def netcdf(
+    fields: Mapping[str, np.ndarray], units: Mapping[str, str | None] | None = None
+) -> bytes:
+    """A NetCDF-4 file; ``units`` overrides canonical units, None leaves the attribute out."""
+    units = units or {}
+    file = netCDF4.Dataset("made", "w", memory=1 << 16)
+    shape = next(iter(fields.values())).shape
+    for dimension, size in zip(("y", "x"), shape, strict=True):
+        file.createDimension(dimension, size)
+    for name, values in fields.items():
+        variable = file.createVariable(name, "f8", ("y", "x"), fill_value=-999.0)
+        variable[:] = np.ma.masked_where(np.isnan(values), values)
+        unit = units.get(name, VARIABLES[name].units if name in VARIABLES else None)
+        if unit is not None:
+            variable.units = unit
+    return bytes(file.close())
+
+
+def member(time: datetime) -> str:
+    return f"CN-Reanalysis{time:%Y%m%d%H}.nc"
+
+
+def write_archive(path: Path, members: Mapping[str, bytes]) -> Path:
+    """A tar.gz, tar, zip or folder with these members, by the suffix of ``path``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+    elif path.suffix in (".gz", ".tar"):
+        with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as tar:
+            for name, content in members.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+    else:
+        path.mkdir()
+        for name, content in members.items():
+            (path / name).write_bytes(content)
+    return path
+
+
+def day_members(day: datetime, make: Callable[[datetime], bytes] | None = None) -> dict[str, bytes]:
+    """The 24 hourly files of a day."""
+    make = make or (lambda time: netcdf(hour_fields(time) | positions()))
+    times = [day + timedelta(hours=hour) for hour in range(24)]
+    return {member(time): make(time) for time in times}
+
+
+def with_files(dataset: DatasetConfig, folder: Path, **changes: Any) -> DatasetConfig:
+    """The dataset with elevation and population files in ``folder``."""
+    files = {f"{name}_file": str(folder / f"{name}.nc") for name in ("elevation", "population")}
+    return dataset.model_copy(update=files | changes)

@@ -1,0 +1,300 @@
+"""From archives to the hourly store, with everything that can be wrong with archives."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import raw_files as made
+import xarray as xr
+
+from airshed.config.data import DatasetConfig
+from airshed.data import ingest as module
+from airshed.data.ingest import ingest
+from airshed.data.stores import open_hourly
+from airshed.errors import AirshedError
+from airshed.variables import HOURLY, VARIABLES
+
+
+def run(dataset: DatasetConfig, raw: Path, workers: int = 1) -> tuple[xr.Dataset, dict[str, Any]]:
+    hourly, report = raw.parent / "out" / "hourly.zarr", raw.parent / "out" / "ingest.json"
+    ingest(dataset, raw, hourly, report, workers)
+    return open_hourly(hourly).load(), json.loads(report.read_text())
+
+
+def replace_hour(raw: Path, hour: int, content: bytes | None) -> None:
+    """Change one hour of the first day, or leave it out."""
+    members = made.day_members(made.START)
+    name = made.member(made.START + timedelta(hours=hour))
+    if content is None:
+        del members[name]
+    else:
+        members[name] = content
+    made.write_archive(raw / "201603/CN-Reanalysis20160301.tar.gz", members)
+
+
+def refused(dataset: DatasetConfig, raw: Path) -> str:
+    """The message; nothing may be left under the final names."""
+    with pytest.raises(AirshedError) as caught:
+        run(dataset, raw)
+    out = raw.parent / "out"
+    assert not (out / "hourly.zarr").exists()
+    assert not (out / "ingest.json").exists()
+    return str(caught.value)
+
+
+def hour_nine(**changes: Any) -> bytes:
+    time = made.START + timedelta(hours=9)
+    content: bytes = made.netcdf(made.hour_fields(time) | made.positions(), **changes)
+    return content
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_value_arrives_at_its_hour_and_cell(
+    dataset: DatasetConfig, raw: Path, workers: int
+) -> None:
+    store, report = run(dataset, raw, workers)
+    assert store.sizes == {"time": 48, "y": made.ROWS, "x": made.COLUMNS}
+    assert store["present"].all()
+    for hour in (0, 13, 24, 47):
+        expected = made.hour_fields(made.START + timedelta(hours=hour))
+        for name in HOURLY:
+            found = store[name].sel(time=np.datetime64(made.START) + np.timedelta64(hour, "h"))
+            np.testing.assert_allclose(found, expected[name], rtol=1e-6)
+    np.testing.assert_allclose(store["lat2d"], made.positions()["lat2d"], atol=1e-9)
+    assert (report["hours_expected"], report["hours_present"], report["gaps"]) == (48, 48, [])
+    first, last = (made.hour_fields(made.START + timedelta(hours=hour)) for hour in (0, 47))
+    assert report["variables"]["co"]["min"] == pytest.approx(np.nanmin(first["co"]))
+    assert report["variables"]["co"]["max"] == pytest.approx(np.nanmax(last["co"]))
+
+
+@pytest.mark.parametrize("form", ["{}.tar", "{}.zip", "{}", "flat"])
+def test_all_forms_of_archives_give_the_same(
+    dataset: DatasetConfig, raw: Path, tmp_path: Path, form: str
+) -> None:
+    expected, _ = run(dataset, raw)
+    other = tmp_path / "other" / "raw"
+    for number in range(2):
+        day = made.START + timedelta(days=number)
+        name = f"CN-Reanalysis{day:%Y%m%d}"
+        members = made.day_members(day)
+        if form == "flat":
+            other.mkdir(parents=True, exist_ok=True)
+            for member, content in members.items():
+                (other / member).write_bytes(content)
+        else:
+            made.write_archive(other / form.format(name), members)
+    found, _ = run(dataset, other)
+    xr.testing.assert_identical(found, expected)
+
+
+def test_a_missing_hour_is_a_gap_and_shifts_nothing(dataset: DatasetConfig, raw: Path) -> None:
+    complete, _ = run(dataset, raw)
+    members = made.day_members(made.START)
+    for hour in (9, 10):
+        del members[made.member(made.START + timedelta(hours=hour))]
+    made.write_archive(raw / "201603/CN-Reanalysis20160301.tar.gz", members)
+    store, report = run(dataset, raw)
+    assert np.flatnonzero(~store["present"].values).tolist() == [9, 10]
+    assert report["hours_present"] == 46
+    assert report["gaps"] == [
+        {
+            "start": "2016-03-01T09:00:00",
+            "end": "2016-03-01T10:00:00",
+            "hours": 2,
+            "reason": "not in the archives",
+        }
+    ]
+    kept = [hour for hour in range(48) if hour not in (9, 10)]
+    xr.testing.assert_equal(store.isel(time=kept), complete.isel(time=kept))
+    assert store["pm25"].isel(time=9).isnull().all()
+
+
+def test_a_missing_archive_is_a_gap_of_a_day(dataset: DatasetConfig, raw: Path) -> None:
+    (raw / "201603/CN-Reanalysis20160302.tar.gz").unlink()
+    store, report = run(dataset, raw)
+    assert store["present"].values.tolist() == [True] * 24 + [False] * 24
+    assert [gap["hours"] for gap in report["gaps"]] == [24]
+
+
+def test_an_hour_without_a_value_of_one_variable_is_a_gap(
+    dataset: DatasetConfig, raw: Path
+) -> None:
+    fields = made.hour_fields(made.START + timedelta(hours=9))
+    fields["so2"] = np.full((made.ROWS, made.COLUMNS), np.nan)
+    replace_hour(raw, 9, made.netcdf(fields | made.positions()))
+    store, report = run(dataset, raw)
+    assert not store["present"][9]
+    assert report["gaps"][0]["reason"] == "no value of so2"
+
+
+def test_units_are_converted(dataset: DatasetConfig, raw: Path) -> None:
+    fields = made.hour_fields(made.START + timedelta(hours=9))
+    other = fields | {
+        "co": fields["co"] * 1000,
+        "psfc": fields["psfc"] / 100,
+        "temp": fields["temp"] - 273.15,
+        "u": fields["u"] * 3.6,
+    }
+    units = {"co": "ug/m3", "psfc": "hPa", "temp": "degC", "u": "km/h"}
+    replace_hour(raw, 9, made.netcdf(other | made.positions(), units))
+    store, _ = run(dataset, raw)
+    for name in ("co", "psfc", "temp", "u"):
+        np.testing.assert_allclose(store[name][9], fields[name], rtol=1e-6)
+
+
+def test_units_of_the_configuration_serve_files_without_any(
+    dataset: DatasetConfig, raw: Path
+) -> None:
+    no_units = dict.fromkeys(HOURLY)
+    for number in range(2):
+        day = made.START + timedelta(days=number)
+        members = made.day_members(
+            day,
+            lambda time: made.netcdf(
+                made.hour_fields(time)
+                | {"co": 1000 * made.hour_fields(time)["co"]}
+                | made.positions(),
+                no_units,
+            ),
+        )
+        made.write_archive(raw / f"201603/CN-Reanalysis{day:%Y%m%d}.tar.gz", members)
+    assert "dataset.units" in refused(dataset, raw)
+    units = {name: VARIABLES[name].units for name in HOURLY} | {"co": "ug m-3"}
+    store, _ = run(dataset.model_copy(update={"units": units}), raw)
+    np.testing.assert_allclose(store["co"][0], made.hour_fields(made.START)["co"], rtol=1e-6)
+
+
+def broken_cases() -> dict[str, tuple[bytes, tuple[str, ...]]]:
+    time = made.START + timedelta(hours=9)
+    fields = made.hour_fields(time) | made.positions()
+    without = {name: values for name, values in fields.items() if name != "no2"}
+    huge = {name: values.copy() for name, values in fields.items()}
+    huge["psfc"][2, 3] = 1e7
+    infinite = {name: values.copy() for name, values in fields.items()}
+    infinite["pm25"][1, 1] = np.inf
+    moved = fields | {"lon2d": fields["lon2d"] + 1}
+    return {
+        "missing variable": (made.netcdf(without), ("no2",)),
+        "wrong unit": (made.netcdf(fields, {"co": "K"}), ("co", "mg m-3", "K")),
+        "unknown unit": (made.netcdf(fields, {"co": "spoons"}), ("co", "spoons")),
+        "impossible value": (made.netcdf(huge), ("psfc", "row 2, column 3", "110000")),
+        "infinity": (made.netcdf(infinite), ("pm25", "inf")),
+        "other grid": (made.netcdf(moved), ("grid", "101.000")),
+        "no NetCDF": (b"nonsense", ("NetCDF",)),
+        "truncated": (made.netcdf(fields)[:3000], ("NetCDF",)),
+    }
+
+
+@pytest.mark.parametrize("case", broken_cases())
+def test_a_broken_file_stops_the_run_and_is_named(
+    dataset: DatasetConfig, raw: Path, case: str
+) -> None:
+    content, expected = broken_cases()[case]
+    replace_hour(raw, 9, content)
+    message = refused(dataset, raw)
+    for part in ("CN-Reanalysis20160301.tar.gz", "2016030109", *expected):
+        assert part in message
+
+
+def test_a_unit_attribute_that_contradicts_the_configuration_stops_the_run(
+    dataset: DatasetConfig, raw: Path
+) -> None:
+    message = refused(dataset.model_copy(update={"units": {"co": "ug m-3"}}), raw)
+    assert "contradicts" in message
+    assert "dataset.units.co" in message
+    assert "mg m-3" in message
+    same = dataset.model_copy(update={"units": {"co": "mg/m3", "psfc": "Pa"}})
+    run(same, raw)  # another spelling is no contradiction
+
+
+def test_a_truncated_archive_is_named(dataset: DatasetConfig, raw: Path) -> None:
+    path = raw / "201603/CN-Reanalysis20160302.tar.gz"
+    path.write_bytes(path.read_bytes()[:-2000])
+    assert "CN-Reanalysis20160302.tar.gz" in refused(dataset, raw)
+
+
+@pytest.mark.parametrize("name", ["../CN-Reanalysis2016030100.nc", "/CN-Reanalysis2016030100.nc"])
+def test_unsafe_members_are_refused(dataset: DatasetConfig, raw: Path, name: str) -> None:
+    made.write_archive(raw / "201603/CN-Reanalysis20160301.tar.gz", {name: b""})
+    assert name in refused(dataset, raw)
+
+
+def test_links_in_archives_are_refused(dataset: DatasetConfig, raw: Path) -> None:
+    path = raw / "201603/CN-Reanalysis20160301.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        link = tarfile.TarInfo("CN-Reanalysis2016030100.nc")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
+        archive.addfile(link, io.BytesIO())
+    assert "unsafe" in refused(dataset, raw)
+
+
+def test_no_archives_and_another_period(dataset: DatasetConfig, raw: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty" / "raw"
+    empty.mkdir(parents=True)
+    assert str(empty) in refused(dataset, empty)
+    period = {"start": "2020-01-01", "end": "2020-01-02"}
+    later = DatasetConfig.model_validate(dataset.model_dump() | {"period": period})
+    assert "dataset.period" in refused(later, raw)
+
+
+def test_local_time_is_brought_to_utc(dataset: DatasetConfig, raw: Path) -> None:
+    store, report = run(dataset.model_copy(update={"utc_offset_h": 8.0}), raw)
+    at_eight = made.hour_fields(made.START + timedelta(hours=8))  # 08 local is 00 UTC
+    np.testing.assert_allclose(store["o3"][0], at_eight["o3"], rtol=1e-6)
+    assert report["gaps"] == [
+        {
+            "start": "2016-03-02T16:00:00",
+            "end": "2016-03-02T23:00:00",
+            "hours": 8,
+            "reason": "not in the archives",
+        }
+    ]
+
+
+def test_an_interrupted_ingest_continues_with_the_missing_days(
+    dataset: DatasetConfig, raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = module._ingest_day
+    days: list[Any] = []
+
+    def stop_at_second_day(*arguments: Any) -> None:
+        days.append(arguments[-1])
+        if len(days) == 2:
+            raise KeyboardInterrupt
+        whole(*arguments)
+
+    monkeypatch.setattr(module, "_ingest_day", stop_at_second_day)
+    with pytest.raises(KeyboardInterrupt):
+        run(dataset, raw)
+    assert not (raw.parent / "out" / "hourly.zarr").exists()
+    store, _ = run(dataset, raw)
+    assert len(days) == 3
+    assert days[2] == days[1]
+    assert store["pm25"].notnull().sum() == 48 * (made.ROWS * made.COLUMNS - 1)
+
+
+def test_other_files_or_settings_start_anew(
+    dataset: DatasetConfig, raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, days = module._ingest_day, []
+
+    def stop_at_second_day(*arguments: Any) -> None:
+        days.append(arguments[-1])
+        if len(days) == 2:
+            raise KeyboardInterrupt
+        whole(*arguments)
+
+    monkeypatch.setattr(module, "_ingest_day", stop_at_second_day)
+    with pytest.raises(KeyboardInterrupt):
+        run(dataset, raw)
+    replace_hour(raw, 9, None)
+    _, report = run(dataset, raw)
+    assert len(days) == 4
+    assert report["hours_present"] == 47
