@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-
-Snakemake = Callable[..., subprocess.CompletedProcess[str]]
+from workflow_runs import Snakemake, jobs
 
 RULES = {
     "simulate",
@@ -26,11 +22,6 @@ RULES = {
     "compare",
     "report",
 }
-
-
-def jobs(plan: str) -> dict[str, int]:
-    """Rule names and counts from the table that a dry run prints."""
-    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", plan, re.MULTILINE)}
 
 
 def override(folder: Path, values: dict[str, Any]) -> str:

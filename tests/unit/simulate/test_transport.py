@@ -137,7 +137,7 @@ def test_a_ridge_holds_back_what_climbs_it_by_the_known_share(
 @pytest.mark.parametrize("blocking", [0.0, 0.7])
 def test_concentrations_stay_positive(blocking: float) -> None:
     rng = np.random.default_rng(4)
-    air = np.zeros((1, 10, 12))
+    air: Floats = np.zeros((1, 10, 12))
     air[0, 4, 6], air[0, 8, 1] = 1e4, 3.0
     transport = Transport(rugged(10, 12, rng), CELL_M, blocking, inflow=None)
     for _ in range(30):

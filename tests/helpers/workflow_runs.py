@@ -1,0 +1,58 @@
+"""Copies of the workflow in other folders, run as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("Snakefile", "workflow", "config", "envs", "profiles", "slurm")
+TIMEOUT_S = 600
+
+Completed = subprocess.CompletedProcess[str]
+Snakemake = Callable[..., Completed]
+
+
+def checkout(folder: Path) -> Path:
+    """Copy what a checkout has into ``folder``, which may be new."""
+    folder.mkdir(exist_ok=True)
+    for part in PARTS:
+        source, target = ROOT / part, folder / part
+        if source.is_symlink():
+            target.symlink_to(source.readlink())
+        elif source.is_dir():
+            shutil.copytree(source, target, symlinks=True)
+        else:
+            shutil.copy(source, target)
+    return folder
+
+
+def environment() -> dict[str, str]:
+    """Environment variables with this Python's commands first."""
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def snakemake_in(folder: Path) -> Snakemake:
+    """A function that runs ``snakemake ARGUMENTS`` in ``folder`` and captures what it says."""
+
+    def run(*arguments: str) -> Completed:
+        return subprocess.run(
+            ["snakemake", *arguments],
+            cwd=folder,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+        )
+
+    return run
+
+
+def jobs(plan: str) -> dict[str, int]:
+    """Rule names and counts from the table that a dry run prints."""
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", plan, re.MULTILINE)}

@@ -1,0 +1,180 @@
+"""A finished study, made by hand: no training, round numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from airshed.config import Study, read_yaml, validate_study
+from airshed.data.regrid import axis_directions
+from airshed.data.stores import write_netcdf
+from airshed.evaluation.scores import ScoreAccumulator, write_scores
+from airshed.report import build_report
+from airshed.variables import TARGETS, VARIABLES
+
+ROWS, COLUMNS = 8, 16
+RMSE = {"wind_baseline": 10.0, "physics_mask": 9.5, "persistence": 12.0, "climatology": 9.8}
+SECONDS = {"wind_baseline": 0.040, "physics_mask": 0.049}
+ALPHA_END = {0: 0.5, 1: 0.05}
+
+
+@dataclass
+class Made:
+    """Folders of the hand-made study."""
+
+    study: Study
+    results: Path
+    data: Path
+
+    @property
+    def page(self) -> str:
+        """The HTML of the report."""
+        return (self.results / "report.html").read_text(encoding="utf-8")
+
+    def build(self) -> str:
+        """Write the report; its HTML."""
+        out = self.results
+        build_report(
+            self.study,
+            out,
+            self.data,
+            out / "report.html",
+            out / "report.md",
+            out / "figures",
+        )
+        return self.page
+
+
+def make_study(folder: Path, label: str = "the mask", verdict: str = "helps") -> Made:
+    """Write the study below ``folder``; the mask's label and the overall verdict may be given."""
+    root = Path(__file__).resolve().parents[3]
+    values = read_yaml(root / "tests/helpers/tiny_study.yaml")
+    values |= read_yaml(root / "config/variants.yaml")
+    values["variant_stanzas"]["physics_mask"]["label"] = label
+    made = Made(validate_study(values, "made"), folder / "results", folder / "data")
+    made.results.mkdir()
+    made.data.mkdir()
+    _write_data(made)
+    _write_tables(made, verdict)
+    for variant in made.study.variants:
+        for seed in made.study.seeds:
+            _write_run(made, variant, seed)
+    return made
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Made]:
+    """Makes a study that a test may change."""
+    return partial(make_study, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A study with its report, to be read only."""
+    made = make_study(tmp_path_factory.mktemp("reported"))
+    made.build()
+    return made
+
+
+def _grid() -> tuple[np.ndarray, np.ndarray]:
+    lat, lon = np.meshgrid(np.linspace(20, 45, ROWS), np.linspace(80, 130, COLUMNS), indexing="ij")
+    return lat, lon
+
+
+def _write_data(made: Made) -> None:
+    lat, lon = _grid()
+    fields = {
+        "lat2d": lat,
+        "lon2d": lon,
+        "elevation": 5000 * np.exp(-(((lon - 95) / 10) ** 2)),
+        "population": np.ones_like(lat),
+        "domain_mask": np.ones_like(lat),
+    } | axis_directions(lat, lon)
+    static = xr.Dataset({name: (("y", "x"), values) for name, values in fields.items()})
+    write_netcdf(static, made.data / "static.nc")
+    gap = {"start": "2016-02-27T03:00", "end": "2016-02-27T05:00", "hours": 3, "reason": "lost"}
+    ingest = {"hours_expected": 288, "hours_present": 285, "gaps": [gap]}
+    (made.data / "ingest.json").write_text(json.dumps(ingest))
+
+
+def _write_tables(made: Made, verdict: str) -> None:
+    scores = [
+        (name, seed, pollutant, horizon, "rmse", RMSE[name], VARIABLES[pollutant].units)
+        for name in RMSE
+        for seed in (made.study.seeds if name in made.study.variants else [None])
+        for pollutant in TARGETS
+        for horizon in made.study.horizons_h
+    ]
+    columns = ["variant", "seed", "pollutant", "horizon_h", "metric", "value", "units"]
+    pd.DataFrame(scores, columns=columns).to_csv(made.results / "scores.csv", index=False)
+    places = [(pollutant, hour) for pollutant in TARGETS for hour in made.study.horizons_h]
+    rows = [
+        ("physics_mask", "wind_baseline", *place, -0.05, -0.071, -0.022, 0.001, 0.01, verdict)
+        for place in [*places, ("all", "all")]
+    ]
+    names = "variant reference pollutant horizon_h relative_rmse_change ci_low ci_high p_value"
+    table = pd.DataFrame(rows, columns=[*names.split(), "p_adjusted", "verdict"])
+    table.to_csv(made.results / "comparisons.csv", index=False)
+
+
+def _write_run(made: Made, variant: str, seed: int) -> None:
+    folder = made.results / "variants" / variant / f"seed{seed}"
+    folder.mkdir(parents=True)
+    biased = variant == "physics_mask"
+    median = SECONDS[variant]
+    record = {
+        "variant": variant,
+        "seed": seed,
+        "best_val_loss": 0.3 + 0.01 * seed,
+        "val_loss": [0.4, 0.3 + 0.01 * seed],
+        "parameters": 1234,
+        "seconds_per_step": {"median": median, "p10": 0.9 * median, "p90": 1.2 * median},
+        "training_seconds": 60.0,
+        "peak_memory_mb": 800.0,
+        "bias": {"parameters": {"blocks.0.alpha": ALPHA_END[seed]} if biased else {}},
+        "attention_path": ["plain", "tiled"] if biased else ["plain"],
+        "device": "CPU",
+        "threads": 1,
+        "commit": "0123456789abcdef",
+        "dirty": False,
+        "earlier_commits": [],
+        "versions": {"python": "3.11", "torch": "2.13.0"},
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+    steps = np.arange(2, 21, 2)
+    history = pd.DataFrame({"step": steps, "epoch": 0, "train_loss": 1 / steps, "lr": 1e-3})
+    history["val_loss"] = np.where(steps % 10 == 0, 2 / steps, np.nan)
+    if biased:
+        history["alpha_block0"] = np.linspace(0.2, ALPHA_END[seed], len(steps))
+    history.to_csv(folder / "history.csv", index=False)
+    _write_scores(made, variant, seed, folder / "scores.nc")
+
+
+def _write_scores(made: Made, variant: str, seed: int, path: Path) -> None:
+    lat, lon = _grid()
+    inits = pd.date_range("2016-03-05", periods=3, freq="3h")
+    horizons = made.study.horizons_h
+    accumulator = ScoreAccumulator(horizons, inits, np.ones(lat.shape, dtype=bool), lat, lon)
+    truth = np.zeros((1, len(TARGETS), ROWS, COLUMNS))
+    for init in range(len(inits)):
+        for horizon in range(len(horizons)):
+            forecast = truth + RMSE[variant] * (1 if init % 2 else -1)
+            accumulator.add(np.array([init]), np.array([horizon]), forecast, truth)
+    scores = accumulator.dataset(
+        "variant",
+        variant,
+        seed=seed,
+        study="made",
+        dataset_name="made",
+        data_source="simulated",
+        commit="0123456789abcdef",
+    )
+    write_scores(scores, path)

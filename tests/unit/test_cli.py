@@ -1,0 +1,69 @@
+"""The command: help for newcomers, and errors of use without a traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = (
+    "simulate",
+    "ingest",
+    "static-fields",
+    "patch-elevation",
+    "statistics",
+    "scan-tables",
+    "train",
+    "evaluate",
+    "baseline",
+    "compare",
+    "report",
+    "manifest",
+    "verdicts",
+    "resolve-config",
+    "schema",
+)
+
+
+def airshed(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "airshed.cli", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def test_help_names_every_step() -> None:
+    said = airshed("--help").stdout
+    for step in STEPS:
+        assert step in said
+
+
+def test_a_config_error_is_one_message(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("trian: {epochs: 3}\n")
+    files = ["config/config.yaml", "config/variants.yaml", str(broken)]
+    done = airshed("resolve-config", "--output", str(tmp_path / "out.yaml"), *files)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "did you mean 'train'" in done.stderr
+    assert str(broken) in done.stderr
+    assert not (tmp_path / "out.yaml").exists()
+    debug = airshed("--debug", "resolve-config", "--output", str(tmp_path / "out.yaml"), *files)
+    assert "Traceback" in debug.stderr
+
+
+def test_a_resolved_config_is_read_back_equal(tmp_path: Path) -> None:
+    files = ["config/config.yaml", "config/variants.yaml"]
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    assert airshed("resolve-config", "--output", str(first), *files).returncode == 0
+    assert airshed("resolve-config", "--output", str(second), str(first)).returncode == 0
+    assert first.read_text() == second.read_text()
+
+
+@pytest.mark.parametrize("arguments", [("train",), ("ingest", "--raw", "nowhere"), ("sail",)])
+def test_wrong_arguments_are_explained(arguments: tuple[str, ...]) -> None:
+    done = airshed(*arguments)
+    assert done.returncode == 2
+    assert "Usage" in done.stderr
+    assert "Traceback" not in done.stderr

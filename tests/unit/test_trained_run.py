@@ -1,0 +1,182 @@
+"""From prepared data to a scored run, in one process, checked against plain numpy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from airshed.assembly import build_geography, build_network, wind_to_grid
+from airshed.config import Study, read_yaml, validate_study
+from airshed.data.dataset import ForecastDataset
+from airshed.data.ingest import ingest
+from airshed.data.patches import patch_elevation
+from airshed.data.prepared import Prepared
+from airshed.data.scan_tables import scan_tables
+from airshed.data.static import static_fields
+from airshed.data.statistics import statistics
+from airshed.data.stores import open_hourly, open_static, open_statistics
+from airshed.errors import AirshedError
+from airshed.evaluation.scores import read_scores
+from airshed.evaluation.trained import evaluate_run
+from airshed.simulate import simulate
+from airshed.training.checkpoints import load_checkpoint
+from airshed.training.run import train
+from airshed.variables import TARGETS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    tiny = read_yaml(ROOT / "tests/helpers/tiny_study.yaml")
+    return validate_study(tiny | read_yaml(ROOT / "config/variants.yaml"), "tiny")
+
+
+@pytest.fixture(scope="module")
+def prepared(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    folder = tmp_path_factory.mktemp("data")
+    paths = Prepared(
+        folder / "hourly.zarr", *(folder / f"{name}.nc" for name in ("s", "p", "m", "t"))
+    )
+    simulate(study.dataset, folder / "raw")
+    ingest(study.dataset, folder / "raw", paths.hourly, folder / "ingest.json", 1)
+    static_fields(study.dataset, folder / "raw", paths.hourly, paths.static)
+    patch_elevation(paths.static, study.model.patch, paths.patch_elevation)
+    statistics(paths.hourly, paths.static, study.splits.train, paths.statistics)
+    regions = (study.model.regions.rows, study.model.regions.columns)
+    scan_tables(study.patch_grid, regions, study.model.sectors, paths.scan_tables)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def run(study: Study, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    train(study, "physics_mask", 1, prepared, folder / "run.json", folder / "history.csv")
+    return folder / "run.json"
+
+
+def test_elevation_reaches_the_bias_in_metres(study: Study, prepared: Prepared) -> None:
+    cells = open_static(prepared.static)["elevation"].values
+    pooled = cells.reshape(4, 2, 8, 2).mean((1, 3)).ravel()
+    geography = build_geography(study, prepared)
+    np.testing.assert_allclose(geography.elevation_m.numpy(), pooled, rtol=1e-5)
+    assert pooled.max() > 1000  # metres, neither km nor normalised
+    bias = build_network(study, "physics_mask", prepared, 0).cores[0].bias
+    assert bias is not None
+    item = ForecastDataset(
+        prepared.hourly, prepared.static, prepared.statistics, study.splits.test, [12]
+    )[0]
+    features = bias.features(geography(item["x"][None]))
+    added = bias.score(features, features)[0, 0]
+    low, high = int(pooled.argmin()), int(pooled.argmax())
+    rise_km = (pooled[high] - pooled[low]) / 1000
+    assert -0.2 * 0.5 * rise_km <= added[low, high] <= -0.2 * 0.5 * 0.7 * rise_km
+    assert added[high, low] == 0
+
+
+def test_wind_reaches_scan_and_bias_in_metres_per_second(study: Study, prepared: Prepared) -> None:
+    samples = ForecastDataset(
+        prepared.hourly, prepared.static, prepared.statistics, study.splits.test, [12]
+    )
+    fields = build_geography(study, prepared)(samples[5]["x"][None])
+    hour = open_hourly(prepared.hourly).sel(time=samples.samples["init_time"][5])
+    static = open_static(prepared.static)
+    u, v = np.nan_to_num(hour["u"].values), np.nan_to_num(hour["v"].values)
+    inside = static["domain_mask"].values
+    east, north = static["column_east"].values, static["column_north"].values
+    along = (u * east + v * north) * inside
+    np.testing.assert_allclose(fields.wind_ms[0, 0].numpy(), along, atol=1e-4)
+    speed = np.hypot(u, v) * inside
+    pooled = speed.reshape(4, 2, 8, 2).mean((1, 3)).ravel()
+    np.testing.assert_allclose(fields.wind_speed_ms[0].numpy(), pooled, rtol=5e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_wind_of_the_grid_frame_is_turned_only_where_rows_run_south(step: int) -> None:
+    ones = np.ones((2, 3))
+    values = {"column_east": ones, "column_north": 0 * ones, "row_east": 0 * ones}
+    static = xr.Dataset(
+        {name: (("y", "x"), field) for name, field in (values | {"row_north": step * ones}).items()}
+    )
+    for frame in ("grid", "earth"):
+        matrix = wind_to_grid(static, frame)[:, :, 0, 0]
+        assert torch.equal(matrix, torch.tensor([[1.0, 0.0], [0.0, float(step)]]))
+
+
+def test_scores_are_those_of_a_plain_loop(study: Study, prepared: Prepared, run: Path) -> None:
+    output = run.parent / "scores.nc"
+    evaluate_run(study, run, prepared, output)
+    scores = read_scores(output)
+    network = build_network(study, "physics_mask", prepared, 5)  # any weights, then loaded
+    state = load_checkpoint(run.parent / "checkpoints/best.ckpt")["state_dict"]
+    network.load_state_dict(
+        {name.removeprefix("network."): tensor for name, tensor in state.items()}
+    )
+    network.eval()
+    samples = ForecastDataset(
+        prepared.hourly, prepared.static, prepared.statistics, study.splits.test, study.horizons_h
+    )
+    moments = open_statistics(prepared.statistics).sel(variable=list(TARGETS))
+    mean, std = moments["mean"].values[:, None, None], moments["std"].values[:, None, None]
+    hourly = open_hourly(prepared.hourly).load()
+    inside = samples.mask.numpy()
+    errors: dict[int, list[np.ndarray]] = {12: [], 24: []}
+    for index, row in samples.samples.iterrows():
+        item = samples[int(str(index))]
+        with torch.no_grad():
+            forecast = network(item["x"][None], item["lead_hours"][None], TARGETS)[0].numpy()
+        valid = hourly.sel(time=row["init_time"] + np.timedelta64(row["horizon_h"], "h"))
+        truth = np.stack([valid[name].values for name in TARGETS])
+        errors[row["horizon_h"]].append((forecast * std + mean - truth)[:, inside])
+    for horizon, parts in errors.items():
+        error = np.stack(parts).astype(np.float64)
+        found = scores.sel(horizon_h=horizon)
+        np.testing.assert_allclose(found["rmse"], np.sqrt((error**2).mean((0, 2))), rtol=1e-4)
+        np.testing.assert_allclose(found["mae"], np.abs(error).mean((0, 2)), rtol=1e-4)
+        np.testing.assert_allclose(found["bias"], error.mean((0, 2)), rtol=1e-3, atol=1e-3)
+    assert scores.attrs["samples"] == len(samples)
+
+
+def test_the_record_says_what_was_trained(study: Study, run: Path) -> None:
+    record = json.loads(run.read_text())
+    assert (record["variant"], record["seed"]) == ("physics_mask", 1)
+    assert record["best_val_loss"] == min(record["val_loss"])
+    assert record["optimizer_steps"] == record["seconds_per_step"]["steps"] > 0
+    assert record["peak_memory_mb"] > 50
+    assert record["bias"]["blocks"] == [0]
+    assert record["bias"]["parameters"]["blocks.0.alpha"] != pytest.approx(0.2, abs=1e-6)
+    assert record["config"] == study.model_dump(mode="json")
+    assert set(record["versions"]) >= {"torch", "pytorch-lightning", "python"}
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
+    study: Study, prepared: Prepared, run: Path, tmp_path: Path
+) -> None:
+    expected = load_checkpoint(run.parent / "checkpoints/last.ckpt")["state_dict"]
+    for seed, same in ((1, True), (0, False)):
+        folder = tmp_path / str(seed)
+        train(study, "physics_mask", seed, prepared, folder / "run.json", folder / "history.csv")
+        found = load_checkpoint(folder / "checkpoints/last.ckpt")["state_dict"]
+        name = "network.blocks.0.attn.qkv.weight"
+        assert torch.equal(found[name], expected[name]) == same
+
+
+def test_a_changed_or_missing_checkpoint_is_not_scored(
+    study: Study, prepared: Prepared, run: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "run.json"
+    copy.write_text(run.read_text())
+    with pytest.raises(AirshedError, match="missing"):
+        evaluate_run(study, copy, prepared, tmp_path / "scores.nc")
+    (tmp_path / "checkpoints").mkdir()
+    changed = bytearray((run.parent / "checkpoints/best.ckpt").read_bytes())
+    changed[len(changed) // 2] ^= 1
+    (tmp_path / "checkpoints/best.ckpt").write_bytes(changed)
+    with pytest.raises(AirshedError, match="not the one"):
+        evaluate_run(study, copy, prepared, tmp_path / "scores.nc")
+    assert not (tmp_path / "scores.nc").exists()

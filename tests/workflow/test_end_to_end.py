@@ -1,0 +1,175 @@
+"""A small study from raw archives to the report, run, rerun, killed and broken."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from workflow_runs import Snakemake, checkout, environment, jobs, snakemake_in
+
+STUDY = Path(__file__).resolve().parents[1] / "helpers" / "tiny_study.yaml"
+DATA = "results/data/tiny"
+HOURLY = f"{DATA}/8x16/hourly.zarr"
+
+
+class Run:
+    """A checkout in which the small study runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = checkout(folder)
+        self.configure({})
+        self._snakemake: Snakemake = snakemake_in(self.folder)
+
+    def configure(self, changes: dict[str, Any]) -> None:
+        """Write the study with changes, given as {section: {key: value}}."""
+        values = yaml.safe_load(STUDY.read_text(encoding="utf-8"))
+        for key, value in changes.items():
+            values[key] = values.get(key, {}) | value
+        (self.folder / "tiny.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self._snakemake("--cores", "2", "--configfile", "tiny.yaml", *arguments)
+
+    def path(self, name: str) -> Path:
+        return self.folder / "results/tiny" / name
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = Run(tmp_path_factory.mktemp("finished") / "checkout")
+    done = run()
+    assert done.returncode == 0, done.stderr[-4000:]
+    return run
+
+
+def test_every_result_is_there_and_complete(finished: Run) -> None:
+    with finished.path("scores.csv").open() as stream:
+        scores = list(csv.DictReader(stream))
+    # (2 variants x 2 seeds + 2 baselines) x 6 pollutants x 2 horizons x 4 metrics
+    assert len(scores) == 6 * 6 * 2 * 4
+    assert all(row["value"] and row["units"] for row in scores)
+    with finished.path("comparisons.csv").open() as stream:
+        comparisons = list(csv.DictReader(stream))
+    assert [row["pollutant"] for row in comparisons].count("all") == 1
+    assert len(comparisons) == 6 * 2 + 1
+    for variant, seed in (("wind_baseline", 0), ("physics_mask", 1)):
+        folder = finished.path(f"variants/{variant}/seed{seed}")
+        record = json.loads((folder / "run.json").read_text())
+        assert record["data_source"] == "simulated"
+        assert len(record["val_loss"]) == 2
+        assert ("blocks.0.alpha" in record["bias"]["parameters"]) == (variant == "physics_mask")
+        header = (folder / "history.csv").read_text().splitlines()[0]
+        assert header.startswith("step,epoch,train_loss,val_loss,lr")
+        assert ("alpha_block0" in header) == (variant == "physics_mask")
+
+
+def test_the_report_is_one_file_that_says_what_it_is(finished: Run) -> None:
+    page = finished.path("report.html").read_text(encoding="utf-8")
+    assert "simulated" in page
+    assert "physics_mask" in page
+    for outside in ('src="http', 'href="http', "<script", "@import", "url("):
+        assert outside not in page
+    figures = list(finished.path("figures").glob("*.png"))
+    assert len(figures) == page.count("data:image/png;base64,") == 7
+
+
+def test_the_manifest_holds_the_checksums_of_what_is_there(finished: Run) -> None:
+    manifest = json.loads(finished.path("manifest.json").read_text())
+    for name, digest in (manifest["outputs"] | manifest["inputs"]).items():
+        content = (finished.folder / name).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == digest, name
+    for name in ("scores.csv", "report.html", "config.resolved.yaml"):
+        assert f"results/tiny/{name}" in manifest["outputs"]
+    assert any(name.endswith("CN-Reanalysis20160226.tar.gz") for name in manifest["inputs"])
+
+
+def test_a_second_run_has_nothing_to_do(finished: Run) -> None:
+    done = finished()
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stderr + done.stdout
+
+
+def test_a_changed_setting_repeats_what_depends_on_it_and_no_other(finished: Run) -> None:
+    finished.configure({"comparison": {"margin": 0.02}})
+    assert set(jobs(finished("-n").stdout)) == {"compare", "report", "manifest", "all", "total"}
+    finished.configure({"train": {"epochs": 3}})
+    planned = jobs(finished("-n").stdout)
+    assert planned["train"] == planned["evaluate"] == 4
+    assert not planned.keys() & {"simulate", "ingest", "statistics", "baseline"}
+    finished.configure({"jobs": {"mem_mb": 2000}})
+    assert "Nothing to be done" in finished("-n").stdout
+    finished.configure({})
+
+
+def test_snakemakes_own_report_has_the_figures(finished: Run) -> None:
+    done = finished("--report", "workflow.html")
+    assert done.returncode == 0, done.stderr[-2000:]
+    page = (finished.folder / "workflow.html").read_text(encoding="utf-8")
+    assert "change_heatmap_physics_mask.png" in page
+    assert "report.html" in page
+
+
+def test_killed_in_the_middle_the_results_are_the_same(finished: Run, tmp_path: Path) -> None:
+    """Everything again in another folder, killed at the first checkpoint: the same bytes."""
+    other = Run(tmp_path / "another folder")
+    shutil.copytree(finished.folder / DATA, other.folder / DATA, symlinks=True)
+    shutil.rmtree(other.folder / DATA / "8x16")
+    command = ["snakemake", "--cores", "2", "--configfile", "tiny.yaml"]
+    with subprocess.Popen(
+        command,
+        cwd=other.folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        while not list(other.folder.glob("results/tiny/variants/*/*/checkpoints/last.ckpt")):
+            assert process.poll() is None, "the run ended before its first checkpoint"
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert not other.path("scores.csv").exists()
+    assert other("--unlock").returncode == 0
+    done = other()
+    assert done.returncode == 0, done.stderr[-4000:]
+    for name in ("scores.csv", "comparisons.csv"):
+        assert other.path(name).read_bytes() == finished.path(name).read_bytes()
+
+
+def test_a_truncated_archive_is_named_and_nothing_half_written_stays(
+    finished: Run, tmp_path: Path
+) -> None:
+    broken = Run(tmp_path / "broken")
+    shutil.copytree(finished.folder / DATA / "raw", broken.folder / DATA / "raw")
+    archive = broken.folder / DATA / "raw/201602/CN-Reanalysis20160228.tar.gz"
+    archive.write_bytes(archive.read_bytes()[:5000])
+    done = broken("--rerun-triggers", "mtime", "--", HOURLY)
+    said = done.stderr + done.stdout
+    assert done.returncode != 0
+    assert "CN-Reanalysis20160228.tar.gz" in said
+    assert "Traceback" not in said
+    assert not (broken.folder / HOURLY).exists()
+    assert not (broken.folder / DATA / "8x16/ingest.json").exists()
+
+
+def test_an_hour_missing_in_the_middle_is_counted_and_reported(
+    finished: Run, tmp_path: Path
+) -> None:
+    gappy = Run(tmp_path / "gappy")
+    shutil.copytree(finished.folder / DATA / "raw", gappy.folder / DATA / "raw")
+    (gappy.folder / DATA / "raw/201602/CN-Reanalysis20160228.tar.gz").unlink()
+    done = gappy("--rerun-triggers", "mtime", "--", HOURLY)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads((gappy.folder / DATA / "8x16/ingest.json").read_text())
+    assert [gap["hours"] for gap in copy.deepcopy(found["gaps"])] == [24]
+    assert found["gaps"][0]["start"] == "2016-02-28T00:00:00"
