@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -87,9 +88,10 @@ def open_hourly(path: Path, hours_per_task: int | None = HOURS_A_BLOCK) -> xr.Da
         AirshedError: It is no hourly store, or not in canonical units.
     """
     try:
-        dataset = xr.open_zarr(
-            path, chunks={"time": hours_per_task} if hours_per_task else None, consolidated=False
-        )
+        chunks = {"time": hours_per_task} if hours_per_task else None
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*snakemake_timestamp")  # no part of it
+            dataset = xr.open_zarr(path, chunks=chunks, consolidated=False)
     except (OSError, ValueError, KeyError) as error:
         raise AirshedError("an hourly store cannot be opened", where=path, found=error) from error
     return check(dataset, (*HOURLY, "lat2d", "lon2d", "present"), path)

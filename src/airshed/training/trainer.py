@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 
 import pytorch_lightning as pl
 import torch
@@ -17,6 +18,7 @@ def build_trainer(settings: TrainConfig, callbacks: list[pl.Callback]) -> pl.Tra
     torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*LeafSpec", module="pytorch_lightning")
     # a debugging aid that costs time
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return pl.Trainer(
