@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from airshed.data.dataset import ForecastDataset
-from airshed.data.prepared import Prepared
 from torch.utils.data import DataLoader
 
 from airshed.assembly import build_network
 from airshed.atomic import write_json
 from airshed.config import Study
 from airshed.config.data import Split
+from airshed.data.dataset import ForecastDataset
+from airshed.data.prepared import Prepared
 from airshed.training.checkpoints import Checkpoints, resumable
 from airshed.training.history import History
 from airshed.training.module import ForecastModule
