@@ -11,8 +11,8 @@ from airshed.config import Study
 from airshed.data.prepared import Prepared
 from airshed.data.stores import open_patch_elevation, open_scan_tables, open_static, open_statistics
 from airshed.model import ClimaX, build_model
-from airshed.model.build import build_scan
 from airshed.model.geography import Geography
+from airshed.model.scan import SCANS, RasterScan, Tables, WindScan
 from airshed.variables import INPUTS
 
 WIND = ("u", "v")
@@ -32,17 +32,11 @@ def build_network(study: Study, variant: str, prepared: Prepared, seed: int) -> 
     """
     model, grid = study.model, study.dataset.grid
     stanza = study.variant_stanzas[variant]
-    tables = open_scan_tables(prepared.scan_tables)
     return build_model(
         INPUTS,
         (grid.rows, grid.columns),
         bias=stanza.bias_stanza(),
-        scan=build_scan(
-            stanza.scan,
-            torch.from_numpy(tables["local_order"].values),
-            torch.from_numpy(tables["region_token"].values),
-            (grid.rows // model.regions.rows, grid.columns // model.regions.columns),
-        ),
+        scan=build_variant_scan(stanza.scan, prepared),
         geography=build_geography(study, prepared),
         seed=seed,
         patch_size=model.patch,
@@ -56,18 +50,31 @@ def build_network(study: Study, variant: str, prepared: Prepared, seed: int) -> 
     )
 
 
+def build_variant_scan(name: str, prepared: Prepared) -> RasterScan | WindScan:
+    """The scan of that name, with the prepared tables if it needs any."""
+    if name not in SCANS:
+        return RasterScan()
+    stored = open_scan_tables(prepared.scan_tables, name)
+    order, token = (stored[f"{name}_{part}"].values for part in ("local_order", "region_token"))
+    rows, columns = stored.attrs["region_cells"]
+    tables = Tables(torch.from_numpy(order), torch.from_numpy(token), (int(rows), int(columns)))
+    return SCANS[name][0](tables)
+
+
 def build_geography(study: Study, prepared: Prepared) -> Geography:
     """Terrain in metres and the way from normalised wind to m s-1 along the grid's axes."""
     static, statistics = open_static(prepared.static), open_statistics(prepared.statistics)
     elevation = open_patch_elevation(prepared.patch_elevation)["elevation_m"]
     wind = statistics.sel(variable=list(WIND))
     channels = [INPUTS.index(name) for name in WIND]
+    to_grid = wind_to_grid(static, study.dataset.wind_frame)
     return Geography(
         elevation_m=_floats(elevation).flatten(),
         wind_channels=(channels[0], channels[1]),
         wind_mean_ms=_floats(wind["mean"]),
         wind_std_ms=_floats(wind["std"]),
-        to_grid=wind_to_grid(static, study.dataset.wind_frame),
+        to_grid=to_grid,
+        to_earth=wind_to_earth(static, to_grid),
         mask=_floats(static["domain_mask"]),
         patch_size=study.model.patch,
     )
@@ -79,14 +86,27 @@ def wind_to_grid(static: xr.Dataset, wind_frame: str) -> Tensor:
     Wind relative to the earth is projected on the axes' directions. Wind relative to the grid
     already has them, but its v points north whichever way the rows run.
     """
-    names = (("column_east", "column_north"), ("row_east", "row_north"))
-    axes = torch.stack([torch.stack([_floats(static[name]) for name in row]) for row in names])
+    axes = _axes(static)
     if wind_frame == "earth":
         return axes
     to_grid = torch.zeros_like(axes)
     to_grid[0, 0] = axes[0, 0].sign()
     to_grid[1, 1] = axes[1, 1].sign()
     return to_grid
+
+
+def wind_to_earth(static: xr.Dataset, to_grid: Tensor) -> Tensor:
+    """Matrix [2, 2, Y, X] from (u, v) to components eastward and northward.
+
+    The axes are at right angles, so the way back from components along them is the transpose.
+    """
+    return torch.einsum("ajyx,abyx->jbyx", _axes(static), to_grid)
+
+
+def _axes(static: xr.Dataset) -> Tensor:
+    """East and north component [2, 2, Y, X] of the directions of increasing columns and rows."""
+    names = (("column_east", "column_north"), ("row_east", "row_north"))
+    return torch.stack([torch.stack([_floats(static[name]) for name in row]) for row in names])
 
 
 def _floats(field: xr.DataArray) -> Tensor:

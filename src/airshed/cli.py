@@ -159,13 +159,13 @@ def statistics(config: Config, hourly: Hourly, static: Static, output: Output) -
 
 @app.command()
 def scan_tables(config: Config, output: Output) -> None:
-    """Tables of the wind scan: the order of a region's patches for each wind sector."""
+    """Tables of the wind scans: the order of a region's patches for each wind sector."""
     from airshed.config import load_study
     from airshed.data.scan_tables import scan_tables as run
 
     study = load_study([config])
     regions = (study.model.regions.rows, study.model.regions.columns)
-    run(study.patch_grid, regions, study.model.sectors, output)
+    run(study.patch_grid, regions, study.model.sectors, study.model.patch, output)
 
 
 @app.command()

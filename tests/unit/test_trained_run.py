@@ -49,7 +49,9 @@ def prepared(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Prepared
     patch_elevation(paths.static, study.model.patch, paths.patch_elevation)
     statistics(paths.hourly, paths.static, study.splits.train, paths.statistics)
     regions = (study.model.regions.rows, study.model.regions.columns)
-    scan_tables(study.patch_grid, regions, study.model.sectors, paths.scan_tables)
+    scan_tables(
+        study.patch_grid, regions, study.model.sectors, study.model.patch, paths.scan_tables
+    )
     return paths
 
 

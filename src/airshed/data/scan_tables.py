@@ -1,4 +1,4 @@
-"""Tables of the wind scan, made once and shared by all trainings."""
+"""Tables of the wind scans, made once and shared by all trainings."""
 
 from __future__ import annotations
 
@@ -10,24 +10,28 @@ from airshed.data.stores import write_netcdf
 
 
 def scan_tables(
-    patch_grid: tuple[int, int], regions: tuple[int, int], sectors: int, output: Path
+    patch_grid: tuple[int, int],
+    regions: tuple[int, int],
+    sectors: int,
+    patch_size: int,
+    output: Path,
 ) -> None:
-    """Write the order of a region's patches for each wind sector, and the patches of each region.
+    """Write, for each scan, the order within a region by wind sector and the regions' patches.
 
     Args:
         patch_grid: Rows and columns of patches.
         regions: Rows and columns of regions.
         sectors: Wind directions told apart.
+        patch_size: Cells per side of a patch.
         output: Where the NetCDF file goes.
     """
-    from airshed.model.scan import local_orders, region_tokens  # torch: needed by this step alone
+    from airshed.model.scan import SCANS  # torch: needed by this step alone
 
-    region_shape = (patch_grid[0] // regions[0], patch_grid[1] // regions[1])
-    tables = {
-        "local_order": (("sector", "position"), local_orders(region_shape, sectors).numpy()),
-        "region_token": (("region", "position"), region_tokens(patch_grid, regions).numpy()),
-    }
-    write_netcdf(
-        xr.Dataset(tables, attrs={"patch_grid": patch_grid, "regions": regions}).astype("int32"),
-        output,
-    )
+    content = {}
+    for name, (_, make_tables) in SCANS.items():
+        tables = make_tables(patch_grid, regions, sectors, patch_size)
+        content[f"{name}_local_order"] = (("sector", "position"), tables.local_order.numpy())
+        content[f"{name}_region_token"] = (("region", "position"), tables.region_token.numpy())
+    rows, columns = tables.region_cells
+    attrs = {"region_cells": [rows, columns]}
+    write_netcdf(xr.Dataset(content, attrs=attrs).astype("int32"), output)

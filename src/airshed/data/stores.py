@@ -121,9 +121,9 @@ def open_patch_elevation(path: Path) -> xr.Dataset:
     return _open_netcdf(path, ("elevation_m",))
 
 
-def open_scan_tables(path: Path) -> xr.Dataset:
-    """Tables of the wind scan."""
-    return _open_netcdf(path, ("local_order", "region_token"))
+def open_scan_tables(path: Path, scan: str) -> xr.Dataset:
+    """Tables of the wind scans, among them those of the one that is named."""
+    return _open_netcdf(path, (f"{scan}_local_order", f"{scan}_region_token"))
 
 
 def write_netcdf(dataset: xr.Dataset, path: Path) -> None:

@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
+from airshed.model import bias as biases
 from airshed.model.attention import PlainAttention, biased_attention
-from airshed.model.bias import build_bias
 from airshed.model.climax import ClimaX
 from airshed.model.geography import Geography
 from airshed.model.scan import RasterScan, WindScan
 from airshed.model.transformer import Core
 
 
-def build_cores(bias: Mapping[str, Any], depth: int, tokens: int) -> list[Core]:
+def build_cores(
+    stanza: Mapping[str, Any], depth: int, patch_grid: tuple[int, int], num_heads: int
+) -> list[Core]:
     """One attention path for each block: biased in the blocks that the stanza names."""
-    if bias["kind"] == "none":
+    if stanza["kind"] == "none":
         return [PlainAttention() for _ in range(depth)]
-    blocks = range(depth) if bias["blocks"] == "all" else bias["blocks"]
+    tokens = patch_grid[0] * patch_grid[1]
+    blocks = range(depth) if stanza["blocks"] == "all" else stanza["blocks"]
     return [
-        biased_attention(build_bias(bias), tokens) if index in blocks else PlainAttention()
+        biased_attention(biases.build(stanza, grid=patch_grid, num_heads=num_heads), tokens)
+        if index in blocks
+        else PlainAttention()
         for index in range(depth)
     ]
-
-
-def build_scan(
-    kind: Literal["raster", "wind"],
-    local_order: torch.Tensor,
-    region_token: torch.Tensor,
-    region_cells: tuple[int, int],
-) -> RasterScan | WindScan:
-    """The scan of that name, from its tables (see :class:`WindScan`)."""
-    return RasterScan() if kind == "raster" else WindScan(local_order, region_token, region_cells)
 
 
 def build_model(
@@ -46,22 +41,24 @@ def build_model(
     seed: int,
     depth: int,
     patch_size: int,
+    num_heads: int,
     **backbone: Any,
 ) -> ClimaX:
     """A :class:`ClimaX` whose backbone starts from the same weights in every variant of a seed.
 
     Biases are built under a random state of their own, so that they cannot shift the backbone's.
     """
-    tokens = (grid_size[0] // patch_size) * (grid_size[1] // patch_size)
+    patch_grid = (grid_size[0] // patch_size, grid_size[1] // patch_size)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        cores = build_cores(bias, depth, tokens)
+        cores = build_cores(bias, depth, patch_grid, num_heads)
         torch.manual_seed(seed)
         return ClimaX(
             variables,
             grid_size,
             depth=depth,
             patch_size=patch_size,
+            num_heads=num_heads,
             geography=geography,
             scan=scan,
             cores=cores,

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from airshed.model.attention import PlainAttention
 from airshed.model.embedding import PatchEmbedding, aggregate, sincos_1d, sincos_2d
-from airshed.model.geography import Geography
-from airshed.model.scan import RasterScan, WindScan
+from airshed.model.geography import Fields, Geography, NoGeography
+from airshed.model.scan import RasterScan, WindScan, elevation_order, raster_order
 from airshed.model.transformer import Block, Core
 
 LEAD_SCALE_H = 100.0
@@ -67,8 +67,10 @@ class ClimaX(nn.Module):
         if len(cores) != depth:
             raise ValueError(f"{len(cores)} attention paths were given for {depth} blocks")
         self.variables, self.grid_size, self.patch_size = tuple(variables), grid_size, patch_size
-        self.geography = geography
+        self.geography = geography or NoGeography()
         self.scan = scan or RasterScan()
+        sorts = any(core.wants_elevation_order for core in cores)
+        self.block_order = elevation_order if sorts else raster_order
 
         self.token_embeds = PatchEmbedding(len(variables), patch_size, embed_dim)
         self.var_embed = nn.Parameter(sincos_1d(embed_dim, torch.arange(len(variables)))[None])
@@ -117,20 +119,22 @@ class ClimaX(nn.Module):
             ValueError: The shape of ``x`` or a name does not fit.
         """
         self._check(x, out_variables)
-        fields = None if self.geography is None else self.geography(x)
-        order = self.scan(fields)
-        tokens = self._embed(x)
-        if order is not None and fields is not None:
-            tokens = order.apply(tokens)
-            fields = fields.permuted(order.patch_of_slot)
+        winds, fields = self.geography(x)
+        order = self.scan(winds)
+        tokens, fields = order.apply(self._embed(x)), order.fields(fields)
         lead = self.lead_time_embed(lead_hours[:, None].to(x.dtype) / LEAD_SCALE_H)
         tokens = self.pos_drop(tokens + self.pos_embed + lead[:, None])
-        for block in self.blocks:
-            tokens = block(tokens, fields)
-        tokens = self.norm(tokens)
-        tokens = tokens if order is None else order.restore(tokens)
+        tokens = order.restore(self.norm(self._transform(tokens, fields)))
         channels = [self.variables.index(name) for name in out_variables]
         return self._unpatchify(self.head(tokens))[:, channels]
+
+    def _transform(self, tokens: Tensor, fields: Fields | None) -> Tensor:
+        """All blocks, in an order of tokens that suits them: they do not depend on it."""
+        order = self.block_order(fields)
+        tokens, fields = order.apply(tokens), order.fields(fields)
+        for block in self.blocks:
+            tokens = block(tokens, fields)
+        return order.restore(tokens)
 
     def _embed(self, x: Tensor) -> Tensor:
         embeds = self.token_embeds

@@ -1,30 +1,48 @@
-"""Terrain and wind as attention and scan see them: physical, on the grid's own axes."""
+"""Terrain and wind as attention and scan see them: physical, on known axes."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
 
-class Fields(NamedTuple):
-    """Geographic fields of a batch.
+class Winds(NamedTuple):
+    """Wind in each cell, [B, 2, Y, X] in m s-1.
 
-    ``wind_ms`` [B, 2, Y, X] lies along increasing columns and rows; ``elevation_m`` [B, N] and
-    ``wind_speed_ms`` [B, N] are means over patches in raster order.
+    ``grid_ms`` lies along increasing columns and rows, ``earth_ms`` eastward and northward.
     """
 
-    wind_ms: Tensor
+    grid_ms: Tensor
+    earth_ms: Tensor
+
+
+class Fields(NamedTuple):
+    """What is known of the patches of a batch, each [B, N].
+
+    ``patch`` is the raster index on the patch grid; the others are means over a patch, wind
+    eastward and northward.
+    """
+
+    patch: Tensor
     elevation_m: Tensor
+    u_ms: Tensor
+    v_ms: Tensor
     wind_speed_ms: Tensor
 
-    def permuted(self, patch_of_slot: Tensor) -> Fields:
-        """The same with patches in the order [B, N] of a scan; cells stay where they are."""
-        return self._replace(
-            elevation_m=self.elevation_m.gather(1, patch_of_slot),
-            wind_speed_ms=self.wind_speed_ms.gather(1, patch_of_slot),
-        )
+    @classmethod
+    def in_raster_order(
+        cls, elevation_m: Tensor, u_ms: Tensor, v_ms: Tensor, wind_speed_ms: Tensor
+    ) -> Fields:
+        """Fields whose n-th column belongs to the n-th patch of the grid."""
+        patch = torch.arange(elevation_m.shape[1], device=elevation_m.device)
+        return cls(patch.expand(elevation_m.shape), elevation_m, u_ms, v_ms, wind_speed_ms)
+
+    def permuted(self, order: Tensor) -> Fields:
+        """The same with column n taken from column ``order[b, n]``."""
+        return Fields(*(field.gather(1, order) for field in self))
 
 
 class Geography(nn.Module):
@@ -37,6 +55,8 @@ class Geography(nn.Module):
         wind_std_ms: [2] standard deviation that it divided by, m s-1.
         to_grid: [2, 2, Y, X] matrix in each cell that takes (u, v) to components along increasing
             columns and rows.
+        to_earth: [2, 2, Y, X] matrix in each cell that takes (u, v) to components eastward and
+            northward.
         mask: [Y, X] 1 inside the domain; cells outside have no wind.
         patch_size: Cells per side of a patch.
     """
@@ -45,6 +65,7 @@ class Geography(nn.Module):
     wind_mean_ms: Tensor
     wind_std_ms: Tensor
     to_grid: Tensor
+    to_earth: Tensor
     mask: Tensor
 
     def __init__(
@@ -55,6 +76,7 @@ class Geography(nn.Module):
         wind_mean_ms: Tensor,
         wind_std_ms: Tensor,
         to_grid: Tensor,
+        to_earth: Tensor,
         mask: Tensor,
         patch_size: int,
     ) -> None:
@@ -64,14 +86,26 @@ class Geography(nn.Module):
         self.register_buffer("wind_mean_ms", wind_mean_ms.view(1, 2, 1, 1), persistent=False)
         self.register_buffer("wind_std_ms", wind_std_ms.view(1, 2, 1, 1), persistent=False)
         self.register_buffer("to_grid", to_grid, persistent=False)
+        self.register_buffer("to_earth", to_earth, persistent=False)
         self.register_buffer("mask", mask.to(to_grid.dtype), persistent=False)
 
-    def forward(self, x: Tensor) -> Fields:
-        """Fields of the normalised input x [B, V, Y, X]."""
+    def forward(self, x: Tensor) -> tuple[Winds, Fields]:
+        """Winds in cells and fields of patches for the normalised input x [B, V, Y, X]."""
         given = x[:, self.wind_channels] * self.wind_std_ms + self.wind_mean_ms
-        wind = (self.to_grid * given.unsqueeze(1)).sum(2) * self.mask
-        speed = avg_pool2d(wind.norm(dim=1), self.patch_size).flatten(1)
-        return Fields(wind, self.elevation_m.expand(len(x), -1), speed)
+        given = (given * self.mask).unsqueeze(1)
+        winds = Winds((self.to_grid * given).sum(2), (self.to_earth * given).sum(2))
+        speed = winds.grid_ms.norm(dim=1, keepdim=True)
+        means = avg_pool2d(torch.cat([winds.earth_ms, speed], 1), self.patch_size).flatten(2)
+        elevation_m = self.elevation_m.expand(len(x), -1)
+        return winds, Fields.in_raster_order(elevation_m, *means.unbind(1))
+
+
+class NoGeography(nn.Module):
+    """For networks whose scan and attention need neither terrain nor wind."""
+
+    def forward(self, x: Tensor) -> tuple[None, None]:
+        """No winds and no fields."""
+        return None, None
 
 
 def patch_means(field: Tensor, patch_size: int) -> Tensor:

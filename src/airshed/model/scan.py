@@ -2,48 +2,121 @@
 
 A scan is a permutation of the N patches, applied once after variable aggregation and undone before
 the head. It is made of precomputed tables and one gather; positional embeddings belong to the
-slot, everything geographic stays with the patch.
+slot, everything geographic stays with the patch. :class:`PublishedWindScan` is the exception that
+an ablation measures.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from airshed.model.geography import Fields
+from airshed.model.geography import Fields, Winds
 
-TIE_M = 1e-9  # projections that differ by less are equal: cos(pi / 2) is not exactly 0
+TIE = 1e-9  # projections that differ by less are equal: cos(pi / 2) is not exactly 0
 
 
-class Order(NamedTuple):
-    """A permutation of tokens for each sample: slot s holds patch ``patch_of_slot[b, s]``."""
+class Order:
+    """A permutation of tokens for each sample: slot s holds patch ``patch_of_slot[b, s]``.
 
-    patch_of_slot: Tensor
-    slot_of_patch: Tensor
+    Args:
+        patch_of_slot: [B, N] int64.
+    """
+
+    def __init__(self, patch_of_slot: Tensor) -> None:
+        self.patch_of_slot = patch_of_slot
+        slots = torch.arange(patch_of_slot.shape[1], device=patch_of_slot.device)
+        empty = torch.empty_like(patch_of_slot)
+        self.slot_of_patch = empty.scatter_(1, patch_of_slot, slots.expand_as(patch_of_slot))
 
     def apply(self, tokens: Tensor) -> Tensor:
         """Tokens [B, N, D] of patches, put into slots."""
         return _gather(tokens, self.patch_of_slot)
+
+    def fields(self, fields: Fields | None) -> Fields | None:
+        """Fields of patches, put into slots."""
+        return None if fields is None else fields.permuted(self.patch_of_slot)
 
     def restore(self, tokens: Tensor) -> Tensor:
         """Tokens [B, N, D] of slots, put back to their patches."""
         return _gather(tokens, self.slot_of_patch)
 
 
+class RasterOrder(Order):
+    """The order in which patches lie in memory: slot s holds patch s."""
+
+    def __init__(self) -> None:
+        """No permutation is kept."""
+
+    def apply(self, tokens: Tensor) -> Tensor:
+        """The tokens as they are."""
+        return tokens
+
+    def fields(self, fields: Fields | None) -> Fields | None:
+        """The fields as they are."""
+        return fields
+
+    def restore(self, tokens: Tensor) -> Tensor:
+        """The tokens as they are."""
+        return tokens
+
+
+class UnrestoredOrder(Order):
+    """Moves tokens alone: fields stay with the slot, and tokens are never put back."""
+
+    def fields(self, fields: Fields | None) -> Fields | None:
+        """The fields as they are."""
+        return fields
+
+    def restore(self, tokens: Tensor) -> Tensor:
+        """The tokens as they are."""
+        return tokens
+
+
+def raster_order(fields: Fields | None) -> Order:
+    """No permutation."""
+    return RasterOrder()
+
+
+def elevation_order(fields: Fields | None) -> Order:
+    """From low to high ground, so that attention finds tiles whose keys all lie lower.
+
+    Raises:
+        ValueError: There are no fields.
+    """
+    if fields is None:
+        raise ValueError("a biased attention needs a geography, which gives terrain and wind")
+    return Order(fields.elevation_m.argsort(dim=1, stable=True))
+
+
 def _gather(tokens: Tensor, index: Tensor) -> Tensor:
     return tokens.gather(1, index.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
+
+
+class Tables(NamedTuple):
+    """What a wind scan looks up.
+
+    ``local_order`` [sectors, K]: order of the K patches of a region for each sector of the wind;
+    ``region_token`` [R, K]: the raster indices of the patches of each region; ``region_cells``:
+    rows and columns of grid cells over which a region's wind is averaged.
+    """
+
+    local_order: Tensor
+    region_token: Tensor
+    region_cells: tuple[int, int]
 
 
 class RasterScan(nn.Module):
     """Row by row: the order in which patches lie in memory."""
 
-    def forward(self, fields: Fields | None) -> None:
+    def forward(self, winds: Winds | None) -> Order:
         """No permutation."""
-        return
+        return RasterOrder()
 
 
 class WindScan(nn.Module):
@@ -53,48 +126,93 @@ class WindScan(nn.Module):
     the grid, rounded to the nearest sector; the patches follow by their projection on it.
 
     Args:
-        local_order: [sectors, K] from :func:`local_orders`.
-        region_token: [R, K] from :func:`region_tokens`.
-        region_cells: Rows and columns of grid cells in a region.
+        tables: See :func:`wind_tables`.
     """
 
+    order: type[Order] = Order
     local_order: Tensor
     region_token: Tensor
 
-    def __init__(
-        self, local_order: Tensor, region_token: Tensor, region_cells: tuple[int, int]
-    ) -> None:
+    def __init__(self, tables: Tables) -> None:
         super().__init__()
-        self.region_cells = region_cells
-        self.register_buffer("local_order", local_order.long(), persistent=False)
-        self.register_buffer("region_token", region_token.long(), persistent=False)
+        self.region_cells = tables.region_cells
+        self.register_buffer("local_order", tables.local_order.long(), persistent=False)
+        self.register_buffer("region_token", tables.region_token.long(), persistent=False)
 
-    def forward(self, fields: Fields | None) -> Order:
+    def forward(self, winds: Winds | None) -> Order:
         """The order of each sample, from its wind.
 
         Raises:
             ValueError: There is no wind.
         """
-        if fields is None:
+        if winds is None:
             raise ValueError("the wind scan needs a geography, which gives the wind on the grid")
-        sector = self.sectors(fields.wind_ms)
+        sector = self.sectors(self.wind(winds))
         tokens = self.region_token.expand(len(sector), -1, -1)
-        patch_of_slot = tokens.gather(2, self.local_order[sector]).flatten(1)
-        slots = torch.arange(patch_of_slot.shape[1], device=sector.device).expand_as(patch_of_slot)
-        slot_of_patch = torch.empty_like(patch_of_slot).scatter_(1, patch_of_slot, slots)
-        return Order(patch_of_slot, slot_of_patch)
+        return self.order(tokens.gather(2, self.local_order[sector]).flatten(1))
+
+    def wind(self, winds: Winds) -> Tensor:
+        """The wind that decides: along the grid's axes."""
+        return winds.grid_ms
 
     def sectors(self, wind_ms: Tensor) -> Tensor:
         """Nearest sector [B, R] of the speed-weighted mean wind; calm regions take sector 0.
 
         Args:
-            wind_ms: [B, 2, Y, X], components along increasing columns and rows, m s-1.
+            wind_ms: [B, 2, Y, X], m s-1; sectors turn from the first component to the second.
         """
         weighted = wind_ms * wind_ms.norm(dim=1, keepdim=True)
-        along_column, along_row = avg_pool2d(weighted, self.region_cells).flatten(2).unbind(1)
+        first, second = avg_pool2d(weighted, self.region_cells).flatten(2).unbind(1)
         count = len(self.local_order)
-        turns = torch.atan2(along_row, along_column) / (2 * math.pi)
+        turns = torch.atan2(second, first) / (2 * math.pi)
         return (turns * count).round().long() % count
+
+
+class PublishedWindScan(WindScan):
+    """The wind scan as the founding study's code ran it, to measure what that costs.
+
+    A "region" is a run of consecutive raster tokens, while its wind is that of a block of cells
+    elsewhere; the wind is read as if rows ran south to north, terrain and wind stay in raster
+    order, and tokens are never put back.
+    """
+
+    order = UnrestoredOrder
+
+    def wind(self, winds: Winds) -> Tensor:
+        """The wind that decides: eastward and northward, whatever the grid's axes."""
+        return winds.earth_ms
+
+
+def wind_tables(
+    patch_grid: tuple[int, int], regions: tuple[int, int], sectors: int, patch_size: int
+) -> Tables:
+    """Tables of :class:`WindScan`: rectangular regions, upwind first.
+
+    Raises:
+        ValueError: The regions do not divide the patch grid.
+    """
+    tokens = region_tokens(patch_grid, regions)
+    shape = (patch_grid[0] // regions[0], patch_grid[1] // regions[1])
+    cells = (shape[0] * patch_size, shape[1] * patch_size)
+    return Tables(local_orders(shape, sectors), tokens, cells)
+
+
+def published_tables(
+    patch_grid: tuple[int, int], regions: tuple[int, int], sectors: int, patch_size: int
+) -> Tables:
+    """Tables of :class:`PublishedWindScan`: runs of raster tokens, and its projection of them.
+
+    Raises:
+        ValueError: The regions do not divide the patch grid.
+    """
+    _, blocks, cells = wind_tables(patch_grid, regions, sectors, patch_size)
+    runs = torch.arange(blocks.numel()).view_as(blocks)
+    local = torch.arange(blocks.shape[1], dtype=torch.float64)
+    columns = patch_grid[1] // regions[1]
+    x = 2 * (local % columns) / max(1, patch_grid[1] - 1) - 1
+    y = 2 * (local // columns) / max(1, patch_grid[0] - 1) - 1
+    angle = _sector_angles(sectors)
+    return Tables(_stable_order(x * angle.cos() - y * angle.sin()), runs, cells)
 
 
 def local_orders(region_shape: tuple[int, int], sectors: int) -> Tensor:
@@ -114,9 +232,16 @@ def local_orders(region_shape: tuple[int, int], sectors: int) -> Tensor:
         torch.arange(columns, dtype=torch.float64),
         indexing="ij",
     )
-    angle = torch.arange(sectors, dtype=torch.float64)[:, None] * (2 * math.pi / sectors)
-    along = column.flatten() * angle.cos() + row.flatten() * angle.sin()
-    return (along / TIE_M).round().argsort(dim=1, stable=True)
+    angle = _sector_angles(sectors)
+    return _stable_order(column.flatten() * angle.cos() + row.flatten() * angle.sin())
+
+
+def _sector_angles(sectors: int) -> Tensor:
+    return torch.arange(sectors, dtype=torch.float64)[:, None] * (2 * math.pi / sectors)
+
+
+def _stable_order(along: Tensor) -> Tensor:
+    return (along / TIE).round().argsort(dim=1, stable=True)
 
 
 def region_tokens(patch_grid: tuple[int, int], regions: tuple[int, int]) -> Tensor:
@@ -139,3 +264,10 @@ def region_tokens(patch_grid: tuple[int, int], regions: tuple[int, int]) -> Tens
         region_rows, rows // region_rows, region_columns, columns // region_columns
     )
     return index.transpose(1, 2).reshape(region_rows * region_columns, -1)
+
+
+SCANS: dict[str, tuple[type[WindScan], Callable[..., Tables]]] = {
+    "wind": (WindScan, wind_tables),
+    "wind_as_published": (PublishedWindScan, published_tables),
+}
+"""Scans that look up tables, by their names in the configuration, and what makes the tables."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from airshed.model.attention import DenseAttention, PlainAttention, TiledAttention
+from airshed.model.attention import BiasedAttention, PlainAttention
 from airshed.model.geography import Fields
 
-Core = PlainAttention | DenseAttention | TiledAttention
+Core = PlainAttention | BiasedAttention
 
 
 class DropPath(nn.Module):

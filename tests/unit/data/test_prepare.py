@@ -189,10 +189,12 @@ def test_statistics_of_days_without_data_are_refused(prepared: Path) -> None:
 
 
 def test_scan_tables_round_trip(tmp_path: Path) -> None:
-    scan_tables((4, 8), (2, 2), 16, tmp_path / "tables.nc")
-    tables = open_scan_tables(tmp_path / "tables.nc")
-    assert tables["local_order"].shape == (16, 8)
-    assert sorted(tables["region_token"].values.ravel()) == list(range(32))
+    scan_tables((4, 8), (2, 2), 16, 2, tmp_path / "tables.nc")
+    for scan in ("wind", "wind_as_published"):
+        tables = open_scan_tables(tmp_path / "tables.nc", scan)
+        assert tables[f"{scan}_local_order"].shape == (16, 8)
+        assert sorted(tables[f"{scan}_region_token"].values.ravel()) == list(range(32))
+        assert tables.attrs["region_cells"].tolist() == [4, 8]
 
 
 def test_stores_in_other_units_are_refused(prepared: Path) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from airshed.model import ClimaX, build_model
-from airshed.model.build import build_scan
 from airshed.model.geography import Geography
-from airshed.model.scan import local_orders, region_tokens
+from airshed.model.scan import SCANS, RasterScan
 
 GRID, PATCH = (8, 16), 2
 VARIABLES = ("u", "v", "pm25", "o3")
@@ -34,9 +34,18 @@ def geography() -> Geography:
         wind_mean_ms=torch.tensor([1.0, -2.0]),
         wind_std_ms=torch.tensor([4.0, 3.0]),
         to_grid=torch.eye(2)[:, :, None, None].repeat(1, 1, *GRID),
+        to_earth=torch.eye(2)[:, :, None, None].repeat(1, 1, *GRID),
         mask=torch.ones(GRID),
         patch_size=PATCH,
     )
+
+
+def build_scan(name: str) -> nn.Module:
+    """The scan of that name on 2 x 2 regions."""
+    if name == "raster":
+        return RasterScan()
+    scan, make_tables = SCANS[name]
+    return scan(make_tables((4, 8), (2, 2), 16, PATCH))
 
 
 @pytest.fixture
@@ -44,12 +53,11 @@ def network(geography: Geography) -> Callable[..., ClimaX]:
     """Builds a small network in evaluation mode."""
 
     def build(scan: str = "raster", bias: Mapping[str, Any] = NO_BIAS, seed: int = 0) -> ClimaX:
-        tables = local_orders((2, 4), 16), region_tokens((4, 8), (2, 2))
         return build_model(
             VARIABLES,
             GRID,
             bias=bias,
-            scan=build_scan(scan, *tables, (4, 8)),  # type: ignore[arg-type]
+            scan=build_scan(scan),
             geography=geography,
             seed=seed,
             depth=2,

@@ -1,72 +1,116 @@
-"""The tiled path against the dense one, which autograd differentiates, and against torch's own."""
+"""Seams between tiles, what is skipped, and what is held in memory."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from airshed.model.attention import DenseAttention, PlainAttention, TiledAttention
-from airshed.model.bias import build_bias
+from airshed.model import bias as biases
+from airshed.model.attention import DenseAttention, PlainAttention, TiledAttention, tiled
 from airshed.model.geography import Fields
 
 BATCH, HEADS, TOKENS, WIDTH = 2, 3, 37, 8
 
 
-def problem(dtype: torch.dtype) -> tuple[list[Tensor], Fields]:
+def build(kind: str = "barrier", tokens: int = TOKENS, **arguments: float) -> biases.Bias:
+    return biases.build({"kind": kind, **arguments}, grid=(1, tokens), num_heads=HEADS)
+
+
+def problem(dtype: torch.dtype, tokens: int = TOKENS) -> tuple[list[Tensor], Fields]:
+    """Random q, k, v, and fields sorted by elevation, as the network hands them on."""
     generator = torch.Generator().manual_seed(0)
-    shape = (BATCH, HEADS, TOKENS, WIDTH)
-    qkv = [torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype) for _ in "qkv"]
-    elevation = 5000 * torch.rand(BATCH, TOKENS, generator=generator, dtype=torch.float64) - 200
-    speed = 20 * torch.rand(BATCH, TOKENS, generator=generator, dtype=torch.float64)
-    precision = torch.promote_types(dtype, torch.float32)
-    return qkv, Fields(torch.zeros(1), elevation.to(precision), speed.to(precision))
+
+    def random(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator, dtype=torch.float64)
+
+    qkv = [(4 * random(BATCH, HEADS, tokens, WIDTH) - 2).to(dtype) for _ in "qkv"]
+    elevation = (5000 * random(BATCH, tokens) - 200).sort(1).values
+    wind = (20 * random(BATCH, tokens) for _ in "uvs")
+    return qkv, Fields.in_raster_order(*(field.to(dtype) for field in (elevation, *wind)))
 
 
-def run(path: type, dtype: torch.dtype, **options: int) -> list[Tensor]:
-    """Output and gradients of q, k, v and alpha, for a loss that weighs every output."""
-    qkv, fields = problem(dtype)
-    bias = build_bias({"kind": "barrier", "alpha_init": 0.8, "wind_modulation": True})
-    bias.to(fields.elevation_m.dtype)
+def run(path: type, bias: biases.Bias) -> list[Tensor]:
+    """Output and gradients of q, k, v and the bias, for a loss that weighs every output."""
+    qkv, fields = problem(torch.float64)
     for tensor in qkv:
         tensor.requires_grad_()
-    out = path(bias, **options)(*qkv, fields)
+    out = path(bias)(*qkv, fields)
     weights = torch.linspace(-1, 1, out.numel(), dtype=torch.float64).view_as(out).cos()
-    (out.double() * weights).sum().backward()
-    grads = [tensor.grad for tensor in (*qkv, *bias.parameters())]
-    assert all(grad is not None and grad.abs().max() > 0 for grad in grads)
-    return [out.detach(), *grads]  # type: ignore[list-item]
+    return [out.detach(), *torch.autograd.grad((out * weights).sum(), [*qkv, *bias.parameters()])]
 
 
-@pytest.mark.parametrize("tile", [1, 5, 16, 37, 100])
-def test_tiled_equals_dense_in_outputs_and_every_gradient(tile: int) -> None:
-    tiled = run(TiledAttention, torch.float64, tile_scores=tile * BATCH * HEADS * TOKENS)
-    for found, expected in zip(tiled, run(DenseAttention, torch.float64), strict=True):
+@pytest.fixture(params=[1, 5, 16, 37])
+def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Size of all tiles."""
+    for name in ("QUERIES", "KEYS", "SILENT_KEYS", "SCORES"):
+        monkeypatch.setattr(tiled, name, request.param)
+    return int(request.param)
+
+
+@pytest.mark.parametrize("kind", ["barrier", "barrier_lookup", "topoflow"])
+def test_tiled_equals_dense_whatever_the_tile(size: int, kind: str) -> None:
+    bias = build(kind).double()
+    if kind == "barrier_lookup":  # while every entry is 1, its weight does not matter
+        bias.table.data += torch.linspace(-1, 1, 320).view(16, 20)
+    for found, expected in zip(run(TiledAttention, bias), run(DenseAttention, bias), strict=True):
+        assert expected.any()
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 3e-2)])
-def test_tiled_in_lower_precision_stays_near_float64(dtype: torch.dtype, tolerance: float) -> None:
-    exact = run(DenseAttention, torch.float64)
-    for found, expected in zip(run(TiledAttention, dtype, tile_scores=1000), exact, strict=True):
-        error = (found.double() - expected).norm() / expected.norm()
-        assert error < tolerance
+def test_tiles_whose_keys_all_lie_lower_are_never_given_to_the_bias(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("QUERIES", "KEYS", "SILENT_KEYS", "SCORES"):
+        monkeypatch.setattr(tiled, name, 4)
+    bias, asked = build().double(), []
+    tile = bias.tile
+
+    def watched(query: Tensor, key: Tensor) -> Tensor:
+        asked.append((query[0, 0].min().item(), key[:, 0].max().item()))
+        return tile(query, key)
+
+    monkeypatch.setattr(bias, "tile", watched)
+    run(TiledAttention, bias)
+    assert 0 < len(asked) < 0.8 * 3 * 10 * 10  # forward, and backward for each of two samples
+    assert all(highest_key > lowest_query for lowest_query, highest_key in asked)
 
 
 def test_alpha_zero_is_plain_attention() -> None:
     qkv, fields = problem(torch.float64)
-    bias = build_bias({"kind": "barrier", "alpha_init": 0.0, "wind_modulation": True}).double()
+    bias = build(alpha_init=0.0).double()
     expected = scaled_dot_product_attention(*qkv)
     torch.testing.assert_close(TiledAttention(bias)(*qkv, fields), expected)
     torch.testing.assert_close(PlainAttention()(*qkv, None), expected)
 
 
-def test_tiled_holds_no_score_of_all_pairs() -> None:
-    tokens, tile = 512, 16
-    fields = Fields(torch.zeros(1), torch.rand(1, tokens) * 1000, torch.rand(1, tokens) * 10)
-    bias = build_bias({"kind": "barrier", "alpha_init": 0.2, "wind_modulation": True})
-    sizes: list[int] = []
+@pytest.mark.parametrize("path", [DenseAttention, TiledAttention])
+def test_a_frozen_bias_still_lets_gradients_through(path: Callable[..., TiledAttention]) -> None:
+    bias = build().double().requires_grad_(False)
+    qkv, fields = problem(torch.float64)
+    q = qkv[0].requires_grad_()
+    path(bias)(*qkv, fields).sum().backward()
+    assert q.grad is not None
+    assert q.grad.any()
+
+
+def test_a_bias_without_geography_is_refused() -> None:
+    qkv, _ = problem(torch.float64)
+    with pytest.raises(ValueError, match="geography"):
+        TiledAttention(build())(*qkv, None)
+
+
+@pytest.mark.parametrize("kind", ["barrier", "barrier_mlp", "relative_position_3d"])
+def test_tiled_holds_no_score_of_all_pairs(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens, sizes = 256, []
+    for name in ("QUERIES", "KEYS", "SILENT_KEYS", "SCORES"):
+        monkeypatch.setattr(tiled, name, 32)
+    monkeypatch.setattr(tiled, "PAIR_FLOATS", 2**12)
+    qkv, fields = problem(torch.float32, tokens)
+    core = TiledAttention(build(kind, tokens))
 
     class Watch(torch.overrides.TorchFunctionMode):
         def __torch_function__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
@@ -75,7 +119,6 @@ def test_tiled_holds_no_score_of_all_pairs() -> None:
                 sizes.append(result.numel())
             return result
 
-    q = torch.randn(1, 2, tokens, 4)
     with Watch():
-        TiledAttention(bias, tile_scores=tile * 2 * tokens)(q, q, q, fields)
-    assert max(sizes) <= tile * 2 * tokens
+        core(*(tensor.requires_grad_() for tensor in qkv), fields).sum().backward()
+    assert max(sizes) < tokens * tokens

@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from airshed.model import ClimaX
-from airshed.model.attention import DenseAttention, PlainAttention, TiledAttention
+from airshed.model.attention import DenseAttention, PlainAttention, TiledAttention, choice
+from airshed.model.bias import KINDS
 from airshed.model.embedding import aggregate
-from airshed.model.geography import Fields, Geography
+from airshed.model.geography import Geography, Winds
 from airshed.model.scan import Order
 
 Build = Callable[..., ClimaX]
@@ -107,8 +108,8 @@ def test_a_scan_whose_positional_embedding_travels_changes_nothing(
     permutation = torch.randperm(32, generator=torch.Generator().manual_seed(5))
 
     class Shuffle(nn.Module):
-        def forward(self, fields: Fields | None) -> Order:
-            return Order(permutation.expand(2, -1), permutation.argsort().expand(2, -1))
+        def forward(self, winds: Winds | None) -> Order:
+            return Order(permutation.expand(2, -1))
 
     raster, shuffled = network(bias=barrier(alpha_init=2.0)), network(bias=barrier(alpha_init=2.0))
     shuffled.scan = Shuffle()  # type: ignore[assignment]
@@ -133,6 +134,11 @@ SWITCHES = {
     "wind modulation": (("wind", barrier()), ("wind", barrier(wind_modulation=False))),
     "alpha": (("wind", barrier()), ("wind", barrier(alpha_init=0.5))),
     "blocks": (("wind", barrier()), ("wind", barrier(blocks="all"))),
+    "published scan": (("wind", NO_BIAS), ("wind_as_published", NO_BIAS)),
+} | {
+    kind: (("wind", NO_BIAS), ("wind", {"kind": kind, "blocks": [0]}))
+    for kind in KINDS
+    if kind != "barrier"
 }
 
 
@@ -149,8 +155,20 @@ def test_every_switch_changes_the_forecast(network: Build, batch: Batch, switch:
     assert change > 1e-4 * forecasts[0].abs().max()
 
 
-def test_every_parameter_receives_a_gradient(network: Build, batch: Batch) -> None:
-    model = network("wind", barrier(blocks="all"))
+@pytest.mark.parametrize("tokens", [0, 128], ids=["tiled", "dense"])
+@pytest.mark.parametrize("scan", ["raster", "wind", "wind_as_published"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_parameter_receives_a_gradient(
+    network: Build, batch: Batch, kind: str, scan: str, tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "DENSE_TOKENS", tokens)
+    model = network(scan, {"kind": kind, "blocks": "all"})
+    for core in model.cores:  # at initial values some gradients are 0 but for rounding
+        if kind == "barrier_lookup":  # while every entry is 1, its weight does not matter
+            core.bias.table.data *= torch.linspace(0, 2, 20)
+        if kind == "barrier_mlp":  # while tanh is linear, a constant drops out of the softmax
+            for layer in (core.bias.perceptron.first, *core.bias.perceptron.others):
+                layer.weight.data *= 30
     x, lead, _ = batch
     model(x, lead, model.variables).square().sum().backward()
     silent = [
@@ -159,6 +177,20 @@ def test_every_parameter_receives_a_gradient(network: Build, batch: Batch) -> No
         if parameter.grad is None or parameter.grad.abs().max() == 0
     ]
     assert silent == []
+
+
+@pytest.mark.parametrize("scan", ["raster", "wind", "wind_as_published"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_tiled_network_equals_the_dense_one(
+    network: Build, batch: Batch, kind: str, scan: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tiled network also sorts its tokens by elevation; no forecast may show it."""
+    stanza = {"kind": kind, "blocks": [0]}
+    dense = network(scan, stanza)(*batch)
+    monkeypatch.setattr(choice, "DENSE_TOKENS", 0)
+    tiled = network(scan, stanza)
+    assert tiled.cores[0].path == "tiled"
+    torch.testing.assert_close(tiled(*batch), dense, rtol=1e-4, atol=1e-6)
 
 
 def test_lead_time_and_out_variables_select(network: Build, batch: Batch) -> None:
@@ -183,9 +215,9 @@ def test_wrong_inputs_are_named(network: Build, batch: Batch) -> None:
 def test_attention_path_follows_the_number_of_tokens() -> None:
     from airshed.model.build import build_cores
 
-    kinds = [type(core) for core in build_cores(barrier(blocks=[1]), 3, tokens=64)]
+    kinds = [type(core) for core in build_cores(barrier(blocks=[1]), 3, (4, 16), 2)]
     assert kinds == [PlainAttention, DenseAttention, PlainAttention]
-    large = build_cores(barrier(blocks="all"), 2, tokens=8192)
+    large = build_cores(barrier(blocks="all"), 2, (64, 128), 2)
     assert [type(core) for core in large] == [TiledAttention, TiledAttention]
     assert large[0].bias is not large[1].bias
 
@@ -195,12 +227,15 @@ def test_geography_gives_physical_wind_on_the_grid(geography: Geography) -> None
     x = torch.randn(2, 4, 8, 16, generator=generator)
     quarter_turn = torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
     geography.to_grid = quarter_turn[:, :, None, None].repeat(1, 1, 8, 16)
+    geography.to_earth = quarter_turn.T[:, :, None, None].repeat(1, 1, 8, 16)
     geography.mask[0, 0] = 0
-    fields = geography(x)
-    u, v = x[:, 0] * 4 + 1, x[:, 1] * 3 - 2
+    winds, fields = geography(x)
     inside = geography.mask
-    torch.testing.assert_close(fields.wind_ms, torch.stack([v, -u], 1) * inside)
-    speed = (u.square() + v.square()).sqrt() * inside
-    expected = speed.view(2, 4, 2, 8, 2).mean((2, 4)).flatten(1)
-    torch.testing.assert_close(fields.wind_speed_ms, expected)
+    u, v = (x[:, 0] * 4 + 1) * inside, (x[:, 1] * 3 - 2) * inside
+    torch.testing.assert_close(winds.grid_ms, torch.stack([v, -u], 1))
+    torch.testing.assert_close(winds.earth_ms, torch.stack([-v, u], 1))
+    speed = (u.square() + v.square()).sqrt()
+    for found, cells in zip(fields[2:], (-v, u, speed), strict=True):
+        torch.testing.assert_close(found, cells.view(2, 4, 2, 8, 2).mean((2, 4)).flatten(1))
     assert fields.elevation_m.shape == (2, 32)
+    assert fields.patch.tolist() == [list(range(32))] * 2

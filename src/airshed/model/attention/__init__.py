@@ -1,0 +1,22 @@
+"""Attention paths: one exact result, computed in the way that suits size and device.
+
+All take q, k, v [B, H, N, d] and the fields of the tokens, and return [B, H, N, d].
+"""
+
+from __future__ import annotations
+
+from airshed.model.attention.choice import biased_attention
+from airshed.model.attention.paths import (
+    BiasedAttention,
+    DenseAttention,
+    PlainAttention,
+    TiledAttention,
+)
+
+__all__ = [
+    "BiasedAttention",
+    "DenseAttention",
+    "PlainAttention",
+    "TiledAttention",
+    "biased_attention",
+]

@@ -1,0 +1,219 @@
+"""Exact biased attention over tiles, for a CPU or a GPU that cannot compile a fused kernel.
+
+The forward pass hands the bias to a flash kernel tile by tile and merges tiles by their
+log-sum-exp. The backward pass recomputes the scores of a tile from the log-sum-exp (Dao et al.
+2022, arXiv 2205.14135, appendix B) because the bias's parameters need the gradient of the scores,
+which no flash kernel returns. Runs of keys for which the bias is exactly 0 go to the unbiased
+kernels whole. Memory beyond inputs, outputs and their gradients does not grow with N x N.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from airshed.model.bias import Bias
+
+QUERIES = 1024  # queries in one call of the flash kernel; fewer make it slower
+KEYS = 1024  # keys whose bias is formed at once in the forward pass
+SILENT_KEYS = 2048  # keys in one call of the unbiased backward kernel, which returns copies
+SCORES = 512  # queries and keys of a tile of recomputed scores
+PAIR_FLOATS = 2**24  # numbers that forming the bias of one tile may take
+
+flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+
+
+def tiled_attention(q: Tensor, k: Tensor, v: Tensor, features: Tensor, bias: Bias) -> Tensor:
+    """Softmax of scores plus bias, times values.
+
+    Args:
+        q: [B, H, N, d].
+        k: [B, H, N, d].
+        v: [B, H, N, d].
+        features: [B, F, N] of the bias.
+        bias: What is added to the scores.
+    """
+    learnable = [parameter for parameter in bias.parameters() if parameter.requires_grad]
+    out: Tensor = _Tiled.apply(q, k, v, features, bias, *learnable)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _Tiled(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, q: Tensor, k: Tensor, v: Tensor, features: Tensor, bias: Bias, *learnable: Tensor
+    ) -> Tensor:
+        out, lse = torch.empty_like(q), q.new_empty(q.shape[:3], dtype=features.dtype)
+        for rows, runs in _plan(bias, features):
+            parts = []
+            for run in runs:
+                for keys in [run.keys] if run.silent else _cut(run.keys, KEYS):
+                    added = None if run.silent else _mask(bias, features, rows, keys)
+                    parts.append(_attend(q[:, :, rows], k[:, :, keys], v[:, :, keys], added))
+            out[:, :, rows], lse[:, :, rows] = _merged(parts)
+        ctx.save_for_backward(q, k, v, features, out, lse)
+        ctx.bias, ctx.learnable = bias, learnable
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
+        q, k, v, features, out, lse = ctx.saved_tensors
+        backward = _Backward(q, k, v, features, out, lse, grads[0], ctx.bias, ctx.learnable)
+        for rows, runs in _plan(ctx.bias, backward.features):
+            for run in runs:
+                if run.silent:
+                    for keys in _cut(run.keys, SILENT_KEYS):
+                        backward.add_silent(rows, keys)
+                else:
+                    for keys in _cut(run.keys, SCORES):
+                        backward.add_biased(rows, keys)
+        return (*backward.gradients(), None, None, *backward.grad_learnable)
+
+
+class _Run(NamedTuple):
+    """Consecutive keys; ``silent`` if some queries have exactly no bias towards any of them."""
+
+    keys: slice
+    silent: bool
+
+
+def _plan(bias: Bias, features: Tensor) -> list[tuple[slice, list[_Run]]]:
+    """Tiles of queries, and the runs of keys that each of them needs."""
+    every = slice(0, features.shape[2])
+    tiles = _cut(every, QUERIES)
+    if not bias.uphill or features.device.type != "cpu":
+        return [(rows, [_Run(every, silent=False)]) for rows in tiles]
+    height = features[:, 0]
+    blocks = _cut(every, SCORES)
+    highest_key = torch.stack([height[:, keys].amax(1) for keys in blocks])
+    plan = []
+    for rows in tiles:
+        silent = (highest_key <= height[:, rows].amin(1)).all(1).tolist()
+        grouped = groupby(zip(silent, blocks, strict=True), key=itemgetter(0))
+        runs = [(flag, [keys for _, keys in group]) for flag, group in grouped]
+        plan.append((rows, [_Run(slice(g[0].start, g[-1].stop), flag) for flag, g in runs]))
+    return plan
+
+
+def _cut(whole: slice, size: int) -> list[slice]:
+    starts = range(whole.start, whole.stop, size)
+    return [slice(start, min(start + size, whole.stop)) for start in starts]
+
+
+def _queries_at_once(bias: Bias, samples: int, keys: slice) -> int:
+    pair = samples * bias.heads * bias.floats_per_pair
+    return max(1, PAIR_FLOATS // (pair * (keys.stop - keys.start)))
+
+
+def _mask(bias: Bias, features: Tensor, rows: slice, keys: slice) -> Tensor:
+    """Bias [B, heads, Q, K] of a tile, formed in as many pieces as memory asks for."""
+    pieces = _cut(rows, _queries_at_once(bias, len(features), keys))
+    tiles = [bias.tile(features[..., piece], features[..., keys]) for piece in pieces]
+    return tiles[0] if len(tiles) == 1 else torch.cat(tiles, dim=2)
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Attention [B, H, Q, d] to some keys, and the log-sum-exp [B, H, Q] of their scores."""
+    if q.device.type == "cpu":
+        out, lse = flash(q, k, v, attn_mask=added, scale=_scale(q))
+        return out, lse
+    scores = (q * _scale(q)) @ k.mT
+    scores = scores if added is None else scores + added
+    lse = scores.logsumexp(-1)
+    return (scores - lse.unsqueeze(-1)).exp().to(v.dtype) @ v, lse
+
+
+def _merged(parts: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Attention to all keys from that to each part of them."""
+    if len(parts) == 1:
+        return parts[0]
+    lse = torch.stack([part_lse for _, part_lse in parts]).logsumexp(0)
+    out = torch.zeros_like(parts[0][0], dtype=lse.dtype)
+    for part, part_lse in parts:
+        out.addcmul_(part, (part_lse - lse).exp().unsqueeze(-1))
+    return out, lse
+
+
+def _scale(q: Tensor) -> float:
+    return float(q.shape[-1] ** -0.5)
+
+
+class _Backward:
+    """Sums the gradients over tiles, in the precision of the features."""
+
+    def __init__(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        features: Tensor,
+        out: Tensor,
+        lse: Tensor,
+        grad_out: Tensor,
+        bias: Bias,
+        learnable: Sequence[Tensor],
+    ) -> None:
+        self.q, self.k, self.v, self.out, self.lse = q, k, v, out, lse
+        self.features, self.bias, self.learnable = features, bias, learnable
+        self.grad_out = grad_out.to(q.dtype)
+        precision = features.dtype
+        self.correction = (self.grad_out.to(precision) * out).sum(-1, keepdim=True)
+        self.sums = [torch.zeros(q.shape, dtype=precision, device=q.device) for _ in "qkv"]
+        self.grad_learnable = [torch.zeros_like(parameter) for parameter in learnable]
+        tile = (2, q.shape[1], SCORES, SCORES)
+        self.buffers = torch.empty(tile, dtype=precision, device=q.device)
+
+    def gradients(self) -> list[Tensor]:
+        """Gradients of q, k and v."""
+        return [total.to(self.q.dtype) for total in self.sums]
+
+    def add_silent(self, rows: slice, keys: slice) -> None:
+        """Keys without bias, of all samples."""
+        arguments = (self.k[:, :, keys], self.v[:, :, keys], self.out[:, :, rows])
+        received = flash_backward(
+            self.grad_out[:, :, rows],
+            self.q[:, :, rows],
+            *arguments,
+            self.lse[:, :, rows],
+            0.0,
+            False,
+            scale=_scale(self.q),
+        )
+        for total, part, where in zip(self.sums, received, (rows, keys, keys), strict=True):
+            total[:, :, where] += part
+
+    def add_biased(self, rows: slice, keys: slice) -> None:
+        """Keys with a bias, sample by sample and in as many pieces as memory asks for."""
+        size = min(SCORES, _queries_at_once(self.bias, 1, keys))
+        for piece in _cut(rows, size):
+            for sample in range(len(self.q)):
+                self._add_tile(sample, piece, keys)
+
+    def _add_tile(self, sample: int, rows: slice, keys: slice) -> None:
+        precision, scale = self.features.dtype, _scale(self.q)
+        q, grad = (part[sample, :, rows].to(precision) for part in (self.q, self.grad_out))
+        k, v = (part[sample, :, keys].to(precision) for part in (self.k, self.v))
+        grad_q, grad_k, grad_v = (total[sample] for total in self.sums)
+        features = self.features[sample : sample + 1]
+        with torch.enable_grad():
+            added = self.bias.tile(features[..., rows], features[..., keys])
+        probabilities, grad_scores = self.buffers[:, :, : q.shape[1], : k.shape[1]]
+
+        torch.sub(added.detach()[0], self.lse[sample, :, rows, None], out=probabilities)
+        probabilities.baddbmm_(q, k.mT, alpha=scale).exp_()
+        grad_v[:, keys].baddbmm_(probabilities.mT, grad)
+        torch.bmm(grad, v.mT, out=grad_scores)
+        grad_scores.sub_(self.correction[sample, :, rows]).mul_(probabilities)
+        grad_q[:, rows].baddbmm_(grad_scores, k, alpha=scale)
+        grad_k[:, keys].baddbmm_(grad_scores.mT, q, alpha=scale)
+        if self.learnable:
+            given = grad_scores[None].sum_to_size(added.shape)
+            received = torch.autograd.grad(added, self.learnable, given)
+            for total, part in zip(self.grad_learnable, received, strict=True):
+                total += part

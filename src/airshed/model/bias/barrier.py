@@ -1,0 +1,125 @@
+"""Higher ground between a query and its key as a barrier: closed form, and with learned factors.
+
+All build on ``F_ij = clamp(-0.5 relu((e_j - e_i) / 1000) factor_ij, -10, 0)`` for query i and key
+j, with elevation e in metres. ``factor_ij = 1 - 0.3 sigmoid(min(s_i, s_j) - 5)`` lets wind of speed
+s (m s-1) weaken the barrier. The sigmoid is monotone, so the factor of a pair is the larger one of
+the factors of its tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from airshed.model.bias.base import Bias
+from airshed.model.bias.perceptron import PairPerceptron
+from airshed.model.geography import Fields
+
+
+def storm_opens(wind_speed_ms: Tensor) -> Tensor:
+    """Wind factor 1 - 0.3 sigmoid(s - 5): barriers weigh up to 30 % less in strong wind."""
+    return 1 - 0.3 * torch.sigmoid(wind_speed_ms - 5)
+
+
+def wind_ignored(wind_speed_ms: Tensor) -> Tensor:
+    """Wind factor 1 whatever the wind."""
+    return torch.ones_like(wind_speed_ms)
+
+
+def unscaled_barrier(query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
+    """F from elevation (km) and wind factor of query and key."""
+    rise_km = (key[0] - query[0]).relu()
+    return (rise_km * torch.maximum(query[1], key[1]) * -0.5).clamp(-10, 0)
+
+
+class Barrier(Bias):
+    """``alpha F`` with one learnable strength for all heads.
+
+    Args:
+        alpha_init: Initial strength.
+        wind_modulation: Whether wind weakens the barrier.
+    """
+
+    uphill = True
+
+    def __init__(self, alpha_init: float = 0.2, wind_modulation: bool = True) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.tensor(float(alpha_init)))
+        self.wind_factor = storm_opens if wind_modulation else wind_ignored
+
+    def features(self, fields: Fields) -> Tensor:
+        """Elevation in km and wind factor."""
+        return torch.stack(
+            [fields.elevation_m / 1000, self.wind_factor(fields.wind_speed_ms)], dim=1
+        )
+
+    def score(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
+        """Zero for keys that lie lower, negative for keys that lie higher."""
+        return self.alpha * unscaled_barrier(query, key)
+
+
+class BarrierLookup(Bias):
+    """``clamp(F (1 + alpha (T[sector, bin] - 1)), -10, 10)``: a table corrects the barrier.
+
+    The sector (of 16) is that of the domain-mean wind, counted from eastward towards northward;
+    the bin (of 20) that of the rise, between 2 km down and 2 km up.
+
+    Args:
+        alpha_init: Initial weight of the table.
+    """
+
+    SECTORS, BINS, RANGE_KM = 16, 20, 2.0
+    uphill = True
+
+    def __init__(self, alpha_init: float = 0.1) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.tensor(float(alpha_init)))
+        self.table = nn.Parameter(torch.ones(self.SECTORS, self.BINS))
+
+    def features(self, fields: Fields) -> Tensor:
+        """Elevation in km, wind factor, and the sample's sector."""
+        angle = torch.atan2(fields.v_ms.mean(1), fields.u_ms.mean(1)) % (2 * math.pi)
+        # an angle just below 0 becomes exactly 2 pi by rounding
+        sector = (angle / (2 * math.pi) * self.SECTORS).floor() % self.SECTORS
+        elevation_km = fields.elevation_m / 1000
+        factor = storm_opens(fields.wind_speed_ms)
+        return torch.stack([elevation_km, factor, sector[:, None].expand_as(factor)], dim=1)
+
+    def score(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
+        """The barrier, weighed by what the table holds for wind and rise."""
+        rise = (key[0] - query[0]).clamp(-self.RANGE_KM, self.RANGE_KM) + self.RANGE_KM
+        rise_bin = (rise / (2 * self.RANGE_KM) * (self.BINS - 1)).long()
+        entry = self.table.flatten()[query[2].long() * self.BINS + rise_bin]
+        return (unscaled_barrier(query, key) * (1 + self.alpha * (entry - 1))).clamp(-10, 10)
+
+
+class BarrierMlp(Bias):
+    """``clamp(F + alpha tanh(MLP([u_i, v_i, e_i, u_j, v_j, e_j])), -10, 10)``, e in km.
+
+    Args:
+        alpha_init: Initial weight of the perceptron, 6-64-64-1 with ReLU.
+    """
+
+    WIDTH = 64
+    elementwise = False
+    floats_per_pair = 6 * WIDTH
+
+    def __init__(self, alpha_init: float = 0.1) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.tensor(float(alpha_init)))
+        self.perceptron = PairPerceptron(6, self.WIDTH, self.WIDTH, 1).small_weights()
+
+    def features(self, fields: Fields) -> Tensor:
+        """Elevation in km, wind factor, and wind eastward and northward."""
+        factor = storm_opens(fields.wind_speed_ms)
+        return torch.stack([fields.elevation_m / 1000, factor, fields.u_ms, fields.v_ms], dim=1)
+
+    def score(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
+        """The barrier, and what the perceptron adds to it."""
+        here = self.perceptron.share(slice(0, 3), (query[2], query[3], query[0]))
+        there = self.perceptron.share(slice(3, 6), (key[2], key[3], key[0]))
+        added = self.perceptron(here, there).squeeze(-1).tanh()
+        return (unscaled_barrier(query, key) + self.alpha * added).clamp(-10, 10)

@@ -1,0 +1,67 @@
+"""What every attention bias is: features of the tokens, and a score of any two of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+
+from airshed.model.geography import Fields
+
+
+class Layout(NamedTuple):
+    """Where a bias is used: patch grid and heads."""
+
+    rows: int
+    columns: int
+    num_heads: int
+
+
+class Bias(nn.Module, ABC):
+    """A function of query and key, added to the attention scores before softmax.
+
+    ``score`` is the one definition that every attention path calls. Path by path it is handed
+    tensors of other shapes, and it must broadcast over them.
+    """
+
+    heads: int = 1
+    """Heads that are told apart; 1 if all share the bias."""
+    floats_per_pair: int = 8
+    """About how many numbers a score holds for each pair, times heads; it limits the tiles."""
+    elementwise: bool = True
+    """Whether a score is made of scalar operations and lookups alone, so that it can be fused."""
+    uphill: bool = False
+    """Whether the bias is exactly 0 for keys not higher than the query, by the first feature."""
+
+    @classmethod
+    def from_stanza(cls, layout: Layout, **arguments: Any) -> Self:
+        """A bias from the arguments of its stanza."""
+        return cls(**arguments)
+
+    @abstractmethod
+    def features(self, fields: Fields) -> Tensor:
+        """What the bias needs of each patch: [B, F, N] in the fields' order, not differentiated."""
+
+    @abstractmethod
+    def score(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
+        """Bias of a query and a key in a head, from the F features of each.
+
+        Args:
+            head: Index of the head; only of use where ``heads`` is not 1.
+            query: F tensors that broadcast with those of ``key`` and with ``head``.
+            key: F tensors.
+        """
+
+    def tile(self, query: Tensor, key: Tensor) -> Tensor:
+        """Bias [B, heads, Q, K] of all pairs of queries [B, F, Q] and keys [B, F, K].
+
+        Computed in the features' precision, whatever autocast says.
+        """
+        head = torch.arange(self.heads, device=query.device).view(1, -1, 1, 1)
+        with torch.autocast(query.device.type, enabled=False):
+            return self.score(
+                head, query[:, :, None, :, None].unbind(1), key[:, :, None, None].unbind(1)
+            )

@@ -1,0 +1,169 @@
+"""Biases by relative position on the patch grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from airshed.model.bias.base import Bias, Layout
+from airshed.model.bias.perceptron import PairPerceptron
+from airshed.model.geography import Fields
+
+
+class OffsetTable(nn.Module):
+    """A learned number for each head and each bucket of row and of column offset, query minus key.
+
+    Args:
+        layout: Patch grid and heads.
+        row_bucket: [2 rows - 1] bucket of each row offset, from the most negative.
+        column_bucket: [2 columns - 1] the same for columns.
+    """
+
+    row_bucket: Tensor
+    column_bucket: Tensor
+
+    def __init__(self, layout: Layout, row_bucket: Tensor, column_bucket: Tensor) -> None:
+        super().__init__()
+        self.layout = layout
+        self.register_buffer("row_bucket", row_bucket, persistent=False)
+        self.register_buffer("column_bucket", column_bucket, persistent=False)
+        shape = (layout.num_heads, int(row_bucket.max()) + 1, int(column_bucket.max()) + 1)
+        self.table = nn.Parameter(nn.init.trunc_normal_(torch.empty(shape), std=0.02))
+
+    def place(self, fields: Fields) -> tuple[Tensor, Tensor]:
+        """Row and column [B, N] of each patch, as numbers of the fields' precision."""
+        row, column = fields.patch // self.layout.columns, fields.patch % self.layout.columns
+        return row.to(fields.elevation_m.dtype), column.to(fields.elevation_m.dtype)
+
+    def forward(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
+        """The entry of query and key, each given by row and column."""
+        row = (query[0] - key[0]).long() + (self.layout.rows - 1)
+        column = (query[1] - key[1]).long() + (self.layout.columns - 1)
+        return self.table[head, self.row_bucket[row], self.column_bucket[column]]
+
+
+def log_buckets(size: int, buckets: int) -> Tensor:
+    """Buckets of the offsets -(size - 1) ... size - 1, half of them for each sign.
+
+    The nearest offsets have a bucket each, the others share buckets whose width grows with the
+    logarithm of the distance (Raffel et al. 2020, arXiv 1910.10683, section 2.1).
+
+    Returns:
+        [2 size - 1] int64 in 0 ... buckets - 1.
+    """
+    offset = torch.arange(1 - size, size)
+    each = buckets // 2
+    near = each // 2
+    distance = offset.abs()
+    far = torch.log(distance.clamp(min=near).double() / near) / math.log(max(size, near + 1) / near)
+    shared = (near + (far * (each - near)).long()).clamp(max=each - 1)
+    return torch.where(distance < near, distance, shared) + each * (offset > 0)
+
+
+class RelativePosition(Bias):
+    """A learned table over row and column offsets for each head (Swin, arXiv 2103.14030, eq. 4).
+
+    Args:
+        layout: Patch grid and heads.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__()
+        self.heads = layout.num_heads
+        every = [torch.arange(2 * size - 1) for size in (layout.rows, layout.columns)]
+        self.position = OffsetTable(layout, *every)
+
+    @classmethod
+    def from_stanza(cls, layout: Layout, **arguments: Any) -> Self:
+        """A bias from the arguments of its stanza."""
+        return cls(layout, **arguments)
+
+    def features(self, fields: Fields) -> Tensor:
+        """Row and column."""
+        return torch.stack(self.position.place(fields), dim=1)
+
+    def score(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
+        """The table's entry of the offset."""
+        return self.position(head, query, key)
+
+
+class RelativePosition3d(Bias):
+    """A perceptron 3-64-heads of the offsets in column, row and elevation, key minus query.
+
+    Each offset is scaled by its largest absolute value in the sample.
+
+    Args:
+        layout: Patch grid and heads.
+    """
+
+    WIDTH = 64
+    elementwise = False
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__()
+        self.layout, self.heads = layout, layout.num_heads
+        self.floats_per_pair = 4 * self.WIDTH // self.heads + 4
+        self.perceptron = PairPerceptron(3, self.WIDTH, self.heads)
+
+    @classmethod
+    def from_stanza(cls, layout: Layout, **arguments: Any) -> Self:
+        """A bias from the arguments of its stanza."""
+        return cls(layout, **arguments)
+
+    def features(self, fields: Fields) -> Tensor:
+        """Column, row and elevation, each over its range."""
+        elevation = fields.elevation_m
+        reach = elevation.amax(1, keepdim=True) - elevation.amin(1, keepdim=True)
+        row, column = fields.patch // self.layout.columns, fields.patch % self.layout.columns
+        return torch.stack(
+            [
+                column.to(elevation.dtype) / max(1, self.layout.columns - 1),
+                row.to(elevation.dtype) / max(1, self.layout.rows - 1),
+                elevation / torch.where(reach > 0, reach, 1),  # flat terrain: no offset to scale
+            ],
+            dim=1,
+        )
+
+    def score(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
+        """The perceptron's output for each head."""
+        here, there = (self.perceptron.share(slice(None), tokens) for tokens in (query, key))
+        scores: Tensor = self.perceptron(-here, there)
+        return scores.squeeze(1).movedim(-1, 1)
+
+
+class TopoFlow(Bias):
+    """``clamp(-alpha relu((e_j - e_i) / 1000), -10, 0)`` plus a table of relative positions.
+
+    The table has 32 buckets along each axis, exact for near offsets and logarithmic for far ones.
+
+    Args:
+        layout: Patch grid and heads.
+        alpha_init: Initial strength of the barrier.
+    """
+
+    BUCKETS = 32
+
+    def __init__(self, layout: Layout, alpha_init: float = 2.0) -> None:
+        super().__init__()
+        self.heads = layout.num_heads
+        self.alpha = nn.Parameter(torch.tensor(float(alpha_init)))
+        buckets = [log_buckets(size, self.BUCKETS) for size in (layout.rows, layout.columns)]
+        self.position = OffsetTable(layout, *buckets)
+
+    @classmethod
+    def from_stanza(cls, layout: Layout, **arguments: float) -> Self:
+        """A bias from the arguments of its stanza."""
+        return cls(layout, **arguments)
+
+    def features(self, fields: Fields) -> Tensor:
+        """Elevation in km, row and column."""
+        return torch.stack([fields.elevation_m / 1000, *self.position.place(fields)], dim=1)
+
+    def score(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
+        """The barrier, shared by all heads, and the position's entry for each head."""
+        barrier = (-self.alpha * (key[0] - query[0]).relu()).clamp(-10, 0)
+        return barrier + self.position(head, query[1:], key[1:])
