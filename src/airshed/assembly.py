@@ -67,14 +67,13 @@ def build_geography(study: Study, prepared: Prepared) -> Geography:
     elevation = open_patch_elevation(prepared.patch_elevation)["elevation_m"]
     wind = statistics.sel(variable=list(WIND))
     channels = [INPUTS.index(name) for name in WIND]
-    to_grid = wind_to_grid(static, study.dataset.wind_frame)
     return Geography(
         elevation_m=_floats(elevation).flatten(),
         wind_channels=(channels[0], channels[1]),
         wind_mean_ms=_floats(wind["mean"]),
         wind_std_ms=_floats(wind["std"]),
-        to_grid=to_grid,
-        to_earth=wind_to_earth(static, to_grid),
+        to_grid=wind_to_grid(static, study.dataset.wind_frame),
+        to_earth=wind_to_earth(static, study.dataset.wind_frame),
         mask=_floats(static["domain_mask"]),
         patch_size=study.model.patch,
     )
@@ -95,12 +94,15 @@ def wind_to_grid(static: xr.Dataset, wind_frame: str) -> Tensor:
     return to_grid
 
 
-def wind_to_earth(static: xr.Dataset, to_grid: Tensor) -> Tensor:
+def wind_to_earth(static: xr.Dataset, wind_frame: str) -> Tensor:
     """Matrix [2, 2, Y, X] from (u, v) to components eastward and northward.
 
     The axes are at right angles, so the way back from components along them is the transpose.
     """
-    return torch.einsum("ajyx,abyx->jbyx", _axes(static), to_grid)
+    axes = _axes(static)
+    if wind_frame == "earth":
+        return torch.eye(2)[:, :, None, None].expand_as(axes)
+    return torch.einsum("ajyx,abyx->jbyx", axes, wind_to_grid(static, wind_frame))
 
 
 def _axes(static: xr.Dataset) -> Tensor:

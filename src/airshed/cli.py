@@ -180,6 +180,15 @@ def train(
     scan_tables: ScanTables,
     run: Annotated[Path, typer.Option(help="run.json; checkpoints/ is made beside it.")],
     history: Annotated[Path, typer.Option(help="CSV with losses and alpha over the steps.")],
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="For a variant with start_from, that variant's run.json of the same seed;"
+            " for one with pretrained, its checkpoint.",
+        ),
+    ] = None,
 ) -> None:
     """Train one variant with one seed; continues from its last checkpoint if there is one."""
     from airshed.config import load_study
@@ -187,7 +196,7 @@ def train(
     from airshed.training.run import train as run_training
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-    run_training(load_study([config]), variant, seed, prepared, run, history)
+    run_training(load_study([config]), variant, seed, prepared, start, run, history)
 
 
 @app.command()

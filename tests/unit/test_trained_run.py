@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import xarray as xr
 
-from airshed.assembly import build_geography, build_network, wind_to_grid
+from airshed.assembly import build_geography, build_network, wind_to_earth, wind_to_grid
 from airshed.config import Study, read_yaml, validate_study
 from airshed.data.dataset import ForecastDataset
 from airshed.data.ingest import ingest
@@ -26,15 +27,34 @@ from airshed.evaluation.trained import evaluate_run
 from airshed.simulate import simulate
 from airshed.training.checkpoints import load_checkpoint
 from airshed.training.run import train
-from airshed.variables import TARGETS
+from airshed.training.trained import trained_weights
+from airshed.variables import INPUTS, TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def trained(
+    study: Study,
+    variant: str,
+    seed: int,
+    prepared: Prepared,
+    folder: Path,
+    start: Path | None = None,
+) -> Path:
+    """``run.json`` of a training."""
+    run = folder / "run.json"
+    train(study, variant, seed, prepared, start, run, folder / "history.csv")
+    return run
+
+
+def tiny_study(**changes: object) -> Study:
+    tiny = read_yaml(ROOT / "tests/helpers/tiny_study.yaml")
+    return validate_study(tiny | read_yaml(ROOT / "config/variants.yaml") | changes, "tiny")
+
+
 @pytest.fixture(scope="module")
 def study() -> Study:
-    tiny = read_yaml(ROOT / "tests/helpers/tiny_study.yaml")
-    return validate_study(tiny | read_yaml(ROOT / "config/variants.yaml"), "tiny")
+    return tiny_study()
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +78,7 @@ def prepared(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Prepared
 @pytest.fixture(scope="module")
 def run(study: Study, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
-    train(study, "physics_mask", 1, prepared, folder / "run.json", folder / "history.csv")
-    return folder / "run.json"
+    return trained(study, "physics_mask", 1, prepared, folder)
 
 
 def test_elevation_reaches_the_bias_in_metres(study: Study, prepared: Prepared) -> None:
@@ -73,8 +92,9 @@ def test_elevation_reaches_the_bias_in_metres(study: Study, prepared: Prepared) 
     item = ForecastDataset(
         prepared.hourly, prepared.static, prepared.statistics, study.splits.test, [12]
     )[0]
-    features = bias.features(geography(item["x"][None]))
-    added = bias.score(features, features)[0, 0]
+    _, fields = geography(item["x"][None])
+    features = bias.features(fields)
+    added = bias.tile(features, features)[0, 0]
     low, high = int(pooled.argmin()), int(pooled.argmax())
     rise_km = (pooled[high] - pooled[low]) / 1000
     assert -0.2 * 0.5 * rise_km <= added[low, high] <= -0.2 * 0.5 * 0.7 * rise_km
@@ -85,14 +105,16 @@ def test_wind_reaches_scan_and_bias_in_metres_per_second(study: Study, prepared:
     samples = ForecastDataset(
         prepared.hourly, prepared.static, prepared.statistics, study.splits.test, [12]
     )
-    fields = build_geography(study, prepared)(samples[5]["x"][None])
+    winds, fields = build_geography(study, prepared)(samples[5]["x"][None])
     hour = open_hourly(prepared.hourly).sel(time=samples.samples["init_time"][5])
     static = open_static(prepared.static)
     u, v = np.nan_to_num(hour["u"].values), np.nan_to_num(hour["v"].values)
     inside = static["domain_mask"].values
     east, north = static["column_east"].values, static["column_north"].values
     along = (u * east + v * north) * inside
-    np.testing.assert_allclose(fields.wind_ms[0, 0].numpy(), along, atol=1e-4)
+    np.testing.assert_allclose(winds.grid_ms[0, 0].numpy(), along, atol=1e-4)
+    np.testing.assert_allclose(winds.earth_ms[0, 0].numpy(), u * inside, atol=1e-4)
+    np.testing.assert_allclose(winds.earth_ms[0, 1].numpy(), v * inside, atol=1e-4)
     speed = np.hypot(u, v) * inside
     pooled = speed.reshape(4, 2, 8, 2).mean((1, 3)).ravel()
     np.testing.assert_allclose(fields.wind_speed_ms[0].numpy(), pooled, rtol=5e-3, atol=1e-3)
@@ -108,6 +130,17 @@ def test_wind_of_the_grid_frame_is_turned_only_where_rows_run_south(step: int) -
     for frame in ("grid", "earth"):
         matrix = wind_to_grid(static, frame)[:, :, 0, 0]
         assert torch.equal(matrix, torch.tensor([[1.0, 0.0], [0.0, float(step)]]))
+        assert torch.equal(wind_to_earth(static, frame)[:, :, 0, 0], torch.eye(2))
+
+
+def test_wind_of_a_turned_grid_is_turned_back_to_the_earth() -> None:
+    """Columns run towards the north-east, rows towards the north-west."""
+    half = np.full((2, 3), 0.5**0.5)
+    axes = {"column_east": half, "column_north": half, "row_east": -half, "row_north": half}
+    static = xr.Dataset({name: (("y", "x"), field) for name, field in axes.items()})
+    along_columns = torch.tensor([2.0, 0.0])
+    found = wind_to_earth(static, "grid")[:, :, 0, 0] @ along_columns
+    torch.testing.assert_close(found, torch.tensor([2.0, 2.0]) * 0.5**0.5)
 
 
 def test_scores_are_those_of_a_plain_loop(study: Study, prepared: Prepared, run: Path) -> None:
@@ -162,7 +195,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     expected = load_checkpoint(run.parent / "checkpoints/last.ckpt")["state_dict"]
     for seed, same in ((1, True), (0, False)):
         folder = tmp_path / str(seed)
-        train(study, "physics_mask", seed, prepared, folder / "run.json", folder / "history.csv")
+        trained(study, "physics_mask", seed, prepared, folder)
         found = load_checkpoint(folder / "checkpoints/last.ckpt")["state_dict"]
         name = "network.blocks.0.attn.qkv.weight"
         assert torch.equal(found[name], expected[name]) == same
@@ -182,3 +215,94 @@ def test_a_changed_or_missing_checkpoint_is_not_scored(
     with pytest.raises(AirshedError, match="not the one"):
         evaluate_run(study, copy, prepared, tmp_path / "scores.nc")
     assert not (tmp_path / "scores.nc").exists()
+
+
+VARIANTS = sorted(read_yaml(ROOT / "config/variants.yaml")["variant_stanzas"])
+
+
+@pytest.fixture(scope="module")
+def ablation() -> Study:
+    """Every variant, two steps each."""
+    brief = read_yaml(ROOT / "tests/helpers/tiny_study.yaml")["train"] | {"epochs": 1}
+    return tiny_study(variants=VARIANTS, train=brief)
+
+
+@pytest.fixture(scope="module")
+def baseline_run(
+    ablation: Study, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    return trained(ablation, "wind_baseline", 0, prepared, tmp_path_factory.mktemp("baseline"))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_trains(
+    ablation: Study, prepared: Prepared, baseline_run: Path, variant: str, tmp_path: Path
+) -> None:
+    start = baseline_run if variant == "physics_finetune" else None
+    record = json.loads(trained(ablation, variant, 0, prepared, tmp_path, start).read_text())
+    bias = ablation.variant_stanzas[variant].bias_stanza()
+    blocks = [] if bias["kind"] == "none" else [0, 1] if bias["blocks"] == "all" else [0]
+    assert record["bias"]["blocks"] == blocks
+    assert set(record["attention_path"]) <= ({"dense", "plain"} if blocks else {"plain"})
+    assert np.isfinite(record["best_val_loss"])
+    assert (record["initial_weights"] is None) == (start is None)
+
+
+def test_finetuning_starts_from_the_trained_weights_of_the_same_seed(
+    ablation: Study, prepared: Prepared, baseline_run: Path, tmp_path: Path
+) -> None:
+    run = trained(ablation, "physics_finetune", 0, prepared, tmp_path, baseline_run)
+    started = json.loads(run.read_text())["initial_weights"]
+    assert started["source"] == "wind_baseline, seed 0"
+    assert started["kept"] == ["blocks.0.attn.core.bias.alpha"]
+    before, after = trained_weights(baseline_run), trained_weights(run)
+    moved = max((after[name] - value).abs().max().item() for name, value in before.items())
+    rates = pd.read_csv(tmp_path / "history.csv")["lr"]
+    assert 0 < rates.max() <= 5e-5
+    steps = json.loads(run.read_text())["optimizer_steps"]
+    assert 0 < moved <= 1.5 * 5e-5 * steps  # AdamW moves a weight by about its rate a step
+
+
+def test_a_wrong_start_is_refused(
+    ablation: Study, prepared: Prepared, baseline_run: Path, run: Path, tmp_path: Path
+) -> None:
+    wrong = [
+        ("physics_finetune", 0, None, "the weights of wind_baseline"),
+        ("physics_mask", 0, baseline_run, "no weights to start from"),
+        ("physics_finetune", 1, baseline_run, "wind_baseline, seed 1"),
+        ("physics_finetune", 1, run, "physics_mask, seed 1"),
+    ]
+    for variant, seed, start, message in wrong:
+        with pytest.raises(AirshedError, match=message):
+            trained(ablation, variant, seed, prepared, tmp_path, start)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_variant_starts_from_a_climax_checkpoint(
+    ablation: Study, prepared: Prepared, baseline_run: Path, tmp_path: Path
+) -> None:
+    """A checkpoint of other variables: pm25 comes first in it, and v is not in it."""
+    weights = trained_weights(baseline_run)
+    pick = [INPUTS.index("pm25"), INPUTS.index("u")]
+    cells = weights["head.2.weight"].view(2, 2, len(INPUTS), -1)
+    offsets = weights["head.2.bias"].view(2, 2, len(INPUTS))
+    given = weights | {
+        "token_embeds.proj_weights": weights["token_embeds.proj_weights"][pick],
+        "token_embeds.proj_biases": weights["token_embeds.proj_biases"][pick],
+        "var_embed": weights["var_embed"][:, pick],
+        "head.2.weight": cells[:, :, pick].flatten(0, 2),
+        "head.2.bias": offsets[:, :, pick].flatten(),
+    }
+    path = tmp_path / "climax.ckpt"
+    torch.save({"state_dict": {f"net.{name}": value for name, value in given.items()}}, path)
+    stanza = {"label": "x", "pretrained": {"checkpoint": str(path), "variables": ["pm25", "u"]}}
+    study = validate_study(
+        ablation.model_dump(mode="json")
+        | {"variants": ["warm"], "variant_stanzas": {"warm": stanza}},
+        "warm",
+    )
+    run = trained(study, "warm", 0, prepared, tmp_path / "run", path)
+    started = json.loads(run.read_text())["initial_weights"]
+    assert started["source"] == "climax.ckpt"
+    assert "token_embeds.proj_weights[v]" in started["kept"]
+    assert not [name for name in started["kept"] if "[pm25]" in name or name.startswith("blocks")]

@@ -48,6 +48,21 @@ def test_one_ablation_needs_its_own_training_and_no_other(snakemake: Snakemake) 
     assert "wind_baseline/seed" not in done.stdout
 
 
+def test_the_ablation_plans_every_variant_with_five_seeds(snakemake: Snakemake) -> None:
+    done = snakemake("-n", "--configfile", "config/studies/ablation.yaml")
+    assert done.returncode == 0, done.stderr
+    stanzas = yaml.safe_load(Path("config/variants.yaml").read_text())["variant_stanzas"]
+    assert jobs(done.stdout)["train"] == 5 * len(stanzas) == 70
+
+
+def test_finetuning_waits_for_the_baseline_of_its_own_seed(snakemake: Snakemake) -> None:
+    target = "results/ablation/variants/physics_finetune/seed3/run.json"
+    done = snakemake("-n", "--configfile", "config/studies/ablation.yaml", "--", target)
+    assert done.returncode == 0, done.stderr
+    assert jobs(done.stdout)["train"] == 2
+    assert "results/ablation/variants/wind_baseline/seed3/run.json" in done.stdout
+
+
 def test_slurm_profile_resolves_in_a_fresh_checkout(snakemake: Snakemake) -> None:
     done = snakemake("--profile", "slurm", "-n")
     assert done.returncode == 0, done.stderr

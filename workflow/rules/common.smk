@@ -1,6 +1,7 @@
 # The validated study, the folders that follow from it, and what makes a step run again.
 
 from pathlib import Path
+from shlex import quote
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version, validate

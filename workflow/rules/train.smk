@@ -2,9 +2,18 @@
 # dies, and the next attempt continues from them.
 
 
+def start_of(wildcards):
+    """What the weights of a run start from: another variant's run, a checkpoint, or nothing."""
+    stanza = STUDY.variant_stanzas[wildcards.variant]
+    if stanza.start_from is not None:
+        return [f"{RESULTS}/variants/{stanza.start_from}/seed{wildcards.seed}/run.json"]
+    return [] if stanza.pretrained is None else [stanza.pretrained.checkpoint]
+
+
 rule train:
     input:
         **PREPARED,
+        start=start_of,
     output:
         run=f"{RUN}/run.json",
         history=f"{RUN}/history.csv",
@@ -22,7 +31,8 @@ rule train:
         config=CONFIG,
         study=settings("dataset", "splits", "horizons_h", "model", "train"),
         variant=variant_settings,
+        start=lambda wildcards, input: " ".join(f"--start {quote(path)}" for path in input.start),
     shell:
         "airshed train --variant {wildcards.variant:q} --seed {wildcards.seed}"
         f" {PREPARED_OPTIONS}"
-        " --run {output.run:q} --history {output.history:q} 2> {log:q}"
+        " {params.start} --run {output.run:q} --history {output.history:q} 2> {log:q}"

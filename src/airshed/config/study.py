@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from airshed.config.base import Section, unknown_key_message
+from airshed.config.biases import Blocks
 from airshed.config.data import (
     Count,
     DatasetConfig,
@@ -16,7 +17,7 @@ from airshed.config.data import (
     Positive,
     Splits,
 )
-from airshed.config.variants import Blocks, Variant
+from airshed.config.variants import Variant
 
 Horizon = Annotated[int, Field(ge=1)]
 
@@ -54,6 +55,8 @@ class TrainConfig(Section):
     clip: Positive = 1.0
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    compile: Literal["auto", "on", "off"] = "auto"
+    recompute_blocks: bool = False
     threads: Count = 1
     workers: Annotated[int, Field(ge=0)] = 0
     log_every_steps: Count = 10
@@ -150,13 +153,15 @@ class Study(Section):
             if name not in self.variant_stanzas:
                 message = unknown_key_message(name, list(self.variant_stanzas))
                 raise ValueError(f"variants: {message.replace('key', 'variant')}")
-            reference = self.variant_stanzas[name].reference
-            if reference is not None and (reference not in self.variants or reference == name):
-                raise ValueError(
-                    f"variants.{name}: its reference '{reference}' is not another variant of"
-                    f" this study ({', '.join(self.variants)})"
-                )
+            for key in ("reference", "start_from"):
+                other = getattr(self.variant_stanzas[name], key)
+                if other is not None and (other not in self.variants or other == name):
+                    raise ValueError(
+                        f"variants.{name}: its {key} '{other}' is not another variant of"
+                        f" this study ({', '.join(self.variants)})"
+                    )
             self._check_blocks(name)
+            self._check_starts(name)
 
     def _check_blocks(self, name: str) -> None:
         blocks: Blocks = getattr(self.variant_stanzas[name].bias, "blocks", "all")
@@ -166,11 +171,25 @@ class Study(Section):
                 f" {self.model.depth} blocks (numbered from 0)"
             )
 
+    def _check_starts(self, name: str) -> None:
+        chain = [name]
+        while (start := self.variant_stanzas[chain[-1]].start_from) in self.variant_stanzas:
+            chain.append(str(start))
+            if chain.count(chain[-1]) > 1:
+                raise ValueError(f"variants.{name}: start_from leads back: {' <- '.join(chain)}")
+        given = self.variant_stanzas[name].pretrained
+        if given is not None and len(set(given.variables)) != len(given.variables):
+            raise ValueError(f"variants.{name}: pretrained.variables names one of them twice")
+
     @property
     def patch_grid(self) -> tuple[int, int]:
         """Rows and columns of the patch grid."""
         grid, patch = self.dataset.grid, self.model.patch
         return grid.rows // patch, grid.columns // patch
+
+    def learning_rate(self, variant: str) -> float:
+        """Peak learning rate of a variant: its own, or that of all."""
+        return self.variant_stanzas[variant].learning_rate or self.train.learning_rate
 
     def references(self) -> dict[str, str]:
         """Each variant that has a reference, with that reference."""

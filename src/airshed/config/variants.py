@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from airshed.config.base import Section
-
-BlockIndex = Annotated[int, Field(ge=0)]
-Blocks = Literal["all"] | list[BlockIndex]
-
-
-class NoBias(Section):
-    """Plain attention."""
-
-    kind: Literal["none"] = "none"
+from airshed.config.biases import Bias, NoBias
+from airshed.config.data import GridShape, Positive
 
 
-class BarrierBias(Section):
-    """Elevation barriers between patches, modulated by wind speed, with a learnable strength."""
+class Pretrained(Section):
+    """A checkpoint in microsoft/ClimaX's form to start from."""
 
-    kind: Literal["barrier"]
-    blocks: Blocks = Field(default_factory=lambda: [0])
-    alpha_init: float = 0.2
-    wind_modulation: bool = True
-
-
-Bias = Annotated[NoBias | BarrierBias, Field(discriminator="kind")]
+    checkpoint: str
+    variables: Annotated[list[str], Field(min_length=1)]
+    patch_grid: GridShape | None = None
 
 
 class Variant(Section):
     """One model to be trained, and which other variant it is compared with."""
 
     label: str
-    scan: Literal["raster", "wind"] = "raster"
+    scan: Literal["raster", "wind", "wind_as_published"] = "raster"
     bias: Bias = NoBias()
     reference: str | None = None
+    start_from: str | None = None
+    pretrained: Pretrained | None = None
+    learning_rate: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if self.start_from is not None and self.pretrained is not None:
+            raise ValueError("start_from and pretrained exclude each other: give one of them")
+        return self
 
     def bias_stanza(self) -> dict[str, Any]:
         """The bias as plain values, as the model package takes it."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,11 +20,9 @@ from airshed.evaluation.baselines import read_targets
 from airshed.evaluation.evaluate import ScoredBatch, evaluate_forecasts, score_accumulator
 from airshed.evaluation.scores import write_scores
 from airshed.progress import progress
-from airshed.provenance import code_commit, sha256
-from airshed.training.checkpoints import load_checkpoint
+from airshed.provenance import code_commit
+from airshed.training.trained import read_run, trained_weights
 from airshed.variables import TARGETS
-
-NETWORK = "network."  # where the training module keeps the network
 
 
 def evaluate_run(study: Study, run: Path, prepared: Prepared, output: Path) -> None:
@@ -42,9 +38,9 @@ def evaluate_run(study: Study, run: Path, prepared: Prepared, output: Path) -> N
         AirshedError: The checkpoint is missing, changed or does not fit, or data do not fit.
     """
     torch.set_num_threads(study.train.threads)
-    record = json.loads(run.read_text(encoding="utf-8"))
+    record = read_run(run)
     network = build_network(study, record["variant"], prepared, record["seed"])
-    _load_weights(network, run.parent / record["checkpoint"]["path"], record)
+    _load_weights(network, run)
     samples = ForecastDataset(
         prepared.hourly, prepared.static, prepared.statistics, study.splits.test, study.horizons_h
     )
@@ -65,25 +61,15 @@ def evaluate_run(study: Study, run: Path, prepared: Prepared, output: Path) -> N
     write_scores(scores, output)
 
 
-def _load_weights(network: nn.Module, path: Path, record: dict[str, Any]) -> None:
-    hint = "train this run again"
-    if not path.exists():
-        raise AirshedError("the checkpoint of a finished run is missing", where=path, hint=hint)
-    if sha256(path) != record["checkpoint"]["sha256"]:
-        raise AirshedError(
-            "the checkpoint is not the one that run.json was written for", where=path, hint=hint
-        )
-    state = load_checkpoint(path)["state_dict"]
-    weights = {
-        name.removeprefix(NETWORK): value
-        for name, value in state.items()
-        if name.startswith(NETWORK)
-    }
+def _load_weights(network: nn.Module, run: Path) -> None:
     try:
-        network.load_state_dict(weights)
+        network.load_state_dict(trained_weights(run))
     except RuntimeError as error:
         raise AirshedError(
-            "the checkpoint does not fit the network", where=path, found=error, hint=hint
+            "the checkpoint does not fit the network",
+            where=run,
+            found=error,
+            hint="train this run again",
         ) from error
 
 

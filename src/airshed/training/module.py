@@ -46,6 +46,7 @@ class ForecastModule(pl.LightningModule):
         targets: Names of the variables to forecast.
         mask: bool [Y, X], True inside the domain.
         settings: Optimisation settings.
+        learning_rate: Peak learning rate.
         seed: Seed of the run; with epoch and batch it fixes the random numbers of dropout.
         total_steps: Optimiser steps of the whole training, for the schedule. (Lightning's own
             estimate sets the loader up before a checkpoint's position reaches it.)
@@ -59,6 +60,7 @@ class ForecastModule(pl.LightningModule):
         targets: Sequence[str],
         mask: Tensor,
         settings: TrainConfig,
+        learning_rate: float,
         seed: int,
         total_steps: int,
     ) -> None:
@@ -66,6 +68,7 @@ class ForecastModule(pl.LightningModule):
         self.network = network
         self.targets = tuple(targets)
         self.settings = settings
+        self.learning_rate = learning_rate
         self.seed = seed
         self.total_steps = total_steps
         self.register_buffer("mask", mask, persistent=False)
@@ -100,7 +103,7 @@ class ForecastModule(pl.LightningModule):
         """AdamW, with linear warm-up and cosine decay per step."""
         settings = self.settings
         optimizer = torch.optim.AdamW(
-            self.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            self.parameters(), lr=self.learning_rate, weight_decay=settings.weight_decay
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer,

@@ -24,7 +24,9 @@ FORMAT_VERSION = 1
 SHAPING_SECTIONS = ("dataset", "splits", "horizons_h", "model", "train")
 
 
-def identity(study: Study, variant: str, seed: int, prepared: Prepared) -> str:
+def identity(
+    study: Study, variant: str, seed: int, prepared: Prepared, started: dict[str, Any] | None
+) -> str:
     """Fingerprint of everything that the result of a training depends on, code apart.
 
     The hourly fields enter through their statistics: hashing years of them would take longer than
@@ -35,6 +37,7 @@ def identity(study: Study, variant: str, seed: int, prepared: Prepared) -> str:
         "settings": {key: values[key] for key in SHAPING_SECTIONS},
         "variant": values["variant_stanzas"][variant],
         "seed": seed,
+        "initial_weights": started and started["sha256"],
         "prepared": {name: sha256(path) for name, path in prepared.small_files().items()},
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -45,6 +48,7 @@ def run_record(
     variant: str,
     seed: int,
     network: ClimaX,
+    started: dict[str, Any] | None,
     history: History,
     device: torch.device,
     folder: Path,
@@ -56,6 +60,7 @@ def run_record(
         variant: Name of the variant.
         seed: Its seed.
         network: The trained network, at its last step.
+        started: Which weights it started from, if not from scratch.
         history: What was noted during training.
         device: Where it was trained.
         folder: The folder with ``best.ckpt``.
@@ -71,6 +76,7 @@ def run_record(
         "seed": seed,
         "reference": stanza.reference,
         "data_source": study.dataset.data_source,
+        "initial_weights": started,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "val_loss": history.val_loss,
         "best_epoch": best,

@@ -19,12 +19,19 @@ from airshed.training.module import ForecastModule
 from airshed.training.progress import TrainingProgress
 from airshed.training.record import identity, run_record
 from airshed.training.sampling import ResumableLoader
+from airshed.training.start import load_start
 from airshed.training.trainer import build_trainer
 from airshed.variables import TARGETS
 
 
 def train(
-    study: Study, variant: str, seed: int, prepared: Prepared, run: Path, history: Path
+    study: Study,
+    variant: str,
+    seed: int,
+    prepared: Prepared,
+    start: Path | None,
+    run: Path,
+    history: Path,
 ) -> None:
     """Train ``variant`` with ``seed``; continue from ``checkpoints/last.ckpt`` if it fits.
 
@@ -33,6 +40,7 @@ def train(
         variant: Name of one of its variants.
         seed: Seed of initial weights, order of samples and dropout.
         prepared: Paths of the prepared data.
+        start: What the variant's weights start from; see :func:`load_start`.
         run: Where ``run.json`` goes; checkpoints are kept in ``checkpoints/`` beside it.
         history: Where ``history.csv`` goes.
 
@@ -42,12 +50,14 @@ def train(
     """
     settings = study.train
     folder = run.parent / "checkpoints"
-    fingerprint = identity(study, variant, seed, prepared)
     samples = _samples(study, prepared, study.splits.train)
     network = build_network(study, variant, prepared, seed)
+    started = load_start(network, study, variant, seed, start)
+    fingerprint = identity(study, variant, seed, prepared, started)
     batches = ResumableLoader(samples, settings.batch_size, seed, settings.workers)
     steps = settings.epochs * math.ceil(len(batches) / settings.accumulate)
-    module = ForecastModule(network, TARGETS, samples.mask, settings, seed, steps)
+    rate = study.learning_rate(variant)
+    module = ForecastModule(network, TARGETS, samples.mask, settings, rate, seed, steps)
     events = History(settings.log_every_steps)
     checkpoints = Checkpoints(folder, study.jobs.checkpoint_every_min, fingerprint)
     trainer = build_trainer(settings, [events, TrainingProgress(), checkpoints])
@@ -63,7 +73,7 @@ def train(
         weights_only=True,
     )
     device = trainer.strategy.root_device
-    record = run_record(study, variant, seed, network, events, device, folder)
+    record = run_record(study, variant, seed, network, started, events, device, folder)
     events.write_csv(history)
     write_json(run, record)
 

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from airshed.config import dump_study, json_schema, load_study, validate_study
+from airshed.config.base import Section
+from airshed.config.biases import Bias
 from airshed.config.load import merge
 from airshed.errors import AirshedError
+from airshed.model.bias import KINDS
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 DEFAULTS = [CONFIG / "config.yaml", CONFIG / "variants.yaml"]
@@ -41,6 +45,26 @@ def test_founding_study_has_the_published_setup() -> None:
     assert (train.batch_size, train.accumulate, train.clip, train.epochs) == (2, 4, 1.0, 1)
     years = [(s.start.year, s.end.year) for s in (study.splits.train, study.splits.test)]
     assert years == [(2013, 2016), (2018, 2018)]
+
+
+def test_the_ablation_study_lists_every_variant() -> None:
+    study = load_study([*DEFAULTS, CONFIG / "studies/ablation.yaml"])
+    assert sorted(study.variants) == sorted(study.variant_stanzas)
+    assert len(study.seeds) == 5
+
+
+def test_bias_stanzas_have_the_arguments_and_defaults_of_their_classes() -> None:
+    stanzas = {get_args(part.model_fields["kind"].annotation)[0]: part for part in bias_sections()}
+    assert set(stanzas) == {"none", *KINDS}
+    for kind, cls in KINDS.items():
+        known = inspect.signature(cls.__init__).parameters
+        wanted = {name: known[name].default for name in known if name not in ("self", "layout")}
+        fields = stanzas[kind].model_fields
+        assert {k: f.default for k, f in fields.items() if k not in ("kind", "blocks")} == wanted
+
+
+def bias_sections() -> list[type[Section]]:
+    return list(get_args(get_args(Bias)[0]))
 
 
 def test_dump_and_load_give_the_same_study(tiny_values: dict[str, Any], tmp_path: Path) -> None:
@@ -100,6 +124,29 @@ def test_merge_overrides_leaves_only() -> None:
         ("variant_stanzas.physics_mask.reference", "physics_mask", "not another variant"),
         ("variant_stanzas.physics_mask.bias.blocks", [2], "exceed the model's depth of 2"),
         ("variant_stanzas.physics_mask.bias.kind", "barier", "barrier"),
+        ("variant_stanzas.physics_mask.start_from", "climax", "its start_from 'climax' is not"),
+        (
+            "variant_stanzas.physics_mask",
+            {"label": "x", "start_from": "wind_baseline", "pretrained": {"checkpoint": "a"}},
+            "pretrained.variables",
+        ),
+        (
+            "variant_stanzas.physics_mask",
+            {
+                "label": "x",
+                "start_from": "wind_baseline",
+                "pretrained": {"checkpoint": "a", "variables": ["u"]},
+            },
+            "exclude each other",
+        ),
+        (
+            "variant_stanzas",
+            {
+                "wind_baseline": {"label": "a", "start_from": "physics_mask"},
+                "physics_mask": {"label": "b", "start_from": "wind_baseline"},
+            },
+            "leads back: wind_baseline <- physics_mask <- wind_baseline",
+        ),
         ("dataset.source", "caqra", "'path' must be set"),
         ("dataset.units", {"pm99": "K"}, "unknown variable 'pm99'"),
         ("dataset.time_step_h", 3, "dataset.time_step_h"),

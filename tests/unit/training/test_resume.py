@@ -77,9 +77,8 @@ class KillAfter(pl.Callback):
 def fit(folder: Path, *extra: pl.Callback, identity: str = "a") -> tuple[ForecastModule, History]:
     """Train as ``airshed train`` does, saving after every step that may be saved."""
     torch.manual_seed(0)
-    module = ForecastModule(
-        Network(), ("a", "b"), torch.ones(4, 4, dtype=torch.bool), SETTINGS, 7, STEPS
-    )
+    mask, rate = torch.ones(4, 4, dtype=torch.bool), SETTINGS.learning_rate
+    module = ForecastModule(Network(), ("a", "b"), mask, SETTINGS, rate, 7, STEPS)
     history = History(SETTINGS.log_every_steps)
     checkpoints = Checkpoints(folder, 0.0, identity)
     trainer = build_trainer(SETTINGS, [history, checkpoints, *extra])

@@ -1,0 +1,103 @@
+"""Weights that a training starts from: those of another run, or of a ClimaX checkpoint."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from airshed.config import Study
+from airshed.config.variants import Pretrained
+from airshed.errors import AirshedError
+from airshed.model import ClimaX
+from airshed.model.pretrained import load_pretrained
+from airshed.provenance import sha256
+from airshed.training.trained import read_run, trained_weights
+
+log = logging.getLogger(__name__)
+
+BIAS = ".attn.core.bias."  # in the names of what only a biased variant has
+
+
+def load_start(
+    network: ClimaX, study: Study, variant: str, seed: int, start: Path | None
+) -> dict[str, Any] | None:
+    """Give a new network the weights that its variant starts from.
+
+    Args:
+        network: The untrained network; its weights are overwritten.
+        study: The resolved study.
+        variant: Name of the variant.
+        seed: Seed of the run.
+        start: ``run.json`` of the variant named by ``start_from``, or the checkpoint named by
+            ``pretrained``; None if the variant has neither.
+
+    Returns:
+        What ``run.json`` tells of it: source, sha256, and which parameters kept their initial
+        values; None if the variant starts from scratch.
+
+    Raises:
+        AirshedError: The start is missing, superfluous, another run's, or does not fit.
+    """
+    stanza = study.variant_stanzas[variant]
+    wanted = stanza.start_from or (stanza.pretrained and stanza.pretrained.checkpoint)
+    if (start is None) != (wanted is None):
+        raise AirshedError(
+            "the weights to start from do not fit the variant",
+            where=f"variants.{variant}",
+            expected=f"the weights of {wanted}" if wanted else "no weights to start from",
+            found=start or "none",
+            hint="give --start for variants with start_from or pretrained, and for no other",
+        )
+    if start is None:
+        return None
+    if stanza.pretrained is not None:
+        record = _from_checkpoint(network, stanza.pretrained, start)
+    else:
+        record = _from_run(network, stanza.start_from, seed, start)
+    log.info("starting from %s; %d parameters keep initial values", start, len(record["kept"]))
+    return record
+
+
+def _from_run(network: ClimaX, variant: str | None, seed: int, start: Path) -> dict[str, Any]:
+    record = read_run(start)
+    if (record["variant"], record["seed"]) != (variant, seed):
+        raise AirshedError(
+            "the run to start from is another one",
+            where=start,
+            expected=f"{variant}, seed {seed}",
+            found=f"{record['variant']}, seed {record['seed']}",
+        )
+    try:
+        missing, unexpected = network.load_state_dict(trained_weights(start), strict=False)
+    except RuntimeError as error:
+        raise AirshedError(
+            "the weights do not fit the network", where=start, found=error
+        ) from error
+    wrong = [name for name in (*missing, *unexpected) if BIAS not in name]
+    if wrong:
+        raise AirshedError("the weights do not fit the network", where=start, found=wrong)
+    return {
+        "source": f"{record['variant']}, seed {seed}",
+        "sha256": record["checkpoint"]["sha256"],
+        "kept": missing,
+        "ignored": unexpected,
+    }
+
+
+def _from_checkpoint(network: ClimaX, given: Pretrained, start: Path) -> dict[str, Any]:
+    grid = None if given.patch_grid is None else (given.patch_grid.rows, given.patch_grid.columns)
+    try:
+        report = load_pretrained(network, start, given.variables, grid)
+    except (ValueError, OSError) as error:
+        raise AirshedError(
+            "a pretrained checkpoint cannot be used", where=start, found=error
+        ) from error
+    log.info("%s", report.summary())
+    return {
+        "source": start.name,
+        "sha256": sha256(start),
+        "kept": list(report.kept),
+        "ignored": list(report.ignored),
+        "interpolated": list(report.interpolated),
+    }

@@ -1,0 +1,46 @@
+"""What a finished training left: its record and its best weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from airshed.errors import AirshedError
+from airshed.provenance import sha256
+from airshed.training.checkpoints import load_checkpoint
+
+NETWORK = "network."  # where the training module keeps the network
+
+
+def read_run(run: Path) -> dict[str, Any]:
+    """The content of ``run.json``."""
+    record: dict[str, Any] = json.loads(run.read_text(encoding="utf-8"))
+    return record
+
+
+def trained_weights(run: Path) -> dict[str, Tensor]:
+    """The best weights of a finished training, by the network's own names.
+
+    Args:
+        run: ``run.json`` of the training; the checkpoint that it names lies beside it.
+
+    Raises:
+        AirshedError: The checkpoint is missing, or not the one that the record was written for.
+    """
+    checkpoint = read_run(run)["checkpoint"]
+    path, hint = run.parent / checkpoint["path"], "train this run again"
+    if not path.exists():
+        raise AirshedError("the checkpoint of a finished run is missing", where=path, hint=hint)
+    if sha256(path) != checkpoint["sha256"]:
+        raise AirshedError(
+            "the checkpoint is not the one that run.json was written for", where=path, hint=hint
+        )
+    state = load_checkpoint(path)["state_dict"]
+    return {
+        name.removeprefix(NETWORK): value
+        for name, value in state.items()
+        if name.startswith(NETWORK)
+    }
