@@ -29,10 +29,10 @@ def wind_ignored(wind_speed_ms: Tensor) -> Tensor:
     return torch.ones_like(wind_speed_ms)
 
 
-def unscaled_barrier(query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
-    """F from elevation (km) and wind factor of query and key."""
-    rise_km = (key[0] - query[0]).relu()
-    return (rise_km * torch.maximum(query[1], key[1]) * -0.5).clamp(-10, 0)
+def barrier_height(query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
+    """-F, between 0 and 10, from elevation (km) and half the wind factor of query and key."""
+    rise_km = (key[0] - query[0]).relu_()
+    return rise_km.mul_(torch.maximum(query[1], key[1])).clamp_(max=10)
 
 
 class Barrier(Bias):
@@ -51,14 +51,13 @@ class Barrier(Bias):
         self.wind_factor = storm_opens if wind_modulation else wind_ignored
 
     def features(self, fields: Fields) -> Tensor:
-        """Elevation in km and wind factor."""
-        return torch.stack(
-            [fields.elevation_m / 1000, self.wind_factor(fields.wind_speed_ms)], dim=1
-        )
+        """Elevation in km and half the wind factor."""
+        half_factor = self.wind_factor(fields.wind_speed_ms) / 2
+        return torch.stack([fields.elevation_m / 1000, half_factor], dim=1)
 
     def score(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
         """Zero for keys that lie lower, negative for keys that lie higher."""
-        return self.alpha * unscaled_barrier(query, key)
+        return -self.alpha * barrier_height(query, key)
 
 
 class BarrierLookup(Bias):
@@ -80,20 +79,22 @@ class BarrierLookup(Bias):
         self.table = nn.Parameter(torch.ones(self.SECTORS, self.BINS))
 
     def features(self, fields: Fields) -> Tensor:
-        """Elevation in km, wind factor, and the sample's sector."""
+        """Elevation in km, half the wind factor, and the sample's sector."""
         angle = torch.atan2(fields.v_ms.mean(1), fields.u_ms.mean(1)) % (2 * math.pi)
         # an angle just below 0 becomes exactly 2 pi by rounding
         sector = (angle / (2 * math.pi) * self.SECTORS).floor() % self.SECTORS
         elevation_km = fields.elevation_m / 1000
-        factor = storm_opens(fields.wind_speed_ms)
-        return torch.stack([elevation_km, factor, sector[:, None].expand_as(factor)], dim=1)
+        half_factor = storm_opens(fields.wind_speed_ms) / 2
+        return torch.stack(
+            [elevation_km, half_factor, sector[:, None].expand_as(half_factor)], dim=1
+        )
 
     def score(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
         """The barrier, weighed by what the table holds for wind and rise."""
         rise = (key[0] - query[0]).clamp(-self.RANGE_KM, self.RANGE_KM) + self.RANGE_KM
         rise_bin = (rise / (2 * self.RANGE_KM) * (self.BINS - 1)).long()
         entry = self.table.flatten()[query[2].long() * self.BINS + rise_bin]
-        return (unscaled_barrier(query, key) * (1 + self.alpha * (entry - 1))).clamp(-10, 10)
+        return (barrier_height(query, key) * (self.alpha * (1 - entry) - 1)).clamp(-10, 10)
 
 
 class BarrierMlp(Bias):
@@ -113,13 +114,13 @@ class BarrierMlp(Bias):
         self.perceptron = PairPerceptron(6, self.WIDTH, self.WIDTH, 1).small_weights()
 
     def features(self, fields: Fields) -> Tensor:
-        """Elevation in km, wind factor, and wind eastward and northward."""
-        factor = storm_opens(fields.wind_speed_ms)
-        return torch.stack([fields.elevation_m / 1000, factor, fields.u_ms, fields.v_ms], dim=1)
+        """Elevation in km, half the wind factor, and wind eastward and northward."""
+        elevation_km, half_factor = fields.elevation_m / 1000, storm_opens(fields.wind_speed_ms) / 2
+        return torch.stack([elevation_km, half_factor, fields.u_ms, fields.v_ms], dim=1)
 
     def score(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
         """The barrier, and what the perceptron adds to it."""
         here = self.perceptron.share(slice(0, 3), (query[2], query[3], query[0]))
         there = self.perceptron.share(slice(3, 6), (key[2], key[3], key[0]))
         added = self.perceptron(here, there).squeeze(-1).tanh()
-        return (unscaled_barrier(query, key) + self.alpha * added).clamp(-10, 10)
+        return (self.alpha * added - barrier_height(query, key)).clamp(-10, 10)
