@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from airshed.model.bias.base import Bias
+from airshed.model.bias.base import Bias, lookup
 from airshed.model.bias.perceptron import PairPerceptron
 from airshed.model.geography import Fields
 
@@ -93,7 +93,8 @@ class BarrierLookup(Bias):
         """The barrier, weighed by what the table holds for wind and rise."""
         rise = (key[0] - query[0]).clamp(-self.RANGE_KM, self.RANGE_KM) + self.RANGE_KM
         rise_bin = (rise / (2 * self.RANGE_KM) * (self.BINS - 1)).long()
-        entry = self.table.flatten()[query[2].long() * self.BINS + rise_bin]
+        index = query[2].long() * self.BINS + rise_bin
+        entry = lookup(self.table.view(1, -1), head, index)
         return (barrier_height(query, key) * (self.alpha * (1 - entry) - 1)).clamp(-10, 10)
 
 

@@ -20,6 +20,19 @@ class Layout(NamedTuple):
     num_heads: int
 
 
+def lookup(table: Tensor, head: Tensor, index: Tensor) -> Tensor:
+    """``table[head, index]`` of a learned table [H, n].
+
+    For a tile, ``head`` is [1, H, 1, 1] and ``index`` [B, 1, Q, K]. One gather then takes a
+    seventh of the time of indexing, whose backward pass sorts.
+    """
+    if index.ndim == 0:
+        return table[head, index]
+    batch, _, queries, keys = index.shape
+    entries = table.gather(1, index.view(1, -1).expand(len(table), -1))
+    return entries.view(len(table), batch, queries, keys).transpose(0, 1)
+
+
 class Bias(nn.Module, ABC):
     """A function of query and key, added to the attention scores before softmax.
 

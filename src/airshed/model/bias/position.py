@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from airshed.model.bias.base import Bias, Layout
+from airshed.model.bias.base import Bias, Layout, lookup
 from airshed.model.bias.perceptron import PairPerceptron
 from airshed.model.geography import Fields
 
@@ -23,27 +23,27 @@ class OffsetTable(nn.Module):
         column_bucket: [2 columns - 1] the same for columns.
     """
 
-    row_bucket: Tensor
-    column_bucket: Tensor
+    entry: Tensor
 
     def __init__(self, layout: Layout, row_bucket: Tensor, column_bucket: Tensor) -> None:
         super().__init__()
         self.layout = layout
-        self.register_buffer("row_bucket", row_bucket, persistent=False)
-        self.register_buffer("column_bucket", column_bucket, persistent=False)
-        shape = (layout.num_heads, int(row_bucket.max()) + 1, int(column_bucket.max()) + 1)
-        self.table = nn.Parameter(nn.init.trunc_normal_(torch.empty(shape), std=0.02))
+        rows, columns = int(row_bucket.max()) + 1, int(column_bucket.max()) + 1
+        self.table = nn.Parameter(torch.empty(layout.num_heads, rows, columns))
+        nn.init.trunc_normal_(self.table, std=0.02)
+        entry = (row_bucket[:, None] * columns + column_bucket).flatten()
+        self.register_buffer("entry", entry, persistent=False)
 
-    def place(self, fields: Fields) -> tuple[Tensor, Tensor]:
-        """Row and column [B, N] of each patch, as numbers of the fields' precision."""
-        row, column = fields.patch // self.layout.columns, fields.patch % self.layout.columns
-        return row.to(fields.elevation_m.dtype), column.to(fields.elevation_m.dtype)
+    def place(self, fields: Fields) -> Tensor:
+        """A number [B, N] for each patch such that differences of two tell their offset."""
+        columns = self.layout.columns
+        row, column = fields.patch // columns, fields.patch % columns
+        return (row * (2 * columns - 1) + column).to(fields.elevation_m.dtype)
 
-    def forward(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
-        """The entry of query and key, each given by row and column."""
-        row = (query[0] - key[0]).long() + (self.layout.rows - 1)
-        column = (query[1] - key[1]).long() + (self.layout.columns - 1)
-        return self.table[head, self.row_bucket[row], self.column_bucket[column]]
+    def forward(self, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        """The entry for a query and a key, each given by its place."""
+        offset = (query - key).long() + len(self.entry) // 2
+        return lookup(self.table.flatten(1), head, self.entry[offset])
 
 
 def log_buckets(size: int, buckets: int) -> Tensor:
@@ -74,8 +74,8 @@ class RelativePosition(Bias):
     def __init__(self, layout: Layout) -> None:
         super().__init__()
         self.heads = layout.num_heads
-        every = [torch.arange(2 * size - 1) for size in (layout.rows, layout.columns)]
-        self.position = OffsetTable(layout, *every)
+        rows, columns = (torch.arange(2 * size - 1) for size in layout[:2])
+        self.position = OffsetTable(layout, rows, columns)
 
     @classmethod
     def from_stanza(cls, layout: Layout, **arguments: Any) -> Self:
@@ -83,12 +83,12 @@ class RelativePosition(Bias):
         return cls(layout, **arguments)
 
     def features(self, fields: Fields) -> Tensor:
-        """Row and column."""
-        return torch.stack(self.position.place(fields), dim=1)
+        """Place on the patch grid."""
+        return self.position.place(fields).unsqueeze(1)
 
     def score(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
         """The table's entry of the offset."""
-        return self.position(head, query, key)
+        return self.position(head, query[0], key[0])
 
 
 class RelativePosition3d(Bias):
@@ -151,8 +151,8 @@ class TopoFlow(Bias):
         super().__init__()
         self.heads = layout.num_heads
         self.alpha = nn.Parameter(torch.tensor(float(alpha_init)))
-        buckets = [log_buckets(size, self.BUCKETS) for size in (layout.rows, layout.columns)]
-        self.position = OffsetTable(layout, *buckets)
+        rows, columns = (log_buckets(size, self.BUCKETS) for size in layout[:2])
+        self.position = OffsetTable(layout, rows, columns)
 
     @classmethod
     def from_stanza(cls, layout: Layout, **arguments: float) -> Self:
@@ -160,10 +160,10 @@ class TopoFlow(Bias):
         return cls(layout, **arguments)
 
     def features(self, fields: Fields) -> Tensor:
-        """Elevation in km, row and column."""
-        return torch.stack([fields.elevation_m / 1000, *self.position.place(fields)], dim=1)
+        """Elevation in km, and place on the patch grid."""
+        return torch.stack([fields.elevation_m / 1000, self.position.place(fields)], dim=1)
 
     def score(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
         """The barrier, shared by all heads, and the position's entry for each head."""
         barrier = (-self.alpha * (key[0] - query[0]).relu()).clamp(-10, 0)
-        return barrier + self.position(head, query[1:], key[1:])
+        return barrier + self.position(head, query[1], key[1])
