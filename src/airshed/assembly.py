@@ -13,6 +13,7 @@ from airshed.data.stores import open_patch_elevation, open_scan_tables, open_sta
 from airshed.model import ClimaX, build_model
 from airshed.model.geography import Geography
 from airshed.model.scan import SCANS, RasterScan, Tables, WindScan
+from airshed.model.transformer import Block, RecomputedBlock
 from airshed.variables import INPUTS
 
 WIND = ("u", "v")
@@ -47,6 +48,7 @@ def build_network(study: Study, variant: str, prepared: Prepared, seed: int) -> 
         mlp_ratio=model.mlp_ratio,
         drop_path=model.drop_path,
         drop_rate=model.dropout,
+        block=RecomputedBlock if study.train.recompute_blocks else Block,
     )
 
 

@@ -55,7 +55,7 @@ class TrainConfig(Section):
     clip: Positive = 1.0
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    compile: Literal["auto", "on", "off"] = "auto"
+    compile: Literal["auto", "always", "never"] = "auto"
     recompute_blocks: bool = False
     threads: Count = 1
     workers: Annotated[int, Field(ge=0)] = 0

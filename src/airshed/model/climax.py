@@ -37,6 +37,7 @@ class ClimaX(nn.Module):
         geography: Gives terrain and wind to scan and biases; None if neither needs it.
         scan: Order of the tokens.
         cores: One attention path per block; None means plain attention in all.
+        block: What the blocks are made of.
 
     Raises:
         ValueError: The grid is not divisible by the patch, or cores do not fit the depth.
@@ -58,6 +59,7 @@ class ClimaX(nn.Module):
         geography: Geography | None = None,
         scan: RasterScan | WindScan | None = None,
         cores: Sequence[Core] | None = None,
+        block: type[Block] = Block,
     ) -> None:
         super().__init__()
         rows, columns = grid_size[0] // patch_size, grid_size[1] // patch_size
@@ -81,7 +83,7 @@ class ClimaX(nn.Module):
         self.pos_drop = nn.Dropout(drop_rate)
         rates = [drop_path * index / max(1, depth - 1) for index in range(depth)]
         self.blocks = nn.ModuleList(
-            Block(embed_dim, num_heads, mlp_ratio, drop=drop_rate, drop_path=rate, core=core)
+            block(embed_dim, num_heads, mlp_ratio, drop=drop_rate, drop_path=rate, core=core)
             for rate, core in zip(rates, cores, strict=True)
         )
         self.norm = nn.LayerNorm(embed_dim)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from airshed.model.attention import BiasedAttention, PlainAttention
 from airshed.model.geography import Fields
@@ -86,3 +87,16 @@ class Block(nn.Module):
         """Tokens [B, N, D]."""
         x = x + self.drop_path(self.attn(self.norm1(x), fields))
         return x + self.drop_path(self.mlp(self.norm2(x)))
+
+
+class RecomputedBlock(Block):
+    """A block that keeps its input alone and computes the rest again in the backward pass.
+
+    Gradient checkpointing (Chen et al. 2016, arXiv 1604.06174): the same results, about a third
+    more time, and the memory of one block instead of all.
+    """
+
+    def forward(self, x: Tensor, fields: Fields | None) -> Tensor:
+        """Tokens [B, N, D]."""
+        out: Tensor = checkpoint(super().forward, x, fields, use_reentrant=False)
+        return out

@@ -14,6 +14,7 @@ from airshed.config.data import Split
 from airshed.data.dataset import ForecastDataset
 from airshed.data.prepared import Prepared
 from airshed.training.checkpoints import Checkpoints, resumable
+from airshed.training.compilation import compile_blocks
 from airshed.training.history import History
 from airshed.training.module import ForecastModule
 from airshed.training.progress import TrainingProgress
@@ -61,6 +62,8 @@ def train(
     events = History(settings.log_every_steps)
     checkpoints = Checkpoints(folder, study.jobs.checkpoint_every_min, fingerprint)
     trainer = build_trainer(settings, [events, TrainingProgress(), checkpoints])
+    device = trainer.strategy.root_device
+    compiled = compile_blocks(network, settings.compile, device)
     trainer.fit(
         module,
         train_dataloaders=batches,
@@ -72,8 +75,8 @@ def train(
         ckpt_path=resumable(folder, fingerprint),
         weights_only=True,
     )
-    device = trainer.strategy.root_device
     record = run_record(study, variant, seed, network, started, events, device, folder)
+    record["compiled"] = compiled
     events.write_csv(history)
     write_json(run, record)
 

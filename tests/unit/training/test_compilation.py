@@ -1,0 +1,132 @@
+"""Compiling and recomputing blocks change speed and memory, and no result beyond rounding."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+
+import pytest
+import torch
+from torch import Tensor
+
+from airshed.errors import AirshedError
+from airshed.model import ClimaX
+from airshed.model.attention import biased_attention
+from airshed.model.bias import build
+from airshed.model.geography import Geography
+from airshed.model.transformer import Block, RecomputedBlock
+from airshed.training import compilation
+from airshed.training.compilation import compile_blocks
+
+CPU = torch.device("cpu")
+GRID, PATCH = (8, 16), 2
+
+
+def network(block: type[Block] = Block, tokens: int = 32) -> ClimaX:
+    """A small biased network with dropout, always of the same weights."""
+    torch.manual_seed(0)
+    eye = torch.eye(2)[:, :, None, None].repeat(1, 1, *GRID)
+    geography = Geography(
+        elevation_m=3000 * torch.rand(32),
+        wind_channels=(0, 1),
+        wind_mean_ms=torch.zeros(2),
+        wind_std_ms=torch.ones(2),
+        to_grid=eye,
+        to_earth=eye,
+        mask=torch.ones(GRID),
+        patch_size=PATCH,
+    )
+    cores = [
+        biased_attention(build({"kind": kind}, grid=(4, 8), num_heads=2), tokens)
+        for kind in ("barrier", "topoflow")
+    ]
+    return ClimaX(
+        ("u", "v", "o3"),
+        GRID,
+        embed_dim=16,
+        depth=2,
+        num_heads=2,
+        geography=geography,
+        cores=cores,
+        block=block,
+    )
+
+
+def forecast_and_gradients(model: ClimaX) -> list[Tensor]:
+    """In training mode, with the same dropout every time."""
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(3, 3, *GRID, generator=generator)
+    torch.manual_seed(2)
+    out = model.train()(x, torch.tensor([12.0, 24.0, 96.0]), ("o3",))
+    return [out.detach(), *torch.autograd.grad(out.square().sum(), [*model.parameters()])]
+
+
+@pytest.mark.parametrize("tokens", [32, 8192], ids=["dense", "tiled"])
+def test_recomputed_blocks_give_the_same_bits(tokens: int) -> None:
+    expected = forecast_and_gradients(network(tokens=tokens))
+    for found, other in zip(
+        forecast_and_gradients(network(RecomputedBlock, tokens)), expected, strict=True
+    ):
+        assert torch.equal(found, other)
+
+
+def test_recomputed_blocks_keep_less() -> None:
+    def kept(block: type[Block]) -> int:
+        sizes: list[int] = []
+
+        def pack(tensor: Tensor) -> Tensor:
+            sizes.append(tensor.numel())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            forecast = network(block)(torch.randn(1, 3, *GRID), torch.tensor([12.0]), ("o3",))
+        assert forecast.requires_grad
+        return sum(sizes)
+
+    assert kept(RecomputedBlock) < 0.6 * kept(Block)
+
+
+@pytest.mark.parametrize("tokens", [32, 8192], ids=["dense", "tiled"])
+@pytest.mark.parametrize("block", [Block, RecomputedBlock])
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+def test_compiled_blocks_agree_to_rounding(block: type[Block], backend: str, tokens: int) -> None:
+    if backend == "inductor" and compilation.lacking_compiler(CPU):
+        backend = "eager"  # a machine without a compiler still checks that the graph is captured
+    plain, model = network(tokens=tokens).eval(), network(block, tokens).eval()
+    for part in model.blocks:
+        part.compile(backend=backend)
+    x, lead = torch.randn(2, 3, *GRID), torch.tensor([12.0, 48.0])
+    results = []
+    for each in (plain, model):
+        out = each(x, lead, ("u", "o3"))
+        results.append([out, *torch.autograd.grad(out.square().sum(), [*each.parameters()])])
+    for found, expected in zip(results[1], results[0], strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert model.state_dict().keys() == plain.state_dict().keys()
+
+
+def compiled(model: ClimaX) -> list[bool]:
+    return [block._compiled_call_impl is not None for block in model.blocks]
+
+
+def test_auto_leaves_small_grids_on_a_cpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compilation, "lacking_compiler", lambda device: None)
+    model = network()
+    assert compile_blocks(model, "auto", CPU) is False
+    assert compile_blocks(model, "never", torch.device("cuda")) is False
+    assert compiled(model) == [False, False]
+    monkeypatch.setattr(compilation, "CPU_TOKENS", 32)
+    assert compile_blocks(model, "auto", CPU) is True
+    assert compiled(model) == [True, True]
+
+
+def test_a_machine_without_a_compiler_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(compilation, "CPU_TOKENS", 32)
+    with caplog.at_level(logging.WARNING):
+        assert compile_blocks(network(), "auto", CPU) is False
+    assert "no C++ compiler" in caplog.text
+    with pytest.raises(AirshedError, match=r"(?s)train\.compile.*no C\+\+ compiler"):
+        compile_blocks(network(), "always", CPU)
