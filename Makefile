@@ -1,5 +1,6 @@
 # make demo   install the pinned set and run the demo study; prints where the report is
 # make test   format, lint, types, unit tests, dry runs and a small study end to end
+# make bench  speed and memory at full size, about an hour on 2 cores; writes results/benchmarks.json
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +12,7 @@ SMK := Snakefile workflow/rules/*.smk
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test format lint unit workflow clean
+.PHONY: help install demo test bench format lint unit workflow clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -49,6 +50,9 @@ unit: $(INSTALLED)
 
 workflow: $(INSTALLED)
 	pytest tests/workflow
+
+bench: $(INSTALLED)
+	python benchmarks/run.py
 
 clean:
 	rm -rf results .snakemake

@@ -1,105 +1,72 @@
-"""Cost of the barrier bias: plain, dense and tiled attention, side by side, forward and backward.
+"""Attention with each bias against attention with none: forward, backward, and peak memory.
 
-Prints one JSON object. Times are medians over rounds in which every path runs once; peak memory is
-taken in a fresh process per path.
+A path that wants its tokens sorted by elevation pays here for sorting and restoring them at every
+call; in a network one sorting serves all blocks.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import multiprocessing
-import time
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
-import numpy as np
 import torch
+from measure import interleaved, peak_mb, ratio, spread
+from problem import DEVICE, DIM, attention_inputs, core
 
-from airshed.model.attention import DenseAttention, PlainAttention, TiledAttention
-from airshed.model.bias import build_bias
-from airshed.model.geography import Fields
+from airshed.model.bias import KINDS
+from airshed.model.scan import elevation_order
 
-PATHS = ("plain", "tiled", "dense")
-STANZA = {"kind": "barrier", "alpha_init": 0.2, "wind_modulation": True}
-
-
-def build(path: str) -> torch.nn.Module:
-    """The attention path of that name."""
-    if path == "plain":
-        return PlainAttention()
-    return (TiledAttention if path == "tiled" else DenseAttention)(build_bias(STANZA))
+BATCH = {512: 2, 2048: 2, 8192: 1}
+ROUNDS = {512: 15, 2048: 7, 8192: 3}
 
 
-def problem(options: argparse.Namespace) -> tuple[list[torch.Tensor], Fields]:
-    """Random q, k, v and a terrain up to 5 km."""
-    torch.manual_seed(0)
-    tokens = options.grid[0] * options.grid[1] // 4
-    shape = (options.batch, options.heads, tokens, options.dim // options.heads)
-    qkv = [torch.randn(shape, requires_grad=True) for _ in "qkv"]
-    fields = Fields(
-        torch.zeros(1),
-        5000 * torch.rand(1, tokens).expand(options.batch, -1),
-        15 * torch.rand(options.batch, tokens),
-    )
-    return qkv, fields
+def work(kind: str, tokens: int) -> Callable[[], None]:
+    """One forward and backward pass, with the order of tokens that the path wants."""
+    qkv, fields = attention_inputs(tokens, BATCH[tokens])
+    attention = core(kind, tokens)
+    sorts = attention.wants_elevation_order
+    if sorts:
+        sorted_fields = elevation_order(fields).fields(fields)
+        assert sorted_fields is not None
+        fields = sorted_fields
+    stream = torch.randn(BATCH[tokens], tokens, DIM, device=DEVICE, requires_grad=sorts)
+    gradient = torch.randn_like(qkv[0])
+
+    def run() -> None:
+        with torch.autocast(DEVICE.type, torch.bfloat16, enabled=DEVICE.type == "cuda"):
+            out = attention(*qkv, fields)
+        torch.autograd.grad(out, [*qkv, *attention.parameters()], gradient.to(out.dtype))
+        if sorts:
+            order = elevation_order(fields)
+            torch.autograd.grad(order.restore(order.apply(stream)), stream, stream.detach())
+
+    return run
 
 
-def seconds(attention: torch.nn.Module, qkv: list[torch.Tensor], fields: Fields) -> float:
-    """One forward and backward pass."""
-    started = time.perf_counter()
-    attention(*qkv, fields).square().mean().backward()
-    return time.perf_counter() - started
+def attention(scale: float) -> dict[str, Any]:
+    """Ratios over unbiased attention, and seconds, for every bias and size."""
+    ratios, took = {}, {}
+    for tokens, rounds in ROUNDS.items():
+        cases = {kind: work(kind, tokens) for kind in ("none", *KINDS)}
+        times = interleaved(cases, max(1, round(scale * rounds)), f"attention, N = {tokens}")
+        for kind in KINDS:
+            ratios[f"attention_{kind}_{tokens}"] = ratio(times, kind, "none")
+        took |= {f"attention_{kind}_{tokens}": spread(times[kind]) for kind in times}
+    return {"ratios": ratios, "seconds": took}
 
 
-def peak_mb(path: str, options: argparse.Namespace) -> float:
-    """Peak memory of a fresh process that runs one pass."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return float(pool.apply(_peak_mb, (path, options)))
-
-
-def _peak_mb(path: str, options: argparse.Namespace) -> float:
-    torch.set_num_threads(options.threads)
-    inputs = problem(options)
-    before = _high_water_mb()
-    seconds(build(path), *inputs)
-    return _high_water_mb() - before
-
-
-def _high_water_mb() -> float:
-    """Peak memory of this process image (getrusage would carry over the parent's)."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return float(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1e3
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--grid", type=int, nargs=2, default=(32, 64), metavar=("ROWS", "COLUMNS"))
-    parser.add_argument("--dim", type=int, default=64)
-    parser.add_argument("--heads", type=int, default=4)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    qkv, fields = problem(options)
-    paths = {path: build(path) for path in PATHS}
-    times: dict[str, list[float]] = {path: [] for path in PATHS}
-    for _ in range(options.repeats):
-        for path, attention in paths.items():
-            times[path].append(seconds(attention, qkv, fields))
-    plain = np.array(times["plain"])
-    results = {
-        path: {
-            "seconds": [round(float(value), 4) for value in np.percentile(taken, [10, 50, 90])],
-            "ratio": round(float(np.median(np.array(taken) / plain)), 3),
-            "peak_mb": round(peak_mb(path, options), 1),
-        }
-        for path, taken in times.items()
+def attention_memory() -> dict[str, Any]:
+    """Peak memory of fresh processes at N = 8192, biased over unbiased."""
+    peaks = {
+        kind: [peak_mb(work, kind, 8192) for _ in range(2)]
+        for kind in ("none", "barrier", "relative_position")
     }
-    print(json.dumps({"options": vars(options), "torch": torch.__version__, "paths": results}))
-
-
-if __name__ == "__main__":
-    main()
+    ratios = {
+        f"attention_memory_{kind}_8192": spread(
+            [a / b for a, b in zip(values, peaks["none"], strict=True)]
+        )
+        for kind, values in peaks.items()
+        if kind != "none"
+    }
+    found = {f"attention_{kind}_8192": spread(values) for kind, values in peaks.items()}
+    return {"ratios": ratios, "memory_mb": found}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ class Order:
 
     def apply(self, tokens: Tensor) -> Tensor:
         """Tokens [B, N, D] of patches, put into slots."""
-        return _gather(tokens, self.patch_of_slot)
+        return _permuted(tokens, self.patch_of_slot, self.slot_of_patch)
 
     def fields(self, fields: Fields | None) -> Fields | None:
         """Fields of patches, put into slots."""
@@ -44,7 +44,7 @@ class Order:
 
     def restore(self, tokens: Tensor) -> Tensor:
         """Tokens [B, N, D] of slots, put back to their patches."""
-        return _gather(tokens, self.slot_of_patch)
+        return _permuted(tokens, self.slot_of_patch, self.patch_of_slot)
 
 
 class RasterOrder(Order):
@@ -94,8 +94,31 @@ def elevation_order(fields: Fields | None) -> Order:
     return Order(fields.elevation_m.argsort(dim=1, stable=True))
 
 
-def _gather(tokens: Tensor, index: Tensor) -> Tensor:
-    return tokens.gather(1, index.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
+def _permuted(tokens: Tensor, index: Tensor, inverse: Tensor) -> Tensor:
+    moved: Tensor = _Permute.apply(tokens, index, inverse)  # type: ignore[no-untyped-call]
+    return moved
+
+
+class _Permute(torch.autograd.Function):
+    """Rows of each sample in another order; the gradient goes back by the inverse.
+
+    A gather's own backward pass adds into zeros: slower, and in no fixed order on a GPU.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, tokens: Tensor, index: Tensor, inverse: Tensor) -> Tensor:
+        ctx.save_for_backward(inverse)
+        return _rows(tokens, index)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None, None]:
+        (inverse,) = ctx.saved_tensors
+        return _rows(grads[0], inverse), None, None
+
+
+def _rows(tokens: Tensor, index: Tensor) -> Tensor:
+    first = torch.arange(len(tokens), device=tokens.device)[:, None] * tokens.shape[1]
+    return tokens.flatten(0, 1).index_select(0, (index + first).flatten()).view_as(tokens)
 
 
 class Tables(NamedTuple):

@@ -173,3 +173,10 @@ def test_geography_decides_upwind_whichever_way_the_rows_run(degrees: float) -> 
     there = scan()(Winds(turned, turned)).patch_of_slot
     places = place.flip(0).flatten()[there].view(2, 4, 8)
     assert torch.equal(places[:, [2, 3, 0, 1]], order)  # the upper regions are the lower ones
+
+
+def test_gradients_go_back_the_way_tokens_came() -> None:
+    order = elevation_order(random_fields(2, 12))
+    tokens = torch.randn(2, 12, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(order.apply, tokens)
+    assert torch.autograd.gradcheck(order.restore, tokens)

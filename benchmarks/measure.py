@@ -1,0 +1,111 @@
+"""Timing side by side, peak memory in fresh processes, and what the machine is."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+Times = dict[str, list[float]]
+
+
+def say(message: str) -> None:
+    """One line of progress, with the time."""
+    print(f"{time.strftime('%H:%M:%S')} {message}", file=sys.stderr, flush=True)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long one call takes, the device's queue included."""
+    synchronise()
+    started = time.perf_counter()
+    work()
+    synchronise()
+    return time.perf_counter() - started
+
+
+def synchronise() -> None:
+    """Wait for the GPU, if there is one."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def interleaved(
+    cases: Mapping[str, Callable[[], object]], rounds: int, what: str, warmup: int = 1
+) -> Times:
+    """Seconds of every case in every round; a slow spell of the machine hits all cases alike."""
+    times: Times = {name: [] for name in cases}
+    for number in range(-warmup, rounds):
+        for name, work in cases.items():
+            taken = seconds(work)
+            if number >= 0:
+                times[name].append(taken)
+        say(f"{what}: round {number + 1} of {rounds}" if number >= 0 else f"{what}: warmed up")
+    return times
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Median, smallest, largest and count."""
+    return {
+        "median": round(statistics.median(values), 5),
+        "min": round(min(values), 5),
+        "max": round(max(values), 5),
+        "rounds": len(values),
+    }
+
+
+def ratio(times: Times, name: str, over: str) -> dict[str, float]:
+    """Spread over the rounds of one case's time over another's."""
+    return spread([a / b for a, b in zip(times[name], times[over], strict=True)])
+
+
+def peak_mb(function: Callable[..., Any], *arguments: Any) -> float:
+    """Peak memory, MB, that a call in a fresh process adds; of the GPU if there is one."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return float(pool.apply(_peak_mb, (torch.get_num_threads(), function, arguments)))
+
+
+def _peak_mb(threads: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> float:
+    torch.set_num_threads(threads)
+    work = function(*arguments)
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        work()
+        return torch.cuda.max_memory_allocated() / 1e6
+    before = _status_mb("VmRSS")
+    work()
+    return _status_mb("VmHWM") - before
+
+
+def _status_mb(key: str) -> float:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return float(next(line for line in lines if line.startswith(key)).split()[1]) / 1e3
+
+
+def environment() -> dict[str, Any]:
+    """Machine and versions."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    cpu = next(
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    return {
+        "device": gpu or cpu,
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "date": time.strftime("%Y-%m-%d"),
+    }

@@ -1,0 +1,115 @@
+"""Whole training steps at the seed configuration, every variant against wind_baseline.
+
+All variants share one network, whose scan and attention paths are exchanged; so they fit into
+memory together and are timed in turn. A step is forward, loss, backward, clipping and AdamW.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from measure import interleaved, peak_mb, ratio, say, spread
+from problem import CHANNELS, DEPTH, DEVICE, DIM, PATCH, SEED_GRID, VARIANTS, network
+from torch import nn
+
+from airshed.model import ClimaX
+from airshed.training.compilation import compile_blocks
+
+MAIN = ("wind_baseline", "physics_mask", "physics_all_blocks")
+BATCH = 2 if DEVICE.type == "cuda" else 1
+TARGETS = 6
+
+
+def step(model: ClimaX, optimizer: torch.optim.Optimizer) -> Callable[[], None]:
+    """One training step on a batch of the seed configuration."""
+    x = torch.randn(BATCH, CHANNELS, *SEED_GRID, device=DEVICE)
+    truth = torch.randn(BATCH, TARGETS, *SEED_GRID, device=DEVICE)
+    lead = torch.full((BATCH,), 24.0, device=DEVICE)
+
+    def run() -> None:
+        with torch.autocast(DEVICE.type, torch.bfloat16, enabled=DEVICE.type == "cuda"):
+            forecast = model(x, lead, model.variables[:TARGETS])
+        (forecast.float() - truth).square().mean().backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    return run
+
+
+def alone(variant: str) -> Callable[[], None]:
+    """A step of a variant whose network is the only one, uncompiled."""
+    model = network(variant)
+    return step(model, torch.optim.AdamW(model.parameters(), lr=1e-4))
+
+
+def steps(scale: float) -> dict[str, Any]:
+    """Ratios over ``wind_baseline``, seconds, and the rate over that of a matrix product."""
+    torch._dynamo.config.recompile_limit = 8 * len(VARIANTS)  # type: ignore[attr-defined]
+    model = network("wind_baseline")
+    compiled = compile_blocks(model, "auto", DEVICE)
+    plain_step = step(model, torch.optim.AdamW(model.parameters(), lr=1e-4))
+    parts = {name: _parts(name) for name in VARIANTS}
+
+    def exchanged(name: str) -> Callable[[], None]:
+        def run() -> None:
+            model.scan, model.block_order, cores = parts[name]
+            for block, core in zip(model.blocks, cores, strict=True):
+                block.attn.core = core
+            plain_step()
+
+        return run
+
+    a, b = (torch.randn(4096, 4096, device=DEVICE) for _ in "ab")
+    if DEVICE.type == "cuda":
+        a, b = a.bfloat16(), b.bfloat16()
+    cases: dict[str, Callable[[], object]] = {name: exchanged(name) for name in MAIN}
+    cases["matmul"] = lambda: [a @ b for _ in range(3)]
+    times = interleaved(cases, max(1, round(5 * scale)), "step, main variants")
+    others = ["wind_baseline", *(name for name in VARIANTS if name not in MAIN)]
+    more = interleaved(
+        {name: exchanged(name) for name in others}, max(1, round(2 * scale)), "step, others"
+    )
+    ratios = {f"step_{name}": ratio(times, name, "wind_baseline") for name in MAIN[1:]}
+    ratios |= {f"step_{name}": ratio(more, name, "wind_baseline") for name in others[1:]}
+    rates = [
+        (step_flop() / baseline) / (3 * 2 * 4096**3 / product)
+        for baseline, product in zip(times["wind_baseline"], times["matmul"], strict=True)
+    ]
+    took = {f"step_{name}": spread(times[name]) for name in MAIN}
+    took |= {f"step_{name}": spread(more[name]) for name in others[1:]}
+    return {
+        "ratios": ratios | {"step_over_matmul_rate": spread(rates)},
+        "seconds": took | {"matmul_4096_three_times": spread(times["matmul"])},
+        "facts": {"compiled": compiled, "batch": BATCH, "step_tflop": step_flop() / 1e12},
+    }
+
+
+def _parts(variant: str) -> tuple[Any, Any, list[Any]]:
+    """Scan, order within the blocks, and attention paths of a variant."""
+    say(f"step: building {variant}")
+    with torch.device(DEVICE):
+        model = network(variant)
+    return model.scan, model.block_order, model.cores
+
+
+def step_flop() -> float:
+    """Floating-point operations of the products in a step of ``wind_baseline``.
+
+    Linear layers count three times (forward, gradients of inputs and of weights); attention has
+    two products forward and five backward, since its scores are computed again.
+    """
+    tokens = BATCH * SEED_GRID[0] * SEED_GRID[1] // PATCH**2
+    per_sample = tokens // BATCH
+    linear = 2 * tokens * 12 * DIM**2 * DEPTH
+    head = 2 * tokens * DIM * (2 * DIM + CHANNELS * PATCH**2)
+    scores = 2 * tokens * per_sample * DIM * DEPTH
+    return float(3 * (linear + head) + 7 * scores)
+
+
+def step_memory() -> dict[str, Any]:
+    """Peak memory of one uncompiled step in a fresh process, weights apart."""
+    names = ("wind_baseline", "physics_mask", "physics_mlp")
+    return {"memory_mb": {f"step_{name}": spread([peak_mb(alone, name)]) for name in names}}
