@@ -49,7 +49,14 @@ def build_network(study: Study, variant: str, prepared: Prepared, seed: int) -> 
         drop_path=model.drop_path,
         drop_rate=model.dropout,
         block=RecomputedBlock if study.train.recompute_blocks else Block,
+        device=device_of(study),
     )
+
+
+def device_of(study: Study) -> torch.device:
+    """Where the study's networks run."""
+    on_gpu = study.train.accelerator != "cpu" and torch.cuda.is_available()
+    return torch.device("cuda" if on_gpu else "cpu")
 
 
 def build_variant_scan(name: str, prepared: Prepared) -> RasterScan | WindScan:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from airshed.assembly import build_network
+from airshed.assembly import build_network, device_of
 from airshed.config import Study
 from airshed.data.dataset import ForecastDataset
 from airshed.data.prepared import Prepared
@@ -77,8 +77,7 @@ def _forecasts(
     study: Study, network: nn.Module, samples: ForecastDataset, prepared: Prepared
 ) -> Iterator[ScoredBatch]:
     """Forecasts of all samples in their order, in physical units, beside what came true."""
-    use_gpu = study.train.accelerator != "cpu" and torch.cuda.is_available()
-    device = torch.device("cuda" if use_gpu else "cpu")
+    device = device_of(study)
     network.to(device).eval()
     hourly = open_hourly(prepared.hourly, hours_per_task=None)
     statistics = open_statistics(prepared.statistics).sel(variable=list(TARGETS))

@@ -14,9 +14,15 @@ from airshed.model.geography import Geography
 from airshed.model.scan import RasterScan, WindScan
 from airshed.model.transformer import Core
 
+CPU = torch.device("cpu")
+
 
 def build_cores(
-    stanza: Mapping[str, Any], depth: int, patch_grid: tuple[int, int], num_heads: int
+    stanza: Mapping[str, Any],
+    depth: int,
+    patch_grid: tuple[int, int],
+    num_heads: int,
+    device: torch.device,
 ) -> list[Core]:
     """One attention path for each block: biased in the blocks that the stanza names."""
     if stanza["kind"] == "none":
@@ -24,7 +30,7 @@ def build_cores(
     tokens = patch_grid[0] * patch_grid[1]
     blocks = range(depth) if stanza["blocks"] == "all" else stanza["blocks"]
     return [
-        biased_attention(biases.build(stanza, grid=patch_grid, num_heads=num_heads), tokens)
+        biased_attention(biases.build(stanza, grid=patch_grid, num_heads=num_heads), tokens, device)
         if index in blocks
         else PlainAttention()
         for index in range(depth)
@@ -42,16 +48,19 @@ def build_model(
     depth: int,
     patch_size: int,
     num_heads: int,
+    device: torch.device = CPU,
     **backbone: Any,
 ) -> ClimaX:
     """A :class:`ClimaX` whose backbone starts from the same weights in every variant of a seed.
 
     Biases are built under a random state of their own, so that they cannot shift the backbone's.
+    The network is built on the CPU; ``device`` is where it will run, which decides how attention
+    is computed.
     """
     patch_grid = (grid_size[0] // patch_size, grid_size[1] // patch_size)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        cores = build_cores(bias, depth, patch_grid, num_heads)
+        cores = build_cores(bias, depth, patch_grid, num_heads, device)
         torch.manual_seed(seed)
         return ClimaX(
             variables,

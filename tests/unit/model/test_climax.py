@@ -12,6 +12,7 @@ from torch import nn
 from airshed.model import ClimaX
 from airshed.model.attention import DenseAttention, PlainAttention, TiledAttention, choice
 from airshed.model.bias import KINDS
+from airshed.model.build import CPU, build_cores
 from airshed.model.embedding import aggregate
 from airshed.model.geography import Geography, Winds
 from airshed.model.scan import Order
@@ -213,11 +214,9 @@ def test_wrong_inputs_are_named(network: Build, batch: Batch) -> None:
 
 
 def test_attention_path_follows_the_number_of_tokens() -> None:
-    from airshed.model.build import build_cores
-
-    kinds = [type(core) for core in build_cores(barrier(blocks=[1]), 3, (4, 16), 2)]
+    kinds = [type(core) for core in build_cores(barrier(blocks=[1]), 3, (4, 16), 2, CPU)]
     assert kinds == [PlainAttention, DenseAttention, PlainAttention]
-    large = build_cores(barrier(blocks="all"), 2, (64, 128), 2)
+    large = build_cores(barrier(blocks="all"), 2, (64, 128), 2, CPU)
     assert [type(core) for core in large] == [TiledAttention, TiledAttention]
     assert large[0].bias is not large[1].bias
 

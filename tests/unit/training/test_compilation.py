@@ -37,7 +37,7 @@ def network(block: type[Block] = Block, tokens: int = 32) -> ClimaX:
         patch_size=PATCH,
     )
     cores = [
-        biased_attention(build({"kind": kind}, grid=(4, 8), num_heads=2), tokens)
+        biased_attention(build({"kind": kind}, grid=(4, 8), num_heads=2), tokens, CPU)
         for kind in ("barrier", "topoflow")
     ]
     return ClimaX(

@@ -9,6 +9,7 @@ from airshed.model.attention.choice import biased_attention
 from airshed.model.attention.paths import (
     BiasedAttention,
     DenseAttention,
+    FusedAttention,
     PlainAttention,
     TiledAttention,
 )
@@ -16,6 +17,7 @@ from airshed.model.attention.paths import (
 __all__ = [
     "BiasedAttention",
     "DenseAttention",
+    "FusedAttention",
     "PlainAttention",
     "TiledAttention",
     "biased_attention",

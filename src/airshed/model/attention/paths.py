@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from airshed.model.attention.fused import fused_attention
 from airshed.model.attention.tiled import tiled_attention
 from airshed.model.bias import Bias
 from airshed.model.geography import Fields
@@ -76,3 +77,19 @@ class TiledAttention(BiasedAttention):
     def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:
         """Softmax of scores plus bias, times values."""
         return tiled_attention(q, k, v, features, self.bias)
+
+
+class FusedAttention(BiasedAttention):
+    """One kernel on a GPU; see :mod:`airshed.model.attention.fused`."""
+
+    path = "fused"
+
+    @property
+    def wants_elevation_order(self) -> bool:  # type: ignore[override]
+        """Whether tokens sorted by elevation save work."""
+        return self.bias.uphill
+
+    @torch.compiler.disable(recursive=False)  # type: ignore[no-untyped-call,untyped-decorator]
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:
+        """Softmax of scores plus bias, times values."""
+        return fused_attention(q, k, v, features, self.bias)

@@ -76,28 +76,43 @@ class _Tiled(torch.autograd.Function):
         return (*backward.gradients(), None, None, *backward.grad_learnable)
 
 
-class _Run(NamedTuple):
+class Run(NamedTuple):
     """Consecutive keys; ``silent`` if some queries have exactly no bias towards any of them."""
 
     keys: slice
     silent: bool
 
 
-def _plan(bias: Bias, features: Tensor) -> list[tuple[slice, list[_Run]]]:
-    """Tiles of queries, and the runs of keys that each of them needs."""
+def _plan(bias: Bias, features: Tensor) -> list[tuple[slice, list[Run]]]:
+    skips = bias.uphill and features.device.type == "cpu"  # the unbiased kernels are a CPU's
+    return plan_tiles(bias, features, QUERIES, SCORES, skips)
+
+
+def plan_tiles(
+    bias: Bias, features: Tensor, queries: int, keys: int, skips: bool
+) -> list[tuple[slice, list[Run]]]:
+    """Tiles of queries, and the runs of keys that each of them needs.
+
+    Args:
+        bias: The bias; one that is 0 for lower keys has its elevation as the first feature.
+        features: [B, F, N] of the bias.
+        queries: Queries in a tile.
+        keys: Keys that are looked at together.
+        skips: Whether keys that all lie lower are told apart; else there is one run of all.
+    """
     every = slice(0, features.shape[2])
-    tiles = _cut(every, QUERIES)
-    if not bias.uphill or features.device.type != "cpu":
-        return [(rows, [_Run(every, silent=False)]) for rows in tiles]
+    tiles = _cut(every, queries)
+    if not skips:
+        return [(rows, [Run(every, silent=False)]) for rows in tiles]
     height = features[:, 0]
-    blocks = _cut(every, SCORES)
+    blocks = _cut(every, keys)
     highest_key = torch.stack([height[:, keys].amax(1) for keys in blocks])
     plan = []
     for rows in tiles:
         silent = (highest_key <= height[:, rows].amin(1)).all(1).tolist()
         grouped = groupby(zip(silent, blocks, strict=True), key=itemgetter(0))
         runs = [(flag, [keys for _, keys in group]) for flag, group in grouped]
-        plan.append((rows, [_Run(slice(g[0].start, g[-1].stop), flag) for flag, g in runs]))
+        plan.append((rows, [Run(slice(g[0].start, g[-1].stop), flag) for flag, g in runs]))
     return plan
 
 

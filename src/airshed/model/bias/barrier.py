@@ -32,7 +32,7 @@ def wind_ignored(wind_speed_ms: Tensor) -> Tensor:
 def barrier_height(query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
     """-F, between 0 and 10, from elevation (km) and half the wind factor of query and key."""
     rise_km = (key[0] - query[0]).relu_()
-    return rise_km.mul_(torch.maximum(query[1], key[1])).clamp_(max=10)
+    return rise_km.mul_(torch.maximum(query[1], key[1])).clamp(max=10)
 
 
 class Barrier(Bias):

@@ -1,0 +1,168 @@
+"""Biased attention as one GPU kernel (FlexAttention, arXiv 2412.05496).
+
+The kernel evaluates the bias's own ``score`` for every pair in registers. The bias's parameters
+are constants to it: as captured tensors their gradients would be one atomic addition per score,
+all to the same few addresses. They get their gradients from a second, tiled pass over the scores
+that sums each tile before it adds, and that skips tiles whose bias is 0.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention.flex_attention import AuxRequest, flex_attention
+
+from airshed.model.attention.tiled import plan_tiles
+from airshed.model.bias import Bias
+
+SCORES = 2048  # queries and keys of a tile in the pass for the parameters
+
+
+def fused_attention(q: Tensor, k: Tensor, v: Tensor, features: Tensor, bias: Bias) -> Tensor:
+    """Softmax of scores plus bias, times values.
+
+    Args:
+        q: [B, H, N, d].
+        k: [B, H, N, d].
+        v: [B, H, N, d].
+        features: [B, F, N] of the bias.
+        bias: What is added to the scores; it must be elementwise.
+    """
+    score = score_modifier(_constant(bias), features)
+    out, computed = _kernel()(q, k, v, score_mod=score, return_aux=AuxRequest(lse=True))
+    learnable = [parameter for parameter in bias.parameters() if parameter.requires_grad]
+    arguments = (out, computed.lse, q, k, v, features, bias, *learnable)
+    learned: Tensor = _Learned.apply(*arguments)  # type: ignore[no-untyped-call]
+    return learned
+
+
+@functools.cache
+def _kernel() -> Callable[..., Any]:
+    return torch.compile(flex_attention, dynamic=False)
+
+
+@functools.cache
+def _compiled_grad_bias() -> Callable[..., Tensor]:
+    return torch.compile(grad_bias, dynamic=False)
+
+
+def _constant(module: nn.Module) -> Any:
+    """A view of a module whose parameters are not differentiated."""
+    view = copy.copy(module)
+    view._parameters = {
+        name: None if parameter is None else parameter.detach()  # type: ignore[misc]
+        for name, parameter in module._parameters.items()
+    }
+    view._modules = {
+        name: None if part is None else _constant(part) for name, part in module._modules.items()
+    }
+    return view
+
+
+def score_modifier(bias: Bias, features: Tensor) -> Callable[..., Tensor]:
+    """The bias as FlexAttention asks for it: of one score and the indices that it belongs to."""
+    count = features.shape[1]
+
+    def modified(score: Tensor, sample: Tensor, head: Tensor, i: Tensor, j: Tensor) -> Tensor:
+        query = [features[sample, number, i] for number in range(count)]
+        key = [features[sample, number, j] for number in range(count)]
+        return score + bias.score(head if bias.heads > 1 else head * 0, query, key)
+
+    return modified
+
+
+class _Learned(torch.autograd.Function):
+    """Passes the attention's output on, and computes what the bias's parameters receive."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        out: Tensor,
+        lse: Tensor,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        features: Tensor,
+        bias: Bias,
+        *learnable: Tensor,
+    ) -> Tensor:
+        ctx.save_for_backward(out, lse, q, k, v, features)
+        ctx.bias, ctx.learnable = bias, learnable
+        return out.view_as(out)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
+        received: Sequence[Tensor] = ()
+        if ctx.learnable:
+            out, lse, q, k, v, features = ctx.saved_tensors
+            received = parameter_gradients(
+                out, lse, q, k, v, features, grads[0], ctx.bias, ctx.learnable
+            )
+        return (grads[0], *[None] * 6, *received)
+
+
+def parameter_gradients(
+    out: Tensor,
+    lse: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    features: Tensor,
+    grad_out: Tensor,
+    bias: Bias,
+    learnable: Sequence[Tensor],
+) -> list[Tensor]:
+    """Gradients of a bias's parameters, summed over tiles.
+
+    Args:
+        out: [B, H, N, d] result of the attention.
+        lse: [B, H, N] log-sum-exp of its scores, bias included.
+        q: [B, H, N, d].
+        k: [B, H, N, d].
+        v: [B, H, N, d].
+        features: [B, F, N] of the bias.
+        grad_out: [B, H, N, d] gradient of ``out``.
+        bias: What was added to the scores.
+        learnable: Parameters whose gradients are wanted.
+    """
+    combined = _compiled_grad_bias()
+    correction = (grad_out.to(lse.dtype) * out).sum(-1, keepdim=True)
+    totals = [torch.zeros_like(parameter) for parameter in learnable]
+    scale = float(q.shape[-1] ** -0.5)
+    for rows, runs in plan_tiles(bias, features, SCORES, SCORES, skips=bias.uphill):
+        for keys in (run.keys for run in runs if not run.silent):
+            with torch.enable_grad():
+                added = bias.tile(features[..., rows], features[..., keys])
+            given = combined(
+                _product(q[:, :, rows], k[:, :, keys]) * scale,
+                _product(grad_out[:, :, rows], v[:, :, keys]),
+                added.detach(),
+                lse[:, :, rows, None],
+                correction[:, :, rows],
+            )
+            parts = torch.autograd.grad(added, learnable, given.to(added.dtype))
+            for total, part in zip(totals, parts, strict=True):
+                total += part
+    return totals
+
+
+def grad_bias(
+    scores: Tensor, grad_probabilities: Tensor, added: Tensor, lse: Tensor, correction: Tensor
+) -> Tensor:
+    """Gradient of the bias, summed over the heads that share it."""
+    probabilities = (scores + added - lse).exp()
+    grad = probabilities * (grad_probabilities - correction)
+    return grad if added.shape[1] > 1 else grad.sum(1, keepdim=True)
+
+
+def _product(left: Tensor, right: Tensor) -> Tensor:
+    """Left @ right^T, kept in at least float32: the sum over a tile nearly cancels."""
+    if left.dtype.itemsize >= 4:
+        return left @ right.mT
+    flat = torch.bmm(left.flatten(0, 1), right.flatten(0, 1).mT, out_dtype=torch.float32)
+    return flat.view(*left.shape[:2], *flat.shape[1:])

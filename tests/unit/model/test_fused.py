@@ -1,0 +1,172 @@
+"""The fused path, as far as a machine without a GPU can show it.
+
+FlexAttention has no backward pass on a CPU. Its contract is small, so a plain version of it stands
+in for the kernel: the score function applied to every score, then softmax.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.attention.flex_attention import AuxOutput, AuxRequest, flex_attention
+
+from airshed.model import bias as biases
+from airshed.model.attention import DenseAttention, FusedAttention, TiledAttention, choice, fused
+from airshed.model.attention.choice import biased_attention
+from airshed.model.geography import Fields
+
+GRID, HEADS, WIDTH = (3, 7), 2, 8
+TOKENS = GRID[0] * GRID[1]
+FUSIBLE = [kind for kind, cls in biases.KINDS.items() if cls.elementwise]
+GPU = torch.device("cuda")
+
+
+def build(kind: str) -> biases.Bias:
+    torch.manual_seed(1)
+    bias = biases.build({"kind": kind}, grid=GRID, num_heads=HEADS).double()
+    for name, parameter in bias.named_parameters():
+        if name != "alpha":
+            parameter.data += 0.2 * torch.randn_like(parameter)
+    return bias
+
+
+def problem() -> tuple[list[Tensor], Fields]:
+    generator = torch.Generator().manual_seed(0)
+
+    def random(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+    qkv = [random(2, HEADS, TOKENS, WIDTH).requires_grad_() for _ in "qkv"]
+    fields = (random(2, TOKENS) * size for size in (1800, 5, 5, 9))
+    return qkv, Fields.in_raster_order(*fields)
+
+
+def plain_flex(
+    q: Tensor, k: Tensor, v: Tensor, score_mod: Callable[..., Tensor], return_aux: AuxRequest
+) -> tuple[Tensor, AuxOutput]:
+    """What FlexAttention computes: index by index, with nothing but scalars in the function."""
+    assert return_aux.lse
+    modified = score_mod
+    for position in (3, 2, 1, 0):
+        dims = [0 if argument == position else None for argument in range(4)]
+        modified = torch.vmap(modified, in_dims=(0, *dims))
+    scores = q @ k.mT * q.shape[-1] ** -0.5
+    scores = modified(scores, *(torch.arange(size) for size in scores.shape))
+    return scores.softmax(-1) @ v, AuxOutput(lse=scores.logsumexp(-1))
+
+
+def output_and_gradients(core: Any) -> list[Tensor]:
+    qkv, fields = problem()
+    out = core(*qkv, fields)
+    weights = torch.linspace(-1, 1, out.numel(), dtype=torch.float64).view_as(out).cos()
+    wanted = [*qkv, *core.bias.parameters()]
+    return [out.detach(), *torch.autograd.grad((out * weights).sum(), wanted)]
+
+
+@pytest.mark.parametrize("size", [4, 2048])
+@pytest.mark.parametrize("kind", FUSIBLE)
+def test_output_and_every_gradient_equal_the_dense_path(
+    kind: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fused, "_kernel", lambda: plain_flex)
+    monkeypatch.setattr(fused, "_compiled_grad_bias", lambda: fused.grad_bias)
+    monkeypatch.setattr(fused, "SCORES", size)
+    bias = build(kind)
+    expected = output_and_gradients(DenseAttention(bias))
+    for found, other in zip(output_and_gradients(FusedAttention(bias)), expected, strict=True):
+        assert other.any()
+        torch.testing.assert_close(found, other, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("kind", FUSIBLE)
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_flex_attention_takes_the_score_function(kind: str) -> None:
+    bias = build(kind).float()
+    qkv, fields = problem()
+    features = bias.features(Fields(*(f.float() if f.is_floating_point() else f for f in fields)))
+    q, k, v = (tensor.detach().float() for tensor in qkv)
+    with torch.no_grad():
+        score = fused.score_modifier(bias, features)
+        found, also = flex_attention(q, k, v, score_mod=score, return_aux=AuxRequest(lse=True))
+        scores = q @ k.mT * WIDTH**-0.5 + bias.tile(features, features)
+    torch.testing.assert_close(found, scores.softmax(-1) @ v, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(also.lse, scores.logsumexp(-1), rtol=1e-4, atol=1e-5)
+
+
+def test_the_kernel_never_sees_a_parameter_that_wants_a_gradient(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its gradient would be one atomic addition per score."""
+    kept: list[bool] = []
+
+    def watching(*qkv: Tensor, score_mod: Any, return_aux: Any) -> tuple[Tensor, AuxOutput]:
+        scores = score_mod(*(torch.zeros((), dtype=torch.long) for _ in range(5)))
+        kept.append(scores.requires_grad)
+        return plain_flex(*qkv, score_mod, return_aux)
+
+    monkeypatch.setattr(fused, "_kernel", lambda: watching)
+    qkv, fields = problem()
+    for kind in FUSIBLE:
+        bias = build(kind)
+        FusedAttention(bias)(*qkv, fields)
+        assert all(parameter.requires_grad for parameter in bias.parameters())
+    assert kept == [False] * len(FUSIBLE)
+
+
+@pytest.fixture
+def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials are run anew."""
+    monkeypatch.setattr(choice, "_lacking", {})
+
+
+@pytest.mark.usefixtures("no_memory")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, so nothing is lacking")
+def test_without_a_working_gpu_the_tiled_path_is_taken_and_the_reason_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        core = biased_attention(build("barrier"), 8192, GPU)
+    assert type(core) is TiledAttention
+    assert "Barrier is tiled, not fused" in caplog.text
+    assert "CUDA" in caplog.text
+
+
+@pytest.mark.usefixtures("no_memory")
+def test_a_gpu_whose_kernel_is_wrong_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def wrong(*arguments: Any, **options: Any) -> tuple[Tensor, AuxOutput]:
+        out, also = plain_flex(*arguments, **options)
+        return 1.1 * out, also
+
+    monkeypatch.setattr(fused, "_compiled_grad_bias", lambda: fused.grad_bias)
+    for kernel, expected in ((plain_flex, FusedAttention), (wrong, TiledAttention)):
+        monkeypatch.setattr(fused, "_kernel", lambda kernel=kernel: kernel)
+        monkeypatch.setattr(choice, "_lacking", {})
+        monkeypatch.setattr(torch.Tensor, "to", staying(torch.Tensor.to))
+        monkeypatch.setattr(torch.nn.Module, "to", staying(torch.nn.Module.to))
+        with caplog.at_level(logging.WARNING):
+            core = biased_attention(build("barrier").float(), TOKENS * 10, GPU)
+        assert type(core) is expected
+    assert "deviates by" in caplog.text
+
+
+def staying(move: Callable[..., Any]) -> Callable[..., Any]:
+    """``to`` that leaves everything on the CPU when a GPU is asked for."""
+
+    def to(thing: Any, *arguments: Any, **options: Any) -> Any:
+        return thing if GPU in arguments else move(thing, *arguments, **options)
+
+    return to
+
+
+@pytest.mark.parametrize("kind", sorted(set(biases.KINDS) - set(FUSIBLE)))
+def test_perceptrons_are_tiled_on_a_gpu(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert type(biased_attention(build(kind), 8192, GPU)) is TiledAttention
+    assert "not elementwise" in caplog.text
