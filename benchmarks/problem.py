@@ -78,6 +78,7 @@ def network(variant: str, grid: tuple[int, int] = SEED_GRID, depth: int = DEPTH)
         depth=depth,
         patch_size=PATCH,
         num_heads=HEADS,
+        device=DEVICE,
         embed_dim=DIM,
     )
     return model.to(DEVICE).train()
@@ -88,7 +89,7 @@ def core(kind: str, tokens: int) -> PlainAttention | BiasedAttention:
     if kind == "none":
         return PlainAttention()
     bias = build({"kind": kind}, grid=PATCH_GRIDS[tokens], num_heads=HEADS)
-    return biased_attention(bias, tokens).to(DEVICE)
+    return biased_attention(bias, tokens, DEVICE).to(DEVICE)
 
 
 def attention_inputs(tokens: int, batch: int) -> tuple[list[Tensor], Fields]:

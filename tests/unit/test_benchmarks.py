@@ -1,0 +1,40 @@
+"""The benchmarks measure the variants that the configuration has."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from airshed.config import read_yaml
+from airshed.config.variants import Variant
+
+
+@pytest.fixture
+def problem(root: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module ``benchmarks/problem.py``."""
+    spec = importlib.util.spec_from_file_location("problem", root / "benchmarks/problem.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "problem", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_variants_are_those_of_the_configuration(root: Path, problem: ModuleType) -> None:
+    stanzas = read_yaml(root / "config/variants.yaml")["variant_stanzas"]
+    assert set(problem.VARIANTS) == set(stanzas)
+    for name, (scan, bias) in problem.VARIANTS.items():
+        measured = Variant.model_validate({"label": "x", "scan": scan, "bias": dict(bias)})
+        configured = Variant.model_validate(stanzas[name])
+        assert (measured.scan, measured.bias) == (configured.scan, configured.bias), name
+
+
+def test_the_measured_model_is_the_seed_configuration(problem: ModuleType) -> None:
+    assert (problem.DIM, problem.DEPTH, problem.HEADS, problem.PATCH) == (768, 6, 8, 2)
+    assert problem.SEED_GRID == (128, 256)
+    assert problem.PATCH_GRIDS[8192] == (64, 128)
