@@ -45,6 +45,14 @@ def variant_settings(wildcards):
     return RESOLVED["variant_stanzas"][wildcards.variant]
 
 
+def start_of(wildcards):
+    """What the weights of a run start from: another variant's run, a checkpoint, or nothing."""
+    stanza = STUDY.variant_stanzas[wildcards.variant]
+    if stanza.start_from is not None:
+        return [f"{RESULTS}/variants/{stanza.start_from}/seed{wildcards.seed}/run.json"]
+    return [] if stanza.pretrained is None else [stanza.pretrained.checkpoint]
+
+
 def growing(amount):
     """A resource that is doubled with every retry."""
     return lambda wildcards, attempt: amount * 2 ** (attempt - 1)

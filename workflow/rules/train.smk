@@ -2,14 +2,6 @@
 # dies, and the next attempt continues from them.
 
 
-def start_of(wildcards):
-    """What the weights of a run start from: another variant's run, a checkpoint, or nothing."""
-    stanza = STUDY.variant_stanzas[wildcards.variant]
-    if stanza.start_from is not None:
-        return [f"{RESULTS}/variants/{stanza.start_from}/seed{wildcards.seed}/run.json"]
-    return [] if stanza.pretrained is None else [stanza.pretrained.checkpoint]
-
-
 rule train:
     input:
         **PREPARED,
