@@ -38,8 +38,7 @@ def answer(results: Results, variant: str) -> str:
     """By how much a variant differs from its reference, how sure that is and at what cost."""
     row, study = results.overall(variant), results.study
     where = "On simulated data, " if results.simulated else ""
-    verb = "lowers" if row["relative_rmse_change"] < 0 else "raises"
-    change = percent(abs(row["relative_rmse_change"]), signed=False)
+    change = row["relative_rmse_change"]
     overhead = results.overhead(variant)
     longer = "longer" if overhead is not None and overhead >= 0 else "less time"
     cost = (
@@ -48,7 +47,7 @@ def answer(results: Results, variant: str) -> str:
         else f" A training step takes {percent(abs(overhead), signed=False)} {longer}."
     )
     sentence = (
-        f"{where}{variant} ({study.variant_stanzas[variant].label}) {verb} RMSE by {change}"
+        f"{where}{variant} ({study.variant_stanzas[variant].label}) {_effect(change)}"
         f" (95\u00a0% interval {percent(row['ci_low'])} to {percent(row['ci_high'])}) on average"
         f" over {count_word(len(TARGETS))} pollutants and {count_word(len(study.horizons_h))}"
         f" horizons compared with {row['reference']}: {VERDICTS[row['verdict']]}.{cost}"
@@ -56,12 +55,24 @@ def answer(results: Results, variant: str) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
+def _effect(change: float) -> str:
+    """What a relative change does to RMSE, in words."""
+    size = percent(abs(change), signed=False)
+    if size == percent(0, signed=False):
+        return "changes RMSE by less than 0.01\u00a0%"
+    return f"{'lowers' if change < 0 else 'raises'} RMSE by {size}"
+
+
 def details(results: Results, variant: str) -> str:
     """How many pairs of pollutant and horizon got which verdict."""
     cells = results.cells(variant)
     counts = cells["verdict"].value_counts()
     parts = [f"{verdict} in {counts[verdict]}" for verdict in VERDICTS if counts.get(verdict)]
-    return f"Of {len(cells)} pairs of pollutant and horizon: {', '.join(parts)}."
+    reference = results.overall(variant)["reference"]
+    return (
+        f"{variant} against {reference}, {len(cells)} pairs of pollutant and horizon:"
+        f" {', '.join(parts)}."
+    )
 
 
 def seeds_caveat(results: Results) -> str:

@@ -33,7 +33,8 @@ def test_the_answer_stands_at_the_top_with_the_numbers_of_the_comparison(reporte
     assert answer in text
     assert text.index(answer) < text.index("Ablation ")
     assert "The data of this study are simulated" in text
-    assert "Of 12 pairs of pollutant and horizon: helps in 12." in text
+    verdicts = "physics_mask against wind_baseline, 12 pairs of pollutant and horizon: helps in 12."
+    assert verdicts in text
     assert "physics_mask beats persistence in 6 and climatology in 6 of 6 pairs" in text
     assert "wind_baseline beats persistence in 6 and climatology in 0 of 6 pairs" in text
     assert "Two seeds: the interval allows" in text
