@@ -89,7 +89,7 @@ def core(kind: str, tokens: int) -> PlainAttention | BiasedAttention:
     if kind == "none":
         return PlainAttention()
     bias = build({"kind": kind}, grid=PATCH_GRIDS[tokens], num_heads=HEADS)
-    return biased_attention(bias, tokens, DEVICE).to(DEVICE)
+    return biased_attention(bias, tokens, DIM // HEADS, DEVICE).to(DEVICE)
 
 
 def attention_inputs(tokens: int, batch: int) -> tuple[list[Tensor], Fields]:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def brief(error: Exception) -> str:
+    """Kind and first line of an exception that another library raised."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
 class AirshedError(Exception):
     """A problem that the user can mend; shown without a traceback.
 

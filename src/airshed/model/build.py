@@ -22,6 +22,7 @@ def build_cores(
     depth: int,
     patch_grid: tuple[int, int],
     num_heads: int,
+    head_dim: int,
     device: torch.device,
 ) -> list[Core]:
     """One attention path for each block: biased in the blocks that the stanza names."""
@@ -29,12 +30,12 @@ def build_cores(
         return [PlainAttention() for _ in range(depth)]
     tokens = patch_grid[0] * patch_grid[1]
     blocks = range(depth) if stanza["blocks"] == "all" else stanza["blocks"]
-    return [
-        biased_attention(biases.build(stanza, grid=patch_grid, num_heads=num_heads), tokens, device)
-        if index in blocks
-        else PlainAttention()
-        for index in range(depth)
-    ]
+
+    def biased() -> Core:
+        bias = biases.build(stanza, grid=patch_grid, num_heads=num_heads)
+        return biased_attention(bias, tokens, head_dim, device)
+
+    return [biased() if index in blocks else PlainAttention() for index in range(depth)]
 
 
 def build_model(
@@ -48,6 +49,7 @@ def build_model(
     depth: int,
     patch_size: int,
     num_heads: int,
+    embed_dim: int,
     device: torch.device = CPU,
     **backbone: Any,
 ) -> ClimaX:
@@ -60,7 +62,7 @@ def build_model(
     patch_grid = (grid_size[0] // patch_size, grid_size[1] // patch_size)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        cores = build_cores(bias, depth, patch_grid, num_heads, device)
+        cores = build_cores(bias, depth, patch_grid, num_heads, embed_dim // num_heads, device)
         torch.manual_seed(seed)
         return ClimaX(
             variables,
@@ -68,6 +70,7 @@ def build_model(
             depth=depth,
             patch_size=patch_size,
             num_heads=num_heads,
+            embed_dim=embed_dim,
             geography=geography,
             scan=scan,
             cores=cores,

@@ -78,7 +78,13 @@ def sincos_1d(dim: int, positions: Tensor) -> Tensor:
 
 
 def sincos_2d(dim: int, rows: int, columns: int) -> Tensor:
-    """Embedding [rows * columns, dim]: first half for the column, second half for the row."""
+    """Embedding [rows * columns, dim]: first half for the column, second half for the row.
+
+    Raises:
+        ValueError: ``dim`` is not divisible by 4.
+    """
+    if dim % 4:
+        raise ValueError(f"a width of {dim} is not divisible by 4")
     row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     return torch.cat(
         [sincos_1d(dim // 2, column.flatten()), sincos_1d(dim // 2, row.flatten())], dim=1

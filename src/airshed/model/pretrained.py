@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from airshed.errors import brief
 from airshed.model.climax import ClimaX
 
 _WEIGHTS, _BIASES = "token_embeds.proj_weights", "token_embeds.proj_biases"
@@ -159,7 +160,7 @@ class _Checkpoint:
             content = torch.load(self.path, map_location="cpu", weights_only=True)
         except Exception as error:
             why = re.search(r"Unsupported.*?(?=\. |\n|$)", str(error))
-            found = why[0] if why else f"{type(error).__name__}: {error}".splitlines()[0]
+            found = why[0] if why else brief(error)
             what = "a checkpoint is damaged or holds more than tensors and plain values"
             raise self.error(what, "a state dict, bare or of Lightning", found) from error
         state = content.get("state_dict", content) if isinstance(content, Mapping) else None

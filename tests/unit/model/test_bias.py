@@ -97,9 +97,11 @@ def attention(
     return gradients(out, [*qkv, *core.bias.parameters()])
 
 
-@pytest.fixture(params=["dense", "tiled whole", "tiled in pieces"])
+@pytest.fixture(params=["dense", "tiled whole", "tiled in pieces", "tiled by products"])
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[BiasedAttention]:
     """Every path; small tiles that do not divide the tokens make all seams appear."""
+    if request.param == "tiled by products":  # as on a GPU that cannot fuse
+        monkeypatch.setattr(tiled, "_attend", tiled.attend_plainly)
     if request.param == "tiled in pieces":
         for name, size in {"QUERIES": 5, "KEYS": 4, "SILENT_KEYS": 3, "SCORES": 3}.items():
             monkeypatch.setattr(tiled, name, size)
@@ -129,6 +131,28 @@ def test_lower_precision_stays_near(
         # a sum over all pairs that nearly cancels, such as alpha's, keeps only absolute precision
         size = other.norm() + 0.5 * math.sqrt(other.numel())
         assert (one.double() - other).norm() < tolerance * size
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_inspection_takes_float64_whatever_the_weights_are(kind: str) -> None:
+    given = fields(terrain("mixed"))
+    values = (given.elevation_m, given.u_ms, given.v_ms, given.wind_speed_ms)
+    bias = build(PLAIN[kind][0])
+    expected = biases.dense(bias, *values)
+    found = biases.dense(bias.float(), *values)
+    assert found.dtype == torch.float64
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_terrain_and_wind_are_not_differentiated(path: type[BiasedAttention], kind: str) -> None:
+    samples = terrain("mixed")
+    values = [value.requires_grad_() for sample in samples for value in sample.values()]
+    qkv = [tensor.requires_grad_() for tensor in problem()]
+    out = path(build(PLAIN[kind][0]))(*qkv, fields(samples))
+    received = torch.autograd.grad(out.sum(), [*qkv, *values], allow_unused=True)
+    assert all(gradient is not None for gradient in received[:3])
+    assert not any(gradient is not None for gradient in received[3:])
 
 
 @pytest.mark.parametrize("kind", PLAIN)

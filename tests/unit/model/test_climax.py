@@ -211,12 +211,14 @@ def test_wrong_inputs_are_named(network: Build, batch: Batch) -> None:
         network()(x, lead, ("so3",))
     with pytest.raises(ValueError, match="divisible"):
         ClimaX(("u",), (7, 16), embed_dim=8, num_heads=2)
+    with pytest.raises(ValueError, match="width of 90"):
+        ClimaX(("u",), (8, 16), embed_dim=90, num_heads=6)
 
 
 def test_attention_path_follows_the_number_of_tokens() -> None:
-    kinds = [type(core) for core in build_cores(barrier(blocks=[1]), 3, (4, 16), 2, CPU)]
+    kinds = [type(core) for core in build_cores(barrier(blocks=[1]), 3, (4, 16), 2, 8, CPU)]
     assert kinds == [PlainAttention, DenseAttention, PlainAttention]
-    large = build_cores(barrier(blocks="all"), 2, (64, 128), 2, CPU)
+    large = build_cores(barrier(blocks="all"), 2, (64, 128), 2, 8, CPU)
     assert [type(core) for core in large] == [TiledAttention, TiledAttention]
     assert large[0].bias is not large[1].bias
 

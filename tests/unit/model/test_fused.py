@@ -57,7 +57,7 @@ def plain_flex(
         modified = torch.vmap(modified, in_dims=(0, *dims))
     scores = q @ k.mT * q.shape[-1] ** -0.5
     scores = modified(scores, *(torch.arange(size) for size in scores.shape))
-    return scores.softmax(-1) @ v, AuxOutput(lse=scores.logsumexp(-1))
+    return scores.softmax(-1).to(v.dtype) @ v, AuxOutput(lse=scores.logsumexp(-1))
 
 
 def output_and_gradients(core: Any) -> list[Tensor]:
@@ -130,7 +130,7 @@ def test_without_a_working_gpu_the_tiled_path_is_taken_and_the_reason_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        core = biased_attention(build("barrier"), 8192, GPU)
+        core = biased_attention(build("barrier"), 8192, WIDTH, GPU)
     assert type(core) is TiledAttention
     assert "Barrier is tiled, not fused" in caplog.text
     assert "CUDA" in caplog.text
@@ -151,7 +151,7 @@ def test_a_gpu_whose_kernel_is_wrong_is_found_out(
         monkeypatch.setattr(torch.Tensor, "to", staying(torch.Tensor.to))
         monkeypatch.setattr(torch.nn.Module, "to", staying(torch.nn.Module.to))
         with caplog.at_level(logging.WARNING):
-            core = biased_attention(build("barrier").float(), TOKENS * 10, GPU)
+            core = biased_attention(build("barrier").float(), TOKENS * 10, WIDTH, GPU)
         assert type(core) is expected
     assert "deviates by" in caplog.text
 
@@ -168,5 +168,5 @@ def staying(move: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.mark.parametrize("kind", sorted(set(biases.KINDS) - set(FUSIBLE)))
 def test_perceptrons_are_tiled_on_a_gpu(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        assert type(biased_attention(build(kind), 8192, GPU)) is TiledAttention
+        assert type(biased_attention(build(kind), 8192, WIDTH, GPU)) is TiledAttention
     assert "not elementwise" in caplog.text

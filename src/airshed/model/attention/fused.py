@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention.flex_attention import AuxRequest, flex_attention
 
-from airshed.model.attention.tiled import plan_tiles
+from airshed.model.attention.tiled import cut, plan_tiles
 from airshed.model.bias import Bias
 
 SCORES = 2048  # queries and keys of a tile in the pass for the parameters
@@ -135,7 +135,7 @@ def parameter_gradients(
     totals = [torch.zeros_like(parameter) for parameter in learnable]
     scale = float(q.shape[-1] ** -0.5)
     for rows, runs in plan_tiles(bias, features, SCORES, SCORES, skips=bias.uphill):
-        for keys in (run.keys for run in runs if not run.silent):
+        for keys in (keys for run in runs if not run.silent for keys in cut(run.keys, SCORES)):
             with torch.enable_grad():
                 added = bias.tile(features[..., rows], features[..., keys])
             given = combined(
@@ -162,7 +162,8 @@ def grad_bias(
 
 def _product(left: Tensor, right: Tensor) -> Tensor:
     """Left @ right^T, kept in at least float32: the sum over a tile nearly cancels."""
-    if left.dtype.itemsize >= 4:
-        return left @ right.mT
+    precision = torch.promote_types(left.dtype, torch.float32)
+    if left.dtype == precision or left.device.type == "cpu":
+        return left.to(precision) @ right.to(precision).mT
     flat = torch.bmm(left.flatten(0, 1), right.flatten(0, 1).mT, out_dtype=torch.float32)
     return flat.view(*left.shape[:2], *flat.shape[1:])

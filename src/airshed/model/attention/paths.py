@@ -44,7 +44,7 @@ class BiasedAttention(nn.Module):
         """
         if fields is None:
             raise ValueError("a biased attention needs a geography, which gives terrain and wind")
-        return self.attend(q, k, v, self.bias.features(fields))
+        return self.attend(q, k, v, self.bias.features(fields).detach())
 
     @abstractmethod
     def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:

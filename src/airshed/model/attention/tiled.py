@@ -53,7 +53,7 @@ class _Tiled(torch.autograd.Function):
         for rows, runs in _plan(bias, features):
             parts = []
             for run in runs:
-                for keys in [run.keys] if run.silent else _cut(run.keys, KEYS):
+                for keys in [run.keys] if run.silent else cut(run.keys, KEYS):
                     added = None if run.silent else _mask(bias, features, rows, keys)
                     parts.append(_attend(q[:, :, rows], k[:, :, keys], v[:, :, keys], added))
             out[:, :, rows], lse[:, :, rows] = _merged(parts)
@@ -68,10 +68,10 @@ class _Tiled(torch.autograd.Function):
         for rows, runs in _plan(ctx.bias, backward.features):
             for run in runs:
                 if run.silent:
-                    for keys in _cut(run.keys, SILENT_KEYS):
+                    for keys in cut(run.keys, SILENT_KEYS):
                         backward.add_silent(rows, keys)
                 else:
-                    for keys in _cut(run.keys, SCORES):
+                    for keys in cut(run.keys, SCORES):
                         backward.add_biased(rows, keys)
         return (*backward.gradients(), None, None, *backward.grad_learnable)
 
@@ -101,11 +101,11 @@ def plan_tiles(
         skips: Whether keys that all lie lower are told apart; else there is one run of all.
     """
     every = slice(0, features.shape[2])
-    tiles = _cut(every, queries)
+    tiles = cut(every, queries)
     if not skips:
         return [(rows, [Run(every, silent=False)]) for rows in tiles]
     height = features[:, 0]
-    blocks = _cut(every, keys)
+    blocks = cut(every, keys)
     highest_key = torch.stack([height[:, keys].amax(1) for keys in blocks])
     plan = []
     for rows in tiles:
@@ -116,7 +116,8 @@ def plan_tiles(
     return plan
 
 
-def _cut(whole: slice, size: int) -> list[slice]:
+def cut(whole: slice, size: int) -> list[slice]:
+    """Consecutive slices of at most that size."""
     starts = range(whole.start, whole.stop, size)
     return [slice(start, min(start + size, whole.stop)) for start in starts]
 
@@ -128,7 +129,7 @@ def _queries_at_once(bias: Bias, samples: int, keys: slice) -> int:
 
 def _mask(bias: Bias, features: Tensor, rows: slice, keys: slice) -> Tensor:
     """Bias [B, heads, Q, K] of a tile, formed in as many pieces as memory asks for."""
-    pieces = _cut(rows, _queries_at_once(bias, len(features), keys))
+    pieces = cut(rows, _queries_at_once(bias, len(features), keys))
     tiles = [bias.tile(features[..., piece], features[..., keys]) for piece in pieces]
     return tiles[0] if len(tiles) == 1 else torch.cat(tiles, dim=2)
 
@@ -138,7 +139,13 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, added: Tensor | None) -> tuple[Tens
     if q.device.type == "cpu":
         out, lse = flash(q, k, v, attn_mask=added, scale=_scale(q))
         return out, lse
-    scores = (q * _scale(q)) @ k.mT
+    return attend_plainly(q, k, v, added)
+
+
+def attend_plainly(q: Tensor, k: Tensor, v: Tensor, added: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The same by products of matrices, in at least float32 as the backward pass."""
+    precision = torch.promote_types(q.dtype, torch.float32)
+    scores = (q.to(precision) * _scale(q)) @ k.to(precision).mT
     scores = scores if added is None else scores + added
     lse = scores.logsumexp(-1)
     return (scores - lse.unsqueeze(-1)).exp().to(v.dtype) @ v, lse
@@ -206,7 +213,7 @@ class _Backward:
     def add_biased(self, rows: slice, keys: slice) -> None:
         """Keys with a bias, sample by sample and in as many pieces as memory asks for."""
         size = min(SCORES, _queries_at_once(self.bias, 1, keys))
-        for piece in _cut(rows, size):
+        for piece in cut(rows, size):
             for sample in range(len(self.q)):
                 self._add_tile(sample, piece, keys)
 

@@ -54,11 +54,12 @@ def dense(
 
     Args:
         bias: Any bias.
-        elevation_m: [B, N] mean elevation of the patches in raster order, m.
+        elevation_m: [B, N] mean elevation of the patches in raster order, m; its dtype
+            is that of the result.
         u_ms: [B, N] mean eastward wind, m s-1.
         v_ms: [B, N] mean northward wind, m s-1.
         wind_speed_ms: [B, N] mean wind speed, m s-1.
     """
     fields = Fields.in_raster_order(elevation_m, u_ms, v_ms, wind_speed_ms)
-    features = bias.features(fields)
-    return bias.tile(features, features)
+    features = bias.features(fields).detach()
+    return bias.tile(features, features).to(elevation_m.dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -33,11 +34,14 @@ class PairPerceptron(nn.Module):
 
     def share(self, inputs: slice, features: Sequence[Tensor]) -> Tensor:
         """What some inputs give to the first layer, without its bias: [..., W] of tensors [...]."""
-        return linear(torch.stack(list(features), dim=-1), self.first.weight[:, inputs])
+        stacked = torch.stack(list(features), dim=-1)
+        return linear(stacked, self.first.weight[:, inputs].to(stacked.dtype))
 
     def forward(self, query: Tensor, key: Tensor) -> Tensor:
         """Outputs [..., O] from the shares of queries and keys, which broadcast."""
         hidden = query + (key + self.first.bias)
-        for layer in self.others:
-            hidden = layer(hidden.relu_())
+        for module in self.others:
+            layer = cast(nn.Linear, module)
+            weight, offset = layer.weight.to(hidden.dtype), layer.bias.to(hidden.dtype)
+            hidden = linear(hidden.relu_(), weight, offset)
         return hidden
