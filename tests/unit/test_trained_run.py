@@ -26,6 +26,7 @@ from airshed.evaluation.scores import read_scores
 from airshed.evaluation.trained import evaluate_run
 from airshed.simulate import simulate
 from airshed.training.checkpoints import load_checkpoint
+from airshed.training.record import identity
 from airshed.training.run import train
 from airshed.training.trained import trained_weights
 from airshed.variables import INPUTS, TARGETS
@@ -187,6 +188,45 @@ def test_the_record_says_what_was_trained(study: Study, run: Path) -> None:
     assert record["bias"]["parameters"]["blocks.0.alpha"] != pytest.approx(0.2, abs=1e-6)
     assert record["config"] == study.model_dump(mode="json")
     assert set(record["versions"]) >= {"torch", "pytorch-lightning", "python"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "tolerance"),
+    [
+        ({"precision": "bf16-mixed"}, 1e-2),
+        ({"recompute_blocks": True}, 0),
+        ({"compile": "always"}, 1e-4),
+    ],
+    ids=str,
+)
+def test_settings_of_speed_and_memory_keep_the_result(
+    prepared: Prepared, run: Path, tmp_path: Path, setting: dict[str, object], tolerance: float
+) -> None:
+    tiny = read_yaml(ROOT / "tests/helpers/tiny_study.yaml")
+    study = tiny_study(train=tiny["train"] | setting)
+    found = json.loads(trained(study, "physics_mask", 1, prepared, tmp_path).read_text())
+    expected = json.loads(run.read_text())
+    assert found["val_loss"] == pytest.approx(expected["val_loss"], rel=tolerance, abs=0)
+    alpha, same = (it["bias"]["parameters"]["blocks.0.alpha"] for it in (found, expected))
+    assert alpha == pytest.approx(same, rel=tolerance, abs=0)
+    assert found["compiled"] == (setting == {"compile": "always"})
+
+
+def test_what_does_not_shape_the_weights_does_not_discard_a_training(
+    study: Study, prepared: Prepared
+) -> None:
+    def fingerprint(study: Study) -> str:
+        return identity(study, "physics_mask", 1, prepared, None)
+
+    stanzas = study.model_dump(mode="json")["variant_stanzas"]
+    renamed = {"physics_mask": stanzas["physics_mask"] | {"label": "another"}}
+    weaker = {"physics_mask": stanzas["physics_mask"] | {"learning_rate": 1e-9}}
+    train = study.train.model_dump(mode="json")
+    expected = fingerprint(study)
+    assert fingerprint(tiny_study(variant_stanzas=stanzas | renamed)) == expected
+    assert fingerprint(tiny_study(variant_stanzas=stanzas | weaker)) != expected
+    assert fingerprint(tiny_study(train=train | {"log_every_steps": 7})) == expected
+    assert fingerprint(tiny_study(train=train | {"weight_decay": 0.5})) != expected
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(

@@ -12,7 +12,7 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from airshed.atomic import atomic_path
-from airshed.errors import AirshedError
+from airshed.errors import AirshedError, brief
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def load_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
             "a checkpoint cannot be read",
             where=path,
             expected="tensors and plain values, written by airshed train",
-            found=str(error).splitlines()[0],
+            found=brief(error),
             hint="delete it; training then starts anew",
         ) from error
     return content

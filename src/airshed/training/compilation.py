@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
-import os
-import shutil
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import torch
+from torch import Tensor
+from torch._inductor.utils import fresh_cache
 
-from airshed.errors import AirshedError
+from airshed.errors import AirshedError, brief
 from airshed.model import ClimaX
 
 log = logging.getLogger(__name__)
@@ -42,9 +42,10 @@ def compile_blocks(
         raise AirshedError(
             "the blocks cannot be compiled",
             where="train.compile",
-            expected="a compiler",
+            expected="a compiler that works",
             found=lacking,
-            hint="install it, or set train.compile to auto or never",
+            hint="install one (g++ for a CPU; triton and a C compiler for a GPU), or set"
+            " train.compile to auto or never",
         )
     if lacking is not None:
         log.warning("the blocks are not compiled: %s", lacking)
@@ -55,8 +56,16 @@ def compile_blocks(
 
 
 def lacking_compiler(device: torch.device) -> str | None:
-    """What is missing for compiling, or None."""
-    if device.type == "cuda":
-        return None if importlib.util.find_spec("triton") else "triton is not installed"
-    name = os.environ.get("CXX", "g++")
-    return None if shutil.which(name) else f"no C++ compiler ({name}) is on the path"
+    """Why a small function and its gradient cannot be compiled for a device, or None."""
+
+    def small(x: Tensor) -> Tensor:
+        return (x * x + 1).tanh()
+
+    try:
+        # a cache of its own: what an earlier process compiled proves nothing
+        with TemporaryDirectory() as folder, fresh_cache(dir=folder):
+            x = torch.ones(64, device=device, requires_grad=True)
+            torch.autograd.grad(torch.compile(small)(x).sum(), x)
+    except Exception as error:  # whatever a compiler may raise
+        return brief(error)
+    return None

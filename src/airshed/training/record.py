@@ -27,15 +27,22 @@ SHAPING_SECTIONS = ("dataset", "splits", "horizons_h", "model", "train")
 def identity(
     study: Study, variant: str, seed: int, prepared: Prepared, started: dict[str, Any] | None
 ) -> str:
-    """Fingerprint of everything that the result of a training depends on, code apart.
+    """Fingerprint of everything that the weights of a training depend on, code apart.
 
     The hourly fields enter through their statistics: hashing years of them would take longer than
     an epoch.
     """
     values = study.model_dump(mode="json")
+    stanza = values["variant_stanzas"][variant]
+    for section, keys in (
+        (stanza, ("label", "reference")),
+        (values["train"], ("log_every_steps",)),
+    ):
+        for key in keys:  # of no influence on the weights
+            del section[key]
     parts = {
         "settings": {key: values[key] for key in SHAPING_SECTIONS},
-        "variant": values["variant_stanzas"][variant],
+        "variant": stanza,
         "seed": seed,
         "initial_weights": started and started["sha256"],
         "prepared": {name: sha256(path) for name, path in prepared.small_files().items()},

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-import shutil
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -37,7 +39,7 @@ def network(block: type[Block] = Block, tokens: int = 32) -> ClimaX:
         patch_size=PATCH,
     )
     cores = [
-        biased_attention(build({"kind": kind}, grid=(4, 8), num_heads=2), tokens, CPU)
+        biased_attention(build({"kind": kind}, grid=(4, 8), num_heads=2), tokens, 8, CPU)
         for kind in ("barrier", "topoflow")
     ]
     return ClimaX(
@@ -123,10 +125,22 @@ def test_auto_leaves_small_grids_on_a_cpu_alone(monkeypatch: pytest.MonkeyPatch)
 def test_a_machine_without_a_compiler_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(compilation, "lacking_compiler", lambda device: "nothing compiles here")
     monkeypatch.setattr(compilation, "CPU_TOKENS", 32)
     with caplog.at_level(logging.WARNING):
         assert compile_blocks(network(), "auto", CPU) is False
-    assert "no C++ compiler" in caplog.text
-    with pytest.raises(AirshedError, match=r"(?s)train\.compile.*no C\+\+ compiler"):
+    assert "nothing compiles here" in caplog.text
+    with pytest.raises(AirshedError, match=r"(?s)train\.compile.*nothing compiles here"):
         compile_blocks(network(), "always", CPU)
+
+
+def test_a_compiler_that_is_there_and_fails_is_found_out() -> None:
+    code = (
+        "import torch; from airshed.training.compilation import lacking_compiler;"
+        "print(lacking_compiler(torch.device('cpu')))"
+    )
+    environment = os.environ | {"CXX": "/bin/false"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert "No working C++ compiler" in done.stdout
