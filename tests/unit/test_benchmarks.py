@@ -27,7 +27,8 @@ def problem(root: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_variants_are_those_of_the_configuration(root: Path, problem: ModuleType) -> None:
     stanzas = read_yaml(root / "config/variants.yaml")["variant_stanzas"]
-    assert set(problem.VARIANTS) == set(stanzas)
+    ablation = read_yaml(root / "config/studies/ablation.yaml")["variants"]
+    assert set(problem.VARIANTS) == set(ablation)
     for name, (scan, bias) in problem.VARIANTS.items():
         measured = Variant.model_validate({"label": "x", "scan": scan, "bias": dict(bias)})
         configured = Variant.model_validate(stanzas[name])

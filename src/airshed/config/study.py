@@ -37,9 +37,14 @@ class ModelConfig(Section):
     sectors: Count = 16
 
     @model_validator(mode="after")
-    def _heads_divide_dim(self) -> Self:
+    def _dim_can_be_split(self) -> Self:
         if self.dim % self.heads:
             raise ValueError(f"dim {self.dim} is not divisible by heads {self.heads}")
+        if self.dim % 4:
+            raise ValueError(
+                f"dim {self.dim} is not divisible by 4: sine and cosine of row and column each"
+                " take a quarter of it"
+            )
         return self
 
 

@@ -119,6 +119,7 @@ def test_merge_overrides_leaves_only() -> None:
         ("dataset.grid.rows", 9, "dataset.grid.rows 9 is not divisible by model.patch 2"),
         ("model.regions.columns", 3, "model.regions.columns 3 does not divide"),
         ("model.heads", 3, "dim 16 is not divisible by heads 3"),
+        ("model.dim", 18, "dim 18 is not divisible by 4"),
         ("variants", ["wind_basline"], "did you mean 'wind_baseline'?"),
         ("variants", ["physics_mask"], "its reference 'wind_baseline' is not another variant"),
         ("variant_stanzas.physics_mask.reference", "physics_mask", "not another variant"),
