@@ -9,10 +9,13 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from airshed.provenance import code_commit
 
 Times = dict[str, list[float]]
 
@@ -107,5 +110,9 @@ def environment() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "date": time.strftime("%Y-%m-%d"),
     }
+
+
+def measured() -> dict[str, Any]:
+    """When, and with which code, a part was measured."""
+    return {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **asdict(code_commit())}

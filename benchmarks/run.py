@@ -1,5 +1,7 @@
 """Run the benchmarks and write one JSON file; what was measured is kept after every part.
 
+Without ``--parts`` the file is written anew; with it, these parts of the file are measured again.
+
 Needs torch and this package's source, nothing else: ``PYTHONPATH=src python benchmarks/run.py``.
 """
 
@@ -13,7 +15,7 @@ from typing import Any
 
 import torch
 from attention import attention, attention_memory
-from measure import environment, say
+from measure import environment, measured, say
 from parts import aggregation, scans
 from step import step_memory, steps
 
@@ -31,21 +33,22 @@ def main() -> None:
     """Measure the parts that are asked for and merge them into the file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("results/benchmarks.json"))
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--parts", nargs="+", choices=PARTS)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the rounds")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     found: dict[str, Any] = {"environment": environment(), "ratios": {}}
-    if options.output.exists():
+    if options.parts and options.output.exists():
         kept = json.loads(options.output.read_text(encoding="utf-8"))
         same = ("device", "threads", "torch")
         if all(kept["environment"][key] == found["environment"][key] for key in same):
             found = kept
-    for name in options.parts:
+    for name in options.parts or PARTS:
         say(f"measuring {name}")
         for section, values in PARTS[name](options.scale).items():
             found.setdefault(section, {}).update(values)
+        found.setdefault("measured", {})[name] = measured()
         if {"scan", "step_wind_baseline"} <= found.get("seconds", {}).keys():
             found["ratios"]["scan_share_of_step"] = _share(found["seconds"])
         options.output.parent.mkdir(parents=True, exist_ok=True)

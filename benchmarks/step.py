@@ -50,8 +50,10 @@ def steps(scale: float) -> dict[str, Any]:
     torch._dynamo.config.recompile_limit = 8 * len(VARIANTS)  # type: ignore[attr-defined]
     model = network("wind_baseline")
     compiled = compile_blocks(model, "auto", DEVICE)
-    plain_step = step(model, torch.optim.AdamW(model.parameters(), lr=1e-4))
     parts = {name: _parts(name) for name in VARIANTS}
+    cores = [core for _, _, cores in parts.values() for core in cores]
+    trained = dict.fromkeys([*model.parameters(), *nn.ModuleList(cores).parameters()])
+    plain_step = step(model, torch.optim.AdamW(list(trained), lr=1e-4))
 
     def exchanged(name: str) -> Callable[[], None]:
         def run() -> None:
