@@ -8,7 +8,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch._inductor.utils import fresh_cache
 
 from airshed.errors import AirshedError, brief
 from airshed.model import ClimaX
@@ -57,6 +56,7 @@ def compile_blocks(
 
 def lacking_compiler(device: torch.device) -> str | None:
     """Why a small function and its gradient cannot be compiled for a device, or None."""
+    from torch._inductor.utils import fresh_cache  # takes a while; most trainings do not need it
 
     def small(x: Tensor) -> Tensor:
         return (x * x + 1).tanh()

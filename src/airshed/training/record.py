@@ -22,6 +22,10 @@ from airshed.training.history import History
 
 FORMAT_VERSION = 1
 SHAPING_SECTIONS = ("dataset", "splits", "horizons_h", "model", "train")
+WITHOUT_INFLUENCE: Any = {
+    "train": {"log_every_steps"},
+    "variant_stanzas": {"__all__": {"label", "reference"}},
+}
 
 
 def identity(
@@ -32,17 +36,10 @@ def identity(
     The hourly fields enter through their statistics: hashing years of them would take longer than
     an epoch.
     """
-    values = study.model_dump(mode="json")
-    stanza = values["variant_stanzas"][variant]
-    for section, keys in (
-        (stanza, ("label", "reference")),
-        (values["train"], ("log_every_steps",)),
-    ):
-        for key in keys:  # of no influence on the weights
-            del section[key]
+    values = study.model_dump(mode="json", exclude=WITHOUT_INFLUENCE)
     parts = {
         "settings": {key: values[key] for key in SHAPING_SECTIONS},
-        "variant": stanza,
+        "variant": values["variant_stanzas"][variant],
         "seed": seed,
         "initial_weights": started and started["sha256"],
         "prepared": {name: sha256(path) for name, path in prepared.small_files().items()},

@@ -69,8 +69,8 @@ def _trial(bias: Bias, tokens: int, head_dim: int, device: torch.device) -> str 
 
     shape = (TRIAL_SAMPLES, max(bias.heads, 2), tokens, head_dim)
     qkv, given = [random(*shape).requires_grad_() for _ in "qkv"], random(*shape)
-    winds = (size * random(TRIAL_SAMPLES, tokens) for size in (2000, 5, 5, 9))
-    fields = Fields.in_raster_order(*winds)
+    elevation_and_wind = (size * random(TRIAL_SAMPLES, tokens) for size in (2000, 5, 5, 9))
+    fields = Fields.in_raster_order(*elevation_and_wind)
 
     def results(path: type[BiasedAttention], dtype: torch.dtype) -> list[Tensor]:
         core = path(copy.deepcopy(bias).to(device))
