@@ -2,93 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from airshed.config.base import Section, unknown_key_message
 from airshed.config.biases import Blocks
-from airshed.config.data import (
-    Count,
-    DatasetConfig,
-    Fraction,
-    GridShape,
-    Name,
-    Positive,
-    Splits,
-)
+from airshed.config.data import DatasetConfig, Name, Splits
+from airshed.config.evaluation import ComparisonConfig, EvaluationConfig
+from airshed.config.model import ModelConfig
+from airshed.config.training import JobsConfig, TrainConfig
 from airshed.config.variants import Variant
 
 Horizon = Annotated[int, Field(ge=1)]
-
-
-class ModelConfig(Section):
-    """Size of the ClimaX backbone and of the wind scan, shared by all variants."""
-
-    patch: Count = 2
-    dim: Count = 768
-    depth: Count = 6
-    decoder_depth: Count = 2
-    heads: Count = 8
-    mlp_ratio: Positive = 4.0
-    drop_path: Fraction = 0.1
-    dropout: Fraction = 0.1
-    regions: GridShape = GridShape(rows=32, columns=32)
-    sectors: Count = 16
-
-    @model_validator(mode="after")
-    def _dim_can_be_split(self) -> Self:
-        if self.dim % self.heads:
-            raise ValueError(f"dim {self.dim} is not divisible by heads {self.heads}")
-        if self.dim % 4:
-            raise ValueError(
-                f"dim {self.dim} is not divisible by 4: sine and cosine of row and column each"
-                " take a quarter of it"
-            )
-        return self
-
-
-class TrainConfig(Section):
-    """Optimisation (AdamW; linear warm-up, then cosine) and all else that shapes a result."""
-
-    epochs: Count = 1
-    batch_size: Count = 2
-    accumulate: Count = 4
-    learning_rate: Positive = 1.5e-4
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    warmup_steps: Annotated[int, Field(ge=0)] = 100
-    clip: Positive = 1.0
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    compile: Literal["auto", "always", "never"] = "auto"
-    recompute_blocks: bool = False
-    threads: Count = 1
-    workers: Annotated[int, Field(ge=0)] = 0
-    log_every_steps: Count = 10
-
-
-class JobsConfig(Section):
-    """What a training job asks for; no result depends on it, so changing it repeats nothing."""
-
-    checkpoint_every_min: Positive = 10.0
-    mem_mb: Count = 4000
-    runtime_min: Count = 60
-
-
-class EvaluationConfig(Section):
-    """How trained models are scored."""
-
-    batch_size: Count = 16
-
-
-class ComparisonConfig(Section):
-    """Paired block bootstrap and the verdict."""
-
-    margin: Fraction = 0.01
-    significance: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    resamples: Annotated[int, Field(ge=1000)] = 4000
-    block_length_h: Count = 96
-    seed: Annotated[int, Field(ge=0)] = 0
 
 
 class Study(Section):

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from airshed.config.study import TrainConfig
+from airshed.config.training import TrainConfig
 from airshed.errors import AirshedError
 from airshed.training.sampling import step_seed
 

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils import deterministic
 
-from airshed.config.study import TrainConfig
+from airshed.config.training import TrainConfig
 from airshed.training.checkpoints import AtomicCheckpointIO
 
 

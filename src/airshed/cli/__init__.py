@@ -1,0 +1,12 @@
+"""The ``airshed`` command: one subcommand for each step of the workflow.
+
+Every step takes the paths that it reads and writes, so that it runs by hand, under ``srun`` and
+under Snakemake alike. Heavy libraries are imported by the step that needs them.
+"""
+
+from __future__ import annotations
+
+from airshed.cli import data, evaluation, report, study, training
+from airshed.cli.app import app, main
+
+__all__ = ["app", "data", "evaluation", "main", "report", "study", "training"]

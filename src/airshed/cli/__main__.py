@@ -1,0 +1,7 @@
+"""``python -m airshed.cli``."""
+
+from __future__ import annotations
+
+from airshed.cli import main
+
+main()

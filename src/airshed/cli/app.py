@@ -1,0 +1,52 @@
+"""The command itself: help, global options, and errors of use without a traceback."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from airshed import __version__
+from airshed.errors import AirshedError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=(
+        "Ablation studies of air-quality forecasting transformers. The workflow (snakemake) calls"
+        " these steps in order: simulate, ingest, static-fields, patch-elevation, statistics,"
+        " scan-tables, train, evaluate, baseline, compare, report, manifest. Each can be run by"
+        " hand too."
+    ),
+)
+
+
+@app.callback()
+def _main(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show a traceback for errors of use too.")
+    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
+    _Settings.debug = debug
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+class _Settings:
+    debug = False
+
+
+def main() -> None:
+    """Run the command; errors of use end in one message and exit code 1."""
+    try:
+        app()
+    except AirshedError as error:
+        if _Settings.debug:
+            raise
+        sys.exit(f"airshed: {error}")

@@ -1,0 +1,73 @@
+"""From raw archives to what training reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from airshed.cli.app import app
+from airshed.cli.options import Config, Hourly, Output, Raw, Static
+
+
+@app.command()
+def simulate(config: Config, output: Output) -> None:
+    """Write simulated raw archives in CAQRA's form, with elevation and population."""
+    from airshed.config import load_study
+    from airshed.simulate import simulate as run
+
+    run(load_study([config]).dataset, output)
+
+
+@app.command()
+def ingest(
+    config: Config,
+    raw: Raw,
+    hourly: Annotated[Path, typer.Option(help="The Zarr store to write.")],
+    report: Annotated[Path, typer.Option(help="JSON with hours present, gaps and ranges.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes that read archives.")] = 1,
+) -> None:
+    """Read raw archives, check units, regrid to the study grid and write one hourly store."""
+    from airshed.config import load_study
+    from airshed.data.ingest import ingest as run
+
+    run(load_study([config]).dataset, raw, hourly, report, workers)
+
+
+@app.command()
+def static_fields(config: Config, raw: Raw, hourly: Hourly, output: Output) -> None:
+    """Bring elevation and population to the study grid, with the domain mask and grid axes."""
+    from airshed.config import load_study
+    from airshed.data.static import static_fields as run
+
+    run(load_study([config]).dataset, raw, hourly, output)
+
+
+@app.command()
+def patch_elevation(config: Config, static: Static, output: Output) -> None:
+    """Pool elevation over the cells of each patch."""
+    from airshed.config import load_study
+    from airshed.data.patches import patch_elevation as run
+
+    run(static, load_study([config]).model.patch, output)
+
+
+@app.command()
+def statistics(config: Config, hourly: Hourly, static: Static, output: Output) -> None:
+    """Mean and standard deviation of each input over the training split and the domain."""
+    from airshed.config import load_study
+    from airshed.data.statistics import statistics as run
+
+    run(hourly, static, load_study([config]).splits.train, output)
+
+
+@app.command()
+def scan_tables(config: Config, output: Output) -> None:
+    """Tables of the wind scans: the order of a region's patches for each wind sector."""
+    from airshed.config import load_study
+    from airshed.data.scan_tables import scan_tables as run
+
+    study = load_study([config])
+    regions = (study.model.regions.rows, study.model.regions.columns)
+    run(study.patch_grid, regions, study.model.sectors, study.model.patch, output)

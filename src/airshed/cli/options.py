@@ -1,0 +1,30 @@
+"""Options that several steps share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+InputFile = typer.Option(exists=True, dir_okay=False)
+InputFolder = typer.Option(exists=True, file_okay=False)
+
+Config = Annotated[
+    Path, typer.Option(exists=True, dir_okay=False, help="Resolved study (see resolve-config).")
+]
+Raw = Annotated[
+    Path, typer.Option(exists=True, file_okay=False, help="Folder with the raw archives.")
+]
+Hourly = Annotated[
+    Path, typer.Option(exists=True, file_okay=False, help="hourly.zarr made by ingest.")
+]
+Static = Annotated[
+    Path, typer.Option(exists=True, dir_okay=False, help="static.nc made by static-fields.")
+]
+PatchElevation = Annotated[
+    Path, typer.Option(exists=True, dir_okay=False, help="Made by patch-elevation.")
+]
+Statistics = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Made by statistics.")]
+ScanTables = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Made by scan-tables.")]
+Output = Annotated[Path, typer.Option(help="Where the result goes; it appears when complete.")]

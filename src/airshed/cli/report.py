@@ -1,0 +1,41 @@
+"""The report of a study, and its checksums."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from airshed.cli.app import app
+from airshed.cli.options import Config, InputFolder, Output
+
+
+@app.command()
+def report(
+    config: Config,
+    results: Annotated[Path, InputFolder],
+    data: Annotated[Path, InputFolder],
+    html: Annotated[Path, typer.Option(help="The page to write.")],
+    markdown: Annotated[Path, typer.Option(help="The same in Markdown.")],
+    figures: Annotated[Path, typer.Option(help="Folder for figures and their data.")],
+) -> None:
+    """Write the report of a study."""
+    from airshed.config import load_study
+    from airshed.report import build_report
+
+    build_report(load_study([config]), results, data, html, markdown, figures)
+
+
+@app.command()
+def manifest(
+    config: Config,
+    results: Annotated[Path, InputFolder],
+    output: Output,
+    inputs: Annotated[list[Path], typer.Argument(exists=True, help="Files or folders.")],
+) -> None:
+    """Write the checksums of a study's inputs and outputs."""
+    from airshed.config import load_study
+    from airshed.manifest import write_manifest
+
+    write_manifest(load_study([config]), results, inputs, output)

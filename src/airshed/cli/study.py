@@ -1,0 +1,40 @@
+"""Configuration of a study."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from airshed.cli.app import app
+from airshed.cli.options import Output
+from airshed.errors import AirshedError
+
+
+@app.command()
+def resolve_config(
+    output: Output,
+    values: Annotated[str | None, typer.Option(help="The study as JSON.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="YAML files, later ones override earlier ones.")
+    ] = None,
+) -> None:
+    """Validate a study's configuration and write it with every default filled in."""
+    from airshed.atomic import write_text
+    from airshed.config import dump_study, load_study, validate_study
+
+    if (values is None) == (not files):
+        raise AirshedError("give either --values or YAML files")
+    study = load_study(files or []) if values is None else validate_study(json.loads(values), "-")
+    write_text(output, dump_study(study))
+
+
+@app.command()
+def schema(output: Output) -> None:
+    """Write the JSON schema of a study's configuration."""
+    from airshed.atomic import write_json
+    from airshed.config import json_schema
+
+    write_json(output, json_schema())
