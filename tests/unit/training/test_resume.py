@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from airshed.config.study import TrainConfig
+from airshed.config.training import TrainConfig
 from airshed.errors import AirshedError
 from airshed.training.checkpoints import BEST, LAST, Checkpoints, load_checkpoint, resumable
 from airshed.training.history import History
