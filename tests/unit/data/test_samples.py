@@ -10,10 +10,14 @@ import pandas as pd
 import pytest
 import raw_files as made
 import torch
+from torch.utils.data import DataLoader
 
 from airshed.config.data import DatasetConfig, Split
-from airshed.data.dataset import ForecastDataset
+from airshed.config.preprocessing import LoaderConfig
+from airshed.data.dataset import ForecastDataset, loader_options
+from airshed.data.normalisation import Normaliser
 from airshed.data.samples import sample_index
+from airshed.data.shards import HourReader
 from airshed.data.static import static_fields
 from airshed.data.stores import open_static, open_statistics
 from airshed.errors import AirshedError
@@ -109,3 +113,77 @@ def test_items_are_the_normalised_fields(prepared: Path, hold: Any) -> None:
     assert item["lead_hours"] == 12
     assert item["x"].dtype == item["y"].dtype == torch.float32
     assert torch.equal(samples.mask, torch.from_numpy(inside))
+
+
+def loaded(samples: ForecastDataset, workers: int, start_method: Any) -> list[dict[str, Any]]:
+    settings = LoaderConfig(start_method=start_method)
+    return list(DataLoader(samples, batch_size=4, **loader_options(settings, workers)))
+
+
+def of(prepared: Path, hold: Any) -> ForecastDataset:
+    day = split("2016-03-02", "2016-03-02", every=2)
+    names = ("hourly.zarr", "static.nc", "stats.nc")
+    return ForecastDataset(*(prepared / name for name in names), day, [2, 6], hold)
+
+
+def test_batches_are_their_items_whoever_reads_them(prepared: Path) -> None:
+    """Held or streamed, in this process, forked or spawned: the same numbers, bit by bit."""
+    samples = of(prepared, "always")
+    expected = loaded(samples, 0, "fork")
+    assert [len(batch["x"]) for batch in expected] == [4] * 4 + [2]
+    number = 0
+    for batch in expected:
+        for row in range(len(batch["x"])):
+            item = samples[number]
+            for name, value in item.items():
+                torch.testing.assert_close(batch[name][row], value, rtol=0, atol=0, equal_nan=True)
+            number += 1
+    assert number == len(samples)
+    for hold, start_method in (("always", "fork"), ("never", "spawn"), ("always", "forkserver")):
+        found = loaded(of(prepared, hold), 2, start_method)
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
+
+
+def test_an_hour_that_a_batch_shares_is_read_once(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = of(prepared, "never")
+    read: list[int] = []
+    whole = HourReader.read
+
+    def counted(self: HourReader, hour: int, out: Any) -> None:
+        read.append(hour)
+        whole(self, hour, out)
+
+    monkeypatch.setattr(HourReader, "read", counted)
+    # inits 0, 0, 2 and 2 h with targets at 2, 6, 4 and 8 h; the day begins at hour 24
+    samples.__getitems__([0, 1, 2, 3])
+    assert sorted(read) == [24, 26, 28, 30, 32]
+
+
+def test_a_logarithm_is_undone(prepared: Path) -> None:
+    path = made.statistics_into(
+        prepared / "log.nc",
+        prepared / "hourly.zarr",
+        prepared / "static.nc",
+        split("2016-03-01", "2016-03-01"),
+        log={"pm25": 10.0, "population": 100.0},
+        fixed={"so2": {"mean": 1000.0, "std": 500.0}},
+    )
+    names = ("pm25", "so2", "population")
+    normaliser = Normaliser.read(path, names)
+    fields = np.random.default_rng(0).uniform(0, 3000, (2, 3, 4, 5))
+    z = normaliser.forward(fields)
+    np.testing.assert_allclose(normaliser.inverse(z), fields, rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(z[:, 1], (fields[:, 1] - 1000) / 500, rtol=1e-5, atol=1e-6)
+    stored = open_statistics(path)
+    day = [made.hour_fields(made.START + pd.Timedelta(hours=hour))["pm25"] for hour in range(24)]
+    inside = open_static(prepared / "static.nc")["domain_mask"].values.astype(bool)
+    logged = np.log1p(np.stack(day)[:, inside] / 10.0)
+    assert stored["mean"].sel(variable="pm25") == pytest.approx(logged.mean(), rel=1e-6)
+    assert stored["std"].sel(variable="pm25") == pytest.approx(logged.std(), rel=1e-5)
+    assert stored["fixed"].sel(variable="so2") == 1
+    expected = np.percentile(np.stack(day)[:, inside].astype(np.float32), [50, 99])
+    found = stored["percentiles"].sel(variable="pm25", percentile=[50, 99])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
