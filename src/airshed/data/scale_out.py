@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeVar
 
+from airshed import __version__
 from airshed.config.preprocessing import DaskConfig
 from airshed.errors import AirshedError, brief
 from airshed.progress import progress_bar
@@ -90,11 +91,13 @@ def _client(settings: DaskConfig, workers: int) -> Iterator[Any]:
     """A dask client; workers that it started end with it."""
     from distributed import Client  # takes a while
 
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     try:
         with _cluster(settings, workers) as cluster, Client(cluster, timeout=CONNECT_S) as client:
             if settings.cluster == "slurm":
                 log.info("waiting for the first of %d worker jobs", settings.jobs)
             client.wait_for_workers(1)
+            _check_versions(client)
             log.info("dask dashboard: %s", client.dashboard_link)
             yield client
     except (OSError, TimeoutError) as error:
@@ -107,6 +110,20 @@ def _client(settings: DaskConfig, workers: int) -> Iterator[Any]:
             found=f"{settings.address} ({brief(error)})",
             hint="start it, correct the address, or set preprocessing.cluster to local",
         ) from error
+
+
+def _check_versions(client: Any) -> None:
+    """Workers that cannot import a task never answer."""
+    workers = client.get_versions(packages=["airshed"])["workers"]
+    found = {address: state["packages"]["airshed"] for address, state in workers.items()}
+    if set(found.values()) != {__version__}:
+        raise AirshedError(
+            "dask workers have another version of this package, or none",
+            where="preprocessing",
+            expected=f"airshed {__version__} on every worker",
+            found=", ".join(f"{version} at {address}" for address, version in found.items()),
+            hint="start the workers from the environment in which this command runs",
+        )
 
 
 @contextmanager

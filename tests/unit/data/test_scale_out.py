@@ -8,20 +8,13 @@ from itertools import pairwise
 
 import pytest
 from pydantic import ValidationError
+from tasks import refuse, square
 
 from airshed.config.preprocessing import DaskConfig
 from airshed.data.scale_out import run_tasks
 from airshed.errors import AirshedError
 
 LOCAL = DaskConfig()
-
-
-def square(number: int) -> tuple[int, int]:
-    return number**2, os.getpid()
-
-
-def refuse(number: int) -> None:
-    raise AirshedError("a task failed", where=f"number {number}", hint="count again")
 
 
 def test_one_worker_works_here_and_in_order() -> None:
@@ -60,6 +53,13 @@ def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch)
     given = DaskConfig(cluster="scheduler", address="tcp://127.0.0.1:1")
     with pytest.raises(AirshedError, match=r"(?s)preprocessing\.address.*127\.0\.0\.1:1"):
         list(run_tasks(square, [(1,)], given, 1, "squares"))
+
+
+def test_workers_without_this_version_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They could not import the tasks, and nothing would ever come back."""
+    monkeypatch.setattr("airshed.data.scale_out.__version__", "99.0")
+    with pytest.raises(AirshedError, match=r"(?s)another version.*99\.0"):
+        list(run_tasks(square, [(1,), (2,)], LOCAL, 2, "squares"))
 
 
 def test_few_tasks_are_handed_out_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
