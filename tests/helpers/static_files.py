@@ -25,7 +25,7 @@ def write_netcdf(
     dtype: str = "f8",
     **attributes: Any,
 ) -> Path:
-    """A field with one- or two-dimensional coordinates, its values in the order of ``dimensions``."""
+    """A field with one- or two-dimensional coordinates, in the order of ``dimensions``."""
     plane = ("lat", "lon") if lat.ndim == 1 else ("row", "column")
     sizes = dict(zip(plane, (lat.shape[0], lon.shape[-1]), strict=True))
     names = dimensions if lat.ndim == 1 else plane

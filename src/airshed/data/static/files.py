@@ -76,8 +76,8 @@ def open_field(wanted: Wanted) -> Raster | Curvilinear:
         raise AirshedError(
             f"the file with {wanted.name} is missing",
             where=wanted.path,
-            hint=f"set dataset.{wanted.name}_file to a NetCDF or GeoTIFF file; docs/static-fields.md"
-            " says where to get one",
+            hint=f"set dataset.{wanted.name}_file to a NetCDF or GeoTIFF file;"
+            " docs/static-fields.md says where to get one",
         )
     with wanted.path.open("rb") as stream:
         start = stream.read(4)

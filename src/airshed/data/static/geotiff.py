@@ -35,7 +35,7 @@ def open_geotiff(wanted: Wanted) -> Raster:
                 where=wanted.path,
                 expected="a geotransform without rotation",
                 found=tuple(transform)[:6],
-                hint="bring it to longitude and latitude, for example with gdalwarp -t_srs EPSG:4326",
+                hint="bring it to longitude and latitude: gdalwarp -t_srs EPSG:4326",
             )
         south_up, rows, columns = transform.e > 0, file.height, file.width
         units = file.units[band - 1]

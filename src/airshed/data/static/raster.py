@@ -162,7 +162,8 @@ class Raster:
         x, y = np.meshgrid(centre_x, (edges_y[1:] + edges_y[:-1]) / 2)
         lon, lat = self._transformer.transform(x, y, direction="INVERSE")
         scale = Proj(self.crs).get_factors(lon, lat).areal_scale
-        return self.step_x * self.step_y / scale / 1e6
+        area: Floats = self.step_x * self.step_y / scale / 1e6
+        return area
 
 
 def _turn(degrees: Any) -> Any:
