@@ -17,6 +17,7 @@ from airshed.data.static.averaging import Gathered, Piece, Source, mean, total
 from airshed.data.static.cells import Cells
 from airshed.data.static.curvilinear import Curvilinear
 from airshed.data.static.files import Wanted, open_field
+from airshed.data.static.raster import Raster
 from airshed.data.units import linear_conversion, to_canonical
 from airshed.errors import AirshedError
 from airshed.variables import VARIABLES
@@ -30,11 +31,15 @@ PER_CELL = re.compile(r"\bper (grid ?)?(cell|pixel|square)\s*$", re.IGNORECASE)
 PER_KM2 = re.compile(r"(\bper |/ ?)(sq(uare|\.)? ?(kilomet(er|re)s?|km)|km\^?2)", re.IGNORECASE)
 
 
-def elevation(dataset: DatasetConfig, path: Path, cells: Cells) -> Gathered:
-    """Mean elevation of each cell, m.
+Convert = Callable[[Floats], Floats]
+"""Values of a file in canonical units; raises where they are impossible."""
+
+
+def open_elevation(dataset: DatasetConfig, path: Path) -> tuple[Raster | Curvilinear, Convert]:
+    """The field of elevation and its conversion to metres.
 
     Raises:
-        AirshedError: The file is missing or unclear, its unit unknown, or a value impossible.
+        AirshedError: The file is missing or unclear.
     """
     wanted = Wanted("elevation", path, dataset.elevation_variable, None, dataset.static_crs)
     field = open_field(wanted)
@@ -43,17 +48,28 @@ def elevation(dataset: DatasetConfig, path: Path, cells: Cells) -> Gathered:
         metres = to_canonical(values, "elevation", field.units, dataset.units, field.where)
         return _raised(metres, dataset.elevation_floor_m, field.where)
 
+    return field, convert
+
+
+def elevation(dataset: DatasetConfig, path: Path, cells: Cells) -> Gathered:
+    """Mean elevation of each cell, m.
+
+    Raises:
+        AirshedError: The file is missing or unclear, its unit unknown, or a value impossible.
+    """
+    field, convert = open_elevation(dataset, path)
     if isinstance(field, Curvilinear) and _same_extent(field, cells):
         return _everywhere(regrid(convert(field.values), cells.shape))
     return mean(_Converted(field, convert), cells)
 
 
-def population(dataset: DatasetConfig, path: Path, cells: Cells) -> Gathered:
-    """People in each cell.
+def open_population(
+    dataset: DatasetConfig, path: Path
+) -> tuple[Raster | Curvilinear, Convert, bool]:
+    """The field of population, its conversion, and whether it is per square kilometre.
 
     Raises:
-        AirshedError: The file is missing or unclear, holds neither counts nor a density for sure,
-            or a value is impossible.
+        AirshedError: The file is missing or unclear, or counts and density cannot be told apart.
     """
     wanted = Wanted(
         "population", path, dataset.population_variable, dataset.population_band, dataset.static_crs
@@ -65,6 +81,16 @@ def population(dataset: DatasetConfig, path: Path, cells: Cells) -> Gathered:
         known = VARIABLES["population"]
         return _plausible(values * factor, known.low, known.high, field.where)
 
+    return field, convert, per_km2
+
+
+def population(dataset: DatasetConfig, path: Path, cells: Cells) -> Gathered:
+    """People in each cell.
+
+    Raises:
+        AirshedError: As for :func:`open_population`, or a value is impossible.
+    """
+    field, convert, per_km2 = open_population(dataset, path)
     if isinstance(field, Curvilinear) and not per_km2 and _same_extent(field, cells):
         return _everywhere(_counts(convert(field.values), cells.shape))
     return total(_Converted(field, convert), cells, per_km2)
@@ -75,7 +101,7 @@ class _Converted:
     """A source whose values are converted and checked, as far as they are used."""
 
     source: Source
-    convert: Callable[[Floats], Floats]
+    convert: Convert
 
     @property
     def where(self) -> str:

@@ -162,8 +162,7 @@ class Raster:
         x, y = np.meshgrid(centre_x, (edges_y[1:] + edges_y[:-1]) / 2)
         lon, lat = self._transformer.transform(x, y, direction="INVERSE")
         scale = Proj(self.crs).get_factors(lon, lat).areal_scale
-        area: Floats = self.step_x * self.step_y / scale / 1e6
-        return area
+        return np.asarray(self.step_x * self.step_y / scale / 1e6)
 
 
 def _turn(degrees: Any) -> Any:

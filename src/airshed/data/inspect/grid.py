@@ -1,0 +1,91 @@
+"""What can be said of a grid from the positions of its cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from airshed.data.regrid import axis_directions, unit_vectors
+from airshed.errors import AirshedError
+from airshed.simulate.projection import EARTH_RADIUS_M
+
+Floats = npt.NDArray[np.floating[Any]]
+SAME_DEG = 1e-4
+EVEN = 0.05  # spread of spacings by which a grid is called even
+
+
+def describe_grid(lat_deg: Floats, lon_deg: Floats) -> dict[str, Any]:
+    """Shape, corners, order of rows, spacing in km and kind of a grid [Y, X]."""
+    corners = {
+        name: [round(float(lat_deg[index]), 4), round(float(lon_deg[index]), 4)]
+        for name, index in (
+            ("first_row_first_column", (0, 0)),
+            ("first_row_last_column", (0, -1)),
+            ("last_row_first_column", (-1, 0)),
+            ("last_row_last_column", (-1, -1)),
+        )
+    }
+    northwards = np.nanmean(lat_deg[-1]) > np.nanmean(lat_deg[0])
+    described: dict[str, Any] = {
+        "rows": lat_deg.shape[0],
+        "columns": lat_deg.shape[1],
+        "corners_lat_lon": corners,
+        "row_order": "south to north" if northwards else "north to south",
+    }
+    if min(lat_deg.shape) > 1:
+        spacings = {
+            "rows": _spacing_km(lat_deg, lon_deg, 1),
+            "columns": _spacing_km(lat_deg, lon_deg, 2),
+        }
+        described["spacing_km"] = spacings
+        described["kind"] = _kind(lat_deg, lon_deg, spacings)
+    return described
+
+
+def check_same_grid(
+    lat_deg: Floats, lon_deg: Floats, first: tuple[Floats, Floats], where: str
+) -> None:
+    """Refuse a file on another grid than the first one.
+
+    Raises:
+        AirshedError: It is on another.
+    """
+    same = lat_deg.shape == first[0].shape and all(
+        np.allclose(found, expected, rtol=0, atol=SAME_DEG, equal_nan=True)
+        for found, expected in zip((lat_deg, lon_deg), first, strict=True)
+    )
+    if not same:
+        raise AirshedError(
+            "a raw file lies on another grid than the first one",
+            where=where,
+            expected=_in_short(*first),
+            found=_in_short(lat_deg, lon_deg),
+            hint="a dataset has one grid; move files of another grid to a dataset of their own",
+        )
+
+
+def _in_short(lat_deg: Floats, lon_deg: Floats) -> str:
+    rows, columns = lat_deg.shape
+    return f"{rows} x {columns}, first cell at {lat_deg[0, 0]:.3f} N {lon_deg[0, 0]:.3f} E"
+
+
+def _spacing_km(lat_deg: Floats, lon_deg: Floats, axis: int) -> dict[str, float]:
+    chord = np.linalg.norm(np.diff(unit_vectors(lat_deg, lon_deg), axis=axis), axis=0)
+    km = 2 * np.arcsin(np.clip(chord / 2, 0, 1)) * EARTH_RADIUS_M / 1000
+    found = {"min": np.nanmin(km), "median": np.nanmedian(km), "max": np.nanmax(km)}
+    return {name: round(float(value), 3) for name, value in found.items()}
+
+
+def _kind(lat_deg: Floats, lon_deg: Floats, spacings: dict[str, dict[str, float]]) -> str:
+    by_row = np.nanmax(np.ptp(lat_deg, axis=1)) < SAME_DEG
+    by_column = np.nanmax(np.ptp(lon_deg, axis=0)) < SAME_DEG
+    if by_row and by_column:
+        return "longitude-latitude grid"
+    axes = axis_directions(lat_deg, lon_deg)
+    turned = np.degrees(np.arctan2(axes["column_north"], axes["column_east"]))
+    low, high = np.nanmin(turned), np.nanmax(turned)
+    even = all(each["max"] - each["min"] < EVEN * each["median"] for each in spacings.values())
+    likeness = "evenly spaced, as a conformal projection such as Lambert" if even else "curvilinear"
+    return f"{likeness}; columns run {low:.1f} to {high:.1f} degrees north of east"
