@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,15 @@ def write_archive(path: Path, members: Mapping[str, bytes]) -> Path:
     return path
 
 
+@cache
+def whole_hour(time: datetime) -> bytes:
+    """The file of an hour in which nothing is wrong."""
+    return netcdf(hour_fields(time) | positions())
+
+
 def day_members(day: datetime, make: Callable[[datetime], bytes] | None = None) -> dict[str, bytes]:
     """The 24 hourly files of a day."""
-    make = make or (lambda time: netcdf(hour_fields(time) | positions()))
+    make = make or whole_hour
     times = [day + timedelta(hours=hour) for hour in range(24)]
     return {member(time): make(time) for time in times}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -19,6 +20,7 @@ from airshed.errors import AirshedError
 from airshed.progress import progress
 
 HOUR = timedelta(hours=1)
+HOURS_APART = 7  # from one chosen day to the next, so that all times of day are met
 
 
 @dataclass
@@ -41,13 +43,14 @@ class Hours:
 
 
 def chosen_hours(days: list[date], count: int | None) -> dict[date, set[int]]:
-    """Hours to look at by day: ``count`` spread evenly over all days, or every one if None."""
+    """Hours to look at by day: ``count``, spread over all days and times, or every one if None."""
     if count is None:
         return {day: set(range(24)) for day in days}
-    positions = np.unique(np.linspace(0, len(days) * 24 - 1, count).round().astype(int))
+    picks = Counter(np.linspace(0, len(days) - 1, count).round().astype(int).tolist())
     chosen: dict[date, set[int]] = {}
-    for position in positions.tolist():
-        chosen.setdefault(days[position // 24], set()).add(position % 24)
+    for order, (position, several) in enumerate(sorted(picks.items())):
+        of_day = [24 * number // several for number in range(several)]
+        chosen[days[position]] = {(hour + HOURS_APART * order) % 24 for hour in of_day}
     return chosen
 
 

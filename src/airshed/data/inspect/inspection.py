@@ -62,8 +62,8 @@ class Inspection:
             for seen in self.variables
             if seen.name in HOURLY and seen.name not in self.stated_units and None in seen.units
         ]
-        likely = {str(seen.name): likely_unit(seen) for seen in unknown}
-        return {name: unit for name, unit in likely.items() if unit is not None}
+        likely = {seen.name: likely_unit(seen) for seen in unknown}
+        return {name: unit for name in HOURLY if (unit := likely.get(name)) is not None}
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -58,8 +58,7 @@ class RawFiles:
         lacking = tuple(name for name in NEEDED if name not in stored)
         if lacking:
             self._read(content, where, lacking)
-        present = [name for name in NEEDED if name in stored]
-        read = {name: self._read(content, where, (name,)) for name in present}
+        read = self._read_each(content, where, [name for name in NEEDED if name in stored])
         self._compare_grids(read.get("lat2d"), read.get("lon2d"), where)
 
     def _describe(self, file: Any, where: str) -> set[str]:
@@ -88,13 +87,21 @@ class RawFiles:
                 )
         return set(names)
 
-    def _read(self, content: bytes, where: str, names: tuple[str, ...]) -> Floats | None:
-        """What an ingest reads as the first of these variables; None if it would refuse it."""
+    def _read_each(self, content: bytes, where: str, names: list[str]) -> dict[str, Floats]:
+        """What an ingest reads; if it would refuse anything, each variable is asked by itself."""
         try:
-            return read_fields(content, where, names, self.units)[names[0]]
+            return read_fields(content, where, tuple(names), self.units)
+        except AirshedError:
+            each = [self._read(content, where, (name,)) for name in names]
+            return {name: field for read in each for name, field in read.items()}
+
+    def _read(self, content: bytes, where: str, names: tuple[str, ...]) -> dict[str, Floats]:
+        """What an ingest reads; nothing, and a problem more, if it would refuse."""
+        try:
+            return read_fields(content, where, names, self.units)
         except AirshedError as problem:
             self.findings.add(problem)
-            return None
+            return {}
 
     def _compare_grids(self, lat_deg: Floats | None, lon_deg: Floats | None, where: str) -> None:
         if lat_deg is None or lon_deg is None or lat_deg.shape != lon_deg.shape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,36 @@ LIKELY_UNITS = {"temp": ("K", "degC"), "psfc": ("Pa", "hPa"), "co": ("mg m-3", "
 
 
 @dataclass
-class Seen:
-    """One variable; ``units`` are the attributes that were met, None where there was none.
+class Range:
+    """Smallest, largest and sum of values, and how many of them are known."""
 
-    ``minimum``, ``mean`` and ``maximum`` are in ``range_units``: canonical units where the unit is
-    known, else as stored (None).
+    low: float = np.inf
+    high: float = -np.inf
+    total: float = 0.0
+    known: int = 0
+    cells: int = 0
+
+    def add(self, values: Floats) -> None:
+        """Count the values of one more hour; NaN is missing."""
+        known = values[np.isfinite(values)]
+        self.cells += values.size
+        self.known += known.size
+        if known.size:
+            self.low, self.high = min(self.low, known.min()), max(self.high, known.max())
+            self.total += known.sum()
+
+
+@dataclass
+class Seen:
+    """One variable.
+
+    Attributes:
+        name: Canonical name, None for one that is not used.
+        stored_as: Name in the files.
+        dimensions: With their sizes.
+        dtype: As stored.
+        units: Attributes that were met, None where there was none.
+        ranges: By canonical units; under None those of values whose unit is unknown.
     """
 
     name: str | None
@@ -29,55 +54,48 @@ class Seen:
     dimensions: str
     dtype: str
     units: list[str | None] = field(default_factory=list)
-    range_units: str | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    mean: float | None = None
-    missing_share: float | None = None
-    cells: int = 0
-    known: int = 0
-    total: float = 0.0
+    ranges: dict[str | None, Range] = field(default_factory=dict)
 
     def add(self, values: Floats, units: str | None) -> None:
-        """Count the values of one more hour; a range in known units replaces one in unknown."""
-        if self.cells and units != self.range_units:
-            if units is None:
-                return
-            self.minimum = self.maximum = None
-            self.cells = self.known = 0
-            self.total = 0.0
-        known = values[np.isfinite(values)]
-        self.range_units = units
-        self.cells += values.size
-        self.known += known.size
-        self.missing_share = 1 - self.known / self.cells
-        if known.size:
-            self.total += float(known.sum())
-            self.mean = self.total / self.known
-            low, high = float(known.min()), float(known.max())
-            self.minimum = low if self.minimum is None else min(low, self.minimum)
-            self.maximum = high if self.maximum is None else max(high, self.maximum)
+        """Count the values of one more hour, in canonical units, or unknown ones (None)."""
+        self.ranges.setdefault(units, Range()).add(values)
+
+    @property
+    def range_units(self) -> str | None:
+        """Units of the range that is shown: known ones, where any are."""
+        return next((units for units in self.ranges if units is not None), None)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        left_out = ("known", "total", "cells")
-        return {key: value for key, value in asdict(self).items() if key not in left_out}
+        """For JSON; the range is None where nothing is known."""
+        shown = self.ranges.get(self.range_units, Range())
+        return {
+            "name": self.name,
+            "stored_as": self.stored_as,
+            "units": self.units,
+            "dimensions": self.dimensions,
+            "dtype": self.dtype,
+            "range_units": self.range_units,
+            "minimum": float(shown.low) if shown.known else None,
+            "mean": float(shown.total / shown.known) if shown.known else None,
+            "maximum": float(shown.high) if shown.known else None,
+            "missing_share": 1 - shown.known / shown.cells if shown.cells else None,
+        }
 
 
 def likely_unit(seen: Seen) -> str | None:
-    """A usual unit for a variable without a unit attribute: one in which its range is plausible.
-
-    Where some files have an attribute, theirs.
-    """
-    if seen.name is None or seen.minimum is None or seen.maximum is None:
+    """A usual unit in which the values whose unit is unknown are plausible, if there is one."""
+    unknown = seen.ranges.get(None)
+    if seen.name is None or unknown is None or not unknown.known:
         return None
-    if seen.range_units is not None:
-        return next((units for units in seen.units if units is not None), None)
     known = VARIABLES[seen.name]
     for units in LIKELY_UNITS.get(seen.name, (known.units,)):
         factor, offset = linear_conversion(units, known.units)
-        low, high = seen.minimum * factor + offset, seen.maximum * factor + offset
-        if known.low <= low and high <= known.high:
+        if (
+            known.low
+            <= unknown.low * factor + offset
+            <= unknown.high * factor + offset
+            <= known.high
+        ):
             return units
     return None
 

@@ -12,6 +12,7 @@ from airshed.errors import AirshedError
 from airshed.variables import HOURLY, STATIC
 
 SHOWN = 8  # gaps, hours or problems of one kind in the text; JSON holds all
+ALIKE = 12  # further places of one problem: all variables of a file
 ORDER = {name: number for number, name in enumerate((*HOURLY, *STATIC))}
 COLUMNS = ("variable", "stored as", "unit attribute", "dimensions", "type", "min", "mean", "max")
 
@@ -112,13 +113,13 @@ def _table(variables: list[dict[str, Any]]) -> Iterator[str]:
 
 def _verdict(found: Inspection) -> Iterator[str]:
     if found.accepted:
-        yield "Nothing that was looked at would be refused."
+        yield f"Nothing that was looked at would be refused{_looked(found)}."
         return
     kinds: dict[tuple[str, ...], list[tuple[AirshedError, int]]] = {}
     for problem, times in zip(found.findings.problems, found.findings.times, strict=True):
         alike = (problem.what, *(problem.details.get(key, "") for key in ("expected", "found")))
         kinds.setdefault(alike, []).append((problem, times))
-    yield f"Would be refused ({len(kinds)})"
+    yield f"Would be refused ({len(kinds)}{_looked(found)})"
     shown: Counter[str] = Counter()
     for (what, *_), members in kinds.items():
         shown[what] += 1
@@ -134,16 +135,23 @@ def _verdict(found: Inspection) -> Iterator[str]:
         yield f"  dataset: {{units: {{{stated}}}}}"
 
 
+def _looked(found: Inspection) -> str:
+    if found.hours is None:
+        return ""
+    opened, days = found.hours["days_opened"], len(found.sources.days)
+    return f", in {len(found.hours['sampled'])} hours of {opened} of {days} days"
+
+
 def _problem(members: list[tuple[AirshedError, int]]) -> Iterator[str]:
     """A problem, and where else the same was met."""
     (problem, times), *others = members
     first, *details = problem.render().splitlines()
     yield f"  - {first}" + (f" ({times} times, first:)" if times > 1 else "")
     yield from (f"    {line}" for line in details)
-    for other, _ in others[:SHOWN]:
+    for other, _ in others[:ALIKE]:
         yield f"      also:     {other.details.get('where', '')}"
-    if len(others) > SHOWN:
-        yield f"      and {len(others) - SHOWN} more; --json writes all of them"
+    if len(others) > ALIKE:
+        yield f"      and {len(others) - ALIKE} more; --json writes all of them"
 
 
 def _row(label: str, text: str) -> str:

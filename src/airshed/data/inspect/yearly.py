@@ -140,14 +140,13 @@ def _sampled(stored: xr.DataArray, count: int | None) -> list[xr.DataArray]:
 
 
 def _check_plausible(seen: Seen, where: str) -> None:
-    if seen.name is None or seen.minimum is None or seen.maximum is None:
-        return
-    known = VARIABLES[seen.name]
-    if seen.minimum < known.low or seen.maximum > known.high:
+    known = VARIABLES[str(seen.name)]
+    found = seen.ranges.get(known.units)
+    if found is not None and found.known and (found.low < known.low or found.high > known.high):
         raise AirshedError(
             "a value is physically impossible",
             where=where,
             expected=f"{known.low:g} to {known.high:g} {known.units}",
-            found=f"{seen.minimum:g} to {seen.maximum:g} {known.units}",
+            found=f"{found.low:g} to {found.high:g} {known.units}",
             hint="is the unit right? see dataset.units in the configuration",
         )
