@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -302,12 +301,13 @@ def test_hours_are_spread_over_all_days() -> None:
 
 
 def test_a_lambert_grid_is_told_from_a_regular_one() -> None:
-    lat, lon = cell_positions(40, 60, 15e3)
+    lat, lon = cell_positions(67, 86, 75e3)
     described = describe_grid(lat[::-1], lon[::-1])
     assert described["row_order"] == "north to south"
     assert "conformal" in described["kind"]
+    assert "curvilinear" in describe_grid(lat, 1.3 * lon)["kind"]
     for axis in ("rows", "columns"):
-        assert described["spacing_km"][axis]["median"] == pytest.approx(15, rel=0.02)
+        assert described["spacing_km"][axis]["median"] == pytest.approx(75, rel=0.02)
     assert described["corners_lat_lon"]["last_row_first_column"] == pytest.approx(
         [lat[0, 0], lon[0, 0]], abs=1e-4
     )

@@ -13,7 +13,7 @@ from airshed.simulate.projection import EARTH_RADIUS_M
 
 Floats = npt.NDArray[np.floating[Any]]
 SAME_DEG = 1e-4
-EVEN = 0.05  # spread of spacings by which a grid is called even
+CONFORMAL = 0.02  # how far cells may be from squares, each alike, to be called so
 
 
 def describe_grid(lat_deg: Floats, lon_deg: Floats) -> dict[str, Any]:
@@ -35,12 +35,9 @@ def describe_grid(lat_deg: Floats, lon_deg: Floats) -> dict[str, Any]:
         "row_order": "south to north" if northwards else "north to south",
     }
     if min(lat_deg.shape) > 1:
-        spacings = {
-            "rows": _spacing_km(lat_deg, lon_deg, 1),
-            "columns": _spacing_km(lat_deg, lon_deg, 2),
-        }
-        described["spacing_km"] = spacings
-        described["kind"] = _kind(lat_deg, lon_deg, spacings)
+        rows_km, columns_km = (_spacing_km(lat_deg, lon_deg, axis) for axis in (1, 2))
+        described["spacing_km"] = {"rows": _spread(rows_km), "columns": _spread(columns_km)}
+        described["kind"] = _kind(lat_deg, lon_deg, rows_km[:, :-1] / columns_km[:-1])
     return described
 
 
@@ -71,21 +68,29 @@ def _in_short(lat_deg: Floats, lon_deg: Floats) -> str:
     return f"{rows} x {columns}, first cell at {lat_deg[0, 0]:.3f} N {lon_deg[0, 0]:.3f} E"
 
 
-def _spacing_km(lat_deg: Floats, lon_deg: Floats, axis: int) -> dict[str, float]:
+def _spacing_km(lat_deg: Floats, lon_deg: Floats, axis: int) -> Floats:
+    """Distances between neighbouring centres along rows' (1) or columns' (2) numbers."""
     chord = np.linalg.norm(np.diff(unit_vectors(lat_deg, lon_deg), axis=axis), axis=0)
-    km = 2 * np.arcsin(np.clip(chord / 2, 0, 1)) * EARTH_RADIUS_M / 1000
+    km: Floats = 2 * np.arcsin(np.clip(chord / 2, 0, 1)) * EARTH_RADIUS_M / 1000
+    return km
+
+
+def _spread(km: Floats) -> dict[str, float]:
     found = {"min": np.nanmin(km), "median": np.nanmedian(km), "max": np.nanmax(km)}
     return {name: round(float(value), 3) for name, value in found.items()}
 
 
-def _kind(lat_deg: Floats, lon_deg: Floats, spacings: dict[str, dict[str, float]]) -> str:
+def _kind(lat_deg: Floats, lon_deg: Floats, aspect: Floats) -> str:
+    """Likeness to a projection; ``aspect`` is the shape of each cell, height over width."""
     by_row = np.nanmax(np.ptp(lat_deg, axis=1)) < SAME_DEG
     by_column = np.nanmax(np.ptp(lon_deg, axis=0)) < SAME_DEG
     if by_row and by_column:
         return "longitude-latitude grid"
     axes = axis_directions(lat_deg, lon_deg)
     turned = np.degrees(np.arctan2(axes["column_north"], axes["column_east"]))
+    skew = sum(axes[f"row_{part}"] * axes[f"column_{part}"] for part in ("east", "north"))
+    alike = np.nanmax(np.abs(aspect / np.nanmedian(aspect) - 1)) < CONFORMAL
+    conformal = alike and np.nanmax(np.abs(skew)) < CONFORMAL
+    likeness = "like a conformal projection, such as Lambert" if conformal else "curvilinear"
     low, high = np.nanmin(turned), np.nanmax(turned)
-    even = all(each["max"] - each["min"] < EVEN * each["median"] for each in spacings.values())
-    likeness = "evenly spaced, as a conformal projection such as Lambert" if even else "curvilinear"
     return f"{likeness}; columns run {low:.1f} to {high:.1f} degrees north of east"
