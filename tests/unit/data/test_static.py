@@ -14,10 +14,12 @@ import shapely
 from static_files import write_geotiff, write_netcdf
 
 from airshed.config.data import DatasetConfig
-from airshed.data.static import raster
+from airshed.data.ingest import ingest
+from airshed.data.static import raster, static_fields
 from airshed.data.static.cells import Cells, cells_around
 from airshed.data.static.files import Wanted, open_field
 from airshed.data.static.quantities import elevation, population
+from airshed.data.stores import open_static
 from airshed.errors import AirshedError
 from airshed.simulate.projection import cell_positions
 
@@ -38,7 +40,7 @@ def cells() -> Cells:
 
 @pytest.fixture
 def settings(dataset: DatasetConfig) -> DatasetConfig:
-    return dataset.model_copy(update={"units": {"elevation": "m"}})
+    return DatasetConfig.model_validate(dataset.model_dump() | {"units": {"elevation": "m"}})
 
 
 def terrain() -> np.ndarray:
@@ -246,6 +248,16 @@ def test_a_field_around_the_earth_has_no_seam(
     np.testing.assert_allclose(found.values, np.repeat(expected[None], 3, 0), atol=0.5)
 
 
+def test_a_study_grid_around_the_earth(settings: DatasetConfig, tmp_path: Path) -> None:
+    lat, lon = np.arange(-89.5, 90), np.arange(0.5, 360)
+    people = np.random.default_rng(0).random((180, 360))
+    path = write_netcdf(tmp_path / "a.nc", people, lat, lon, name="pop", units="persons")
+    study = regular((-79.0, 2.0, 80), (-179.0, 2.0, 180))
+    found = population(settings, path, study).values
+    expected = np.roll(people[10:170], 180, axis=1).reshape(80, 2, 180, 2).sum((1, 3))
+    np.testing.assert_allclose(found, expected, rtol=SHARES)
+
+
 def test_a_constant_stays_constant_and_missing_stays_missing(
     settings: DatasetConfig, cells: Cells, tmp_path: Path
 ) -> None:
@@ -399,3 +411,35 @@ def test_a_band_of_several_is_chosen_by_number(
         np.testing.assert_allclose(population(chosen, path, cells).values, expected, rtol=1e-9)
         with pytest.raises(AirshedError, match="population_band"):
             population(chosen.model_copy(update={"population_band": 4}), path, cells)
+
+
+def test_cells_without_people_leave_the_domain(
+    dataset: DatasetConfig, raw: Path, tmp_path: Path
+) -> None:
+    """The whole step, with a raster for elevation and one for people, missing in one cell."""
+    values = np.full((60, 80), 700.0)
+    people = np.full((60, 80), 2.0)
+    rows, columns = slice(34, 46), slice(29, 41)  # 30.4 to 31.6 N, 102.4 to 103.6 E
+    people[rows, columns] = np.nan
+    north, west = 35.0, 99.5
+    files = {
+        "elevation_file": str(write_geotiff(tmp_path / "e.tif", values, west, north, 0.1)),
+        "population_file": str(write_geotiff(tmp_path / "p.tif", people, west, north, 0.1)),
+        "population_kind": "count",
+        "units": {"elevation": "m"},
+    }
+    chosen = DatasetConfig.model_validate(dataset.model_dump() | files)
+    ingest(chosen, raw, tmp_path / "hourly.zarr", tmp_path / "ingest.json", 1)
+    static_fields(chosen, raw, tmp_path / "hourly.zarr", tmp_path / "static.nc")
+    static = open_static(tmp_path / "static.nc")
+    np.testing.assert_allclose(static["elevation"], 700, rtol=1e-12)
+    gone = np.isnan(static["population"].values)
+    mask = static["domain_mask"].values
+    assert np.argwhere(mask == 0).tolist() == [[0, 0], [1, 3]]
+    assert np.argwhere(gone).tolist() == [[1, 3]]
+    np.testing.assert_allclose(static["population"].values[2, 1], 200, rtol=1e-3)
+    small = write_geotiff(tmp_path / "small.tif", values[:, :40], west, north, 0.1)
+    short = chosen.model_copy(update={"elevation_file": str(small)})
+    with pytest.raises(AirshedError, match=r"(?s)does not cover.*small\.tif.*8 of 23"):
+        static_fields(short, raw, tmp_path / "hourly.zarr", tmp_path / "again.nc")
+    assert not (tmp_path / "again.nc").exists()

@@ -87,7 +87,7 @@ def _check_covered(
             where=path,
             expected=f"{cells.lat_deg[mask].min():.2f} to {cells.lat_deg[mask].max():.2f} N,"
             f" {cells.lon_deg[mask].min():.2f} to {cells.lon_deg[mask].max():.2f} E",
-            found=f"nothing in {outside.sum()} of {mask.sum()} cells, the first at"
+            found=f"{outside.sum()} of {mask.sum()} cells not covered, the first at"
             f" {cells.lat_deg[row, column]:.2f} N {cells.lon_deg[row, column]:.2f} E",
             hint=f"set dataset.{name}_file to a file of a larger area",
         )

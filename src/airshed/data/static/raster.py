@@ -91,8 +91,8 @@ class Raster:
             x, y = self._transformer.transform(lon, lat)
             return x, y
         middle = self.west + self.columns * self.step_x / 2
-        near = middle + _turn(lon[0, 0] - middle)
-        return near + _turn(lon - lon[0, 0]), lat
+        near = middle + (lon[0, 0] - middle + 180) % 360 - 180
+        return near + _unwrapped(lon) - lon[0, 0], lat
 
     @cached_property
     def _transformer(self) -> Transformer:
@@ -165,8 +165,11 @@ class Raster:
         return np.asarray(self.step_x * self.step_y / scale / 1e6)
 
 
-def _turn(degrees: Any) -> Any:
-    return (degrees + 180) % 360 - 180
+def _unwrapped(lon_deg: Floats) -> Floats:
+    """Longitudes [Y, X] without jumps of 360 degrees, starting from the first."""
+    along_rows = np.unwrap(lon_deg, period=360, axis=1)
+    start = np.unwrap(lon_deg[:, :1], period=360, axis=0)
+    return along_rows + start - along_rows[:, :1]
 
 
 def _cut(low: float, high: float, count: int) -> slice:
