@@ -240,7 +240,7 @@ def test_several_troubles_are_all_collected(raw: Path) -> None:
     }
     counted = {entry["what"]: entry["times"] for entry in found.findings.as_list()}
     assert counted["a value is physically impossible"] == 2
-    assert any("notes.txt" in remark for remark in found.findings.remarks)
+    assert found.findings.remarks == {"1 other files are not read by an ingest": ["notes.txt"]}
     text = as_text(found)
     for problem in found.findings.problems:
         assert problem.details["where"] in text
@@ -265,6 +265,15 @@ def test_aliases_other_variables_and_empty_hours_are_shown(raw: Path) -> None:
     assert "(not used)" in text
     assert "no value of so2" in text
     assert "u and u10 both stand for u" in text
+
+
+def test_an_archive_of_another_day_is_remarked(raw: Path) -> None:
+    path = raw / "CN-Reanalysis20160303.zip"
+    made.write_archive(path, made.day_members(made.START))
+    found = inspect_path(raw, None, 3)
+    assert found.findings.remarks == {"no hour of the day that is in its name": [str(path)]}
+    assert found.hours is not None
+    assert found.hours["missing"] == 24
 
 
 def test_a_study_is_checked_too(raw: Path, dataset: DatasetConfig, tmp_path: Path) -> None:

@@ -333,6 +333,12 @@ def truncated(path: Path) -> Path:
     return path
 
 
+def twisted(path: Path) -> Path:
+    lat, lon = np.meshgrid(LAT, LON, indexing="ij")
+    lat[10, 10] += 3
+    return write_netcdf(path, terrain(), lat, lon)
+
+
 def tiff(**changes: Any) -> Callable[[Path], Path]:
     return lambda path: write_geotiff(path, terrain()[::-1], WEST, NORTH, STEP, **changes)
 
@@ -351,6 +357,12 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], dict[str, Any], str]] = {
     "other reference system": (tiff(), {"static_crs": "EPSG:3857"}, "contradicts"),
     "several bands": (tiff(bands=3), {}, "elevation_band"),
     "undeclared missing value": (field(values=np.full((88, 120), -9999.0)), {}, "not declared"),
+    "twisted coordinates": (twisted, {}, "twisted"),
+    "too high above a floor": (
+        field(values=np.full((88, 120), 90_000.0)),
+        {"elevation_floor_m": 0.0},
+        "impossible",
+    ),
     "mountains too high": (field(values=np.full((88, 120), 90_000.0)), {}, "impossible"),
 }
 

@@ -18,7 +18,7 @@ class Findings:
 
     problems: list[AirshedError] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
     _seen: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     def add(self, problem: AirshedError) -> None:
@@ -29,10 +29,9 @@ class Findings:
             self.times.append(0)
         self.times[number] += 1
 
-    def remark(self, text: str) -> None:
-        """Note what a user should know, once."""
-        if text not in self.remarks:
-            self.remarks.append(text)
+    def remark(self, text: str, where: str) -> None:
+        """Note what a user should know, and where it was met."""
+        self.remarks.setdefault(text, []).append(where)
 
     def as_list(self) -> list[dict[str, Any]]:
         """Problems for JSON."""

@@ -79,7 +79,9 @@ class Inspection:
             "clock": self.clock,
             "yearly_stores": self.stores,
             "refused": self.findings.as_list(),
-            "remarks": self.findings.remarks,
+            "remarks": [
+                {"what": text, "where": places} for text, places in self.findings.remarks.items()
+            ],
         }
 
 

@@ -77,14 +77,11 @@ class RawFiles:
                 values = np.ma.filled(np.ma.asarray(variable[...]).astype(np.float64), np.nan)
                 seen.add(*converted(values, name, units, dict(self.units), where))
                 if name in HOURLY and not np.isfinite(values).any():
-                    self.findings.remark(
-                        f"no value of {name}, so the hour counts as missing: {where}"
-                    )
+                    self.findings.remark(f"no value of {name}: the hour counts as missing", where)
         for name, several in names.items():
             if len(several) > 1:
-                self.findings.remark(
-                    f"{' and '.join(several)} both stand for {name}; the last is read: {where}"
-                )
+                doubled = f"{' and '.join(several)} both stand for {name}; the last is read"
+                self.findings.remark(doubled, where)
         return set(names)
 
     def _read_each(self, content: bytes, where: str, names: list[str]) -> dict[str, Floats]:

@@ -95,7 +95,7 @@ def _search(folder: Path, found: Sources, findings: Findings) -> None:
             ignored.append(str(path.relative_to(folder)))
     if ignored:
         some = ", ".join(ignored[:SHOWN]) + (", ..." if len(ignored) > SHOWN else "")
-        findings.remark(f"{len(ignored)} other files are not read by an ingest: {some}")
+        findings.remark(f"{len(ignored)} other files are not read by an ingest", some)
 
 
 def _add_store(found: Sources, path: Path) -> None:

@@ -32,7 +32,7 @@ def as_text(found: Inspection) -> str:
         lines += _grid(store["grid"]) if "grid" in store else []
         lines += _table(store["variables"]) if "variables" in store else []
     if found.findings.remarks:
-        lines += ["", "Remarks", *(f"  - {text}" for text in found.findings.remarks)]
+        lines += ["", "Remarks", *_remarks(found.findings.remarks)]
     return "\n".join([*lines, "", *_verdict(found)])
 
 
@@ -109,6 +109,12 @@ def _table(variables: list[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
         cells = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
         yield "  " + "  ".join(cells).rstrip()
+
+
+def _remarks(remarks: dict[str, list[str]]) -> Iterator[str]:
+    for text, places in remarks.items():
+        yield f"  - {text}" + (f" ({len(places)} times, first:)" if len(places) > 1 else "")
+        yield f"      {places[0]}"
 
 
 def _verdict(found: Inspection) -> Iterator[str]:

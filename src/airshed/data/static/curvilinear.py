@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from airshed.data.regrid import unit_vectors
 from airshed.data.static.averaging import Piece
 from airshed.data.static.cells import Cells, cells_around, rings
+from airshed.errors import AirshedError
 
 Floats = npt.NDArray[np.floating[Any]]
 ROWS_AT_ONCE = 16
@@ -47,10 +48,10 @@ class Curvilinear:
         plane = _equal_area_plane(cells)
         own = cells_around(self.lat_deg, self.lon_deg, self.where)
         sources = _polygons(plane, own)
-        known = np.isfinite(shapely.area(sources))
-        index = np.flatnonzero(known)
+        area = np.nan_to_num(shapely.area(sources))
+        index = np.flatnonzero(area)  # the others have no position in this plane
+        self._check_shapes(sources[index])
         tree = shapely.STRtree(sources[index])
-        area = np.where(known, shapely.area(sources), 0.0)
         for start in range(0, cells.shape[0], ROWS_AT_ONCE):
             rows = slice(start, min(start + ROWS_AT_ONCE, cells.shape[0]))
             columns = slice(0, cells.shape[1])
@@ -62,6 +63,17 @@ class Curvilinear:
             shares = csr_array((shared / area[out_of], (into, out_of)), shape=shape)
             covered = np.bincount(into, shared, len(targets)) / shapely.area(targets)
             yield Piece(rows, columns, self.values.ravel(), area / 1e6, shares, covered)
+
+    def _check_shapes(self, polygons: Any) -> None:
+        twisted = ~shapely.is_valid(polygons)
+        if twisted.any():
+            raise AirshedError(
+                "cells of a grid are twisted",
+                where=self.where,
+                expected="latitudes and longitudes that change steadily along rows and columns",
+                found=f"{twisted.sum()} of {len(polygons)} cells whose edges cross",
+                hint="look at the coordinates: are they of this field, and none of them missing?",
+            )
 
 
 def _equal_area_plane(cells: Cells) -> Transformer:

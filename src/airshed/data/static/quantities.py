@@ -148,12 +148,11 @@ def _raised(metres: Floats, floor_m: float | None, where: str) -> Floats:
             found=f"{np.nanmin(metres):g} m",
             hint="declare it, for example with gdal_edit.py -a_nodata, or as _FillValue in NetCDF",
         )
-    if floor_m is not None:
-        return np.maximum(metres, floor_m)
     known = VARIABLES["elevation"]
+    raised = metres if floor_m is None else np.maximum(metres, floor_m)
     return _plausible(
-        metres,
-        known.low,
+        raised,
+        known.low if floor_m is None else floor_m,
         known.high,
         where,
         "where the field holds sea depths, set dataset.elevation_floor_m: 0",
