@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 from airshed.cli import app
 from airshed.config.data import DatasetConfig
-from airshed.data.ingest import ingest
 from airshed.data.inspect import Inspection, as_text, inspect_path
 from airshed.data.inspect.clock import clock_of_temperature
 from airshed.data.inspect.grid import describe_grid
@@ -192,7 +191,7 @@ def test_what_ingest_refuses_is_named_and_the_rest_is_looked_at(
         assert part in text
     assert len(found.as_dict()["hours"]["sampled"]) == 6
     with pytest.raises(AirshedError) as refused:
-        ingest(dataset, raw, tmp_path / "h.zarr", tmp_path / "i.json", 1)
+        made.ingest_into(tmp_path, dataset, raw)
     assert refused.value.what in whats(found)
 
 
@@ -390,9 +389,9 @@ def test_trouble_in_a_yearly_store_is_collected(yearly: Path) -> None:
     found = inspect_path(yearly.parent, None, None)
     assert sorted(whats(found)) == [
         "a value is physically impossible",
-        "a yearly store has no time axis",
+        "a yearly store has no time stamps, and not every hour of its year",
         "a yearly store lacks a variable",
-        "the hours of a yearly store are not in order, or there twice",
+        "the hours of a yearly store are out of order or there twice",
         "the unit of a variable is unknown",
     ]
     lacking = next(p for p in found.findings.problems if "lacks" in p.what)

@@ -10,11 +10,11 @@ import netCDF4
 import numpy as np
 import pyproj
 import pytest
+import raw_files as made
 import shapely
 from static_files import write_geotiff, write_netcdf
 
 from airshed.config.data import DatasetConfig
-from airshed.data.ingest import ingest
 from airshed.data.static import raster, static_fields
 from airshed.data.static.cells import Cells, cells_around
 from airshed.data.static.files import Wanted, open_field
@@ -441,7 +441,7 @@ def test_cells_without_people_leave_the_domain(
         "units": {"elevation": "m"},
     }
     chosen = DatasetConfig.model_validate(dataset.model_dump() | files)
-    ingest(chosen, raw, tmp_path / "hourly.zarr", tmp_path / "ingest.json", 1)
+    made.ingest_into(tmp_path, chosen, raw)
     static_fields(chosen, raw, tmp_path / "hourly.zarr", tmp_path / "static.nc")
     static = open_static(tmp_path / "static.nc")
     np.testing.assert_allclose(static["elevation"], 700, rtol=1e-12)

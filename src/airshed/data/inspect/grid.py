@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from airshed.data.regrid import axis_directions, unit_vectors
-from airshed.errors import AirshedError
 from airshed.simulate.projection import EARTH_RADIUS_M
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -39,33 +38,6 @@ def describe_grid(lat_deg: Floats, lon_deg: Floats) -> dict[str, Any]:
         described["spacing_km"] = {"rows": _spread(rows_km), "columns": _spread(columns_km)}
         described["kind"] = _kind(lat_deg, lon_deg, rows_km[:, :-1] / columns_km[:-1])
     return described
-
-
-def check_same_grid(
-    lat_deg: Floats, lon_deg: Floats, first: tuple[Floats, Floats], where: str
-) -> None:
-    """Refuse a file on another grid than the first one.
-
-    Raises:
-        AirshedError: It is on another.
-    """
-    same = lat_deg.shape == first[0].shape and all(
-        np.allclose(found, expected, rtol=0, atol=SAME_DEG, equal_nan=True)
-        for found, expected in zip((lat_deg, lon_deg), first, strict=True)
-    )
-    if not same:
-        raise AirshedError(
-            "a raw file lies on another grid than the first one",
-            where=where,
-            expected=_in_short(*first),
-            found=_in_short(lat_deg, lon_deg),
-            hint="a dataset has one grid; move files of another grid to a dataset of their own",
-        )
-
-
-def _in_short(lat_deg: Floats, lon_deg: Floats) -> str:
-    rows, columns = lat_deg.shape
-    return f"{rows} x {columns}, first cell at {lat_deg[0, 0]:.3f} N {lon_deg[0, 0]:.3f} E"
 
 
 def _spacing_km(lat_deg: Floats, lon_deg: Floats, axis: int) -> Floats:

@@ -12,10 +12,10 @@ import numpy as np
 
 from airshed.config.data import DatasetConfig
 from airshed.data.archives import hours
+from airshed.data.day_notes import gaps
 from airshed.data.inspect.findings import Findings
 from airshed.data.inspect.rawfiles import RawFiles, mean_temperature
-from airshed.data.inspect.sources import Sources
-from airshed.data.summary import gaps
+from airshed.data.inspect.sources import Sources, found_twice
 from airshed.errors import AirshedError
 from airshed.progress import progress
 
@@ -28,6 +28,7 @@ class Hours:
     """Hours by the files' clock.
 
     Attributes:
+        days: Days of which there is something, in order.
         found: Those that names of files or members give.
         taken: Those of archives that were not opened, or not to the end: all 24 of a day.
         sampled: Those whose files were looked at.
@@ -35,6 +36,7 @@ class Hours:
         mean_temp: Mean temperature of each hour of the first whole day that was opened.
     """
 
+    days: list[date]
     found: set[datetime] = field(default_factory=set)
     taken: set[datetime] = field(default_factory=set)
     sampled: list[datetime] = field(default_factory=list)
@@ -58,7 +60,7 @@ def look_at_hours(
     sources: Sources, count: int | None, files: RawFiles, findings: Findings
 ) -> Hours:
     """Go through the chosen days, and look at the files of the chosen hours."""
-    seen = Hours()
+    seen = Hours(sources.days)
     chosen = chosen_hours(sources.days, count)
     seen.found.update(time for times in sources.loose.values() for time in times)
     for day in sources.days:
@@ -78,10 +80,14 @@ def _look_at_day(
     findings: Findings,
 ) -> None:
     temperatures: dict[int, float] = {}
+    times: set[datetime] = set()
     looked, last = len(seen.sampled), None
     try:
         for stamp, where, content in hours({day: sources.of_day(day)}, day, 0):
+            if stamp in times:
+                found_twice(findings, "an hour is there twice", where, f"{stamp}", files.quality)
             last = (stamp, where, content)
+            times.add(stamp)
             seen.found.add(stamp)
             if stamp.hour in wanted:
                 files.look(content, where, stamp)
@@ -112,20 +118,17 @@ def summarise(seen: Hours, dataset: DatasetConfig | None) -> dict[str, Any]:
     if dataset:
         days = (dataset.period.start, dataset.period.end)
     else:
-        days = (min(there).date(), max(there).date()) if there else (date.min, date.min)
-    expected = list(_range(*days)) if there or dataset else []
-    listed = [
-        {"time": hour.isoformat(), "present": hour in there, "reason": "not in the archives"}
-        for hour in expected
-    ]
+        days = (seen.days[0], seen.days[-1])
+    expected = list(_range(*days))
+    missing = [(hour, None if hour in there else "not in the archives") for hour in expected]
     return {
         "clock": "UTC" if dataset else "file names",
         "first": expected[0].isoformat() if expected else None,
         "last": expected[-1].isoformat() if expected else None,
         "expected": len(expected),
         "found": len(there.intersection(expected)),
-        "missing": sum(not hour["present"] for hour in listed),
-        "gaps": gaps(listed),
+        "missing": sum(reason is not None for _, reason in missing),
+        "gaps": gaps(missing),
         "days_opened": seen.opened,
         "hours_taken_from_names_of_archives": len(seen.taken - seen.found),
         "sampled": [(stamp - offset).isoformat() for stamp in sorted(seen.sampled)],

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from airshed.config.data import DatasetConfig
+from airshed.config.preprocessing import QualityConfig
 from airshed.data.inspect.clock import clock_of_temperature
 from airshed.data.inspect.findings import Findings
 from airshed.data.inspect.grid import describe_grid
@@ -18,6 +19,7 @@ from airshed.data.inspect.rawfiles import RawFiles
 from airshed.data.inspect.sources import Sources, find_sources
 from airshed.data.inspect.tally import Seen, likely_unit
 from airshed.data.inspect.yearly import look_at_store
+from airshed.data.native import kept_part
 from airshed.data.regrid import regrid
 from airshed.data.static.quantities import open_elevation, open_population
 from airshed.errors import AirshedError
@@ -98,8 +100,9 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
     """
     findings = Findings()
     units = dataset.units if dataset else {}
-    found = Inspection(path, findings, find_sources(path, findings), units)
-    files = RawFiles(units, findings)
+    quality = dataset.quality if dataset else QualityConfig()
+    found = Inspection(path, findings, find_sources(path, findings, quality), units)
+    files = RawFiles(units, quality, findings)
     if found.sources.days:
         seen = look_at_hours(found.sources, count, files, findings)
         found.hours = summarise(seen, dataset)
@@ -109,8 +112,10 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
         files.look(found.sources.single.read_bytes(), str(found.sources.single), None)
     found.variables = list(files.variables.values())
     if files.grid is not None:
-        found.grid = describe_grid(*files.grid)
-    found.stores = [look_at_store(each, units, count, findings) for each in found.sources.stores]
+        found.grid = describe_grid(files.grid.lat_deg, files.grid.lon_deg)
+    found.stores = [
+        look_at_store(each, units, quality, count, findings) for each in found.sources.stores
+    ]
     if dataset:
         _check_study(dataset, files, findings)
     return found
@@ -119,9 +124,9 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
 def _clock(mean_temp: dict[int, float], files: RawFiles) -> dict[str, Any]:
     clock: dict[str, Any] = {}
     if files.grid is not None:
-        _, lon = files.grid
         # longitudes are averaged as directions, so that the date line does no harm
-        mean_lon = np.degrees(np.angle(np.nanmean(np.exp(1j * np.radians(lon)))))
+        directions = np.exp(1j * np.radians(files.grid.lon_deg))
+        mean_lon = np.degrees(np.angle(np.nanmean(directions)))
         of_temperature = clock_of_temperature(mean_temp, float(mean_lon))
         if of_temperature is not None:
             clock["daily_cycle_of_temperature"] = of_temperature
@@ -145,7 +150,10 @@ def _check_study(dataset: DatasetConfig, files: RawFiles, findings: Findings) ->
     """What else an ingest and the step for static fields would refuse."""
     try:
         if files.grid is not None:
-            regrid(np.zeros(files.grid[0].shape), (dataset.grid.rows, dataset.grid.columns))
+            lat_deg, lon_deg = files.grid.lat_deg, files.grid.lon_deg
+            row, row_stop, column, column_stop = kept_part(dataset, lat_deg, lon_deg)
+            kept = lat_deg[row:row_stop, column:column_stop]
+            regrid(kept, (dataset.grid.rows, dataset.grid.columns))
     except AirshedError as problem:
         findings.add(problem)
     for name, opened in (("elevation", open_elevation), ("population", open_population)):

@@ -12,11 +12,13 @@ import netCDF4
 import numpy as np
 import numpy.typing as npt
 
+from airshed.config.preprocessing import QualityConfig
 from airshed.data.inspect.clock import stated_offset_h
 from airshed.data.inspect.findings import Findings
-from airshed.data.inspect.grid import check_same_grid
 from airshed.data.inspect.tally import Seen, converted
-from airshed.data.rawfile import read_fields
+from airshed.data.native import NativeGrid
+from airshed.data.quality import inspect_hour
+from airshed.data.rawfile import RawHour, read_fields
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, canonical_name
 
@@ -30,17 +32,19 @@ class RawFiles:
 
     Attributes:
         units: Units that the configuration states.
+        quality: Policies and limits of the configuration.
         findings: Where problems go.
         variables: By the names that files give them.
-        grid: Latitudes and longitudes [Y, X] of the first file.
+        grid: Of the first file that could be read.
         offsets_h: By how much files' names are ahead of their own time coordinates.
         count: Files looked at.
     """
 
     units: Mapping[str, str]
+    quality: QualityConfig
     findings: Findings
     variables: dict[str, Seen] = field(default_factory=dict)
-    grid: tuple[Floats, Floats] | None = None
+    grid: NativeGrid | None = None
     offsets_h: set[float] = field(default_factory=set)
     count: int = 0
 
@@ -59,7 +63,8 @@ class RawFiles:
         if lacking:
             self._read(content, where, lacking)
         read = self._read_each(content, where, [name for name in NEEDED if name in stored])
-        self._compare_grids(read.get("lat2d"), read.get("lon2d"), where)
+        if "lat2d" in read and "lon2d" in read:
+            self._compare(read, where)
 
     def _describe(self, file: Any, where: str) -> set[str]:
         """Note every variable; the canonical names that are there."""
@@ -76,11 +81,9 @@ class RawFiles:
                 names[name].append(stored_as)
                 values = np.ma.filled(np.ma.asarray(variable[...]).astype(np.float64), np.nan)
                 seen.add(*converted(values, name, units, dict(self.units), where))
-                if name in HOURLY and not np.isfinite(values).any():
-                    self.findings.remark(f"no value of {name}: the hour counts as missing", where)
         for name, several in names.items():
-            if len(several) > 1:
-                doubled = f"{' and '.join(several)} both stand for {name}; the last is read"
+            if len(several) > 1 and name in several:
+                doubled = f"{' and '.join(several)} both stand for {name}; {name} itself is read"
                 self.findings.remark(doubled, where)
         return set(names)
 
@@ -100,16 +103,43 @@ class RawFiles:
             self.findings.add(problem)
             return {}
 
-    def _compare_grids(self, lat_deg: Floats | None, lon_deg: Floats | None, where: str) -> None:
-        if lat_deg is None or lon_deg is None or lat_deg.shape != lon_deg.shape:
-            return
+    def _compare(self, read: Mapping[str, Floats], where: str) -> None:
+        """Compare the grid with the first file's, and the values with what is plausible."""
+        lat_deg, lon_deg = read["lat2d"], read["lon2d"]
+        fields = np.full((len(HOURLY), *lat_deg.shape), np.nan)
+        for number, name in enumerate(HOURLY):
+            if name in read and read[name].shape == lat_deg.shape == lon_deg.shape:
+                fields[number] = read[name]
+        hour = RawHour(fields, lat_deg, lon_deg)
         if self.grid is None:
-            self.grid = (lat_deg, lon_deg)
-            return
+            whole = np.array([0, lat_deg.shape[0], 0, lat_deg.shape[1]])
+            self.grid = NativeGrid(lat_deg, lon_deg, np.isfinite(fields), whole)
         try:
-            check_same_grid(lat_deg, lon_deg, self.grid, where)
+            self.grid.check(hour, where)
         except AirshedError as problem:
             self.findings.add(problem)
+            return
+        present = np.array([name in read for name in HOURLY])
+        self._inspect(fields, self.grid.known & present[:, None, None], where, present.all())
+
+    def _inspect(self, fields: Floats, known: Any, where: str, complete: bool) -> None:
+        """The ingest's own quality control; if it refuses, each variable is asked by itself."""
+        try:
+            found = inspect_hour(fields, known, self.quality, where)
+        except AirshedError:
+            for number in range(len(HOURLY)):
+                alone, known_alone = np.full_like(fields, np.nan), np.zeros_like(known)
+                alone[number], known_alone[number] = fields[number], known[number]
+                try:
+                    inspect_hour(alone, known_alone, self.quality, where)
+                except AirshedError as problem:
+                    self.findings.add(problem)
+            return
+        masked = [name for name, count in found.cells_implausible.items() if count]
+        if masked:
+            self.findings.remark(f"implausible values of {', '.join(masked)} are masked", where)
+        if found.unusable is not None and complete:
+            self.findings.remark(f"an hour counts as missing: {found.unusable}", where)
 
 
 def mean_temperature(content: bytes) -> float | None:

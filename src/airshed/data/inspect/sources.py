@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
+from airshed.config.preprocessing import QualityConfig
 from airshed.data.archives import DAY_NAME, HOUR_NAME, READ_ERRORS
 from airshed.data.inspect.findings import Findings
 from airshed.errors import AirshedError
@@ -50,7 +51,7 @@ class Sources:
         return tuple(paths[0] for _, paths in sorted(self.loose[day].items()))
 
 
-def find_sources(path: Path, findings: Findings) -> Sources:
+def find_sources(path: Path, findings: Findings, quality: QualityConfig) -> Sources:
     """Everything below a path that an ingest could read.
 
     Raises:
@@ -65,7 +66,7 @@ def find_sources(path: Path, findings: Findings) -> Sources:
         _search(path, found, findings)
     else:
         _add(path, found, findings, alone=True)
-    _note_doubles(found, findings)
+    _note_doubles(found, findings, quality)
     if not (found.days or found.stores or found.single):
         findings.add(
             AirshedError(
@@ -175,17 +176,29 @@ def _member_names(path: Path) -> list[str]:
         return tar.getnames()
 
 
-def _note_doubles(found: Sources, findings: Findings) -> None:
+def _note_doubles(found: Sources, findings: Findings, quality: QualityConfig) -> None:
     for day, times in sorted(found.loose.items()):
         for time, paths in sorted(times.items()):
             if len(paths) > 1 and day not in found.archives:
-                _twice(findings, "an hour is there twice", f"{time:%Y-%m-%d %H:00}", paths)
+                where = f"{time:%Y-%m-%d %H:00}"
+                found_twice(findings, "an hour is there twice", where, _some(paths), quality)
     for day, paths in sorted(found.archives.items()):
         loose = [path for each in found.loose.get(day, {}).values() for path in each]
         if len(paths) > 1 or loose:
-            _twice(findings, "a day is there more than once", f"{day}", [*paths, *loose])
+            several = _some([*paths, *loose])
+            found_twice(findings, "a day is there more than once", f"{day}", several, quality)
 
 
-def _twice(findings: Findings, what: str, where: str, paths: list[Path]) -> None:
-    some = ", ".join(map(str, paths[:SHOWN])) + (", ..." if len(paths) > SHOWN else "")
-    findings.add(AirshedError(what, where=where, found=some, hint="remove all but one"))
+def found_twice(
+    findings: Findings, what: str, where: str, found: str, quality: QualityConfig
+) -> None:
+    """Note an hour or a day that is there twice, as the policy for such hours has it."""
+    if quality.duplicate_hours == "mask":
+        findings.remark(f"{what}: left out", where)
+        return
+    hint = "remove all but one, or set dataset.quality.duplicate_hours to mask"
+    findings.add(AirshedError(what, where=where, found=found, hint=hint))
+
+
+def _some(paths: list[Path]) -> str:
+    return ", ".join(map(str, paths[:SHOWN])) + (", ..." if len(paths) > SHOWN else "")

@@ -11,17 +11,23 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from airshed.config.preprocessing import QualityConfig
+from airshed.data.day_notes import gaps
 from airshed.data.inspect.findings import Findings
 from airshed.data.inspect.grid import describe_grid
 from airshed.data.inspect.tally import Seen, converted
-from airshed.data.summary import gaps
 from airshed.data.units import to_canonical
+from airshed.data.yearly import STORE_NAME
 from airshed.errors import AirshedError
-from airshed.variables import INPUTS, VARIABLES, canonical_name
+from airshed.variables import HOURLY, INPUTS, STATIC, VARIABLES, canonical_name
 
 
 def look_at_store(
-    path: Path, units: Mapping[str, str], count: int | None, findings: Findings
+    path: Path,
+    units: Mapping[str, str],
+    quality: QualityConfig,
+    count: int | None,
+    findings: Findings,
 ) -> dict[str, Any]:
     """Describe one store; ``count`` hours of it are read, or every one if None."""
     try:
@@ -52,7 +58,7 @@ def look_at_store(
         )
     described: dict[str, Any] = {"path": str(path), "hours": _hours(store, path, findings)}
     seen = [
-        _look_at_variable(store[str(stored_as)], units, count, path, findings)
+        _look_at_variable(store[str(stored_as)], units, quality, count, path, findings)
         for stored_as in store.variables
     ]
     described["variables"] = [each.as_dict() for each in seen]
@@ -63,25 +69,18 @@ def look_at_store(
 
 
 def _hours(store: xr.Dataset, path: Path, findings: Findings) -> dict[str, Any] | None:
-    """What its time axis says; None without one."""
+    """What its time axis says; without one, every hour of its year. None if neither is there."""
     index = store.indexes.get("time")
     if not isinstance(index, pd.DatetimeIndex) or not len(index):
-        findings.add(
-            AirshedError(
-                "a yearly store has no time axis",
-                where=path,
-                expected="a coordinate 'time' with dates",
-                found=f"coordinates {', '.join(map(str, store.coords)) or 'none'}",
-                hint="samples are found by their time, never by their position",
-            )
-        )
+        index = _whole_year(store, path, findings)
+    if index is None:
         return None
     if not index.is_unique or not index.is_monotonic_increasing:
         findings.add(
             AirshedError(
-                "the hours of a yearly store are not in order, or there twice",
+                "the hours of a yearly store are out of order or there twice",
                 where=path,
-                expected="each hour once, in order",
+                expected="increasing time stamps",
                 found=f"{int(index.duplicated().sum())} there twice",
                 hint="sort it and drop what is there twice",
             )
@@ -89,7 +88,7 @@ def _hours(store: xr.Dataset, path: Path, findings: Findings) -> dict[str, Any] 
     expected = pd.date_range(index.min(), index.max(), freq="h")
     present = expected.isin(index)
     listed = [
-        {"time": hour.isoformat(), "present": bool(there), "reason": "not in the store"}
+        (hour.to_pydatetime(), None if there else "not in the store")
         for hour, there in zip(expected, present, strict=True)
     ]
     return {
@@ -103,9 +102,29 @@ def _hours(store: xr.Dataset, path: Path, findings: Findings) -> dict[str, Any] 
     }
 
 
+def _whole_year(store: xr.Dataset, path: Path, findings: Findings) -> pd.DatetimeIndex | None:
+    match = STORE_NAME.fullmatch(path.name)
+    hours = max((field.shape[0] for field in store.values() if field.ndim == 3), default=0)
+    if match:
+        year = pd.date_range(f"{match[1]}-01-01", f"{int(match[1]) + 1}-01-01", freq="h")[:-1]
+        if len(year) == hours:
+            return year
+    findings.add(
+        AirshedError(
+            "a yearly store has no time stamps, and not every hour of its year",
+            where=path,
+            expected="every hour of the year in its name, or a time coordinate",
+            found=f"{hours} hours",
+            hint="add a CF time coordinate to the store",
+        )
+    )
+    return None
+
+
 def _look_at_variable(
     stored: xr.DataArray,
     units: Mapping[str, str],
+    quality: QualityConfig,
     count: int | None,
     path: Path,
     findings: Findings,
@@ -116,7 +135,7 @@ def _look_at_variable(
     seen = Seen(name, stored_as, dimensions, str(stored.dtype), [attribute])
     if name is None:
         return seen
-    if attribute is None and name in ("lat2d", "lon2d", "population"):
+    if attribute is None and name in STATIC:
         attribute = VARIABLES[name].units  # the names say it
     where = f"{path}, variable {name}"
     for field in _sampled(stored, count):
@@ -125,7 +144,7 @@ def _look_at_variable(
         seen.add(in_units, unit)
     try:
         to_canonical(np.zeros(0), name, attribute, units, where)
-        _check_plausible(seen, where)
+        _check_plausible(seen, quality, where, findings)
     except AirshedError as problem:
         findings.add(problem)
     return seen
@@ -139,14 +158,19 @@ def _sampled(stored: xr.DataArray, count: int | None) -> list[xr.DataArray]:
     return [stored.isel(time=position) for position in chosen.tolist()]
 
 
-def _check_plausible(seen: Seen, where: str) -> None:
+def _check_plausible(seen: Seen, quality: QualityConfig, where: str, findings: Findings) -> None:
     known = VARIABLES[str(seen.name)]
+    low, high = quality.bounds(known.name)
     found = seen.ranges.get(known.units)
-    if found is not None and found.known and (found.low < known.low or found.high > known.high):
-        raise AirshedError(
-            "a value is physically impossible",
-            where=where,
-            expected=f"{known.low:g} to {known.high:g} {known.units}",
-            found=f"{found.low:g} to {found.high:g} {known.units}",
-            hint="is the unit right? see dataset.units in the configuration",
-        )
+    if found is None or not found.known or (low <= found.low and found.high <= high):
+        return
+    if quality.implausible_values == "mask" and known.name in HOURLY:
+        findings.remark("implausible values are masked", where)
+        return
+    raise AirshedError(
+        "a value is physically impossible",
+        where=where,
+        expected=f"{low:g} to {high:g} {known.units}",
+        found=f"{found.low:g} to {found.high:g} {known.units}",
+        hint="is the unit right? see dataset.units in the configuration",
+    )
