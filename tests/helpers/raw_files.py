@@ -13,6 +13,7 @@ from typing import Any
 
 import netCDF4
 import numpy as np
+import xarray as xr
 
 from airshed.config.data import DatasetConfig, Split
 from airshed.config.preprocessing import DaskConfig, NormalisationConfig
@@ -120,4 +121,21 @@ def statistics_into(
     """Write the statistics of a training split; ``changes`` are keys of ``normalisation``."""
     normalisation = NormalisationConfig.model_validate(changes)
     statistics(hourly, static, train, normalisation, DaskConfig(), workers, path)
+    return path
+
+
+def write_yearly(path: Path) -> Path:
+    """A yearly Zarr store of the founding project's form, of two days; 100 m, 10,000 people."""
+    times = np.datetime64(START) + np.arange(48) * np.timedelta64(1, "h")
+    every = [hour_fields(START + timedelta(hours=hour)) for hour in range(48)]
+    fields = {name: (("time", "y", "x"), np.stack([f[name] for f in every])) for name in HOURLY}
+    ground = {
+        "elevation": np.full((ROWS, COLUMNS), 100.0),
+        "population": np.full((ROWS, COLUMNS), 1e4),
+    }
+    plane = {name: (("y", "x"), values) for name, values in (positions() | ground).items()}
+    store = xr.Dataset(fields | plane, coords={"time": times})
+    for name in (*HOURLY, "elevation"):
+        store[name].attrs["units"] = VARIABLES[name].units
+    store.to_zarr(path, zarr_format=2, consolidated=True)
     return path

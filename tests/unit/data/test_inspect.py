@@ -245,6 +245,24 @@ def test_several_troubles_are_all_collected(raw: Path) -> None:
         assert problem.details["where"] in text
 
 
+def test_what_a_study_masks_is_remarked_and_not_refused(raw: Path, dataset: DatasetConfig) -> None:
+    replace_first_day(raw, implausible)
+    time = made.START + timedelta(hours=3)
+    (raw / made.member(time)).write_bytes(made.whole_hour(time))
+    quality = {"implausible_values": "mask", "duplicate_hours": "mask"}
+    ground = {"elevation_file": None, "population_file": None}
+    chosen = DatasetConfig.model_validate(dataset.model_dump() | {"quality": quality})
+    found = inspect_path(raw, chosen.model_copy(update=ground), 4)
+    assert found.accepted, found.findings.as_list()
+    remarks = found.findings.remarks
+    assert remarks["a day is there more than once: left out"] == ["2016-03-01"]
+    assert len(remarks["implausible values of o3 are masked"]) == 2
+    limits = DatasetConfig.model_validate(
+        dataset.model_dump() | {"quality": {"limits": {"o3": [-10, 900]}}}
+    )
+    assert "a value is physically impossible" not in whats(inspect_path(raw, limits, 4))
+
+
 def test_aliases_other_variables_and_empty_hours_are_shown(raw: Path) -> None:
     def make(time: datetime) -> bytes:
         fields = made.hour_fields(time)
@@ -345,21 +363,7 @@ def test_a_time_coordinate_is_compared_with_the_name(tmp_path: Path) -> None:
 
 @pytest.fixture
 def yearly(tmp_path: Path) -> Path:
-    """A store of the founding project's form, of two days."""
-    times = np.datetime64("2016-03-01") + np.arange(48) * np.timedelta64(1, "h")
-    every = [made.hour_fields(made.START + timedelta(hours=hour)) for hour in range(48)]
-    fields = {name: (("time", "y", "x"), np.stack([f[name] for f in every])) for name in HOURLY}
-    plane = {name: (("y", "x"), values) for name, values in made.positions().items()}
-    ground = {
-        "elevation": (("y", "x"), np.full((made.ROWS, made.COLUMNS), 100.0)),
-        "population": (("y", "x"), np.full((made.ROWS, made.COLUMNS), 1e4)),
-    }
-    store = xr.Dataset(fields | plane | ground, coords={"time": times})
-    for name in (*HOURLY, "elevation"):
-        store[name].attrs["units"] = VARIABLES[name].units
-    path = tmp_path / "stores" / "data_2016_china_masked.zarr"
-    store.to_zarr(path, zarr_format=2, consolidated=True)
-    return path
+    return made.write_yearly(tmp_path / "stores" / "data_2016_china_masked.zarr")
 
 
 @pytest.mark.parametrize("level", ["store", "folder"])

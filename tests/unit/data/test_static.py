@@ -455,3 +455,29 @@ def test_cells_without_people_leave_the_domain(
     with pytest.raises(AirshedError, match=r"(?s)does not cover.*small\.tif.*8 of 23"):
         static_fields(short, raw, tmp_path / "hourly.zarr", tmp_path / "again.nc")
     assert not (tmp_path / "again.nc").exists()
+
+
+def test_yearly_stores_bring_their_own_fields_and_a_mask_is_kept(
+    dataset: DatasetConfig, tmp_path: Path
+) -> None:
+    folder = tmp_path / "stores"
+    made.write_yearly(folder / "data_2016_china_masked.zarr")
+    own = {"source": "yearly_zarr", "path": str(folder), "elevation_file": None}
+    own |= {"population_file": None, "mask_file": str(tmp_path / "mask.npy")}
+    own["grid"] = {"rows": 2, "columns": 3}
+    chosen = DatasetConfig.model_validate(dataset.model_dump() | own)
+    mask = np.array([[1, 0, 1], [1, 1, 0]])
+    np.save(tmp_path / "mask.npy", mask)
+    made.ingest_into(tmp_path, chosen, folder)
+    static_fields(chosen, folder, tmp_path / "hourly.zarr", tmp_path / "static.nc")
+    static = open_static(tmp_path / "static.nc")
+    np.testing.assert_allclose(static["elevation"], 100, rtol=1e-12)
+    np.testing.assert_allclose(static["population"], 40_000, rtol=1e-12)
+    assert static["domain_mask"].values.tolist() == mask.tolist()
+    for wrong in (mask.T, 2 * mask):
+        np.save(tmp_path / "mask.npy", wrong)
+        with pytest.raises(AirshedError, match=r"(?s)does not fit.*2 x 3"):
+            static_fields(chosen, folder, tmp_path / "hourly.zarr", tmp_path / "again.nc")
+    (tmp_path / "mask.npy").write_text("0 1")
+    with pytest.raises(AirshedError, match="cannot be read"):
+        static_fields(chosen, folder, tmp_path / "hourly.zarr", tmp_path / "again.nc")

@@ -120,7 +120,7 @@ class RawFiles:
             self.findings.add(problem)
             return
         present = np.array([name in read for name in HOURLY])
-        self._inspect(fields, self.grid.known & present[:, None, None], where, present.all())
+        self._inspect(fields, self.grid.known & present[:, None, None], where, bool(present.all()))
 
     def _inspect(self, fields: Floats, known: Any, where: str, complete: bool) -> None:
         """The ingest's own quality control; if it refuses, each variable is asked by itself."""

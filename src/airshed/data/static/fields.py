@@ -17,7 +17,8 @@ from airshed.data.static.averaging import WHOLE, Gathered
 from airshed.data.static.cells import Cells, cells_around
 from airshed.data.static.quantities import elevation, population
 from airshed.data.stores import open_hourly, write_netcdf
-from airshed.errors import AirshedError
+from airshed.data.yearly import YearlyStores
+from airshed.errors import AirshedError, brief
 from airshed.variables import HOURLY
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -29,7 +30,8 @@ def static_fields(dataset: DatasetConfig, raw: Path, hourly: Path, output: Path)
 
     Args:
         dataset: Where elevation and population are, and the study grid.
-        raw: Folder of the archives; the simulator's elevation and population lie in ``static/``.
+        raw: Folder of the archives or yearly stores. The simulator's elevation and population lie
+            in its ``static/``; yearly stores hold their own.
         hourly: The hourly store, for positions and the domain.
         output: Where the file goes.
 
@@ -41,10 +43,11 @@ def static_fields(dataset: DatasetConfig, raw: Path, hourly: Path, output: Path)
     lat_deg, lon_deg = fields["lat2d"].values, fields["lon2d"].values
     cells = cells_around(lat_deg, lon_deg, str(hourly))
     mask = domain_mask(fields, dataset.min_coverage)
+    if dataset.mask_file is not None:
+        mask &= given_mask(Path(dataset.mask_file), cells.shape)
     arrays = {"lat2d": lat_deg, "lon2d": lon_deg} | axis_directions(lat_deg, lon_deg)
     for name, bring in (("elevation", elevation), ("population", population)):
-        configured = getattr(dataset, f"{name}_file")
-        path = Path(configured) if configured is not None else raw / "static" / f"{name}.nc"
+        path = _path(dataset, raw, name)
         found = bring(dataset, path, cells)
         _check_covered(found, mask, cells, path, name)
         arrays[name] = found.values
@@ -73,6 +76,43 @@ def domain_mask(hourly: xr.Dataset, min_coverage: float) -> npt.NDArray[np.bool_
     fewest = np.min([count.values for count in counts], axis=0)
     mask: npt.NDArray[np.bool_] = (fewest > 0) & (fewest >= min_coverage * usable.sizes["time"])
     return mask
+
+
+def given_mask(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Cells [Y, X] that a file keeps: an array ``.npy`` in the row order of the study grid.
+
+    Raises:
+        AirshedError: It cannot be read, has another shape, or holds other values than 0 and 1.
+    """
+    try:
+        stored = np.asarray(np.load(path, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise AirshedError(
+            "the mask cannot be read",
+            where=f"dataset.mask_file: {path}",
+            expected="an array written by numpy.save",
+            found=brief(error),
+        ) from error
+    if stored.shape != shape or not np.isin(stored, (0, 1)).all():
+        raise AirshedError(
+            "the mask does not fit the study grid",
+            where=f"dataset.mask_file: {path}",
+            expected=f"{shape[0]} x {shape[1]} cells of 0 (left out) or 1 (kept)",
+            found=f"shape {stored.shape}, type {stored.dtype}",
+        )
+    mask: npt.NDArray[np.bool_] = stored.astype(bool)
+    return mask
+
+
+def _path(dataset: DatasetConfig, raw: Path, name: str) -> Path:
+    """The configured file; else where the simulator, or the first yearly store, has the field."""
+    configured = getattr(dataset, f"{name}_file")
+    if configured is not None:
+        return Path(configured)
+    if dataset.source == "yearly_zarr":
+        stores = YearlyStores(dataset, raw).stores
+        return stores[min(stores)]
+    return raw / "static" / f"{name}.nc"
 
 
 def _check_covered(

@@ -71,7 +71,10 @@ def open_field(wanted: Wanted) -> Raster | Curvilinear:
     """
     from airshed.data.static.geotiff import open_geotiff
     from airshed.data.static.netcdf import open_netcdf
+    from airshed.data.static.yearly_store import open_yearly
 
+    if wanted.path.is_dir():
+        return open_yearly(wanted)
     if not wanted.path.is_file():
         raise AirshedError(
             f"the file with {wanted.name} is missing",
