@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from tempfile import gettempdir
 
 import numpy as np
 import pytest
@@ -165,6 +167,26 @@ def other_grid(time: datetime) -> bytes:
     return made.netcdf(made.hour_fields(time) | moved)
 
 
+def holes(time: datetime) -> bytes:
+    positions = made.positions()
+    positions["lat2d"][1, 2] = np.nan
+    return made.netcdf(made.hour_fields(time) | positions)
+
+
+def other_shape(time: datetime) -> bytes:
+    path = Path(gettempdir()) / f"airshed-{os.getpid()}.nc"
+    fields = {name: (("y", "x"), values) for name, values in made.hour_fields(time).items()}
+    fields |= {name: (("y", "x"), values) for name, values in made.positions().items()}
+    fields["rh"] = (("x", "y"), fields["rh"][1].T)
+    file = xr.Dataset(fields)
+    for name in HOURLY:
+        file[name].attrs["units"] = VARIABLES[name].units
+    file.to_netcdf(path)
+    content = path.read_bytes()
+    path.unlink()
+    return content
+
+
 TROUBLE: dict[str, tuple[Callable[[datetime], bytes], tuple[str, ...]]] = {
     "unknown units": (no_units, ("the unit of a variable is unknown", "co: ug m-3")),
     "wrong units": (
@@ -175,6 +197,8 @@ TROUBLE: dict[str, tuple[Callable[[datetime], bytes], tuple[str, ...]]] = {
     "no positions": (without("lat2d"), ("a raw file lacks a variable", "lat2d")),
     "implausible values": (implausible, ("a value is physically impossible", "o3", "-5")),
     "another grid": (other_grid, ("another grid", "20160302")),
+    "positions are missing": (holes, ("lacks positions of cells",)),
+    "columns before rows": (other_shape, ("differ in shape", "rh")),
     "no NetCDF": (lambda time: b"nonsense", ("no readable NetCDF", "20160301")),
 }
 

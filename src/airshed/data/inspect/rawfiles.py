@@ -18,7 +18,7 @@ from airshed.data.inspect.findings import Findings
 from airshed.data.inspect.tally import Seen, converted
 from airshed.data.native import NativeGrid
 from airshed.data.quality import inspect_hour
-from airshed.data.rawfile import RawHour, read_fields
+from airshed.data.rawfile import RawHour, read_fields, read_raw_hour
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, canonical_name
 
@@ -37,7 +37,6 @@ class RawFiles:
         variables: By the names that files give them.
         grid: Of the first file that could be read.
         offsets_h: By how much files' names are ahead of their own time coordinates.
-        count: Files looked at.
     """
 
     units: Mapping[str, str]
@@ -46,11 +45,9 @@ class RawFiles:
     variables: dict[str, Seen] = field(default_factory=dict)
     grid: NativeGrid | None = None
     offsets_h: set[float] = field(default_factory=set)
-    count: int = 0
 
     def look(self, content: bytes, where: str, stamp: datetime | None) -> None:
         """Look at one file, named ``where`` in messages, of the hour ``stamp`` by its name."""
-        self.count += 1
         try:
             with netCDF4.Dataset("raw", memory=content) as file:
                 stored = self._describe(file, where)
@@ -63,8 +60,15 @@ class RawFiles:
         if lacking:
             self._read(content, where, lacking)
         read = self._read_each(content, where, [name for name in NEEDED if name in stored])
-        if "lat2d" in read and "lon2d" in read:
-            self._compare(read, where)
+        if "lat2d" not in read or "lon2d" not in read:
+            return
+        if len({field.shape for field in read.values()}) > 1:
+            try:
+                read_raw_hour(content, where, self.units)
+            except AirshedError as problem:
+                self.findings.add(problem)
+            return
+        self._compare(read, where)
 
     def _describe(self, file: Any, where: str) -> set[str]:
         """Note every variable; the canonical names that are there."""
@@ -108,9 +112,19 @@ class RawFiles:
         lat_deg, lon_deg = read["lat2d"], read["lon2d"]
         fields = np.full((len(HOURLY), *lat_deg.shape), np.nan)
         for number, name in enumerate(HOURLY):
-            if name in read and read[name].shape == lat_deg.shape == lon_deg.shape:
+            if name in read:
                 fields[number] = read[name]
         hour = RawHour(fields, lat_deg, lon_deg)
+        if not (np.isfinite(lat_deg).all() and np.isfinite(lon_deg).all()):
+            self.findings.add(
+                AirshedError(
+                    "a raw file lacks positions of cells",
+                    where=where,
+                    expected="a latitude and a longitude in every cell",
+                    found=f"{int((np.isnan(lat_deg) | np.isnan(lon_deg)).sum())} cells without",
+                )
+            )
+            return
         if self.grid is None:
             whole = np.array([0, lat_deg.shape[0], 0, lat_deg.shape[1]])
             self.grid = NativeGrid(lat_deg, lon_deg, np.isfinite(fields), whole)
