@@ -132,6 +132,12 @@ class DatasetConfig(Section):
     path: str | None = None
     elevation_file: str | None = None
     population_file: str | None = None
+    elevation_variable: str | None = None
+    elevation_floor_m: float | None = None
+    population_variable: str | None = None
+    population_band: Count | None = None
+    population_kind: Literal["count", "density"] | None = None
+    static_crs: str | None = None
     period: Period
     time_step_h: Literal[1] = 1
     utc_offset_h: Annotated[float, Field(ge=-12, le=14)] = 0
@@ -160,8 +166,9 @@ class DatasetConfig(Section):
         if self.crop is not None and self.box is not None:
             raise ValueError("crop and box exclude each other: give one of them")
         for name in self.units:
-            if name not in HOURLY:
+            if name not in (*HOURLY, "elevation"):
                 raise ValueError(
-                    f"units given for unknown variable '{name}'; known: {', '.join(HOURLY)}"
+                    f"units given for unknown variable '{name}'; known: {', '.join(HOURLY)},"
+                    " elevation"
                 )
         return self
