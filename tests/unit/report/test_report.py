@@ -106,6 +106,7 @@ def test_figures_lie_beside_the_data_that_they_show(reported: Made) -> None:
         "alpha",
         "change_heatmap_physics_mask",
         "change_maps_physics_mask",
+        "data_quality",
         "learning_curves",
         "rmse_by_horizon",
         "step_time",
