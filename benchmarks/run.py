@@ -21,6 +21,7 @@ PARTS = {
     "aggregation": "parts:aggregation",
     "attention": "attention:attention",
     "attention_memory": "attention:attention_memory",
+    "layout": "layout:layout",
     "loader": "loader:loader",
     "data_wait": "loader:data_wait",
     "ingest": "ingest:ingest",
