@@ -27,7 +27,7 @@ from airshed.training.history import History, alphas
 from airshed.training.optimisation import masked_squares, warmup_cosine
 from airshed.training.progress import TrainingProgress
 from airshed.training.stopping import InterruptedTrainingError, StopRequest, ignore_stop_signals
-from airshed.training.watchdog import WAITING, Watchdog
+from airshed.training.watchdog import EXCHANGING, WAITING, Watchdog
 
 Batch = dict[str, Tensor]
 
@@ -170,9 +170,11 @@ class Training:
         for number, micro in enumerate(micro_batches):
             batch = self._next(batches)
             torch.manual_seed(mixed_seed(self.seed, epoch, self.step, number, rank))
-            waits = number == len(micro_batches) - 1
-            with self.fabric.no_backward_sync(self.module, enabled=not waits):
+            exchanges = number == len(micro_batches) - 1
+            with self.fabric.no_backward_sync(self.module, enabled=not exchanges):
                 squares, known = self._squares(batch)
+                if exchanges:
+                    self._beat(EXCHANGING)
                 self.fabric.backward(squares * (micro.counts * processes / nominal))
             totals += micro.counts * torch.stack([squares.detach().double(), known.double()])
         self._beat(WAITING)
