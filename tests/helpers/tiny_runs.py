@@ -123,6 +123,7 @@ def _train(
     port: int,
     disturbance: Disturbance | None,
 ) -> None:
+    multiprocessing.set_start_method("fork", force=True)  # as readers start outside of tests
     output = os.open(folder / f"said{rank}.txt", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     os.dup2(output, 1)
     os.dup2(output, 2)

@@ -19,9 +19,13 @@ TRAINING, VALIDATION = 8, 4  # forward passes of an epoch: two to each of four s
 CANCELLED, OUT_OF_TIME, IMPATIENT = (SIGTERM,), (SIGUSR1,), (SIGUSR1, SIGTERM, SIGTERM)
 
 
-def study(workers: int = 0, saved_every_min: float = 1e-9) -> Study:
+def study(workers: int = 0, saved_every_min: float = 1e-9, batch_size: int = 4) -> Study:
     """Two micro-batches to a step, dropout, and a checkpoint after every step."""
-    return tiny_study(train={"workers": workers}, jobs={"checkpoint_every_min": saved_every_min})
+    train = {"workers": workers, "batch_size": batch_size}
+    return tiny_study(train=train, jobs={"checkpoint_every_min": saved_every_min})
+
+
+PAIR = study(batch_size=2)  # as many forward passes in each of two processes
 
 
 @pytest.fixture(scope="module")
@@ -34,21 +38,24 @@ def unbroken(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture(scope="module")
 def unbroken_pair(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("unbroken_pair")
-    assert start(study(), prepared, folder, 2) == [0, 0]
+    assert start(PAIR, prepared, folder, 2) == [0, 0]
     return folder
 
 
 def disturbances(seed: int, count: int) -> list[Disturbance]:
     """What befalls the starts of a run: all kinds, at arbitrary forward passes of any process.
 
-    A kill leaves time for a validation and a step, so that each start gets further.
+    A kill leaves time for a validation and a step, so that each start gets further; together they
+    come before the last of the 24 forward passes.
     """
     chance = random.Random(seed)
     kinds = [(SIGKILL,), CANCELLED, OUT_OF_TIME, IMPATIENT]
     chance.shuffle(kinds)
     return [
         Disturbance(
-            chance.randint(6 if SIGKILL in kind else 1, 9), kind, rank=chance.randrange(count)
+            chance.randint(*((6, 8) if SIGKILL in kind else (1, 5))),
+            kind,
+            rank=chance.randrange(count),
         )
         for kind in kinds
     ]
@@ -71,13 +78,13 @@ def test_whatever_interrupts_two_processes_the_result_is_the_same(
     prepared: Prepared, unbroken_pair: Path, tmp_path: Path, seed: int
 ) -> None:
     for disturbance in disturbances(seed, 2):
-        codes = start(study(), prepared, tmp_path, 2, disturbance)
+        codes = start(PAIR, prepared, tmp_path, 2, disturbance)
         if SIGKILL in disturbance.signals:
             assert codes[disturbance.rank] == -SIGKILL
             assert codes[1 - disturbance.rank] == 1
         else:
             assert codes == [EXIT_INTERRUPTED] * 2
-    assert start(study(), prepared, tmp_path, 2) == [0, 0]
+    assert start(PAIR, prepared, tmp_path, 2) == [0, 0]
     assert_same_run(tmp_path, unbroken_pair)
 
 
