@@ -88,17 +88,21 @@ def start(
     folder: Path,
     count: int = 1,
     disturbance: Disturbance | None = None,
+    by_srun: bool = False,
 ) -> list[int | None]:
-    """Train in ``count`` processes; their exit codes, negative for one that was killed."""
+    """Train in ``count`` processes; their exit codes, negative for one that was killed.
+
+    Each finds in its environment what the command tells those of one node, or ``srun`` one on each
+    of several nodes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    processes = Processes(nodes=count) if by_srun else Processes(devices=count)
+    places = _srun_places(count) if by_srun else _places(count) if count > 1 else [{}]
     running = [
         CONTEXT.Process(
-            target=_train, args=(study, prepared, folder, rank, count, port, disturbance)
+            target=_train, args=(study, prepared, folder, rank, processes, place, disturbance)
         )
-        for rank in range(count)
+        for rank, place in enumerate(places)
     ]
     for process in running:
         process.start()
@@ -113,13 +117,38 @@ def start(
     return [process.exitcode for process in running]
 
 
+def _places(count: int) -> list[dict[str, str]]:
+    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": _free_port(), "NODE_RANK": "0"}
+    return [common | {"LOCAL_RANK": str(rank)} for rank in range(count)]
+
+
+def _srun_places(nodes: int) -> list[dict[str, str]]:
+    names = ("SLURM_NTASKS", "SLURM_STEP_NUM_TASKS", "SLURM_NNODES")
+    common = dict.fromkeys(names, str(nodes)) | {
+        "SLURM_JOB_ID": "4711",
+        "SLURM_JOB_NAME": "train",
+        "SLURM_NTASKS_PER_NODE": "1",
+        "SLURM_LOCALID": "0",
+        "SLURM_NODELIST": "localhost",
+        "MASTER_PORT": _free_port(),
+    }
+    ranks = [str(rank) for rank in range(nodes)]
+    return [common | {"SLURM_PROCID": rank, "SLURM_NODEID": rank} for rank in ranks]
+
+
+def _free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
 def _train(
     study: Study,
     prepared: Prepared,
     folder: Path,
     rank: int,
-    count: int,
-    port: int,
+    processes: Processes,
+    place: dict[str, str],
     disturbance: Disturbance | None,
 ) -> None:
     multiprocessing.set_start_method("fork", force=True)  # as readers start outside of tests
@@ -127,15 +156,12 @@ def _train(
     os.dup2(output, 1)
     os.dup2(output, 2)
     logging.basicConfig(level=logging.INFO, force=True)
-    if count > 1:
-        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        os.environ |= {"LOCAL_RANK": str(rank), "NODE_RANK": "0"}
+    os.environ |= place
     if disturbance is not None and disturbance.rank == rank:
         _disturb(disturbance)
     run, history = folder / "run.json", folder / "history.csv"
     try:
         with StopRequest() as stop:
-            processes = Processes(devices=count)
             training.train(study, VARIANT, SEED, prepared, None, run, history, stop, processes)
     except InterruptedTrainingError as interruption:
         sys.stderr.write(f"{interruption}\n")

@@ -248,6 +248,17 @@ def test_srun_decides_who_starts_the_processes() -> None:
         Processes().started_by_slurm(srun)
 
 
+def test_processes_that_srun_has_started_on_two_nodes_find_each_other(
+    prepared: Prepared, together: Path, tmp_path: Path
+) -> None:
+    """In the environment that srun makes."""
+    study = undropped(batch_size=1)
+    assert start(study, prepared, tmp_path, 2, by_srun=True) == [0, 0]
+    assert_same_run(tmp_path, together)
+    told = progress(tmp_path)
+    assert (told["nodes"], told["devices"], told["slurm_job_id"]) == (2, 1, "4711")
+
+
 def test_one_process_sets_up_nothing_distributed_inside_a_slurm_job(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
