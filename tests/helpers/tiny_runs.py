@@ -21,14 +21,8 @@ from torch import Tensor
 
 from airshed.config import Study, read_yaml, validate_study
 from airshed.config.load import merge
-from airshed.data.ingest import ingest
-from airshed.data.patches import patch_elevation
 from airshed.data.prepared import Prepared
-from airshed.data.scan_tables import scan_tables
-from airshed.data.static import static_fields
-from airshed.data.statistics import statistics
 from airshed.errors import AirshedError
-from airshed.simulate import simulate
 from airshed.training import run as training
 from airshed.training.checkpoints import load_checkpoint
 from airshed.training.processes import Processes
@@ -48,23 +42,6 @@ def tiny_study(**changes: Any) -> Study:
     tiny = read_yaml(ROOT / "tests/helpers/tiny_study.yaml")
     variants = read_yaml(ROOT / "config/variants.yaml")
     return validate_study(merge(tiny | variants, changes), "tiny")
-
-
-def prepare(study: Study, folder: Path) -> Prepared:
-    """Prepared data of the tiny study, from simulated raw files."""
-    paths = Prepared(
-        folder / "hourly.zarr", *(folder / f"{name}.nc" for name in ("s", "p", "m", "t"))
-    )
-    simulate(study.dataset, folder / "raw")
-    ingest(study.dataset, folder / "raw", paths.hourly, folder / "ingest.json", 1)
-    static_fields(study.dataset, folder / "raw", paths.hourly, paths.static)
-    patch_elevation(paths.static, study.model.patch, paths.patch_elevation)
-    statistics(paths.hourly, paths.static, study.splits.train, paths.statistics)
-    regions = (study.model.regions.rows, study.model.regions.columns)
-    scan_tables(
-        study.patch_grid, regions, study.model.sectors, study.model.patch, paths.scan_tables
-    )
-    return paths
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
-from tiny_runs import prepare, tiny_study
+from prepared_data import prepare
+from tiny_runs import tiny_study
 
 from airshed.assembly import build_geography, build_network, wind_to_earth, wind_to_grid
 from airshed.config import Study, read_yaml, validate_study

@@ -6,12 +6,13 @@ weighted by the area they share. Rows keep their order.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
-import xarray_regrid  # noqa: F401  (registers the accessor)
+from scipy.sparse import csr_array
+from xarray_regrid.methods.conservative import get_weights
 
 from airshed.errors import AirshedError
 
@@ -21,9 +22,11 @@ MIN_COVERED = 0.5  # share of a cell that must be known for the cell to be known
 
 
 def regrid(fields: Floats, shape: Shape) -> Floats:
-    """Area-weighted means of fields [..., Y, X] on a grid of ``shape``; unknown stays unknown.
+    """Area-weighted means of fields [..., Y, X] on a grid of ``shape``, in float64.
 
-    A constant stays constant, and without missing cells the domain mean is kept.
+    Missing values (NaN) are left out of the means; a new cell of which less than MIN_COVERED is
+    known is missing. A constant stays constant, and without missing cells the domain mean is kept.
+    The weights factorise into rows and columns, and few of them differ from zero.
 
     Raises:
         AirshedError: The new grid is finer than the old one.
@@ -37,19 +40,34 @@ def regrid(fields: Floats, shape: Shape) -> Floats:
             hint="choose a coarser dataset.grid",
         )
     flat = fields.reshape(-1, *fields.shape[-2:])
-    source = xr.DataArray(
-        flat, dims=("field", "y", "x"), coords=_centres((flat.shape[1], flat.shape[2]))
-    )
-    target = xr.Dataset(coords=_centres(shape))
-    out = source.regrid.conservative(
-        target, latitude_coord=None, skipna=True, nan_threshold=MIN_COVERED
-    )
-    values: Floats = out.transpose("field", "y", "x").values
-    return values.reshape(*fields.shape[:-2], *shape)
+    means = np.empty((len(flat), *shape))
+    for field, out in zip(flat, means, strict=True):
+        out[:] = _means(field, shape)
+    return means.reshape(*fields.shape[:-2], *shape)
 
 
-def _centres(shape: Shape) -> dict[str, Floats]:
-    return {axis: (np.arange(count) + 0.5) / count for axis, count in zip("yx", shape, strict=True)}
+def _means(field: Floats, shape: Shape) -> Floats:
+    known = np.isfinite(field)
+    if known.all():
+        return _weighted(field, shape)
+    sums, covered = _weighted(np.where(known, field, 0), shape), _weighted(known, shape)
+    missing = np.full(shape, np.nan)
+    return np.divide(sums, covered, out=missing, where=covered >= MIN_COVERED)
+
+
+def _weighted(field: npt.NDArray[Any], shape: Shape) -> Floats:
+    """Weighted means of a field [Y, X] without missing values."""
+    rows, columns = _weights(field.shape[0], shape[0]), _weights(field.shape[1], shape[1])
+    means: Floats = (columns @ (rows @ field).T).T
+    return means
+
+
+@lru_cache
+def _weights(source: int, target: int) -> csr_array:
+    """Shares [target, source] of the new intervals that the old ones cover; rows sum to 1."""
+    centres = ((np.arange(count) + 0.5) / count for count in (source, target))
+    weights: csr_array = csr_array(get_weights(*centres).T)
+    return weights
 
 
 def regrid_counts(counts: Floats, shape: Shape) -> Floats:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -43,12 +43,14 @@ class Samples:
         validation: The same, of other days.
         mask: bool [Y, X], True inside the domain.
         targets: Names of the variables to forecast.
+        reading: How they are read: options of a ``DataLoader``.
     """
 
     train: Dataset[Any]
     validation: Dataset[Any]
     mask: Tensor
     targets: Sequence[str]
+    reading: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,7 @@ class Training:
             DataLoader(
                 samples,
                 batch_sampler=[micro.indices for micro in dealt],
-                num_workers=self.settings.workers,
+                **self.samples.reading,
                 worker_init_fn=ignore_stop_signals,
                 pin_memory=self.fabric.device.type == "cuda",
             )

@@ -13,7 +13,7 @@ from airshed.assembly import build_network
 from airshed.atomic import write_json
 from airshed.config import Study
 from airshed.config.data import Split
-from airshed.data.dataset import ForecastDataset
+from airshed.data.dataset import ForecastDataset, loader_options
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError, brief
 from airshed.training.attempts import DONE, FAILED, INTERRUPTED, Attempts
@@ -110,11 +110,17 @@ def train(
 def _samples(study: Study, prepared: Prepared) -> Samples:
     def of(split: Split) -> ForecastDataset:
         return ForecastDataset(
-            prepared.hourly, prepared.static, prepared.statistics, split, study.horizons_h
+            prepared.hourly,
+            prepared.static,
+            prepared.statistics,
+            split,
+            study.horizons_h,
+            study.loader.hold,
         )
 
     train = of(study.splits.train)
-    return Samples(train, of(study.splits.validation), train.mask, TARGETS)
+    options = loader_options(study.loader, study.train.workers)
+    return Samples(train, of(study.splits.validation), train.mask, TARGETS, options)
 
 
 def _watchdog(timeout_min: float, fabric: Fabric, endings: Endings) -> Watchdog:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import zarr
-from tiny_runs import prepare, tiny_study
+from prepared_data import prepare
+from tiny_runs import tiny_study
 
 from airshed.data.prepared import Prepared
 
