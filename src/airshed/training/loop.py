@@ -43,14 +43,14 @@ class Samples:
         validation: The same, of other days.
         mask: bool [Y, X], True inside the domain.
         targets: Names of the variables to forecast.
-        options: How loaders read the items.
+        reading: How they are read: options of a ``DataLoader``.
     """
 
     train: Dataset[Any]
     validation: Dataset[Any]
     mask: Tensor
     targets: Sequence[str]
-    options: Mapping[str, Any]
+    reading: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class Training:
             DataLoader(
                 samples,
                 batch_sampler=[micro.indices for micro in dealt],
-                **self.samples.options,
+                **self.samples.reading,
                 worker_init_fn=ignore_stop_signals,
                 pin_memory=self.fabric.device.type == "cuda",
             )

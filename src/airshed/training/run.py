@@ -118,7 +118,8 @@ def _samples(study: Study, prepared: Prepared) -> Samples:
             study.loader.hold,
         )
 
-    train, options = of(study.splits.train), loader_options(study.loader, study.train.workers)
+    train = of(study.splits.train)
+    options = loader_options(study.loader, study.train.workers)
     return Samples(train, of(study.splits.validation), train.mask, TARGETS, options)
 
 

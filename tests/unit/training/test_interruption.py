@@ -22,7 +22,8 @@ CANCELLED, OUT_OF_TIME, IMPATIENT = (SIGTERM,), (SIGUSR1,), (SIGUSR1, SIGTERM, S
 def study(workers: int = 0, saved_every_min: float = 1e-9, batch_size: int = 4) -> Study:
     """Two micro-batches to a step, dropout, and a checkpoint after every step."""
     train = {"workers": workers, "batch_size": batch_size}
-    return tiny_study(train=train, jobs={"checkpoint_every_min": saved_every_min})
+    jobs = {"checkpoint_every_min": saved_every_min}
+    return tiny_study(train=train, jobs=jobs, loader={"start_method": "fork"})
 
 
 PAIR = study(batch_size=2)  # as many forward passes in each of two processes
