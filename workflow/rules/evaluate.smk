@@ -15,8 +15,10 @@ rule evaluate:
         "../../envs/train.yaml"
     threads: STUDY.train.threads
     resources:
-        mem_mb=growing(STUDY.jobs.mem_mb),
-        runtime=growing(STUDY.jobs.runtime_min),
+        devices=1,
+        mem_mb=growing(requested("mem_mb")),
+        runtime=growing(requested("runtime_min")),
+        gres=gpus(1),
     params:
         config=CONFIG,
         study=settings("splits", "horizons_h", "evaluation"),
@@ -70,7 +72,8 @@ rule compare:
         runtime=growing(60),
     params:
         config=CONFIG,
-        study=settings("variants", "seeds", "comparison", "variant_stanzas"),
+        study=settings("variants", "seeds", "comparison"),
+        stanzas=compared_settings(),
     shell:
         "airshed compare --config {params.config:q} --scores {output.scores:q}"
         " --comparisons {output.comparisons:q} {input.runs:q} {input.baselines:q} 2> {log:q}"

@@ -10,8 +10,9 @@ from airshed.config.base import Section, unknown_key_message
 from airshed.config.biases import Blocks
 from airshed.config.data import DatasetConfig, Name, Splits
 from airshed.config.evaluation import ComparisonConfig, EvaluationConfig
+from airshed.config.jobs import JobsConfig
 from airshed.config.model import ModelConfig
-from airshed.config.training import JobsConfig, TrainConfig
+from airshed.config.training import TrainConfig
 from airshed.config.variants import Variant
 
 Horizon = Annotated[int, Field(ge=1)]
@@ -80,10 +81,12 @@ class Study(Section):
                 )
 
     def _check_variants(self) -> None:
+        for key, names in (("variants", self.variants), ("jobs.variants", self.jobs.variants)):
+            for name in names:
+                if name not in self.variant_stanzas:
+                    message = unknown_key_message(name, list(self.variant_stanzas))
+                    raise ValueError(f"{key}: {message.replace('key', 'variant')}")
         for name in self.variants:
-            if name not in self.variant_stanzas:
-                message = unknown_key_message(name, list(self.variant_stanzas))
-                raise ValueError(f"variants: {message.replace('key', 'variant')}")
             for key in ("reference", "start_from"):
                 other = getattr(self.variant_stanzas[name], key)
                 if other is not None and (other not in self.variants or other == name):

@@ -1,4 +1,4 @@
-"""Configuration of training, and of the jobs that it runs in."""
+"""Configuration of training."""
 
 from __future__ import annotations
 
@@ -27,11 +27,3 @@ class TrainConfig(Section):
     threads: Count = 1
     workers: Annotated[int, Field(ge=0)] = 0
     log_every_steps: Count = 10
-
-
-class JobsConfig(Section):
-    """What a training job asks for; no result depends on it, so changing it repeats nothing."""
-
-    checkpoint_every_min: Positive = 10.0
-    mem_mb: Count = 4000
-    runtime_min: Count = 60
