@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -32,11 +33,28 @@ def train(
             " for one with pretrained, its checkpoint.",
         ),
     ] = None,
+    nodes: Annotated[int, typer.Option(min=1, help="Nodes that train together, see srun.")] = 1,
+    devices: Annotated[int, typer.Option(min=1, help="Devices of each node to train on.")] = 1,
 ) -> None:
-    """Train one variant with one seed; continues from its last checkpoint if there is one."""
+    """Train one variant with one seed; continues from its last checkpoint if there is one.
+
+    Exit code 75 means: interrupted by a signal, run it again to continue.
+    """
+    from airshed.training.processes import Processes, run_processes
+
+    processes = Processes(nodes, devices)
+    if processes.to_be_started_here(os.environ):
+        raise typer.Exit(run_processes(devices))
+
     from airshed.config import load_study
     from airshed.data.prepared import Prepared
     from airshed.training.run import train as run_training
+    from airshed.training.stopping import EXIT_INTERRUPTED, InterruptedTrainingError
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-    run_training(load_study([config]), variant, seed, prepared, start, run, history)
+    study = load_study([config])
+    try:
+        run_training(study, variant, seed, prepared, start, run, history, processes)
+    except InterruptedTrainingError as stop:
+        typer.echo(f"airshed: {stop}; run it again to continue", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from stop

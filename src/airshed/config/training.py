@@ -14,8 +14,8 @@ class TrainConfig(Section):
     """Optimisation (AdamW; linear warm-up, then cosine) and all else that shapes a result."""
 
     epochs: Count = 1
+    global_batch_size: Count = 8
     batch_size: Count = 2
-    accumulate: Count = 4
     learning_rate: Positive = 1.5e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     warmup_steps: Annotated[int, Field(ge=0)] = 100
@@ -26,4 +26,7 @@ class TrainConfig(Section):
     recompute_blocks: bool = False
     threads: Count = 1
     workers: Annotated[int, Field(ge=0)] = 0
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    timeout_min: Positive = 30.0
     log_every_steps: Count = 10
+    tensorboard: bool = False

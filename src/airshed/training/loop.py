@@ -1,0 +1,284 @@
+"""The training loop: optimiser steps, validations, and the positions at which it can stop.
+
+The position is two numbers, optimiser steps done and epochs validated; samples, learning rate and
+random numbers follow from it. Weights change in one place only, at the end of a step, so between
+two micro-batches, and during a validation, the state in memory is that of a position.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from airshed.config.training import TrainConfig
+from airshed.errors import AirshedError
+from airshed.training.batches import MicroBatch, Plan, deal, mixed_seed
+from airshed.training.checkpoints import Checkpoints, load_checkpoint
+from airshed.training.fabric import told_by_first
+from airshed.training.history import History, alphas
+from airshed.training.optimisation import masked_squares, warmup_cosine
+from airshed.training.progress import TrainingProgress
+from airshed.training.stopping import InterruptedTrainingError, StopRequest, ignore_stop_signals
+from airshed.training.watchdog import WAITING, Watchdog
+
+Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What is learned from.
+
+    Attributes:
+        train: Items with ``x`` [V, Y, X], ``y`` [targets, Y, X] and ``lead_hours``.
+        validation: The same, of other days.
+        mask: bool [Y, X], True inside the domain.
+        targets: Names of the variables to forecast.
+    """
+
+    train: Dataset[Any]
+    validation: Dataset[Any]
+    mask: Tensor
+    targets: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Keepers:
+    """Who keeps, tells and watches over what a training does."""
+
+    checkpoints: Checkpoints
+    history: History
+    progress: TrainingProgress
+    stop: StopRequest
+    watchdog: Watchdog
+
+
+class Training:
+    """Trains a network that maps (normalised input, lead time) to normalised targets.
+
+    Args:
+        fabric: Connects the processes.
+        network: Called with (x [B, V, Y, X], lead_hours [B], targets); all its parameters exist.
+        samples: What it learns from.
+        settings: Optimisation settings.
+        learning_rate: Peak learning rate.
+        seed: Seed of the order of samples and of dropout.
+        keepers: Who keeps, tells and watches.
+
+    Attributes:
+        step: Optimiser steps that are done.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        network: nn.Module,
+        samples: Samples,
+        settings: TrainConfig,
+        learning_rate: float,
+        seed: int,
+        keepers: Keepers,
+    ) -> None:
+        self.fabric, self.settings, self.samples = fabric, settings, samples
+        self.learning_rate, self.seed, self.keepers = learning_rate, seed, keepers
+        self.history = keepers.history
+        self.plan = Plan(
+            len(samples.train),  # type: ignore[arg-type]
+            settings.global_batch_size,
+            settings.batch_size,
+            seed,
+            fabric.global_rank,
+            fabric.world_size,
+        )
+        self.total_steps = settings.epochs * self.plan.steps
+        self.network = network
+        self.module = fabric.setup_module(network)
+        self.optimizer = torch.optim.AdamW(
+            self.module.parameters(), lr=learning_rate, weight_decay=settings.weight_decay
+        )
+        self.mask = fabric.to_device(samples.mask)
+        self.autocast = torch.autocast(
+            fabric.device.type, torch.bfloat16, enabled=settings.precision == "bf16-mixed"
+        )
+        self.step = 0
+        self._saved_position: tuple[int, int] | None = None
+
+    def resume(self) -> None:
+        """Continue from the newest state that can be read, if there is one.
+
+        Raises:
+            AirshedError: There are states, but none can be read.
+        """
+        path = told_by_first(self.fabric, self.keepers.checkpoints.newest)
+        if path is None:
+            return
+        content = load_checkpoint(path)
+        self.network.load_state_dict(content["network"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.history.load_state_dict(content["history"])
+        self.step = content["step"]
+        self._saved_position = self.position
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Optimiser steps that are done, and epochs that are validated."""
+        return self.step, len(self.history.val_loss)
+
+    def run(self) -> None:
+        """Train to the end.
+
+        Raises:
+            InterruptedTrainingError: A signal asked to stop; the state is saved.
+            AirshedError: The loss is not finite.
+        """
+        self.keepers.stop.defer()
+        self.history.started(self.fabric.world_size)
+        while (epoch := len(self.history.val_loss)) < self.settings.epochs:
+            self._train(epoch)
+            self._validate(epoch)
+
+    def _train(self, epoch: int) -> None:
+        done = self.step - epoch * self.plan.steps
+        steps = list(self.plan.epoch(epoch, done))
+        batches = self._batches(self.samples.train, [micro for step in steps for micro in step])
+        self.module.train()
+        for micro_batches in steps:
+            started = time.perf_counter()
+            loss = self._optimizer_step(epoch, micro_batches, batches)
+            self.step += 1
+            self._note_step(epoch, loss, time.perf_counter() - started)
+
+    def _optimizer_step(
+        self, epoch: int, micro_batches: list[MicroBatch], batches: Iterator[Batch]
+    ) -> float:
+        """One step on the mean over all known cells of the global batch, however it is dealt."""
+        factor = warmup_cosine(self.step, self.settings.warmup_steps, self.total_steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate * factor
+        self.optimizer.zero_grad()
+        processes, rank = self.fabric.world_size, self.fabric.global_rank
+        # gradients are averaged over processes: about the size of a mean until they are scaled
+        nominal = self.settings.global_batch_size * self.mask.sum() * len(self.samples.targets)
+        totals = torch.zeros(2, dtype=torch.float64, device=self.fabric.device)
+        for number, micro in enumerate(micro_batches):
+            batch = self._next(batches)
+            torch.manual_seed(mixed_seed(self.seed, epoch, self.step, number, rank))
+            waits = number == len(micro_batches) - 1
+            with self.fabric.no_backward_sync(self.module, enabled=not waits):
+                squares, known = self._squares(batch)
+                self.fabric.backward(squares * (micro.counts * processes / nominal))
+            totals += micro.counts * torch.stack([squares.detach().double(), known.double()])
+        self._beat(WAITING)
+        squares_sum, known_sum = self.fabric.all_reduce(totals, reduce_op="sum")
+        loss = self._finite(squares_sum / known_sum, "training", epoch)
+        scale = (nominal / known_sum).to(torch.float32)
+        for parameter in self.module.parameters():
+            if parameter.grad is not None:
+                parameter.grad.mul_(scale)
+        nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip)
+        self.optimizer.step()
+        return loss
+
+    def _note_step(self, epoch: int, loss: float, seconds: float) -> None:
+        self.history.stepped(loss, seconds)
+        self.keepers.progress.stepped(self.step, epoch, loss, seconds)
+        if self.history.row_due(self.step) or self.step % self.plan.steps == 0:
+            rate = self.optimizer.param_groups[0]["lr"]
+            self.history.add_row(self.step, epoch, rate, alphas(self.network))
+
+    def _validate(self, epoch: int) -> None:
+        """Complete an epoch; interrupted, it is repeated from its first sample."""
+        samples = self.samples.validation
+        dealt = deal(
+            range(len(samples)),  # type: ignore[arg-type]
+            self.settings.batch_size,
+            self.fabric.global_rank,
+            self.fabric.world_size,
+        )
+        batches = self._batches(samples, dealt)
+        self.module.eval()
+        totals = torch.zeros(2, dtype=torch.float64, device=self.fabric.device)
+        with torch.no_grad():
+            for micro in dealt:
+                squares, known = self._squares(self._next(batches))
+                totals += micro.counts * torch.stack([squares.double(), known.double()])
+        self._beat(WAITING)
+        squares_sum, known_sum = self.fabric.all_reduce(totals, reduce_op="sum")
+        loss = self._finite(squares_sum / known_sum, "validation", epoch)
+        improved = loss < min(self.history.val_loss, default=math.inf)
+        self.history.validated(loss)
+        self.keepers.progress.validated(epoch, loss)
+        if improved and self.fabric.is_global_zero:
+            self.keepers.checkpoints.save_best(self.network.state_dict())
+        self._save()
+
+    def _squares(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        with self.autocast:
+            forecast = self.module(batch["x"], batch["lead_hours"], self.samples.targets)
+        return masked_squares(forecast, batch["y"], self.mask)
+
+    def _batches(self, samples: Dataset[Any], dealt: list[MicroBatch]) -> Iterator[Batch]:
+        return iter(
+            DataLoader(
+                samples,
+                batch_sampler=[micro.indices for micro in dealt],
+                num_workers=self.settings.workers,
+                worker_init_fn=ignore_stop_signals,
+                pin_memory=self.fabric.device.type == "cuda",
+            )
+        )
+
+    def _next(self, batches: Iterator[Batch]) -> Batch:
+        """The next micro-batch; between two of them the training may be saved or stopped."""
+        self._beat("reading samples")
+        batch = self.fabric.to_device(next(batches))
+        self._save_or_stop()
+        self._beat("computing")
+        return batch
+
+    def _save_or_stop(self) -> None:
+        """Save and stop as all processes agree: all do when one is asked to."""
+        stop, checkpoints = self.keepers.stop, self.keepers.checkpoints
+        asked = torch.tensor(stop.received is not None, dtype=torch.int, device=self.fabric.device)
+        self._beat(WAITING)
+        stopping = bool(self.fabric.all_reduce(asked, reduce_op="max"))
+        if stopping or checkpoints.due():
+            self._save()
+        if stopping:
+            self.fabric.barrier()  # a process that ends may take a slower one with it
+            sender = stop.received or "a signal to another process"
+            raise InterruptedTrainingError(f"stopped by {sender} after step {self.step}; saved")
+
+    def _save(self) -> None:
+        if self.position == self._saved_position:
+            return
+        self._saved_position = self.position
+        if self.fabric.is_global_zero:
+            self.keepers.checkpoints.save_state(
+                {
+                    "network": self.network.state_dict(),
+                    "optimizer": self.optimizer.state_dict(),
+                    "history": self.history.state_dict(),
+                    "step": self.step,
+                }
+            )
+
+    def _beat(self, doing: str) -> None:
+        self.keepers.watchdog.beat(self.step, doing)
+
+    def _finite(self, loss: Tensor, which: str, epoch: int) -> float:
+        if not torch.isfinite(loss):
+            raise AirshedError(
+                f"the {which} loss is not finite",
+                where=f"epoch {epoch}, step {self.step}",
+                found=loss.item(),
+                hint="lower train.learning_rate or inspect the data; checkpoints are kept",
+            )
+        return loss.item()
