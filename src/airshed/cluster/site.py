@@ -21,9 +21,7 @@ from airshed.errors import AirshedError
 
 SITE_FILE = Path("site.yaml")
 ENVIRONMENT_PREFIX = "AIRSHED_"
-HINT = (
-    "copy site.example.yaml to site.yaml and fill it in, or set {variable}; see docs/cluster.md"
-)
+HINT = "copy site.example.yaml to site.yaml and fill it in, or set {variable}; see docs/cluster.md"
 
 
 class Site(Section):
@@ -62,7 +60,9 @@ class Site(Section):
 
 
 def read_site(
-    path: Path = SITE_FILE, environment: Mapping[str, str] = os.environ, needed: tuple[str, ...] = ()
+    path: Path = SITE_FILE,
+    environment: Mapping[str, str] = os.environ,
+    needed: tuple[str, ...] = (),
 ) -> Site:
     """The site's settings from its file, where there is one, and from the environment.
 

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
+from airshed.training.module import ForecastModule
+from airshed.training.sampling import ResumableLoader
+from airshed.training.trainer import build_trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -15,9 +18,6 @@ from airshed.config.training import TrainConfig
 from airshed.errors import AirshedError
 from airshed.training.checkpoints import BEST, LAST, Checkpoints, load_checkpoint, resumable
 from airshed.training.history import History
-from airshed.training.module import ForecastModule
-from airshed.training.sampling import ResumableLoader
-from airshed.training.trainer import build_trainer
 
 SAMPLES, EPOCHS, BATCH, ACCUMULATE = 22, 3, 2, 2
 STEPS = EPOCHS * 6  # 11 batches an epoch, two to a step

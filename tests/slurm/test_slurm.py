@@ -1,0 +1,136 @@
+"""A small study on a real cluster where jobs are cancelled, run out of time and out of memory."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cluster import Cluster, missing
+from workflow_runs import checkout, environment, snakemake_in
+
+HERE = Path(__file__).resolve().parent
+STUDY = HERE.parent / "helpers" / "tiny_study.yaml"
+CANCELLED, TIMED_OUT, TOO_BIG, ON_TWO_NODES = "climax", "wind_baseline", "physics_mask", "topoflow"
+VARIANTS = [CANCELLED, TIMED_OUT, TOO_BIG, ON_TWO_NODES]
+TIMEOUT_S = 400
+RESULTS = "results/tiny"
+
+pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster(tmp_path_factory.mktemp("slurm")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the study has run on this machine, every training on one device."""
+    folder = checkout(tmp_path_factory.mktemp("undisturbed") / "checkout")
+    write_study(folder, jobs={})
+    done = snakemake_in(folder)("--cores", "2", "--configfile", "study.yaml")
+    assert done.returncode == 0, done.stderr[-4000:]
+    return folder
+
+
+def write_study(folder: Path, jobs: dict[str, Any]) -> None:
+    values = yaml.safe_load(STUDY.read_text(encoding="utf-8"))
+    values |= {"variants": VARIANTS, "seeds": [0], "jobs": jobs}
+    (folder / "study.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+
+
+def progress_of(folder: Path, variant: str) -> dict[str, Any]:
+    path = folder / RESULTS / "variants" / variant / "seed0" / "progress.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def scores_of(folder: Path) -> dict[tuple[str, ...], float]:
+    with (folder / RESULTS / "scores.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    keys = ("variant", "seed", "pollutant", "horizon_h", "metric")
+    return {tuple(row[key] for key in keys): float(row["value"]) for row in rows}
+
+
+class Disturbed:
+    """A checkout whose study runs on the cluster."""
+
+    def __init__(self, folder: Path, cluster: Cluster) -> None:
+        self.folder, self.cluster = checkout(folder), cluster
+        self.trouble = folder / "trouble"
+        self.trouble.mkdir()
+        (folder / "site.yaml").write_text(yaml.safe_dump({"bin": str(HERE / "bin")}))
+        self.environment = environment() | cluster.environment() | {"TROUBLE": str(self.trouble)}
+
+    def run(self) -> str:
+        """Run the study as users do; cancel one job once it has made a step."""
+        profiles = ("--profile", "slurm", "--profile", str(HERE / "profile"))
+        with (self.folder / "snakemake.log").open("w+") as log:
+            with subprocess.Popen(
+                ["snakemake", *profiles, "--configfile", "study.yaml"],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            ) as process:
+                try:
+                    self._cancel_when_running(process)
+                    process.wait(TIMEOUT_S)
+                finally:
+                    process.kill()
+            log.seek(0)
+            said = log.read()
+        assert process.returncode == 0, said[-6000:]
+        return said
+
+    def _cancel_when_running(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + TIMEOUT_S
+        while process.poll() is None and time.monotonic() < deadline:
+            progress = progress_of(self.folder, CANCELLED)
+            if progress.get("state") == "running" and progress["step"]:
+                self.cluster.command("scancel", str(progress["slurm_job_id"]))
+                return
+            time.sleep(0.5)
+        raise AssertionError("the job that is to be cancelled never made a step")
+
+
+@pytest.fixture(scope="module")
+def disturbed(
+    tmp_path_factory: pytest.TempPathFactory, cluster: Cluster, undisturbed: Path
+) -> Disturbed:
+    """The same study on the cluster, from the same prepared data, with trouble."""
+    study = Disturbed(tmp_path_factory.mktemp("disturbed") / "checkout", cluster)
+    shutil.copytree(undisturbed / "results/data", study.folder / "results/data", symlinks=True)
+    own = {TIMED_OUT: {"runtime_min": 1}, TOO_BIG: {"mem_mb": 1500}, ON_TWO_NODES: {"nodes": 2}}
+    write_study(study.folder, {"runtime_min": 10, "mem_mb": 2000, "variants": own})
+    (study.trouble / f"{CANCELLED}.slow").write_text("3")
+    (study.trouble / f"{TIMED_OUT}.slow").write_text("8")
+    (study.trouble / f"{TOO_BIG}.greedy").write_text("1200")
+    study.run()
+    return study
+
+
+def test_every_job_that_died_was_continued_and_the_scores_are_the_same(
+    disturbed: Disturbed, undisturbed: Path
+) -> None:
+    expected, found = scores_of(undisturbed), scores_of(disturbed.folder)
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        if key[0] == ON_TWO_NODES:
+            assert found[key] == pytest.approx(value, rel=1e-3), key
+        else:
+            assert found[key] == value, key
+    for name in ("report.html", "manifest.json", "comparisons.csv"):
+        assert (disturbed.folder / RESULTS / name).exists()
+    for variant in VARIANTS:
+        attempts = progress_of(disturbed.folder, variant)["attempts"]
+        assert attempts == 1 if variant == ON_TWO_NODES else attempts >= 2, variant
