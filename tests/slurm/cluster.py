@@ -61,7 +61,7 @@ PropagateResourceLimits=NONE
 NODE = (
     "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory={mb}"
 )
-PARTITION = "PartitionName=batch Nodes={nodes} Default=YES MaxTime=60 State=UP DefMemPerCPU=500"
+PARTITION = "PartitionName=batch Nodes={nodes} Default=YES MaxTime=1-0 State=UP DefMemPerCPU=500"
 
 
 def missing() -> str | None:

@@ -11,6 +11,7 @@ from snakemake.utils import min_version, validate
 from airshed.atomic import write_text
 from airshed.cluster.site import read_site
 from airshed.config import dump_study, validate_study
+from airshed.config.training import WITHOUT_INFLUENCE
 from airshed.errors import AirshedError
 
 min_version("9.0")
@@ -42,6 +43,14 @@ wildcard_constraints:
 def settings(*keys):
     """Parts of the resolved study; a step that names them in params runs again when they change."""
     return {key: RESOLVED[key] for key in keys}
+
+
+def training_settings():
+    """What shapes the weights of every variant."""
+    train = {
+        key: RESOLVED["train"][key] for key in RESOLVED["train"] if key not in WITHOUT_INFLUENCE
+    }
+    return settings("dataset", "splits", "horizons_h", "model") | {"train": train}
 
 
 def variant_settings(wildcards):

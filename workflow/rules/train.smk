@@ -29,7 +29,7 @@ rule train:
         tasks_per_gpu=if_parallel(lambda request: 0),
     params:
         config=CONFIG,
-        study=settings("dataset", "splits", "horizons_h", "model", "train"),
+        study=training_settings(),
         variant=variant_settings,
         launch=launch,
         start=lambda wildcards, input: " ".join(f"--start {quote(path)}" for path in input.start),

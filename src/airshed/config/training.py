@@ -10,6 +10,10 @@ from airshed.config.base import Section
 from airshed.config.data import Count, Positive
 
 
+WITHOUT_INFLUENCE = ("workers", "strategy", "timeout_min", "log_every_steps", "tensorboard")
+"""Keys on which no weight depends: a run is not repeated when they change."""
+
+
 class TrainConfig(Section):
     """Optimisation (AdamW; linear warm-up, then cosine) and all else that shapes a result."""
 
