@@ -54,6 +54,12 @@ def progress_of(folder: Path, variant: str) -> dict[str, Any]:
     return found
 
 
+def endings_of(folder: Path, variant: str) -> list[str]:
+    """How each process that trained a variant ended, as it noted itself."""
+    path = folder / RESULTS / "variants" / variant / "seed0/checkpoints/attempts.json"
+    return [start["end"] for start in json.loads(path.read_text())["starts"]]
+
+
 def scores_of(folder: Path) -> dict[tuple[str, ...], float]:
     with (folder / RESULTS / "scores.csv").open() as stream:
         rows = list(csv.DictReader(stream))
@@ -69,6 +75,7 @@ class Disturbed:
         self.trouble = folder / "trouble"
         self.trouble.mkdir()
         (folder / "site.yaml").write_text(yaml.safe_dump({"bin": str(HERE / "bin")}))
+        self.status_when_running = ""
         self.environment = environment() | cluster.environment() | {"TROUBLE": str(self.trouble)}
 
     def run(self) -> str:
@@ -92,11 +99,24 @@ class Disturbed:
         assert process.returncode == 0, said[-6000:]
         return said
 
+    def status(self) -> str:
+        """What ``airshed status`` prints."""
+        return subprocess.run(
+            ["airshed", "status", "--study", "study.yaml"],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+
     def _cancel_when_running(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + TIMEOUT_S
         while process.poll() is None and time.monotonic() < deadline:
             progress = progress_of(self.folder, CANCELLED)
             if progress.get("state") == "running" and progress["step"]:
+                self.status_when_running = self.status()
                 self.cluster.command("scancel", str(progress["slurm_job_id"]))
                 return
             time.sleep(0.5)
@@ -131,6 +151,26 @@ def test_every_job_that_died_was_continued_and_the_scores_are_the_same(
             assert found[key] == value, key
     for name in ("report.html", "manifest.json", "comparisons.csv"):
         assert (disturbed.folder / RESULTS / name).exists()
-    for variant in VARIANTS:
-        attempts = progress_of(disturbed.folder, variant)["attempts"]
-        assert attempts == 1 if variant == ON_TWO_NODES else attempts >= 2, variant
+
+
+def test_every_job_ended_as_it_was_made_to(disturbed: Disturbed) -> None:
+    endings = {variant: endings_of(disturbed.folder, variant) for variant in VARIANTS}
+    assert {variant: ends[-1] for variant, ends in endings.items()} == dict.fromkeys(
+        VARIANTS, "done"
+    )
+    assert endings[CANCELLED][0] == endings[TIMED_OUT][0] == "interrupted"  # asked to stop, saved
+    assert endings[TOO_BIG][0] == "running"  # killed without a word
+    assert endings[ON_TWO_NODES] == ["done"]
+    for variant in (CANCELLED, TIMED_OUT):
+        assert progress_of(disturbed.folder, variant)["resumed_from_step"] > 0
+    assert progress_of(disturbed.folder, ON_TWO_NODES)["nodes"] == 2
+    finished = (disturbed.cluster.folder / "log/finished_jobs.txt").read_text()
+    assert "JobState=CANCELLED" in finished
+
+
+def test_the_status_follows_the_jobs(disturbed: Disturbed) -> None:
+    rows = [line.split() for line in disturbed.status_when_running.splitlines()]
+    row = next(row for row in rows if row[:2] == [CANCELLED, "0"])
+    assert row[2] == "running"
+    assert "running" in row[-1]  # the queue's word for its job
+    assert "4 done" in disturbed.status()

@@ -25,6 +25,8 @@ STEPS = (
     "verdicts",
     "resolve-config",
     "schema",
+    "plan",
+    "status",
 )
 
 

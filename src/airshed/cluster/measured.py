@@ -17,8 +17,20 @@ from airshed.config import Study
 from airshed.config.jobs import JobRequest
 
 BENCHMARKS = "benchmarks.json"
-WORK = ("batch_size", "global_batch_size", "precision", "accelerator", "compile", "strategy")
-WORK += ("recompute_blocks", "threads", "workers")  # what of `train` changes the time of a step
+# what of `train` changes the time of a step
+WORK = frozenset(
+    {
+        "batch_size",
+        "global_batch_size",
+        "precision",
+        "accelerator",
+        "compile",
+        "strategy",
+        "recompute_blocks",
+        "threads",
+        "workers",
+    }
+)
 # The size at which benchmarks/step.py times a step.
 BENCHMARKED = {"patch": 2, "dim": 768, "depth": 6, "decoder_depth": 2, "heads": 8, "mlp_ratio": 4.0}
 
@@ -68,7 +80,7 @@ def work_of(config: Mapping[str, Any], variant: Any, nodes: int, devices: int) -
     stanza = config.get("variant_stanzas", {}).get(variant, {})
     train, grid = config.get("train", {}), config.get("dataset", {}).get("grid")
     shape = [config.get("model"), grid, stanza.get("scan"), stanza.get("bias")]
-    return [*shape, stanza.get("precision"), nodes, devices, [train.get(key) for key in WORK]]
+    return [*shape, stanza.get("precision"), nodes, devices, {key: train.get(key) for key in WORK}]
 
 
 def _from_run(path: Path, record: Mapping[str, Any], results: Path) -> Measured:

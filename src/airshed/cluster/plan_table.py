@@ -60,9 +60,7 @@ def _totals(plan: StudyPlan) -> list[str]:
             " device-hours, validation and start apart."
         )
     if plan.unmeasured:
-        lines.append(
-            f"Not measured: {', '.join(plan.unmeasured)}. Run one seed first."
-        )
+        lines.append(f"Not measured: {', '.join(plan.unmeasured)}. Run one seed first.")
     disk = [row.disk_mb for row in plan.variants if row.trainings]
     told = sum(size for size in disk if size is not None)
     if disk and None not in disk:
