@@ -9,7 +9,6 @@ from pydantic import Field
 from airshed.config.base import Section
 from airshed.config.data import Count, Positive
 
-
 WITHOUT_INFLUENCE = ("workers", "strategy", "timeout_min", "log_every_steps", "tensorboard")
 """Keys on which no weight depends: a run is not repeated when they change."""
 
