@@ -81,6 +81,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
     "nothing": ({}, {}),
     "one variant's bias": (stanza("physics_mask", bias={"alpha_init": 0.3}), trained(2)),
     "one variant's learning rate": (stanza("physics_finetune", learning_rate=1e-4), trained(2)),
+    "one variant's precision": (stanza("physics_mask", precision="bf16-mixed"), trained(2)),
     "a variant that another starts from": (stanza("wind_baseline", scan="raster"), trained(4)),
     "a variant that this study does not have": (stanza("topoflow", bias={"alpha_init": 9.0}), {}),
     "a label": (stanza("physics_mask", label="Mask"), AFTER),

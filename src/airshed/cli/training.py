@@ -52,7 +52,7 @@ def train(
     from airshed.training.stopping import EXIT_INTERRUPTED, InterruptedTrainingError
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-    study = load_study([config])
+    study = load_study([config]).for_variant(variant)
     try:
         run_training(study, variant, seed, prepared, start, run, history, processes)
     except InterruptedTrainingError as stop:

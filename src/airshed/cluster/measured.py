@@ -22,7 +22,6 @@ WORK = frozenset(
     {
         "batch_size",
         "global_batch_size",
-        "precision",
         "accelerator",
         "compile",
         "strategy",
@@ -80,7 +79,8 @@ def work_of(config: Mapping[str, Any], variant: Any, nodes: int, devices: int) -
     stanza = config.get("variant_stanzas", {}).get(variant, {})
     train, grid = config.get("train", {}), config.get("dataset", {}).get("grid")
     shape = [config.get("model"), grid, stanza.get("scan"), stanza.get("bias")]
-    return [*shape, stanza.get("precision"), nodes, devices, {key: train.get(key) for key in WORK}]
+    precision = stanza.get("precision") or train.get("precision")
+    return [*shape, precision, nodes, devices, {key: train.get(key) for key in WORK}]
 
 
 def _from_run(path: Path, record: Mapping[str, Any], results: Path) -> Measured:
@@ -107,7 +107,7 @@ def _from_benchmarks(
         and all(getattr(model, key) == value for key, value in BENCHMARKED.items())
         and request.processes == 1
         and train.accelerator == "cpu"
-        and train.precision == "32-true"
+        and study.for_variant(variant).train.precision == "32-true"
         and train.threads == found["environment"]["threads"]
         and not train.recompute_blocks
         and found["environment"]["device"] == found["environment"]["cpu"]

@@ -125,6 +125,16 @@ class Study(Section):
         """Peak learning rate of a variant: its own, or that of all."""
         return self.variant_stanzas[variant].learning_rate or self.train.learning_rate
 
+    def for_variant(self, variant: str) -> Self:
+        """The study as ``variant`` is trained: with the precision of its stanza, if it has one.
+
+        Precision shapes weights, so it belongs to the stanza and not to what jobs ask for.
+        """
+        own = self.variant_stanzas[variant].precision if variant in self.variant_stanzas else None
+        if own is None:
+            return self
+        return self.model_copy(update={"train": self.train.model_copy(update={"precision": own})})
+
     def references(self) -> dict[str, str]:
         """Each variant that has a reference, with that reference."""
         pairs = {name: self.variant_stanzas[name].reference for name in self.variants}

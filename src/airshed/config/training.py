@@ -9,6 +9,8 @@ from pydantic import Field
 from airshed.config.base import Section
 from airshed.config.data import Count, Positive
 
+Precision = Literal["32-true", "bf16-mixed"]
+
 WITHOUT_INFLUENCE = ("workers", "strategy", "timeout_min", "log_every_steps", "tensorboard")
 """Keys on which no weight depends: a run is not repeated when they change."""
 
@@ -23,7 +25,7 @@ class TrainConfig(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     warmup_steps: Annotated[int, Field(ge=0)] = 100
     clip: Positive = 1.0
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    precision: Precision = "32-true"
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     compile: Literal["auto", "always", "never"] = "auto"
     recompute_blocks: bool = False
