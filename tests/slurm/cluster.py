@@ -19,7 +19,7 @@ from pathlib import Path
 
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel")
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-START_S = 30
+START_S = 60
 STOP_S = 10
 
 CONFIGURATION = """\
@@ -57,9 +57,11 @@ JobCompType=jobcomp/filetxt
 JobCompLoc={folder}/log/finished_jobs.txt
 SlurmdParameters=config_overrides
 PropagateResourceLimits=NONE
+GresTypes=gpu
 """
 NODE = (
-    "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory={mb}"
+    "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port}"
+    " CPUs={cpus} RealMemory={mb} Gres=gpu:{cpus}"
 )
 PARTITION = "PartitionName=batch Nodes={nodes} Default=YES MaxTime=1-0 State=UP DefMemPerCPU=500"
 
@@ -144,6 +146,8 @@ class Cluster:
             lines.append(NODE.format(name=name, port=port, **known))
         lines.append(PARTITION.format(nodes=",".join(self._names())))
         Path(self._conf).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        # GPUs that are counted, and not there
+        (self.folder / "gres.conf").write_text(f"Name=gpu Count={self.cpus}\n")
         # The executor drops SLURM_ variables before it calls srun in a job.
         srun = self.bin / "srun"
         srun.write_text(f'#!/bin/sh\nSLURM_CONF={self._conf} exec /usr/bin/srun "$@"\n')

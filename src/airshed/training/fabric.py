@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -63,6 +64,8 @@ def launch_fabric(settings: TrainConfig, processes: Processes) -> Fabric:
 
 
 def _strategy(settings: TrainConfig) -> Strategy:
+    # its successor is not known to the oldest torch that is supported
+    warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated")
     limit_s = max(LEAST_CONNECTION_S, CONNECTION_MARGIN * 60 * settings.timeout_min)
     return DDPStrategy(
         timeout=timedelta(seconds=limit_s), broadcast_buffers=False, gradient_as_bucket_view=True

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ from airshed.training.history import History, alphas
 from airshed.training.optimisation import masked_squares, warmup_cosine
 from airshed.training.progress import TrainingProgress
 from airshed.training.stopping import InterruptedTrainingError, StopRequest, ignore_stop_signals
-from airshed.training.watchdog import WAITING, Watchdog
+from airshed.training.watchdog import EXCHANGING, WAITING, Watchdog
 
 Batch = dict[str, Tensor]
 
@@ -147,13 +148,14 @@ class Training:
     def _train(self, epoch: int) -> None:
         done = self.step - epoch * self.plan.steps
         steps = list(self.plan.epoch(epoch, done))
-        batches = self._batches(self.samples.train, [micro for step in steps for micro in step])
+        dealt = [micro for step in steps for micro in step]
         self.module.train()
-        for micro_batches in steps:
-            started = time.perf_counter()
-            loss = self._optimizer_step(epoch, micro_batches, batches)
-            self.step += 1
-            self._note_step(epoch, loss, time.perf_counter() - started)
+        with self._reading(self.samples.train, dealt) as batches:
+            for micro_batches in steps:
+                started = time.perf_counter()
+                loss = self._optimizer_step(epoch, micro_batches, batches)
+                self.step += 1
+                self._note_step(epoch, loss, time.perf_counter() - started)
 
     def _optimizer_step(
         self, epoch: int, micro_batches: list[MicroBatch], batches: Iterator[Batch]
@@ -170,9 +172,11 @@ class Training:
         for number, micro in enumerate(micro_batches):
             batch = self._next(batches)
             torch.manual_seed(mixed_seed(self.seed, epoch, self.step, number, rank))
-            waits = number == len(micro_batches) - 1
-            with self.fabric.no_backward_sync(self.module, enabled=not waits):
+            exchanges = number == len(micro_batches) - 1
+            with self.fabric.no_backward_sync(self.module, enabled=not exchanges):
                 squares, known = self._squares(batch)
+                if exchanges:
+                    self._beat(EXCHANGING)
                 self.fabric.backward(squares * (micro.counts * processes / nominal))
             totals += micro.counts * torch.stack([squares.detach().double(), known.double()])
         self._beat(WAITING)
@@ -202,10 +206,9 @@ class Training:
             self.fabric.global_rank,
             self.fabric.world_size,
         )
-        batches = self._batches(samples, dealt)
         self.module.eval()
         totals = torch.zeros(2, dtype=torch.float64, device=self.fabric.device)
-        with torch.no_grad():
+        with torch.no_grad(), self._reading(samples, dealt) as batches:
             for micro in dealt:
                 squares, known = self._squares(self._next(batches))
                 totals += micro.counts * torch.stack([squares.double(), known.double()])
@@ -224,8 +227,10 @@ class Training:
             forecast = self.module(batch["x"], batch["lead_hours"], self.samples.targets)
         return masked_squares(forecast, batch["y"], self.mask)
 
-    def _batches(self, samples: Dataset[Any], dealt: list[MicroBatch]) -> Iterator[Batch]:
-        return iter(
+    @contextmanager
+    def _reading(self, samples: Dataset[Any], dealt: list[MicroBatch]) -> Iterator[Iterator[Batch]]:
+        """The micro-batches in their order; processes that read them end with the block."""
+        batches = iter(
             DataLoader(
                 samples,
                 batch_sampler=[micro.indices for micro in dealt],
@@ -234,6 +239,13 @@ class Training:
                 pin_memory=self.fabric.device.type == "cuda",
             )
         )
+        try:
+            yield batches
+        finally:
+            # they ignore the signal by which Python would end them at exit, and an error's
+            # traceback keeps the iterator alive, which would otherwise do this
+            if self.settings.workers:
+                batches._shutdown_workers()  # type: ignore[attr-defined]
 
     def _next(self, batches: Iterator[Batch]) -> Batch:
         """The next micro-batch; between two of them the training may be saved or stopped."""

@@ -11,9 +11,8 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
@@ -70,8 +69,8 @@ class Processes:
         return self.count > 1 and not started
 
 
-def run_processes(count: int) -> int:
-    """Run this very command once per device of this machine, and wait.
+def run_processes(count: int, command: Sequence[str]) -> int:
+    """Run a command once per device of this machine, and wait.
 
     Signals that ask a training to stop are passed on. Once a process has failed, the others get
     some time to notice it; then they are killed, because they may wait for it in vain.
@@ -80,7 +79,6 @@ def run_processes(count: int) -> int:
         The exit code: 0 if all are done, that of an interruption if all that are not were
         interrupted, else 1.
     """
-    command = [sys.executable, "-m", "airshed.cli", *sys.argv[1:]]
     common = {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(_free_port()),
@@ -88,20 +86,25 @@ def run_processes(count: int) -> int:
         "NODE_RANK": "0",
         PARENT: str(os.getpid()),
     }
-    running = [
-        subprocess.Popen(command, env=os.environ | common | {"LOCAL_RANK": str(rank)})
-        for rank in range(count)
-    ]
+    running: list[subprocess.Popen[bytes]] = []
+    asked: list[int] = []
 
     def pass_on(signum: int, _: FrameType | None) -> None:
+        asked.append(signum)
         for process in running:
             process.send_signal(signum)
 
     for number in STOP_SIGNALS:
         signal.signal(number, pass_on)
+    for rank in range(count):
+        environment = os.environ | common | {"LOCAL_RANK": str(rank)}
+        running.append(subprocess.Popen(command, env=environment))
+        for number in asked:  # while they were being started
+            running[-1].send_signal(number)
     codes = _wait_for(running)
-    if set(codes) <= {0, EXIT_INTERRUPTED}:
-        return max(codes)
+    stopped = {EXIT_INTERRUPTED, *(-number for number in asked)}
+    if set(codes) <= {0, *stopped}:
+        return EXIT_INTERRUPTED if stopped & set(codes) else 0
     for rank, code in enumerate(codes):
         log.error("process %d of %d ended with code %d", rank, count, code)
     return 1

@@ -51,6 +51,7 @@ def train(
     start: Path | None,
     run: Path,
     history: Path,
+    stop: StopRequest,
     processes: Processes = ONE_PROCESS,
 ) -> None:
     """Train ``variant`` with ``seed``; continue from the checkpoints beside ``run`` if they fit.
@@ -63,6 +64,7 @@ def train(
         start: What the variant's weights start from; see :func:`load_start`.
         run: Where ``run.json`` goes; ``checkpoints/`` and ``progress.json`` are kept beside it.
         history: Where ``history.csv`` goes.
+        stop: Notes the signals that ask to stop.
         processes: How many processes train together; each of them calls this function.
 
     Raises:
@@ -71,36 +73,35 @@ def train(
         InterruptedTrainingError: A signal asked to stop.
     """
     settings, folder = study.train, run.parent / "checkpoints"
-    with StopRequest() as stop:
-        fabric = launch_fabric(settings, processes)
-        facts = {"variant": variant, "seed": seed, **vars(processes)}
-        progress = TrainingProgress(run.with_name("progress.json"), facts, fabric.is_global_zero)
-        endings = Endings([progress.end])
-        with _told(endings, stop, fabric), _watchdog(settings.timeout_min, fabric, endings) as dog:
-            network = build_network(study, variant, prepared, seed)
-            started = load_start(network, study, variant, seed, start)
-            fingerprint = identity(study, variant, seed, prepared, started)
-            compiled = compile_blocks(network, settings.compile, fabric.device)
-            notes = History(settings.log_every_steps)
-            checkpoints = Checkpoints(folder, study.jobs.checkpoint_every_min, fingerprint)
-            keepers = Keepers(checkpoints, notes, progress, stop, dog)
-            rate, samples = study.learning_rate(variant), _samples(study, prepared)
-            training = Training(fabric, network, samples, settings, rate, seed, keepers)
-            training.resume()
-            attempts = Attempts(folder / "attempts.json", fingerprint)
-            told_by_first(fabric, lambda: attempts.begin(*training.position))
-            progress.begin(*training.position, training.total_steps, settings.epochs, len(attempts))
-            if fabric.is_global_zero:
-                endings.append(attempts.end)
-                if settings.tensorboard:
-                    notes.listener = scalar_writer(run.with_name("tensorboard"), training.step)
-            training.run()
-            if fabric.is_global_zero:
-                record = run_record(
-                    study, variant, seed, network, started, notes, fabric.device, folder
-                )
-                notes.write_csv(history)
-                write_json(run, record | {"compiled": compiled} | vars(processes))
+    fabric = launch_fabric(settings, processes)
+    facts = {"variant": variant, "seed": seed, **vars(processes)}
+    progress = TrainingProgress(run.with_name("progress.json"), facts, fabric.is_global_zero)
+    endings = Endings([progress.end])
+    with _told(endings, stop, fabric), _watchdog(settings.timeout_min, fabric, endings) as dog:
+        network = build_network(study, variant, prepared, seed)
+        started = load_start(network, study, variant, seed, start)
+        fingerprint = identity(study, variant, seed, prepared, started)
+        compiled = compile_blocks(network, settings.compile, fabric.device)
+        notes = History(settings.log_every_steps)
+        checkpoints = Checkpoints(folder, study.jobs.checkpoint_every_min, fingerprint)
+        keepers = Keepers(checkpoints, notes, progress, stop, dog)
+        rate, samples = study.learning_rate(variant), _samples(study, prepared)
+        training = Training(fabric, network, samples, settings, rate, seed, keepers)
+        training.resume()
+        attempts = Attempts(folder / "attempts.json", fingerprint)
+        told_by_first(fabric, lambda: attempts.begin(*training.position))
+        progress.begin(*training.position, training.total_steps, settings.epochs, len(attempts))
+        if fabric.is_global_zero:
+            endings.append(attempts.end)
+            if settings.tensorboard:
+                notes.listener = scalar_writer(run.with_name("tensorboard"), training.step)
+        training.run()
+        if fabric.is_global_zero:
+            record = run_record(
+                study, variant, seed, network, started, notes, fabric.device, folder
+            )
+            notes.write_csv(history)
+            write_json(run, record | {"compiled": compiled} | vars(processes))
 
 
 def _samples(study: Study, prepared: Prepared) -> Samples:

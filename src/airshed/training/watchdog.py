@@ -6,13 +6,13 @@ reads what the others were doing, says who kept whom waiting, and ends itself.
 
 from __future__ import annotations
 
-import faulthandler
 import json
 import logging
 import os
 import platform
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Self
 
@@ -21,6 +21,7 @@ from torch.distributed import Store  # type: ignore[attr-defined]
 log = logging.getLogger(__name__)
 
 WAITING = "waiting for the other processes"
+EXCHANGING = "exchanging gradients with the other processes"
 TICKS = 20  # looks per limit
 LONGEST_TICK_S = 5.0
 
@@ -77,7 +78,7 @@ class Watchdog:
             if self.parent is not None and os.getppid() != self.parent:
                 os._exit(1)
             # a process that only waits lets the one that it waits for speak first
-            patience = 1.25 if self._doing == WAITING else 1.0
+            patience = 1.25 if self._doing in (WAITING, EXCHANGING) else 1.0
             if silent_s >= self.limit_s * patience:
                 self._end(silent_s)
 
@@ -95,8 +96,9 @@ class Watchdog:
             f"process {self.rank} of {self.processes} ({platform.node()}) made no progress for"
             f" {silent_s:.0f} s at step {self._step}, {self._doing}{self._others()}"
         )
-        log.critical("%s; it ends here, where its threads were:", message)
-        faulthandler.dump_traceback(file=sys.__stderr__ or 2)
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)
+        where = "".join(traceback.format_stack(frame))
+        log.critical("%s; it ends here:\n%s", message, where)
         try:
             self.on_hang(message)
         finally:
@@ -111,7 +113,7 @@ class Watchdog:
             for rank in range(self.processes):
                 if rank != self.rank and self.store.check([str(rank)]):
                     told = json.loads(self.store.get(str(rank)))
-                    if told["doing"] != WAITING:
+                    if told["doing"] not in (WAITING, EXCHANGING):
                         found.append(
                             f"process {rank} ({told['host']}) at step {told['step']},"
                             f" {told['doing']}, silent for {told['silent_s']:.0f} s"
