@@ -146,8 +146,11 @@ class Cluster:
             lines.append(NODE.format(name=name, port=port, **known))
         lines.append(PARTITION.format(nodes=",".join(self._names())))
         Path(self._conf).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        # GPUs that are counted, and not there
-        (self.folder / "gres.conf").write_text(f"Name=gpu Count={self.cpus}\n")
+        # GPUs that are counted, and are not there
+        for number in range(self.cpus):
+            (self.folder / f"gpu{number}").touch()
+        devices = f"{self.folder}/gpu[0-{self.cpus - 1}]"
+        (self.folder / "gres.conf").write_text(f"Name=gpu File={devices}\n")
         # The executor drops SLURM_ variables before it calls srun in a job.
         srun = self.bin / "srun"
         srun.write_text(f'#!/bin/sh\nSLURM_CONF={self._conf} exec /usr/bin/srun "$@"\n')

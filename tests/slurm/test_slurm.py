@@ -45,6 +45,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_study(folder: Path, jobs: dict[str, Any]) -> None:
     values = yaml.safe_load(STUDY.read_text(encoding="utf-8"))
     values |= {"variants": VARIANTS, "seeds": [0], "jobs": jobs}
+    values["train"]["accelerator"] = "auto"  # asks for GPUs, which the test's nodes only count
     (folder / "study.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
 
 
@@ -74,7 +75,8 @@ class Disturbed:
         self.folder, self.cluster = checkout(folder), cluster
         self.trouble = folder / "trouble"
         self.trouble.mkdir()
-        (folder / "site.yaml").write_text(yaml.safe_dump({"bin": str(HERE / "bin")}))
+        site = {"bin": str(HERE / "bin"), "max_mem_mb": cluster.memory_mb}
+        (folder / "site.yaml").write_text(yaml.safe_dump(site))
         self.status_when_running = ""
         self.environment = environment() | cluster.environment() | {"TROUBLE": str(self.trouble)}
 

@@ -112,9 +112,14 @@ def test_variants_ask_for_what_the_study_gives_them(snakemake: Snakemake, tmp_pa
     assert resources(evaluated.stdout, "evaluate")["gres"] == "gpu:mi250:1"
 
 
-def test_memory_and_time_grow_with_every_attempt(snakemake: Snakemake) -> None:
+def test_memory_and_time_grow_with_every_attempt_up_to_the_sites(
+    snakemake: Snakemake, tmp_path: Path
+) -> None:
     asked = resources(snakemake("-n", "--attempt", "3").stdout, "train")
     assert (asked["mem_mb"], asked["runtime"]) == (str(3000 * 4), str(30 * 4))
+    write(tmp_path / "site.yaml", {"max_mem_mb": 10000, "max_runtime_min": 20})
+    asked = resources(snakemake("-n", "--attempt", "3").stdout, "train")
+    assert (asked["mem_mb"], asked["runtime"]) == ("10000", "30")  # never less than is asked for
 
 
 def test_on_lumi_each_process_runs_in_the_container_next_to_its_device(tmp_path: Path) -> None:

@@ -73,14 +73,29 @@ def start_of(wildcards):
     return [] if stanza.pretrained is None else [stanza.pretrained.checkpoint]
 
 
-def growing(amount):
-    """A resource that is doubled with every retry; the amount may depend on the wildcards."""
+def growing(amount, most=None):
+    """A resource that is doubled with every retry, up to what the site has.
+
+    The amount may depend on the wildcards. One that is above the site's most is left as it is,
+    and SLURM says what is wrong.
+    """
 
     def grown(wildcards, attempt):
         first = amount(wildcards) if callable(amount) else amount
-        return first * 2 ** (attempt - 1)
+        doubled = first * 2 ** (attempt - 1)
+        return doubled if most is None else max(first, min(doubled, most))
 
     return grown
+
+
+def memory(amount_mb):
+    """Memory of a job, for mem_mb."""
+    return growing(amount_mb, SITE.max_mem_mb)
+
+
+def minutes(amount):
+    """Time limit of a job, for runtime."""
+    return growing(amount, SITE.max_runtime_min)
 
 
 def requested(key):

@@ -16,8 +16,8 @@ rule evaluate:
     threads: STUDY.train.threads
     resources:
         devices=1,
-        mem_mb=growing(requested("mem_mb")),
-        runtime=growing(requested("runtime_min")),
+        mem_mb=memory(requested("mem_mb")),
+        runtime=minutes(requested("runtime_min")),
         gres=gpus(1),
     params:
         config=CONFIG,
@@ -42,8 +42,8 @@ rule baseline:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(120),
+        mem_mb=memory(2000),
+        runtime=minutes(120),
     params:
         config=CONFIG,
         study=settings("splits", "horizons_h", "evaluation"),
@@ -68,8 +68,8 @@ rule compare:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        mem_mb=memory(2000),
+        runtime=minutes(60),
     params:
         config=CONFIG,
         study=settings("variants", "seeds", "comparison"),

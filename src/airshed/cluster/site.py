@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from airshed.config.base import Section
+from airshed.config.data import Count
 from airshed.config.load import read_yaml
 from airshed.errors import AirshedError
 
@@ -33,6 +34,8 @@ class Site(Section):
         train_partition: Where trainings run.
         evaluate_partition: Where trained models are scored, on one device each.
         gres: How the site asks for GPUs on each node, e.g. ``gpu:a100:{devices}``.
+        max_mem_mb: Memory of a node, which a retried job does not exceed.
+        max_runtime_min: The partitions' longest time limit, which it does not exceed either.
         bin: Folder that is put in front of PATH in jobs; its ``airshed`` starts each step.
         container: Image in which the ``airshed`` of that folder runs.
     """
@@ -42,6 +45,8 @@ class Site(Section):
     train_partition: str | None = None
     evaluate_partition: str | None = None
     gres: Annotated[str, Field(pattern=r"\{devices\}")] = "gpu:{devices}"
+    max_mem_mb: Count | None = None
+    max_runtime_min: Count | None = None
     bin: str | None = None
     container: str | None = None
 
