@@ -22,6 +22,7 @@ CANCELLED, TIMED_OUT, TOO_BIG, ON_TWO_NODES = "climax", "wind_baseline", "physic
 VARIANTS = [CANCELLED, TIMED_OUT, TOO_BIG, ON_TWO_NODES]
 TIMEOUT_S = 400
 RESULTS = "results/tiny"
+SCORES = f"{RESULTS}/scores.csv"
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
@@ -37,7 +38,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which the study has run on this machine, every training on one device."""
     folder = checkout(tmp_path_factory.mktemp("undisturbed") / "checkout")
     write_study(folder, jobs={})
-    done = snakemake_in(folder)("--cores", "2", "--configfile", "study.yaml")
+    done = snakemake_in(folder)("--cores", "2", "--configfile", "study.yaml", "--", SCORES)
     assert done.returncode == 0, done.stderr[-4000:]
     return folder
 
@@ -62,7 +63,7 @@ def endings_of(folder: Path, variant: str) -> list[str]:
 
 
 def scores_of(folder: Path) -> dict[tuple[str, ...], float]:
-    with (folder / RESULTS / "scores.csv").open() as stream:
+    with (folder / SCORES).open() as stream:
         rows = list(csv.DictReader(stream))
     keys = ("variant", "seed", "pollutant", "horizon_h", "metric")
     return {tuple(row[key] for key in keys): float(row["value"]) for row in rows}

@@ -60,7 +60,7 @@ def status(
     studies = _studies(folder, study)
 
     def read() -> table.Statuses:
-        queue = read_queue(Path.cwd())
+        queue = read_queue()
         return {
             found.study: study_status(found, results, queue) for results, found in studies.items()
         }

@@ -15,12 +15,13 @@ PENDING = frozenset({"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "SPEC
 
 @dataclass(frozen=True)
 class Job:
-    """One job in the queue; ``comment`` names its rule and wildcards."""
+    """One job in the queue; ``comment`` names its rule and wildcards, ``folder`` its workflow."""
 
     job_id: str
     state: str
     reason: str
     comment: str
+    folder: str
 
     @property
     def pending(self) -> bool:
@@ -29,7 +30,7 @@ class Job:
 
 
 class Queue:
-    """The user's jobs of one folder, as they were when the queue was asked.
+    """The user's jobs, as they were when the queue was asked.
 
     Attributes:
         known: Whether it could be asked; without SLURM it cannot.
@@ -39,15 +40,26 @@ class Queue:
         self.known = jobs is not None
         self._jobs = list(jobs or ())
 
-    def training(self, variant: str, seed: int) -> Job | None:
-        """The job that trains a variant; one that runs goes before one that waits."""
+    def training(self, variant: str, seed: int, folder: Path, told_id: object) -> Job | None:
+        """The job that trains a variant; one that runs goes before one that waits.
+
+        Args:
+            variant: Name of the variant.
+            seed: Its seed.
+            folder: Where the workflow runs.
+            told_id: The job in which the training says that it is, whoever sent it.
+        """
         comment = f"rule_train_wildcards_{variant}_{seed}"  # as Snakemake's executor writes it
-        found = [job for job in self._jobs if job.comment == comment]
+        found = [
+            job
+            for job in self._jobs
+            if job.job_id == told_id or (job.comment, job.folder) == (comment, str(folder))
+        ]
         return min(found, key=lambda job: job.pending, default=None)
 
 
-def read_queue(folder: Path) -> Queue:
-    """Ask ``squeue`` for the user's jobs that were sent from ``folder``."""
+def read_queue() -> Queue:
+    """Ask ``squeue`` for the user's jobs."""
     command = ["squeue", "--noheader", f"--user={getpass.getuser()}", f"--format={FIELDS}"]
     try:
         done = subprocess.run(
@@ -55,10 +67,9 @@ def read_queue(folder: Path) -> Queue:
         )
     except (OSError, subprocess.SubprocessError):
         return Queue(None)
-    return Queue(parse(done.stdout, folder))
+    return Queue(parse(done.stdout))
 
 
-def parse(listing: str, folder: Path) -> list[Job]:
-    """The jobs of ``folder`` among the lines of ``squeue``."""
-    rows = (line.split("|", 4) for line in listing.splitlines() if line.count("|") >= 4)
-    return [Job(*row[:4]) for row in rows if row[4] == str(folder)]
+def parse(listing: str) -> list[Job]:
+    """The jobs in the lines of ``squeue``."""
+    return [Job(*line.split("|", 4)) for line in listing.splitlines() if line.count("|") >= 4]

@@ -123,7 +123,7 @@ def study_status(study: Study, results: Path, queue: Queue) -> list[TrainingStat
     Args:
         study: The study.
         results: Its folder, ``results/<study>``.
-        queue: The queue, read from the folder in which snakemake runs.
+        queue: The queue; the workflow is expected to run in this folder.
     """
     return [
         _training_status(results / "variants" / variant / f"seed{seed}", variant, seed, queue)
@@ -138,7 +138,7 @@ def _training_status(folder: Path, variant: str, seed: int, queue: Queue) -> Tra
     facts = Facts(
         finished=(folder / "run.json").exists(),
         progress=progress,
-        job=queue.training(variant, seed),
+        job=queue.training(variant, seed, Path.cwd(), progress.get("slurm_job_id")),
         queue_known=queue.known,
         process_alive=_process_alive(progress),
         silent_s=_silence_s(progress),

@@ -18,8 +18,10 @@ from airshed.cluster.status import Facts, State, decide, study_status
 from airshed.cluster.table import console, render
 from airshed.config import Study
 
-PENDING = Job("7", "PENDING", "Priority", "rule_train_wildcards_wind_baseline_0")
-RUNNING = Job("7", "RUNNING", "None", "rule_train_wildcards_wind_baseline_0")
+COMMENT = "rule_train_wildcards_wind_baseline_0"
+FOLDER = Path("/data/study")
+PENDING = Job("7", "PENDING", "Priority", COMMENT, str(FOLDER))
+RUNNING = Job("7", "RUNNING", "None", COMMENT, str(FOLDER))
 IN_JOB = {"state": "running", "slurm_job_id": "7"}
 BY_HAND = {"state": "running", "slurm_job_id": None}
 
@@ -85,17 +87,24 @@ slurm_load_jobs error
 
 
 def test_jobs_of_this_folder_are_found_by_variant_and_seed() -> None:
-    queue = Queue(parse(LISTING, Path("/data/study")))
-    first, second = queue.training("wind_baseline", 0), queue.training("wind_baseline", 1)
+    queue = Queue(parse(LISTING))
+    first = queue.training("wind_baseline", 0, FOLDER, None)
+    second = queue.training("wind_baseline", 1, FOLDER, None)
     assert first is not None
     assert second is not None
     assert (first.job_id, first.pending, first.reason) == ("13", True, "Priority")
     assert (second.job_id, second.pending) == ("12", False)
-    assert queue.training("physics_mask", 0) is None
+    assert queue.training("physics_mask", 0, FOLDER, None) is None
+
+
+def test_a_training_in_a_job_of_another_name_is_found_by_its_number() -> None:
+    """Run by hand in an allocation, say."""
+    by_hand = Job("99", "RUNNING", "None", "(null)", "/home/me")
+    assert Queue([by_hand]).training("climax", 0, FOLDER, "99") == by_hand
 
 
 def test_a_job_that_runs_goes_before_one_that_waits() -> None:
-    assert Queue([PENDING, RUNNING]).training("wind_baseline", 0) == RUNNING
+    assert Queue([PENDING, RUNNING]).training("wind_baseline", 0, FOLDER, None) == RUNNING
 
 
 def fake_squeue(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,15 +120,15 @@ def test_a_queue_that_does_not_answer_is_not_known(
 ) -> None:
     fake_squeue(tmp_path, script, monkeypatch)
     monkeypatch.setattr("airshed.cluster.squeue.TIMEOUT_S", 0.2)
-    assert not read_queue(tmp_path).known
+    assert not read_queue().known
 
 
 def test_a_queue_that_answers_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     line = f"3|PENDING|Priority|rule_train_wildcards_climax_2|{tmp_path}"
     fake_squeue(tmp_path, f"echo '{line}'", monkeypatch)
-    queue = read_queue(tmp_path)
+    queue = read_queue()
     assert queue.known
-    assert queue.training("climax", 2) == Job(*line.split("|")[:4])
+    assert queue.training("climax", 2, tmp_path, None) == Job(*line.split("|"))
 
 
 def leave(results: Path, variant: str, seed: int, **told: Any) -> Path:
