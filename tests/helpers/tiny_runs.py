@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from airshed.config import Study, read_yaml, validate_study
+from airshed.config.load import merge
 from airshed.data.ingest import ingest
 from airshed.data.patches import patch_elevation
 from airshed.data.prepared import Prepared
@@ -43,12 +44,10 @@ CONTEXT.set_forkserver_preload(["airshed.training.run", "airshed.data.ingest", "
 
 
 def tiny_study(**changes: Any) -> Study:
-    """The tiny study; a section that is given overrides the keys that it names."""
+    """The tiny study with some keys changed."""
     tiny = read_yaml(ROOT / "tests/helpers/tiny_study.yaml")
-    for section, values in changes.items():
-        both = isinstance(values, Mapping) and isinstance(tiny.get(section), Mapping)
-        tiny[section] = tiny[section] | values if both else values
-    return validate_study(read_yaml(ROOT / "config/variants.yaml") | tiny, "tiny")
+    variants = read_yaml(ROOT / "config/variants.yaml")
+    return validate_study(merge(tiny | variants, changes), "tiny")
 
 
 def prepare(study: Study, folder: Path) -> Prepared:

@@ -21,6 +21,7 @@ from torch.utils import deterministic
 from airshed.config.training import TrainConfig
 from airshed.errors import AirshedError, brief
 from airshed.training.processes import Processes
+from airshed.training.sharding import sharded_strategy
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def launch_fabric(settings: TrainConfig, processes: Processes) -> Fabric:
             accelerator=settings.accelerator,
             devices=processes.devices,
             num_nodes=processes.nodes,
-            strategy=_strategy(settings) if processes.count > 1 else "auto",
+            strategy=_strategy(settings, processes.count) if processes.count > 1 else "auto",
             plugins=[environment],
         )
         fabric.launch()
@@ -63,13 +64,14 @@ def launch_fabric(settings: TrainConfig, processes: Processes) -> Fabric:
     return fabric
 
 
-def _strategy(settings: TrainConfig) -> Strategy:
+def _strategy(settings: TrainConfig, processes: int) -> Strategy:
+    limit_s = max(LEAST_CONNECTION_S, CONNECTION_MARGIN * 60 * settings.timeout_min)
+    timeout = timedelta(seconds=limit_s)
+    if settings.strategy == "fsdp":
+        return sharded_strategy(processes, timeout)
     # its successor is not known to the oldest torch that is supported
     warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated")
-    limit_s = max(LEAST_CONNECTION_S, CONNECTION_MARGIN * 60 * settings.timeout_min)
-    return DDPStrategy(
-        timeout=timedelta(seconds=limit_s), broadcast_buffers=False, gradient_as_bucket_view=True
-    )
+    return DDPStrategy(timeout=timeout, broadcast_buffers=False, gradient_as_bucket_view=True)
 
 
 def shared_store(fabric: Fabric) -> Store | None:

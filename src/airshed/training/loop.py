@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -25,6 +25,7 @@ from airshed.training.batches import MicroBatch, Plan, deal, mixed_seed
 from airshed.training.checkpoints import Checkpoints, load_checkpoint
 from airshed.training.fabric import told_by_first
 from airshed.training.history import History, alphas
+from airshed.training.learner import Learner
 from airshed.training.optimisation import masked_squares, warmup_cosine
 from airshed.training.progress import TrainingProgress
 from airshed.training.stopping import InterruptedTrainingError, StopRequest, ignore_stop_signals
@@ -99,15 +100,8 @@ class Training:
             fabric.world_size,
         )
         self.total_steps = settings.epochs * self.plan.steps
-        self.network = network
-        self.module = fabric.setup_module(network)
-        self.optimizer = torch.optim.AdamW(
-            self.module.parameters(), lr=learning_rate, weight_decay=settings.weight_decay
-        )
+        self.learner = Learner(fabric, network, settings)
         self.mask = fabric.to_device(samples.mask)
-        self.autocast = torch.autocast(
-            fabric.device.type, torch.bfloat16, enabled=settings.precision == "bf16-mixed"
-        )
         self.step = 0
         self._saved_position: tuple[int, int] | None = None
 
@@ -121,8 +115,7 @@ class Training:
         if path is None:
             return
         content = load_checkpoint(path)
-        self.network.load_state_dict(content["network"])
-        self.optimizer.load_state_dict(content["optimizer"])
+        self.learner.load_state_dict(content)
         self.history.load_state_dict(content["history"])
         self.step = content["step"]
         self._saved_position = self.position
@@ -149,7 +142,7 @@ class Training:
         done = self.step - epoch * self.plan.steps
         steps = list(self.plan.epoch(epoch, done))
         dealt = [micro for step in steps for micro in step]
-        self.module.train()
+        self.learner.module.train()
         with self._reading(self.samples.train, dealt) as batches:
             for micro_batches in steps:
                 started = time.perf_counter()
@@ -161,41 +154,36 @@ class Training:
         self, epoch: int, micro_batches: list[MicroBatch], batches: Iterator[Batch]
     ) -> float:
         """One step on the mean over all known cells of the global batch, however it is dealt."""
-        factor = warmup_cosine(self.step, self.settings.warmup_steps, self.total_steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate * factor
-        self.optimizer.zero_grad()
         processes, rank = self.fabric.world_size, self.fabric.global_rank
         # gradients are averaged over processes: about the size of a mean until they are scaled
-        nominal = self.settings.global_batch_size * self.mask.sum() * len(self.samples.targets)
+        cells = int(self.mask.sum()) * len(self.samples.targets)
+        nominal = self.settings.global_batch_size * cells
         totals = torch.zeros(2, dtype=torch.float64, device=self.fabric.device)
         for number, micro in enumerate(micro_batches):
             batch = self._next(batches)
             torch.manual_seed(mixed_seed(self.seed, epoch, self.step, number, rank))
             exchanges = number == len(micro_batches) - 1
-            with self.fabric.no_backward_sync(self.module, enabled=not exchanges):
+            with self.learner.accumulating(more_follows=not exchanges):
                 squares, known = self._squares(batch)
                 if exchanges:
                     self._beat(EXCHANGING)
                 self.fabric.backward(squares * (micro.counts * processes / nominal))
             totals += micro.counts * torch.stack([squares.detach().double(), known.double()])
-        self._beat(WAITING)
-        squares_sum, known_sum = self.fabric.all_reduce(totals, reduce_op="sum")
-        loss = self._finite(squares_sum / known_sum, "training", epoch)
-        scale = (nominal / known_sum).to(torch.float32)
-        for parameter in self.module.parameters():
-            if parameter.grad is not None:
-                parameter.grad.mul_(scale)
-        nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip)
-        self.optimizer.step()
+        squares_sum, known_sum = self._reduced(totals, "sum")
+        loss = self._mean(squares_sum, known_sum, "training", epoch)
+        self.learner.step(nominal / known_sum, self._rate())
         return loss
+
+    def _rate(self) -> float:
+        factor = warmup_cosine(self.step, self.settings.warmup_steps, self.total_steps)
+        return self.learning_rate * factor
 
     def _note_step(self, epoch: int, loss: float, seconds: float) -> None:
         self.history.stepped(loss, seconds)
         self.keepers.progress.stepped(self.step, epoch, loss, seconds)
         if self.history.row_due(self.step) or self.step % self.plan.steps == 0:
-            rate = self.optimizer.param_groups[0]["lr"]
-            self.history.add_row(self.step, epoch, rate, alphas(self.network))
+            rate = self.learner.optimizer.param_groups[0]["lr"]
+            self.history.add_row(self.step, epoch, rate, alphas(self.learner.network))
 
     def _validate(self, epoch: int) -> None:
         """Complete an epoch; interrupted, it is repeated from its first sample."""
@@ -206,25 +194,25 @@ class Training:
             self.fabric.global_rank,
             self.fabric.world_size,
         )
-        self.module.eval()
+        self.learner.module.eval()
         totals = torch.zeros(2, dtype=torch.float64, device=self.fabric.device)
         with torch.no_grad(), self._reading(samples, dealt) as batches:
             for micro in dealt:
                 squares, known = self._squares(self._next(batches))
                 totals += micro.counts * torch.stack([squares.double(), known.double()])
-        self._beat(WAITING)
-        squares_sum, known_sum = self.fabric.all_reduce(totals, reduce_op="sum")
-        loss = self._finite(squares_sum / known_sum, "validation", epoch)
+        squares_sum, known_sum = self._reduced(totals, "sum")
+        loss = self._mean(squares_sum, known_sum, "validation", epoch)
         improved = loss < min(self.history.val_loss, default=math.inf)
         self.history.validated(loss)
         self.keepers.progress.validated(epoch, loss)
-        if improved and self.fabric.is_global_zero:
-            self.keepers.checkpoints.save_best(self.network.state_dict())
+        if improved:
+            weights = self.learner.weights()
+            if self.fabric.is_global_zero:
+                self.keepers.checkpoints.save_best(weights)
         self._save()
 
     def _squares(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        with self.autocast:
-            forecast = self.module(batch["x"], batch["lead_hours"], self.samples.targets)
+        forecast = self.learner.forecast(batch["x"], batch["lead_hours"], self.samples.targets)
         return masked_squares(forecast, batch["y"], self.mask)
 
     @contextmanager
@@ -256,12 +244,12 @@ class Training:
         return batch
 
     def _save_or_stop(self) -> None:
-        """Save and stop as all processes agree: all do when one is asked to."""
-        stop, checkpoints = self.keepers.stop, self.keepers.checkpoints
-        asked = torch.tensor(stop.received is not None, dtype=torch.int, device=self.fabric.device)
-        self._beat(WAITING)
-        stopping = bool(self.fabric.all_reduce(asked, reduce_op="max"))
-        if stopping or checkpoints.due():
+        """Save when the first process says so; save and stop when any process is asked to."""
+        stop = self.keepers.stop
+        due = self.fabric.is_global_zero and self.keepers.checkpoints.due()
+        wanted = torch.tensor([stop.received is not None, due], dtype=torch.int)
+        stopping, due = (bool(want) for want in self._reduced(wanted, "max"))
+        if stopping or due:
             self._save()
         if stopping:
             self.fabric.barrier()  # a process that ends may take a slower one with it
@@ -272,25 +260,27 @@ class Training:
         if self.position == self._saved_position:
             return
         self._saved_position = self.position
+        state = self.learner.state_dict()
         if self.fabric.is_global_zero:
-            self.keepers.checkpoints.save_state(
-                {
-                    "network": self.network.state_dict(),
-                    "optimizer": self.optimizer.state_dict(),
-                    "history": self.history.state_dict(),
-                    "step": self.step,
-                }
-            )
+            state |= {"history": self.history.state_dict(), "step": self.step}
+            self.keepers.checkpoints.save_state(state)
 
     def _beat(self, doing: str) -> None:
         self.keepers.watchdog.beat(self.step, doing)
 
-    def _finite(self, loss: Tensor, which: str, epoch: int) -> float:
-        if not torch.isfinite(loss):
+    def _reduced(self, values: Tensor, how: str) -> list[float]:
+        """Sums or maxima over all processes."""
+        self._beat(WAITING)
+        reduced = self.fabric.all_reduce(values.to(self.fabric.device), reduce_op=how)
+        return cast(Tensor, reduced).tolist()
+
+    def _mean(self, squares: float, known: float, which: str, epoch: int) -> float:
+        loss = squares / known if known else math.nan
+        if not math.isfinite(loss):
             raise AirshedError(
                 f"the {which} loss is not finite",
                 where=f"epoch {epoch}, step {self.step}",
-                found=loss.item(),
+                found=loss,
                 hint="lower train.learning_rate or inspect the data; checkpoints are kept",
             )
-        return loss.item()
+        return loss

@@ -99,8 +99,8 @@ def run_processes(count: int, command: Sequence[str]) -> int:
     for rank in range(count):
         environment = os.environ | common | {"LOCAL_RANK": str(rank)}
         running.append(subprocess.Popen(command, env=environment))
-        for number in asked:  # while they were being started
-            running[-1].send_signal(number)
+        for early in asked:  # while they were being started
+            running[-1].send_signal(early)
     codes = _wait_for(running)
     stopped = {EXIT_INTERRUPTED, *(-number for number in asked)}
     if set(codes) <= {0, *stopped}:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGKILL, SIGTERM
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from tiny_runs import (
     SEED,
     VARIANT,
     Disturbance,
+    assert_same_run,
     final_weights,
     progress,
     said,
@@ -35,6 +36,7 @@ from airshed.training.batches import Plan
 from airshed.training.fabric import launch_fabric
 from airshed.training.optimisation import warmup_cosine
 from airshed.training.processes import Processes
+from airshed.training.stopping import EXIT_INTERRUPTED
 from airshed.variables import TARGETS
 
 ODD = {  # numbers of samples that two processes cannot share equally: 11 and 7
@@ -109,6 +111,22 @@ def test_two_processes_train_as_one_with_the_batch_of_both(alone: Path, together
     assert_close(final_weights(together), final_weights(alone))
     losses = [json.loads((it / "run.json").read_text())["val_loss"] for it in (together, alone)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+
+
+def test_sharded_weights_are_trained_to_the_same(
+    prepared: Prepared, alone: Path, tmp_path: Path
+) -> None:
+    """Interrupted on the way, and continued with whole weights instead."""
+    sharded = undropped(strategy="fsdp", batch_size=1)
+    assert start(sharded, prepared, tmp_path / "a", 2) == [0, 0]
+    assert_close(final_weights(tmp_path / "a"), final_weights(alone))
+    halfway = Disturbance(9, (SIGTERM,), rank=1)
+    assert start(sharded, prepared, tmp_path / "b", 2, halfway) == [EXIT_INTERRUPTED] * 2
+    assert start(sharded, prepared, tmp_path / "b", 2) == [0, 0]
+    assert_same_run(tmp_path / "b", tmp_path / "a")
+    assert start(sharded, prepared, tmp_path / "c", 2, halfway) == [EXIT_INTERRUPTED] * 2
+    assert start(undropped(batch_size=1), prepared, tmp_path / "c") == [0]
+    assert_close(final_weights(tmp_path / "c"), final_weights(alone))
 
 
 def test_the_data_of_this_test_make_processes_count_different_numbers_of_cells(
