@@ -69,6 +69,12 @@ class VariantPlan:
         return None if each is None else each * self.trainings * self.request.processes
 
     @property
+    def scoring_hours(self) -> float | None:
+        """Expected device-hours of its evaluations."""
+        each_s = self.found.evaluate_s
+        return None if each_s is None else self.evaluations * each_s / 3600
+
+    @property
     def disk_mb(self) -> float | None:
         """What its trainings are expected to leave."""
         left = self.found.disk_mb

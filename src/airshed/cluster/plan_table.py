@@ -27,7 +27,7 @@ def _rules(plan: StudyPlan) -> Table:
 def _variants(plan: StudyPlan) -> Table:
     table = _table("Trainings: what earlier runs of the same work took", ("variant",))
     numbers = ("to train", "devices", "steps each", "s/step", "hours each", "device-hours")
-    for name in (*numbers, "memory, MB", "disk each, MB"):
+    for name in (*numbers, "to score", "device-hours", "memory, MB", "disk each, MB"):
         table.add_column(name, justify="right")
     table.add_column("measured in")
     for row in plan.variants:
@@ -45,6 +45,8 @@ def _cells(row: VariantPlan) -> list[str]:
         _number(found.seconds_per_step, 3),
         _number(row.hours_each, 2),
         _number(row.device_hours, 2),
+        str(row.evaluations),
+        _number(row.scoring_hours, 2),
         f"{_number(found.memory_mb, 0)} of {request.mem_mb}" if found.memory_mb else "",
         _number(found.disk_mb, 0),
         found.source,

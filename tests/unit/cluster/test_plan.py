@@ -145,19 +145,25 @@ def test_a_benchmark_counts_at_its_own_size_and_machine_only(tmp_path: Path) -> 
 def test_the_plan_sums_what_is_to_be_done_and_invents_nothing(
     tiny_study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    leave_run(tmp_path, tiny_study, "wind_baseline")
+    folder = leave_run(tmp_path, tiny_study, "wind_baseline")
+    (folder / "benchmarks").mkdir()
+    (folder / "benchmarks/evaluate.tsv").write_text("s\th:m:s\n90.0\t0:01:30\n")
     asked = {"nodes": 1, "devices": 1, "runtime": 30, "mem_mb": 4000}
     jobs = [
         PlannedJob("train", {"variant": variant, "seed": "1"}, asked)
         for variant in ("wind_baseline", "physics_mask", "physics_mask")
-    ] + [PlannedJob("compare", {}, {"runtime": 60, "mem_mb": 2000})]
+    ]
+    jobs += [PlannedJob("evaluate", {"variant": "wind_baseline", "seed": "1"}, asked)] * 2
+    jobs += [PlannedJob("compare", {}, {"runtime": 60, "mem_mb": 2000})]
     plan = plan_study(tiny_study, jobs, tmp_path)
     assert [(rule.rule, rule.jobs, rule.asked_h) for rule in plan.rules] == [
         ("compare", 1, 1.0),
+        ("evaluate", 2, 1.0),
         ("train", 3, 1.5),
     ]
     steps = training_steps(tiny_study)
     assert plan.device_hours == pytest.approx(steps * 3.0 / 3600)
+    assert [row.scoring_hours for row in plan.variants] == [pytest.approx(0.05), None]
     assert plan.unmeasured == ["physics_mask"]
     show(plan)
     said = capsys.readouterr().out

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from airshed.cli import app
 from airshed.cluster.squeue import Job, Queue, parse, read_queue
 from airshed.cluster.status import Facts, State, decide, study_status
-from airshed.cluster.table import console, render
-from airshed.config import Study
+from airshed.cluster.table import Statuses, console, render, watch
+from airshed.config import Study, dump_study
+from airshed.errors import AirshedError
 
 COMMENT = "rule_train_wildcards_wind_baseline_0"
 FOLDER = Path("/data/study")
@@ -192,3 +195,37 @@ def test_a_progress_file_that_says_nothing_is_no_error(
     (folder / "progress.json").write_text(content)
     rows = study_status(tiny_study, tmp_path, Queue([]))
     assert {row.state for row in rows} == {State.WAITING}
+
+
+def test_watching_reads_again_until_it_is_stopped(
+    tiny_study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = 0
+
+    def read() -> Statuses:
+        nonlocal reads
+        reads += 1
+        if reads == 3:
+            raise KeyboardInterrupt
+        return {"tiny": study_status(tiny_study, tmp_path, Queue(None))}
+
+    waited: list[float] = []
+    monkeypatch.setattr("airshed.cluster.table.time.sleep", waited.append)
+    watch(read, every_s=7)
+    assert waited == [7, 7]
+
+
+def test_the_command_shows_a_results_folder_and_says_if_there_is_none(
+    tiny_study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    nothing = CliRunner().invoke(app, ["status"])
+    assert isinstance(nothing.exception, AirshedError)
+    assert "--study" in str(nothing.exception)
+    folder = tmp_path / "results/tiny"
+    folder.mkdir(parents=True)
+    (folder / "config.resolved.yaml").write_text(dump_study(tiny_study))
+    for arguments in (["status"], ["status", "results/tiny"]):
+        shown = CliRunner().invoke(app, arguments)
+        assert shown.exit_code == 0, shown.output
+        assert "tiny: 4 waiting" in shown.output
