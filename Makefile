@@ -1,5 +1,5 @@
 # make demo   install the pinned set and run the demo study; prints where the report is
-# make test   format, lint, types, unit tests, dry runs and a small study end to end
+# make test   format, lint, types, unit tests, dry runs, a small study end to end and on a SLURM
 # make bench  speed and memory at full size, about an hour on 2 cores; writes results/benchmarks.json
 
 PYTHON ?= python3
@@ -12,7 +12,7 @@ SMK := Snakefile workflow/rules/*.smk
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench format lint unit workflow clean
+.PHONY: help install demo test bench format lint unit workflow slurm clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -31,7 +31,7 @@ demo: $(INSTALLED)
 	@airshed verdicts results/demo/comparisons.csv
 	@echo 'Report: $(CURDIR)/results/demo/report.html'
 
-test: lint unit workflow
+test: lint unit workflow slurm
 
 format: $(INSTALLED)
 	ruff format .
@@ -50,6 +50,9 @@ unit: $(INSTALLED)
 
 workflow: $(INSTALLED)
 	pytest tests/workflow
+
+slurm: $(INSTALLED)
+	pytest tests/slurm
 
 bench: $(INSTALLED)
 	python benchmarks/run.py

@@ -15,8 +15,10 @@ rule evaluate:
         "../../envs/train.yaml"
     threads: STUDY.train.threads
     resources:
-        mem_mb=growing(STUDY.jobs.mem_mb),
-        runtime=growing(STUDY.jobs.runtime_min),
+        devices=1,
+        mem_mb=memory(requested("mem_mb")),
+        runtime=minutes(requested("runtime_min")),
+        gres=gpus(1),
     params:
         config=CONFIG,
         study=settings("splits", "horizons_h", "evaluation"),
@@ -40,8 +42,8 @@ rule baseline:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(120),
+        mem_mb=memory(2000),
+        runtime=minutes(120),
     params:
         config=CONFIG,
         study=settings("splits", "horizons_h", "evaluation"),
@@ -66,11 +68,12 @@ rule compare:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        mem_mb=memory(2000),
+        runtime=minutes(60),
     params:
         config=CONFIG,
-        study=settings("variants", "seeds", "comparison", "variant_stanzas"),
+        study=settings("variants", "seeds", "comparison"),
+        stanzas=compared_settings(),
     shell:
         "airshed compare --config {params.config:q} --scores {output.scores:q}"
         " --comparisons {output.comparisons:q} {input.runs:q} {input.baselines:q} 2> {log:q}"

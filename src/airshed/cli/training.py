@@ -56,7 +56,7 @@ def train(
             from airshed.training.run import train as run_training
 
             prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-            study = load_study([config])
+            study = load_study([config]).for_variant(variant)
             run_training(study, variant, seed, prepared, start, run, history, stop, processes)
     except InterruptedTrainingError as interruption:
         typer.echo(f"airshed: {interruption}; run it again to continue", err=True)

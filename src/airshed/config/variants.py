@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from airshed.config.base import Section
 from airshed.config.biases import Bias, NoBias
 from airshed.config.data import GridShape, Positive
+from airshed.config.training import Precision
 
 
 class Pretrained(Section):
@@ -29,6 +30,7 @@ class Variant(Section):
     start_from: str | None = None
     pretrained: Pretrained | None = None
     learning_rate: Positive | None = None
+    precision: Precision | None = None
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:
