@@ -22,7 +22,22 @@ COMPARISONS = (
     "p_adjusted",
     "verdict",
 )
-"""Columns of ``comparisons.csv``."""
+"""The first columns of ``comparisons.csv``: the comparison itself."""
+COLUMNS = (
+    *COMPARISONS,
+    "dm_statistic",
+    "dm_p_value",
+    "init_times",
+    "block_length",
+    "variant_seeds",
+    "reference_seeds",
+    "limit",
+)
+"""All columns of ``comparisons.csv``.
+
+``dm_``: the test of Diebold and Mariano. ``init_times``: how many are compared; ``block_length``
+counts them too, gaps included. ``limit``: why the verdict can only be ``inconclusive``, or empty.
+"""
 ALL = "all"
 """Stands for pollutant and horizon in the overall row of a variant."""
 
@@ -65,11 +80,11 @@ def _read_table(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path, dtype={"horizon_h": str})
     except (OSError, ValueError) as error:
         raise AirshedError("comparisons cannot be read", where=path, found=error) from error
-    if tuple(table.columns) != COMPARISONS:
+    if tuple(table.columns) != COLUMNS:
         raise AirshedError(
             "comparisons have other columns",
             where=path,
-            expected=", ".join(COMPARISONS),
+            expected=", ".join(COLUMNS),
             found=", ".join(table.columns),
         )
     return table

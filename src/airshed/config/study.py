@@ -8,8 +8,9 @@ from pydantic import Field, model_validator
 
 from airshed.config.base import Section, unknown_key_message
 from airshed.config.biases import Blocks
+from airshed.config.comparison import ComparisonConfig
 from airshed.config.data import DatasetConfig, Name, Splits
-from airshed.config.evaluation import ComparisonConfig, EvaluationConfig
+from airshed.config.evaluation import EvaluationConfig
 from airshed.config.model import ModelConfig
 from airshed.config.training import JobsConfig, TrainConfig
 from airshed.config.variants import Variant

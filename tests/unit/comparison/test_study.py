@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from airshed.comparison.compare import compare
+from airshed.comparison.study import compare_study
+from airshed.comparison.table import COLUMNS as NAMES
 from airshed.comparison.table import verdict_table
 from airshed.config import Study
 from airshed.errors import AirshedError
@@ -83,7 +84,7 @@ def run_compare(study: Study, folder: Path, datasets: list[xr.Dataset]) -> pd.Da
     for number, dataset in enumerate(datasets):
         files.append(folder / f"run{number}" / "scores.nc")
         write_scores(dataset, files[-1])
-    compare(study, files, folder / "scores.csv", folder / "comparisons.csv")
+    compare_study(study, files, folder / "scores.csv", folder / "comparisons.csv")
     return pd.read_csv(folder / "comparisons.csv")
 
 
@@ -93,7 +94,7 @@ def run_compare(study: Study, folder: Path, datasets: list[xr.Dataset]) -> pd.Da
 def test_an_injected_change_is_found(
     tiny_study: Study, tmp_path: Path, factor: float, expected: str
 ) -> None:
-    table = run_compare(tiny_study, tmp_path, runs(factor, noise=0.02))
+    table = run_compare(tiny_study, tmp_path, runs(factor, noise=0.01))
     assert len(table) == 1 + len(HORIZONS) * len(TARGETS)
     assert set(table["verdict"]) == {expected}
     np.testing.assert_allclose(table["relative_rmse_change"], factor - 1, atol=0.006)
@@ -240,19 +241,26 @@ def with_settings(study: Study, **settings: Any) -> Study:
     return study.model_copy(update={"comparison": study.comparison.model_copy(update=settings)})
 
 
-def test_resamples_that_cannot_reach_significance_are_refused(
-    tiny_study: Study, tmp_path: Path
-) -> None:
-    study = with_settings(tiny_study, significance=0.02)
-    with pytest.raises(AirshedError, match="more than 1200 for 12 pollutants x horizons"):
-        run_compare(study, tmp_path, runs())
-
-
 def test_block_length_counts_init_steps(tiny_study: Study, tmp_path: Path) -> None:
-    """120 init times 3 h apart: 178 h round up to 60 of them, two blocks; 181 h do not fit."""
-    run_compare(with_settings(tiny_study, block_length_h=178), tmp_path, runs())
-    with pytest.raises(AirshedError, match="120 init times in blocks of 61"):
-        run_compare(with_settings(tiny_study, block_length_h=181), tmp_path, runs())
+    """120 init times 3 h apart: 118 h round up to 40 of them, three blocks; 121 h do not fit."""
+    table = run_compare(with_settings(tiny_study, block_length_h=118), tmp_path, runs())
+    assert set(table["block_length"]) == {40}
+    with pytest.raises(AirshedError, match="120 init times in blocks of 41"):
+        run_compare(with_settings(tiny_study, block_length_h=121), tmp_path, runs())
+
+
+def test_settings_of_the_study_reach_the_comparison(tiny_study: Study, tmp_path: Path) -> None:
+    study = with_settings(tiny_study, margin=0.2, seed=3, block_length_h="auto")
+    table = run_compare(study, tmp_path / "a", runs(0.95, noise=0.3))
+    assert not set(table["verdict"]) & {"helps", "hurts"}
+    other = run_compare(with_settings(study, seed=4), tmp_path / "b", runs(0.95, noise=0.3))
+    assert (table["ci_low"] != other["ci_low"]).any()
+    assert (table["block_length"] == other["block_length"]).all()
+    one_seed = with_settings(study, block_length_h=6).model_copy(update={"seeds": [1]})
+    chosen = [one for one in runs(0.5, noise=0.01) if one.attrs["seed"] != 0]
+    assert set(run_compare(one_seed, tmp_path / "c", chosen)["limit"]) == {"one seed"}
+    accepted = with_settings(one_seed, accept_single_seed=True)
+    assert set(run_compare(accepted, tmp_path / "d", chosen)["verdict"]) == {"helps"}
 
 
 def test_a_study_without_references_has_an_empty_table(
@@ -279,13 +287,13 @@ def test_verdict_table_shows_what_the_csv_says(tiny_study: Study, tmp_path: Path
 
 
 def test_verdict_table_stays_narrow(tmp_path: Path) -> None:
-    rows = [("v" * 60, "r" * 60, "all", "all", -0.1, -0.2, 0.0, 0.001, 0.001, "helps")]
+    beside = (0.0, 1.0, 99, 3, 2, 2, "")
+    rows = [("v" * 60, "r" * 60, "all", "all", -0.1, -0.2, 0.0, 0.001, 0.001, "helps", *beside)]
     for horizon in range(12, 12 * 18, 12):
-        rows += [(*rows[0][:2], name, str(horizon), 1.5, 1, 2, 0.1, 1, "hurts") for name in TARGETS]
+        numbers = (str(horizon), 1.5, 1, 2, 0.1, 1, "hurts", *beside)
+        rows += [(*rows[0][:2], name, *numbers) for name in TARGETS]
     path = tmp_path / "comparisons.csv"
-    columns = "variant,reference,pollutant,horizon_h,relative_rmse_change,ci_low,ci_high"
-    names = [*columns.split(","), "p_value", "p_adjusted", "verdict"]
-    pd.DataFrame(rows, columns=names).to_csv(path, index=False)
+    pd.DataFrame(rows, columns=list(NAMES)).to_csv(path, index=False)
     text = verdict_table(path)
     assert max(map(len, text.splitlines())) <= 100
     assert text.count("+150.0 hurts") == 17 * len(TARGETS)

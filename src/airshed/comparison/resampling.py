@@ -1,0 +1,200 @@
+"""How much an RMSE ratio varies with the init times at hand: block bootstrap over time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from arch.bootstrap import optimal_block_length
+
+from airshed.errors import AirshedError
+
+CHUNK = 256
+MIN_DEFINED = 0.9
+MIN_LONG_BLOCKS = 1.5
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class PairedErrors:
+    """Mean squared errors of a variant and its reference at the same init times.
+
+    Attributes:
+        variant: [S, T, K] for seeds, init times and tests (pollutants x horizons); 0 where
+            ``exists`` is false.
+        reference: [S', T, K]; its seeds are its own.
+        exists: [T, K], whether all seeds of both have the init time.
+    """
+
+    variant: Floats
+    reference: Floats
+    exists: npt.NDArray[np.bool_]
+
+    @property
+    def init_times(self) -> int:
+        """Length T of the time axis, gaps included."""
+        return len(self.exists)
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """Seeds of the variant and of the reference."""
+        return len(self.variant), len(self.reference)
+
+    def mse(self) -> Floats:
+        """[S + S', K]: mean squared error of every seed, the variant's first."""
+        both = np.concatenate([self.variant, self.reference])
+        means: Floats = both.sum(axis=1) / self.exists.sum(axis=0)
+        return means
+
+    def differences(self) -> Floats:
+        """[T, K]: half the difference of the errors relative to their means, seeds averaged.
+
+        To first order, their mean is the change of log RMSE; 0 in place of missing ones.
+        """
+        parts = []
+        for errors in (self.variant, self.reference):
+            mean = errors.mean(axis=0)
+            parts.append(mean / (mean.sum(axis=0) / self.exists.sum(axis=0)) - self.exists)
+        return (parts[0] - parts[1]) / 2
+
+
+def with_overall(log_ratios: Floats) -> Floats:
+    """[..., K] to [..., 1 + K]: the overall change, the mean of all relative ones, comes first."""
+    overall = np.log1p(np.expm1(log_ratios).mean(axis=-1, keepdims=True))
+    return np.concatenate([overall, log_ratios], axis=-1)
+
+
+def log_ratios(mse: Floats, variant_seeds: int) -> Floats:
+    """[..., S + S', K] to [..., 1 + K]: log of the ratio of RMSEs pooled over seeds."""
+    variant, reference = (part.mean(axis=-2) for part in np.split(mse, [variant_seeds], axis=-2))
+    return with_overall(np.log(variant / reference) / 2)
+
+
+def seed_log_rmse(mse: Floats) -> Floats:
+    """[..., S, K] to [..., S, 1 + K]: log RMSE of every seed; its mean over tests comes first."""
+    values = np.log(mse) / 2
+    return np.concatenate([values.mean(axis=-1, keepdims=True), values], axis=-1)
+
+
+def seed_variance(values: Floats, variant_seeds: int) -> Floats:
+    """Variance of the difference of two means over independent seeds, [..., S + S', K] to [..., K].
+
+    Both groups of seeds are taken to spread alike, as the two-sample t-test does.
+    """
+    groups = np.split(values, [variant_seeds], axis=-2)
+    counts = [group.shape[-2] for group in groups]
+    squares = sum(
+        np.square(group - group.mean(axis=-2, keepdims=True)).sum(axis=-2) for group in groups
+    )
+    pooled: Floats = squares / max(sum(counts) - 2, 1)
+    return pooled * sum(1 / count for count in counts)
+
+
+def automatic_block_length(errors: PairedErrors) -> int:
+    """Init times per block: the longest of the lengths that the tests' differences ask for.
+
+    One length serves all tests because all are resampled together. Source: Politis and White
+    (2004) with the correction of Patton, Politis and White (2009), for the circular bootstrap.
+    """
+    differences = errors.differences()
+    varying = differences[:, differences.std(axis=0) > 0]
+    if not varying.size:
+        return 1
+    lengths = optimal_block_length(varying)["circular"].to_numpy()
+    return max(1, math.ceil(np.nanmax(lengths)))
+
+
+def time_variances(
+    errors: PairedErrors, block: int, resamples: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Variances of log RMSE ratios over init times, for the trained networks at hand.
+
+    Blocks of b init times miss the correlation between blocks, an error of order 1/b. It is
+    removed to first order by extrapolation from lengths b and 2b (the flat-top window of Politis
+    and Romano 1995); the result is at least the variance at 2b.
+
+    Args:
+        errors: The paired errors.
+        block: Init times per block, b.
+        resamples: Number of resamples for each of the two lengths.
+        rng: Source of random numbers.
+
+    Returns:
+        [1 + K] twice: the variance of the ratio, and the part of it in which seeds differ from
+        each other (the interaction of seeds and init times; 0 with one seed each).
+
+    Raises:
+        AirshedError: There are too few blocks, or a test has too few init times.
+    """
+    if errors.init_times < MIN_LONG_BLOCKS * 2 * block:
+        raise AirshedError(
+            "the test split is too short for its init times to be resampled in blocks",
+            where="comparison.block_length_h",
+            expected=f"at least {2 * MIN_LONG_BLOCKS:.0f} blocks",
+            found=f"{errors.init_times} init times in blocks of {block}",
+            hint="lengthen splits.test or shorten comparison.block_length_h",
+        )
+    short, long = (_variances(errors, length, resamples, rng) for length in (block, 2 * block))
+    extrapolated = np.maximum(2 * long - short, long)
+    return extrapolated[0], extrapolated[1]
+
+
+def _variances(
+    errors: PairedErrors, block: int, resamples: int, rng: np.random.Generator
+) -> Floats:
+    """[2, 1 + K]: variance of the log ratios, and of the interaction, with blocks of a length."""
+    mse = np.concatenate(list(_resampled_mse(errors, block, resamples, rng)))
+    defined = np.isfinite(mse).all(axis=(1, 2))
+    if defined.mean() < MIN_DEFINED:
+        raise AirshedError(
+            "a pollutant and horizon has too few init times to be compared",
+            expected=f"a defined change in at least {MIN_DEFINED:.0%} of the resamples",
+            found=f"{defined.mean():.0%}; init times per test:"
+            f" {np.unique(errors.exists.sum(axis=0)).tolist()}",
+            hint="lengthen splits.test or shorten comparison.block_length_h",
+        )
+    seeds = errors.seeds[0]
+    by_seed = seed_log_rmse(mse[defined])
+    total = log_ratios(mse[defined], seeds).var(axis=0, ddof=1)
+    interaction = seed_variance(by_seed - by_seed.mean(axis=0), seeds).mean(axis=0)
+    drawn, whole = block * _blocks(errors.init_times, block), errors.init_times
+    # To the number of init times at hand; then for the mean, which is itself estimated.
+    return np.stack([total, interaction]) * (drawn / whole) / (1 - block / whole)
+
+
+def _resampled_mse(
+    errors: PairedErrors, block: int, resamples: int, rng: np.random.Generator
+) -> Iterator[Floats]:
+    """[C, S + S', K]: errors of resamples made of whole circular blocks, in chunks.
+
+    Every test, seed and model gets the same blocks, because they forecast the same weather.
+    """
+    times = errors.init_times
+    both = np.concatenate([errors.variant, errors.reference, errors.exists[None]])
+    sums = _block_sums(both, block)
+    for start in range(0, resamples, CHUNK):
+        size = min(CHUNK, resamples - start)
+        starts = rng.integers(times, size=(size, _blocks(times, block)))
+        flat = (starts + times * np.arange(size)[:, None]).ravel()
+        counts = np.bincount(flat, minlength=size * times).reshape(size, times)
+        drawn = np.tensordot(counts.astype(float), sums, axes=(1, 1))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            yield drawn[:, :-1] / drawn[:, -1:]
+
+
+def _block_sums(values: Floats, block: int) -> Floats:
+    """[S, T, K]: sums over the circular blocks that begin at each init time."""
+    wrapped = np.concatenate([values, values[:, : block - 1]], axis=1)
+    cumulated = np.cumsum(wrapped, axis=1)
+    sums = cumulated[:, block - 1 :].copy()
+    sums[:, 1:] -= cumulated[:, : len(values[0]) - 1]
+    return sums
+
+
+def _blocks(times: int, block: int) -> int:
+    return max(1, round(times / block))
