@@ -96,7 +96,7 @@ def estimate(
     time_degrees = time_degrees_of_freedom(errors.exists, block)
     seed_degrees = variant_seeds + reference_seeds - 2
     if seed_degrees == 0:
-        parts = (Part(over_time, time_degrees),)
+        parts: tuple[Part, ...] = (Part(over_time, time_degrees),)
     else:
         between_seeds = seed_variance(seed_log_rmse(mse), variant_seeds)
         parts = (

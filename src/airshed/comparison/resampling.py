@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from arch.bootstrap import optimal_block_length
+from scipy.sparse import csr_array
 
 from airshed.errors import AirshedError
 
-CHUNK = 256
 MIN_DEFINED = 0.9
+MAX_BLOCKS = 200
 MIN_LONG_BLOCKS = 1.5
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -98,15 +98,18 @@ def seed_variance(values: Floats, variant_seeds: int) -> Floats:
 def automatic_block_length(errors: PairedErrors) -> int:
     """Init times per block: the longest of the lengths that the tests' differences ask for.
 
-    One length serves all tests because all are resampled together. Source: Politis and White
-    (2004) with the correction of Patton, Politis and White (2009), for the circular bootstrap.
+    One length serves all tests because all are resampled together. It is at least a 200th of the
+    test period: more blocks than that gain hardly anything, while longer ones keep correlation
+    that is too weak to be noticed. Source: Politis and White (2004) with the correction of Patton,
+    Politis and White (2009), for the circular bootstrap.
     """
-    differences = errors.differences()
+    differences = errors.differences().astype(np.float64)
+    shortest = math.ceil(errors.init_times / MAX_BLOCKS)
     varying = differences[:, differences.std(axis=0) > 0]
     if not varying.size:
-        return 1
-    lengths = optimal_block_length(varying)["circular"].to_numpy()
-    return max(1, math.ceil(np.nanmax(lengths)))
+        return shortest
+    lengths = optimal_block_length(varying)["circular"]
+    return max(shortest, math.ceil(lengths.max()))
 
 
 def time_variances(
@@ -148,7 +151,7 @@ def _variances(
     errors: PairedErrors, block: int, resamples: int, rng: np.random.Generator
 ) -> Floats:
     """[2, 1 + K]: variance of the log ratios, and of the interaction, with blocks of a length."""
-    mse = np.concatenate(list(_resampled_mse(errors, block, resamples, rng)))
+    mse = _resampled_mse(errors, block, resamples, rng)
     defined = np.isfinite(mse).all(axis=(1, 2))
     if defined.mean() < MIN_DEFINED:
         raise AirshedError(
@@ -169,30 +172,28 @@ def _variances(
 
 def _resampled_mse(
     errors: PairedErrors, block: int, resamples: int, rng: np.random.Generator
-) -> Iterator[Floats]:
-    """[C, S + S', K]: errors of resamples made of whole circular blocks, in chunks.
+) -> Floats:
+    """[R, S + S', K]: errors of resamples made of whole circular blocks.
 
     Every test, seed and model gets the same blocks, because they forecast the same weather.
     """
-    times = errors.init_times
+    times, blocks = errors.init_times, _blocks(errors.init_times, block)
     both = np.concatenate([errors.variant, errors.reference, errors.exists[None]])
-    sums = _block_sums(both, block)
-    for start in range(0, resamples, CHUNK):
-        size = min(CHUNK, resamples - start)
-        starts = rng.integers(times, size=(size, _blocks(times, block)))
-        flat = (starts + times * np.arange(size)[:, None]).ravel()
-        counts = np.bincount(flat, minlength=size * times).reshape(size, times)
-        drawn = np.tensordot(counts.astype(float), sums, axes=(1, 1))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            yield drawn[:, :-1] / drawn[:, -1:]
+    sums = _block_sums(both.swapaxes(0, 1), block)
+    starts = rng.integers(times, size=resamples * blocks)
+    row_ends = np.arange(0, len(starts) + 1, blocks)
+    counts = csr_array((np.ones(len(starts)), starts, row_ends), shape=(resamples, times))
+    drawn = (counts @ sums.reshape(times, -1)).reshape(resamples, *both[:, 0].shape)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means: Floats = drawn[:, :-1] / drawn[:, -1:]
+    return means
 
 
 def _block_sums(values: Floats, block: int) -> Floats:
-    """[S, T, K]: sums over the circular blocks that begin at each init time."""
-    wrapped = np.concatenate([values, values[:, : block - 1]], axis=1)
-    cumulated = np.cumsum(wrapped, axis=1)
-    sums = cumulated[:, block - 1 :].copy()
-    sums[:, 1:] -= cumulated[:, : len(values[0]) - 1]
+    """[T, ...]: sums over the circular blocks that begin at each init time."""
+    cumulated = np.cumsum(np.concatenate([values, values[: block - 1]]), axis=0)
+    sums: Floats = cumulated[block - 1 :].copy()
+    sums[1:] -= cumulated[: len(values) - 1]
     return sums
 
 

@@ -135,12 +135,11 @@ def _paired(variant: xr.DataArray, reference: xr.DataArray) -> tuple[PairedError
         even = np.full((len(values), positions[-1] + 1, *values.shape[2:]), np.nan)
         even[:, positions] = values
         stacked.append(even.reshape(*even.shape[:2], -1))
-    exists = np.logical_and(*(np.isfinite(errors).all(axis=0) for errors in stacked))
+    exists = np.isfinite(np.concatenate(stacked)).all(axis=0)
     _check_counts(exists, stacked)
     tests = pd.MultiIndex.from_product([variant.indexes[name] for name in DIMS[2:]])
-    return PairedErrors(*(np.where(exists, errors, 0) for errors in stacked), exists), _Grid(
-        tests, step_h
-    )
+    errors = [np.where(exists, squared, 0) for squared in stacked]
+    return PairedErrors(errors[0], errors[1], exists), _Grid(tests, step_h)
 
 
 def _check_dimensions(given: xr.DataArray) -> None:
@@ -236,8 +235,8 @@ def _cross_checks(errors: PairedErrors, grid: _Grid) -> dict[str, list[float]]:
     overall = [(mean / scale).mean(axis=1) for mean in series]
     pairs = [overall, *zip(series[0].T, series[1].T, strict=True)]
     found = [
-        diebold_mariano(*pair, steps)
-        for pair, steps in zip(pairs, grid.horizon_steps(), strict=True)
+        diebold_mariano(one, other, steps)
+        for (one, other), steps in zip(pairs, grid.horizon_steps(), strict=True)
     ]
     return {
         "dm_statistic": [statistic for statistic, _ in found],
