@@ -19,6 +19,14 @@ from measure import environment, measured, say
 from parts import aggregation, scans
 from step import step_memory, steps
 
+
+def _calibration(scale: float) -> dict[str, Any]:
+    """Needs the whole package, not torch alone; so it is imported when it is asked for."""
+    from calibration import calibration
+
+    return calibration(scale)
+
+
 PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "scan": scans,
     "aggregation": aggregation,
@@ -26,6 +34,7 @@ PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "attention_memory": lambda scale: attention_memory(),
     "step": steps,
     "step_memory": lambda scale: step_memory(),
+    "calibration": _calibration,
 }
 
 

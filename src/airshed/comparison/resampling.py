@@ -15,7 +15,7 @@ from airshed.errors import AirshedError
 
 MIN_DEFINED = 0.9
 MAX_BLOCKS = 200
-MIN_LONG_BLOCKS = 1.5
+MIN_BLOCKS = 3
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -100,7 +100,7 @@ def automatic_block_length(errors: PairedErrors) -> int:
 
     One length serves all tests because all are resampled together. It is at least a 200th of the
     test period: more blocks than that gain hardly anything, while longer ones keep correlation
-    that is too weak to be noticed. Source: Politis and White (2004) with the correction of Patton,
+    that is too weak to be noticed; and at most a third. Source: Politis and White (2004) with the correction of Patton,
     Politis and White (2009), for the circular bootstrap.
     """
     differences = errors.differences().astype(np.float64)
@@ -108,8 +108,8 @@ def automatic_block_length(errors: PairedErrors) -> int:
     varying = differences[:, differences.std(axis=0) > 0]
     if not varying.size:
         return shortest
-    lengths = optimal_block_length(varying)["circular"]
-    return max(shortest, math.ceil(lengths.max()))
+    longest = math.ceil(optimal_block_length(varying)["circular"].max())
+    return min(max(shortest, longest), errors.init_times // MIN_BLOCKS)
 
 
 def time_variances(
@@ -134,11 +134,11 @@ def time_variances(
     Raises:
         AirshedError: There are too few blocks, or a test has too few init times.
     """
-    if errors.init_times < MIN_LONG_BLOCKS * 2 * block:
+    if errors.init_times < MIN_BLOCKS * block:
         raise AirshedError(
             "the test split is too short for its init times to be resampled in blocks",
             where="comparison.block_length_h",
-            expected=f"at least {2 * MIN_LONG_BLOCKS:.0f} blocks",
+            expected=f"at least {MIN_BLOCKS} blocks",
             found=f"{errors.init_times} init times in blocks of {block}",
             hint="lengthen splits.test or shorten comparison.block_length_h",
         )

@@ -21,7 +21,7 @@ from airshed.errors import AirshedError
 log = logging.getLogger(__name__)
 
 DIMS = ("seed", "init_time", "pollutant", "horizon_h")
-MIN_BLOCKS = 12
+BLOCKS_FOR_A_VERDICT = 12
 MIN_INIT_TIMES = 4
 
 HOUR = np.timedelta64(1, "h")
@@ -197,7 +197,7 @@ def _even_positions(init_times: pd.Index) -> tuple[npt.NDArray[Any], float]:
 
 
 def _limit(errors: PairedErrors, block: int, accept_single_seed: bool) -> Limit | None:
-    if errors.exists.sum(axis=0).min() < MIN_BLOCKS * block:
+    if errors.exists.sum(axis=0).min() < BLOCKS_FOR_A_VERDICT * block:
         return Limit.short_test
     if errors.seeds == (1, 1) and not accept_single_seed:
         return Limit.one_seed
