@@ -99,9 +99,9 @@ def automatic_block_length(errors: PairedErrors) -> int:
     """Init times per block: the longest of the lengths that the tests' differences ask for.
 
     One length serves all tests because all are resampled together. It is at least a 200th of the
-    test period: more blocks than that gain hardly anything, while longer ones keep correlation
-    that is too weak to be noticed; and at most a third. Source: Politis and White (2004) with the correction of Patton,
-    Politis and White (2009), for the circular bootstrap.
+    test period (more blocks than that gain hardly anything, while longer ones keep correlation
+    that is too weak to be noticed) and at most a third. Source: Politis and White (2004) with the
+    correction of Patton, Politis and White (2009), for the circular bootstrap.
     """
     differences = errors.differences().astype(np.float64)
     shortest = math.ceil(errors.init_times / MAX_BLOCKS)

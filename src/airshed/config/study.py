@@ -94,6 +94,7 @@ class Study(Section):
                     )
             self._check_blocks(name)
             self._check_starts(name)
+            self._check_seeds(name)
 
     def _check_blocks(self, name: str) -> None:
         blocks: Blocks = getattr(self.variant_stanzas[name].bias, "blocks", "all")
@@ -113,6 +114,15 @@ class Study(Section):
         if given is not None and len(set(given.variables)) != len(given.variables):
             raise ValueError(f"variants.{name}: pretrained.variables names one of them twice")
 
+    def _check_seeds(self, name: str) -> None:
+        offset = self.variant_stanzas[name].seed_offset
+        shared = sorted({self.random_seed(name, seed) for seed in self.seeds} & set(self.seeds))
+        if offset and shared:
+            raise ValueError(
+                f"variants.{name}: with seed_offset {offset} it shares the seeds"
+                f" {', '.join(map(str, shared))} with the other variants"
+            )
+
     @property
     def patch_grid(self) -> tuple[int, int]:
         """Rows and columns of the patch grid."""
@@ -122,6 +132,10 @@ class Study(Section):
     def learning_rate(self, variant: str) -> float:
         """Peak learning rate of a variant: its own, or that of all."""
         return self.variant_stanzas[variant].learning_rate or self.train.learning_rate
+
+    def random_seed(self, variant: str, seed: int) -> int:
+        """What the random numbers of a variant's training with that seed are drawn from."""
+        return seed + self.variant_stanzas[variant].seed_offset
 
     def references(self) -> dict[str, str]:
         """Each variant that has a reference, with that reference."""

@@ -29,6 +29,7 @@ class Variant(Section):
     start_from: str | None = None
     pretrained: Pretrained | None = None
     learning_rate: Positive | None = None
+    seed_offset: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 DIMS = ("seed", "init_time", "pollutant", "horizon_h")
 BLOCKS_FOR_A_VERDICT = 12
-MIN_INIT_TIMES = 4
+MIN_INIT_TIMES = 12
 
 HOUR = np.timedelta64(1, "h")
 

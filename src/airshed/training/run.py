@@ -39,7 +39,8 @@ def train(
     Args:
         study: The resolved study.
         variant: Name of one of its variants.
-        seed: Seed of initial weights, order of samples and dropout.
+        seed: Seed of initial weights, order of samples and dropout, the variant's ``seed_offset``
+            apart.
         prepared: Paths of the prepared data.
         start: What the variant's weights start from; see :func:`load_start`.
         run: Where ``run.json`` goes; checkpoints are kept in ``checkpoints/`` beside it.
@@ -52,13 +53,14 @@ def train(
     settings = study.train
     folder = run.parent / "checkpoints"
     samples = _samples(study, prepared, study.splits.train)
-    network = build_network(study, variant, prepared, seed)
+    random_seed = study.random_seed(variant, seed)
+    network = build_network(study, variant, prepared, random_seed)
     started = load_start(network, study, variant, seed, start)
     fingerprint = identity(study, variant, seed, prepared, started)
-    batches = ResumableLoader(samples, settings.batch_size, seed, settings.workers)
+    batches = ResumableLoader(samples, settings.batch_size, random_seed, settings.workers)
     steps = settings.epochs * math.ceil(len(batches) / settings.accumulate)
     rate = study.learning_rate(variant)
-    module = ForecastModule(network, TARGETS, samples.mask, settings, rate, seed, steps)
+    module = ForecastModule(network, TARGETS, samples.mask, settings, rate, random_seed, steps)
     events = History(settings.log_every_steps)
     checkpoints = Checkpoints(folder, study.jobs.checkpoint_every_min, fingerprint)
     trainer = build_trainer(settings, [events, TrainingProgress(), checkpoints])

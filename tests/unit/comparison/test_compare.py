@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from airshed.comparison.table import COLUMNS
+from airshed.errors import AirshedError
+from airshed.evaluation.compare import compare
+
+POLLUTANTS, HORIZONS = ["pm25", "o3"], [12, 24, 48]
+DIMS = ("seed", "init_time", "pollutant", "horizon_h")
+
+
+def errors(
+    seeds: int = 3, factor: float = 1.0, noise: float = 0.02, times: int = 400, stream: int = 1
+) -> xr.DataArray:
+    """The same weather for all; ``factor`` scales the RMSE."""
+    shape = (times, len(POLLUTANTS), len(HORIZONS))
+    weather = np.random.default_rng(0).gamma(4, size=shape)
+    own = noise * np.random.default_rng(stream).normal(size=(seeds, *shape))
+    return xr.DataArray(
+        factor**2 * weather * np.exp(own),
+        dims=DIMS,
+        coords={
+            "init_time": pd.date_range("2018-01-01", periods=times, freq="6h"),
+            "pollutant": POLLUTANTS,
+            "horizon_h": HORIZONS,
+        },
+        name=f"scaled by {factor}",
+    )
+
+
+def test_rows_are_the_tests_with_the_overall_one_first() -> None:
+    table = compare(errors(3, 0.95), errors(2, stream=2), rng=0)
+    assert tuple(table.columns) == COLUMNS
+    expected = [("all", "all"), *((p, h) for p in POLLUTANTS for h in HORIZONS)]
+    assert list(zip(table["pollutant"], table["horizon_h"], strict=True)) == expected
+    assert set(table["variant"]) == {"scaled by 0.95"}
+    assert set(table["reference"]) == {"scaled by 1.0"}
+    assert set(table["verdict"]) == {"helps"}
+    assert set(table["limit"]) == {""}
+    assert set(table["init_times"]) == {400}
+    seeds = table[["variant_seeds", "reference_seeds"]].drop_duplicates()
+    assert seeds.to_numpy().tolist() == [[3, 2]]
+    assert table["relative_rmse_change"][0] == pytest.approx(
+        table["relative_rmse_change"][1:].mean()
+    )
+    assert table["p_adjusted"][0] == table["p_value"][0]
+    assert (table["dm_p_value"] < 1e-6).all()
+    assert (table["dm_statistic"] < 0).all()
+
+
+def test_the_change_is_that_of_rmse_over_seeds_and_init_times() -> None:
+    variant, reference = errors(3, 0.9, noise=0.5), errors(2, noise=0.5, stream=2)
+    row = compare(variant, reference, rng=0).set_index(["pollutant", "horizon_h"]).loc["o3", 24]
+    rmse = [
+        np.sqrt(one.sel(pollutant="o3", horizon_h=24).mean().item()) for one in (variant, reference)
+    ]
+    assert row["relative_rmse_change"] == pytest.approx(rmse[0] / rmse[1] - 1)
+
+
+@pytest.mark.parametrize(
+    ("factor", "margin", "expected"),
+    [
+        (1.05, 0.01, "hurts"),
+        (1.0, 0.01, "equivalent"),
+        (1.05, 0.2, "equivalent"),
+        (1.005, 0.01, "equivalent"),
+        (1.005, 0.0, "hurts"),
+    ],
+)
+def test_the_margin_divides_what_matters_from_what_does_not(
+    factor: float, margin: float, expected: str
+) -> None:
+    table = compare(errors(3, factor), errors(3, stream=2), margin=margin, rng=0)
+    assert set(table["verdict"]) == {expected}
+
+
+def test_the_same_rng_gives_the_same_rows() -> None:
+    given = errors(noise=0.3), errors(noise=0.3, stream=2)
+    first = compare(*given, rng=4)
+    pd.testing.assert_frame_equal(first, compare(*given, rng=4))
+    pd.testing.assert_frame_equal(first, compare(*given, rng=np.random.default_rng(4)))
+    assert (compare(*given, rng=5)["ci_low"] != first["ci_low"]).any()
+    assert (compare(*given)["ci_low"] != first["ci_low"]).any()
+
+
+def test_order_of_dimensions_and_seeds_means_nothing() -> None:
+    variant, reference = errors(3, 0.98, noise=0.3), errors(3, noise=0.3, stream=2)
+    expected = compare(variant, reference, rng=0)
+    turned = variant.transpose(*DIMS[::-1]).isel(seed=[2, 0, 1])
+    numbers = expected.select_dtypes("number").columns
+    found = compare(turned, reference, rng=0)
+    np.testing.assert_allclose(found[numbers], expected[numbers], rtol=1e-9)
+
+
+def test_swapping_variant_and_reference_mirrors_every_test() -> None:
+    one, other = errors(3, 0.97, noise=0.3), errors(2, noise=0.3, stream=2)
+    forward, backward = compare(one, other, rng=0)[1:], compare(other, one, rng=0)[1:]
+    np.testing.assert_allclose(forward["p_value"], backward["p_value"], rtol=1e-6)
+    np.testing.assert_allclose(1 + forward["ci_low"], 1 / (1 + backward["ci_high"]), rtol=1e-9)
+
+
+def test_one_seed_yields_no_verdict_unless_that_is_accepted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    given = errors(1, 0.8), errors(1, stream=2)
+    table = compare(*given, rng=0)
+    assert set(table["verdict"]) == {"inconclusive"}
+    assert set(table["limit"]) == {"one seed"}
+    assert "variance between trainings is unknown" in caplog.text
+    accepted = compare(*given, rng=0, accept_single_seed=True)
+    assert set(accepted["verdict"]) == {"helps"}
+    assert set(accepted["limit"]) == {""}
+    pd.testing.assert_series_equal(accepted["p_value"], table["p_value"])
+
+
+def test_one_seed_against_several_takes_the_spread_of_the_several() -> None:
+    table = compare(errors(1, 0.8), errors(3, stream=2), rng=0)
+    assert set(table["verdict"]) == {"helps"}
+
+
+def test_persistent_errors_over_a_short_period_yield_no_verdict(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    trend = np.exp(np.linspace(-1, 1, 100))
+    given = [
+        one * trend[:, None, None] ** sign
+        for one, sign in zip(
+            (errors(times=100, factor=0.5), errors(times=100, stream=2)), (1, -1), strict=True
+        )
+    ]
+    table = compare(*given, rng=0)
+    assert set(table["verdict"]) == {"inconclusive"}
+    assert set(table["limit"]) == {"short test"}
+    assert "short against the correlation" in caplog.text
+
+
+def test_identical_errors_are_equivalent_when_seeds_hardly_differ() -> None:
+    table = compare(errors(), errors(), rng=0)
+    assert (table["relative_rmse_change"] == 0).all()
+    assert (table["p_adjusted"] == 1).all()
+    assert set(table["verdict"]) == {"equivalent"}
+
+
+def test_missing_init_times_are_gaps_whether_nan_or_absent() -> None:
+    variant, reference = errors(3, 0.98, noise=0.3), errors(3, noise=0.3, stream=2)
+    gaps = np.array([50, 51, 120, 300])
+    variant[{"init_time": gaps}] = np.nan
+    with_nan = compare(variant, reference, rng=0)
+    absent = compare(*(one.drop_isel(init_time=gaps) for one in (variant, reference)), rng=0)
+    pd.testing.assert_frame_equal(with_nan, absent)
+    assert set(absent["init_times"]) == {396}
+
+
+def test_an_init_time_counts_where_all_seeds_of_both_have_it() -> None:
+    variant, reference = errors(2), errors(2, stream=2)
+    variant[0, 3, 0, 1] = reference[1, 7, 0, 1] = np.nan
+    counts = compare(variant, reference, rng=0)["init_times"]
+    assert counts.tolist() == [400, 400, 398, 400, 400, 400, 400]
+    mended = [
+        one.where(np.isfinite(variant) & np.isfinite(reference)) for one in (variant, reference)
+    ]
+    assert compare(*mended, rng=0)["init_times"].tolist() == counts.tolist()
+
+
+def test_numbers_as_init_times_are_hours() -> None:
+    given = errors(noise=0.3), errors(noise=0.3, stream=2)
+    hours = [one.assign_coords(init_time=6 * np.arange(400)) for one in given]
+    pd.testing.assert_frame_equal(compare(*hours, rng=0), compare(*given, rng=0))
+
+
+def changed(**changes: Any) -> xr.DataArray:
+    return errors().assign_coords(**changes)
+
+
+UNEVEN = pd.date_range("2018-01-01", periods=400, freq="6h").to_numpy().copy()
+UNEVEN[5] += np.timedelta64(1, "h")
+
+
+@pytest.mark.parametrize(
+    ("variant", "expected"),
+    [
+        (errors().isel(seed=0, drop=True), "dimensions seed, init_time"),
+        (errors().drop_vars("init_time"), "all but seed with coordinates"),
+        (errors().isel(seed=[]), "none empty"),
+        (changed(horizon_h=[12, 24, 96]), "same horizon_h"),
+        (errors().isel(init_time=slice(1, None)), "same init_time"),
+        (-errors(), "no squared errors"),
+        (errors() * np.inf, "no squared errors"),
+        (0 * errors(), "no error at all"),
+        (errors().where(errors().init_time < errors().init_time[11]), "at least 12 init times"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(variant: xr.DataArray, expected: str) -> None:
+    with pytest.raises(AirshedError, match=expected):
+        compare(variant, errors(stream=2), rng=0)
+
+
+@pytest.mark.parametrize(
+    ("init_time", "expected"), [(UNEVEN, "multiples of one step"), (UNEVEN[::-1], "must increase")]
+)
+def test_init_times_that_are_not_on_one_axis_are_refused(
+    init_time: np.ndarray, expected: str
+) -> None:
+    with pytest.raises(AirshedError, match=expected):
+        compare(changed(init_time=init_time), changed(init_time=init_time), rng=0)
