@@ -65,6 +65,15 @@ def test_two_parts_err_at_most_as_often_as_they_say(share: float, level: float) 
         assert rate > level * 0.9
 
 
+def test_satterthwaites_degrees_of_freedom_would_err_too_often() -> None:
+    """Why the parts are not pooled: two seeds with nine tenths of the variance."""
+    rng, count, level = RNG(1), 200_000, 0.002
+    seeds, times = 0.9 * rng.chisquare(2, count) / 2, 0.1 * rng.chisquare(15, count) / 15
+    degrees = (seeds + times) ** 2 / (seeds**2 / 2 + times**2 / 15)
+    statistic = np.abs(rng.normal(size=count)) / np.sqrt(seeds + times)
+    assert (2 * stats.t.sf(statistic, degrees) < level).mean() > 4 * level
+
+
 @pytest.mark.parametrize("seeds", [(1, 1), (1, 3), (4, 2)])
 def test_seeds_that_disagree_widen_the_interval(seeds: tuple[int, int]) -> None:
     rng = RNG(0)
