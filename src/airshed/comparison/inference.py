@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
+from airshed.comparison.pairing import Floats, PairedErrors
 from airshed.comparison.resampling import (
-    Floats,
-    PairedErrors,
     log_ratios,
     seed_log_rmse,
     seed_variance,

@@ -3,64 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from arch.bootstrap import optimal_block_length
 from scipy.sparse import csr_array
 
+from airshed.comparison.pairing import Floats, PairedErrors
 from airshed.errors import AirshedError
 
 MIN_DEFINED = 0.9
 MAX_BLOCKS = 200
 MIN_BLOCKS = 3
-
-Floats = npt.NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True)
-class PairedErrors:
-    """Mean squared errors of a variant and its reference at the same init times.
-
-    Attributes:
-        variant: [S, T, K] for seeds, init times and tests (pollutants x horizons); 0 where
-            ``exists`` is false.
-        reference: [S', T, K]; its seeds are its own.
-        exists: [T, K], whether all seeds of both have the init time.
-    """
-
-    variant: Floats
-    reference: Floats
-    exists: npt.NDArray[np.bool_]
-
-    @property
-    def init_times(self) -> int:
-        """Length T of the time axis, gaps included."""
-        return len(self.exists)
-
-    @property
-    def seeds(self) -> tuple[int, int]:
-        """Seeds of the variant and of the reference."""
-        return len(self.variant), len(self.reference)
-
-    def mse(self) -> Floats:
-        """[S + S', K]: mean squared error of every seed, the variant's first."""
-        both = np.concatenate([self.variant, self.reference])
-        means: Floats = both.sum(axis=1) / self.exists.sum(axis=0)
-        return means
-
-    def differences(self) -> Floats:
-        """[T, K]: half the difference of the errors relative to their means, seeds averaged.
-
-        To first order, their mean is the change of log RMSE; 0 in place of missing ones.
-        """
-        parts = []
-        for errors in (self.variant, self.reference):
-            mean = errors.mean(axis=0)
-            parts.append(mean / (mean.sum(axis=0) / self.exists.sum(axis=0)) - self.exists)
-        return (parts[0] - parts[1]) / 2
 
 
 def with_overall(log_ratios: Floats) -> Floats:

@@ -87,7 +87,7 @@ def _read_table(path: Path) -> pd.DataFrame:
             expected=", ".join(COLUMNS),
             found=", ".join(table.columns),
         )
-    return table
+    return table.fillna({"limit": ""})
 
 
 def _overall_lines(title: str, row: pd.Series) -> str:
@@ -95,7 +95,8 @@ def _overall_lines(title: str, row: pd.Series) -> str:
         f"{100 * float(row[name]):+.1f}" for name in ("relative_rmse_change", "ci_low", "ci_high")
     )
     numbers = f"RMSE {change} % (95 % interval {low} to {high}), p = {float(row['p_value']):.2g}"
-    text = f"{title}: {row['verdict']}, {numbers}"
+    limit = f" ({row['limit']})" if row["limit"] else ""
+    text = f"{title}: {row['verdict']}{limit}, {numbers}"
     return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 

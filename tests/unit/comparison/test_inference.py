@@ -12,7 +12,7 @@ from airshed.comparison.inference import (
     holm,
     time_degrees_of_freedom,
 )
-from airshed.comparison.resampling import PairedErrors
+from airshed.comparison.pairing import PairedErrors
 
 RNG = np.random.default_rng
 

@@ -5,8 +5,8 @@ import pytest
 from arch.bootstrap import CircularBlockBootstrap, optimal_block_length
 from scipy.signal import lfilter
 
+from airshed.comparison.pairing import PairedErrors
 from airshed.comparison.resampling import (
-    PairedErrors,
     automatic_block_length,
     seed_variance,
     time_variances,

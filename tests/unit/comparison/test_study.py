@@ -286,6 +286,14 @@ def test_verdict_table_shows_what_the_csv_says(tiny_study: Study, tmp_path: Path
         assert row.split()[2::2] == ["helps", "helps"]
 
 
+def test_verdict_table_says_why_there_is_no_verdict(tiny_study: Study, tmp_path: Path) -> None:
+    study = with_settings(tiny_study, block_length_h=60)
+    table = run_compare(study, tmp_path, runs(0.5))
+    assert set(table["limit"]) == {"short test"}
+    text = verdict_table(tmp_path / "comparisons.csv")
+    assert text.startswith(f"{VARIANT} against {REFERENCE}: inconclusive (short test), RMSE")
+
+
 def test_verdict_table_stays_narrow(tmp_path: Path) -> None:
     beside = (0.0, 1.0, 99, 3, 2, 2, "")
     rows = [("v" * 60, "r" * 60, "all", "all", -0.1, -0.2, 0.0, 0.001, 0.001, "helps", *beside)]
