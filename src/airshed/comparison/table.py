@@ -77,7 +77,7 @@ def verdict_table(path: Path) -> str:
 
 def _read_table(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype={"horizon_h": str})
+        table = pd.read_csv(path, dtype={"horizon_h": str}, converters={"limit": str})
     except (OSError, ValueError) as error:
         raise AirshedError("comparisons cannot be read", where=path, found=error) from error
     if tuple(table.columns) != COLUMNS:
@@ -87,7 +87,7 @@ def _read_table(path: Path) -> pd.DataFrame:
             expected=", ".join(COLUMNS),
             found=", ".join(table.columns),
         )
-    return table.fillna({"limit": ""})
+    return table
 
 
 def _overall_lines(title: str, row: pd.Series) -> str:
