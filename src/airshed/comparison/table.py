@@ -77,7 +77,7 @@ def verdict_table(path: Path) -> str:
 
 def _read_table(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype={"horizon_h": str}, converters={"limit": str})
+        table = pd.read_csv(path, dtype={"horizon_h": str})
     except (OSError, ValueError) as error:
         raise AirshedError("comparisons cannot be read", where=path, found=error) from error
     if tuple(table.columns) != COLUMNS:
@@ -95,7 +95,7 @@ def _overall_lines(title: str, row: pd.Series) -> str:
         f"{100 * float(row[name]):+.1f}" for name in ("relative_rmse_change", "ci_low", "ci_high")
     )
     numbers = f"RMSE {change} % (95 % interval {low} to {high}), p = {float(row['p_value']):.2g}"
-    limit = f" ({row['limit']})" if row["limit"] else ""
+    limit = f" ({row['limit']})" if pd.notna(row["limit"]) else ""
     text = f"{title}: {row['verdict']}{limit}, {numbers}"
     return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
