@@ -1,6 +1,6 @@
 # make demo   install the pinned set and run the demo study; prints where the report is
 # make test   format, lint, types, unit tests, dry runs and a small study end to end
-# make bench  speed and memory at full size, about an hour on 2 cores; writes results/benchmarks.json
+# make bench  speed and memory at full size, error rates; an hour or two; writes results/benchmarks.json
 # make recovery  two simulated worlds, with and without blocking terrain; writes docs/statistics.md
 
 PYTHON ?= python3

@@ -2,7 +2,8 @@
 
 Without ``--parts`` the file is written anew; with it, these parts of the file are measured again.
 
-Needs torch and this package's source, nothing else: ``PYTHONPATH=src python benchmarks/run.py``.
+Needs torch and this package's source, nothing else (``PYTHONPATH=src python benchmarks/run.py``),
+except for ``calibration``, which needs the whole package.
 """
 
 from __future__ import annotations
