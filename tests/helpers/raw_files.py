@@ -7,13 +7,18 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import netCDF4
 import numpy as np
+import xarray as xr
 
-from airshed.config.data import DatasetConfig
+from airshed.config.data import DatasetConfig, Split
+from airshed.config.preprocessing import DaskConfig, NormalisationConfig
+from airshed.data.ingest import Outputs, ingest
+from airshed.data.statistics import statistics
 from airshed.variables import HOURLY, VARIABLES
 
 ROWS, COLUMNS = 4, 6
@@ -83,9 +88,15 @@ def write_archive(path: Path, members: Mapping[str, bytes]) -> Path:
     return path
 
 
+@cache
+def whole_hour(time: datetime) -> bytes:
+    """The file of an hour in which nothing is wrong."""
+    return netcdf(hour_fields(time) | positions())
+
+
 def day_members(day: datetime, make: Callable[[datetime], bytes] | None = None) -> dict[str, bytes]:
     """The 24 hourly files of a day."""
-    make = make or (lambda time: netcdf(hour_fields(time) | positions()))
+    make = make or whole_hour
     times = [day + timedelta(hours=hour) for hour in range(24)]
     return {member(time): make(time) for time in times}
 
@@ -94,3 +105,37 @@ def with_files(dataset: DatasetConfig, folder: Path, **changes: Any) -> DatasetC
     """The dataset with elevation and population files in ``folder``."""
     files = {f"{name}_file": str(folder / f"{name}.nc") for name in ("elevation", "population")}
     return dataset.model_copy(update=files | changes)
+
+
+def ingest_into(folder: Path, dataset: DatasetConfig, raw: Path, workers: int = 1) -> Path:
+    """Ingest into ``folder``: hourly.zarr, ingest.json and quality.csv; the store's path."""
+    names = ("hourly.zarr", "ingest.json", "quality.csv")
+    outputs = Outputs(*(folder / name for name in names))
+    ingest(dataset, raw, outputs, DaskConfig(), workers)
+    return outputs.hourly
+
+
+def statistics_into(
+    path: Path, hourly: Path, static: Path, train: Split, workers: int = 1, **changes: Any
+) -> Path:
+    """Write the statistics of a training split; ``changes`` are keys of ``normalisation``."""
+    normalisation = NormalisationConfig.model_validate(changes)
+    statistics(hourly, static, train, normalisation, DaskConfig(), workers, path)
+    return path
+
+
+def write_yearly(path: Path) -> Path:
+    """A yearly Zarr store of the founding project's form, of two days; 100 m, 10,000 people."""
+    times = np.datetime64(START) + np.arange(48) * np.timedelta64(1, "h")
+    every = [hour_fields(START + timedelta(hours=hour)) for hour in range(48)]
+    fields = {name: (("time", "y", "x"), np.stack([f[name] for f in every])) for name in HOURLY}
+    ground = {
+        "elevation": np.full((ROWS, COLUMNS), 100.0),
+        "population": np.full((ROWS, COLUMNS), 1e4),
+    }
+    plane = {name: (("y", "x"), values) for name, values in (positions() | ground).items()}
+    store = xr.Dataset(fields | plane, coords={"time": times})
+    for name in (*HOURLY, "elevation"):
+        store[name].attrs["units"] = VARIABLES[name].units
+    store.to_zarr(path, zarr_format=2, consolidated=True)
+    return path

@@ -19,7 +19,7 @@ app = typer.Typer(
         "Ablation studies of air-quality forecasting transformers. The workflow (snakemake) calls"
         " these steps in order: simulate, ingest, static-fields, patch-elevation, statistics,"
         " scan-tables, train, evaluate, baseline, compare, report, manifest. Each can be run by"
-        " hand too."
+        " hand too. Before all of them, inspect says what raw files hold and what would be refused."
     ),
 )
 

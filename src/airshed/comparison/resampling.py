@@ -16,10 +16,9 @@ MAX_BLOCKS = 200
 MIN_BLOCKS = 3
 
 
-def with_overall(log_ratios: Floats) -> Floats:
-    """[..., K] to [..., 1 + K]: the overall change, the mean of all relative ones, comes first."""
-    overall = np.log1p(np.expm1(log_ratios).mean(axis=-1, keepdims=True))
-    return np.concatenate([overall, log_ratios], axis=-1)
+def with_overall(logarithms: Floats) -> Floats:
+    """[..., K] to [..., 1 + K]: the mean over all tests comes first."""
+    return np.concatenate([logarithms.mean(axis=-1, keepdims=True), logarithms], axis=-1)
 
 
 def log_ratios(mse: Floats, variant_seeds: int) -> Floats:
@@ -29,9 +28,8 @@ def log_ratios(mse: Floats, variant_seeds: int) -> Floats:
 
 
 def seed_log_rmse(mse: Floats) -> Floats:
-    """[..., S, K] to [..., S, 1 + K]: log RMSE of every seed; its mean over tests comes first."""
-    values = np.log(mse) / 2
-    return np.concatenate([values.mean(axis=-1, keepdims=True), values], axis=-1)
+    """[..., S, K] to [..., S, 1 + K]: log RMSE of every seed."""
+    return with_overall(np.log(mse) / 2)
 
 
 def seed_variance(values: Floats, variant_seeds: int) -> Floats:

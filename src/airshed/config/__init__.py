@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from airshed.config.load import dump_study, load_study, read_yaml, validate_study
+from airshed.config.load import dump_study, load_dataset, load_study, read_yaml, validate_study
 from airshed.config.study import Study, json_schema
 
-__all__ = ["Study", "dump_study", "json_schema", "load_study", "read_yaml", "validate_study"]
+__all__ = [
+    "Study",
+    "dump_study",
+    "json_schema",
+    "load_dataset",
+    "load_study",
+    "read_yaml",
+    "validate_study",
+]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from airshed.config.data import DatasetConfig
 from airshed.config.study import Study
 from airshed.errors import AirshedError
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -53,10 +56,24 @@ def load_study(paths: Sequence[Path]) -> Study:
     Raises:
         AirshedError: A file cannot be read, or a key or value is wrong.
     """
+    return validate_study(_merged(paths), where=", ".join(map(str, paths)))
+
+
+def load_dataset(paths: Sequence[Path]) -> DatasetConfig:
+    """Validate the section ``dataset`` of YAML files alone, later ones overriding earlier ones.
+
+    Raises:
+        AirshedError: A file cannot be read, or a key or value of the section is wrong.
+    """
+    section = _merged(paths).get("dataset", {})
+    return _validated(DatasetConfig, section, f"dataset in {', '.join(map(str, paths))}")
+
+
+def _merged(paths: Sequence[Path]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for path in paths:
         merged = merge(merged, read_yaml(path))
-    return validate_study(merged, where=", ".join(str(path) for path in paths))
+    return merged
 
 
 def validate_study(values: Mapping[str, Any], where: str) -> Study:
@@ -65,8 +82,12 @@ def validate_study(values: Mapping[str, Any], where: str) -> Study:
     Raises:
         AirshedError: A key or value is wrong; every wrong one is named.
     """
+    return _validated(Study, dict(values), where)
+
+
+def _validated(model: type[Model], values: Any, where: str) -> Model:
     try:
-        return Study.model_validate(dict(values))
+        return model.model_validate(values)
     except ValidationError as error:
         problems = [_problem(entry) for entry in error.errors()]
         raise AirshedError(

@@ -12,6 +12,7 @@ from airshed.config.comparison import ComparisonConfig
 from airshed.config.data import DatasetConfig, Name, Splits
 from airshed.config.evaluation import EvaluationConfig
 from airshed.config.model import ModelConfig
+from airshed.config.preprocessing import DaskConfig, LoaderConfig, NormalisationConfig
 from airshed.config.training import JobsConfig, TrainConfig
 from airshed.config.variants import Variant
 
@@ -27,6 +28,9 @@ class Study(Section):
     horizons_h: Annotated[list[Horizon], Field(min_length=1)]
     dataset: DatasetConfig
     splits: Splits
+    normalisation: NormalisationConfig = NormalisationConfig()
+    preprocessing: DaskConfig = DaskConfig()
+    loader: LoaderConfig = LoaderConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
     jobs: JobsConfig = JobsConfig()

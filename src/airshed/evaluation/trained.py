@@ -12,9 +12,10 @@ from torch.utils.data import DataLoader
 
 from airshed.assembly import build_network, device_of
 from airshed.config import Study
-from airshed.data.dataset import ForecastDataset
+from airshed.data.dataset import ForecastDataset, loader_options
+from airshed.data.normalisation import Normaliser
 from airshed.data.prepared import Prepared
-from airshed.data.stores import open_hourly, open_static, open_statistics
+from airshed.data.stores import open_hourly, open_static
 from airshed.errors import AirshedError
 from airshed.evaluation.baselines import read_targets
 from airshed.evaluation.evaluate import ScoredBatch, evaluate_forecasts, score_accumulator
@@ -42,7 +43,12 @@ def evaluate_run(study: Study, run: Path, prepared: Prepared, output: Path) -> N
     network = build_network(study, record["variant"], prepared, record["seed"])
     _load_weights(network, run)
     samples = ForecastDataset(
-        prepared.hourly, prepared.static, prepared.statistics, study.splits.test, study.horizons_h
+        prepared.hourly,
+        prepared.static,
+        prepared.statistics,
+        study.splits.test,
+        study.horizons_h,
+        study.loader.hold,
     )
     accumulator = score_accumulator(study, open_static(prepared.static))
     what = f"scores of {record['variant']}, seed {record['seed']}"
@@ -80,15 +86,16 @@ def _forecasts(
     device = device_of(study)
     network.to(device).eval()
     hourly = open_hourly(prepared.hourly, hours_per_task=None)
-    statistics = open_statistics(prepared.statistics).sel(variable=list(TARGETS))
-    scale, shift = (statistics[name].values[:, None, None] for name in ("std", "mean"))
+    normaliser = Normaliser.read(prepared.statistics, TARGETS)
     loader = DataLoader(
-        samples, batch_size=study.evaluation.batch_size, num_workers=study.train.workers
+        samples,
+        batch_size=study.evaluation.batch_size,
+        **loader_options(study.loader, study.train.workers),
     )
     for number, batch in enumerate(loader):
         start = number * study.evaluation.batch_size
         rows = samples.samples.iloc[start : start + len(batch["x"])]
         with torch.inference_mode():
             forecast = network(batch["x"].to(device), batch["lead_hours"].to(device), TARGETS)
-        physical = forecast.cpu().numpy().astype(np.float64) * scale + shift
+        physical = normaliser.inverse(forecast.cpu().numpy().astype(np.float64))
         yield rows, physical, read_targets(hourly, rows["target_index"].to_numpy())

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy import stats
 
 from airshed.comparison.table import COLUMNS
 from airshed.errors import AirshedError
@@ -98,9 +99,9 @@ def test_order_of_dimensions_and_seeds_means_nothing() -> None:
     np.testing.assert_allclose(found[numbers], expected[numbers], rtol=1e-9)
 
 
-def test_swapping_variant_and_reference_mirrors_every_test() -> None:
+def test_swapping_variant_and_reference_mirrors_every_row() -> None:
     one, other = errors(3, 0.97, noise=0.3), errors(2, noise=0.3, stream=2)
-    forward, backward = compare(one, other, rng=0)[1:], compare(other, one, rng=0)[1:]
+    forward, backward = compare(one, other, rng=0), compare(other, one, rng=0)
     np.testing.assert_allclose(forward["p_value"], backward["p_value"], rtol=1e-6)
     np.testing.assert_allclose(1 + forward["ci_low"], 1 / (1 + backward["ci_high"]), rtol=1e-9)
 

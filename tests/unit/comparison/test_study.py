@@ -127,7 +127,7 @@ def test_swapping_variant_and_reference_swaps_the_verdict(
     judged = one["verdict"].isin(list(swapped))
     assert judged.any()
     assert (one["verdict"][judged].map(swapped) == other["verdict"][judged]).all()
-    assert (one["p_adjusted"] == other["p_adjusted"])[1:].all()
+    assert (one["p_adjusted"] == other["p_adjusted"]).all()
 
 
 def test_overall_row_is_the_mean_and_holm_covers_the_others(
@@ -136,7 +136,8 @@ def test_overall_row_is_the_mean_and_holm_covers_the_others(
     table = run_compare(tiny_study, tmp_path, runs(0.98, noise=0.2))
     overall, tests = table.iloc[0], table.iloc[1:]
     assert (overall["pollutant"], overall["horizon_h"]) == ("all", "all")
-    assert overall["relative_rmse_change"] == pytest.approx(tests["relative_rmse_change"].mean())
+    logarithms = np.log1p(tests["relative_rmse_change"])
+    assert np.log1p(overall["relative_rmse_change"]) == pytest.approx(logarithms.mean())
     assert overall["p_adjusted"] == overall["p_value"]
     order = np.argsort(tests["p_value"].to_numpy(), kind="stable")
     expected, running = np.empty(len(tests)), 0.0

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import raw_files as made
 import torch
+from torch.utils.data import DataLoader
 
 from airshed.config.data import DatasetConfig, Split
-from airshed.data import dataset as module
-from airshed.data.dataset import ForecastDataset
-from airshed.data.ingest import ingest
+from airshed.config.preprocessing import LoaderConfig
+from airshed.data.dataset import ForecastDataset, loader_options
+from airshed.data.normalisation import Normaliser
 from airshed.data.samples import sample_index
+from airshed.data.shards import HourReader
 from airshed.data.static import static_fields
-from airshed.data.statistics import statistics
 from airshed.data.stores import open_static, open_statistics
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, INPUTS, TARGETS
@@ -71,24 +73,23 @@ def test_no_sample_is_an_error() -> None:
 @pytest.fixture
 def prepared(dataset: DatasetConfig, raw: Path, tmp_path: Path) -> Path:
     chosen = made.with_files(dataset, tmp_path)
-    ingest(chosen, raw, tmp_path / "hourly.zarr", tmp_path / "ingest.json", 1)
+    made.ingest_into(tmp_path, chosen, raw)
     static_fields(chosen, raw, tmp_path / "hourly.zarr", tmp_path / "static.nc")
     train = split("2016-03-01", "2016-03-01")
-    statistics(tmp_path / "hourly.zarr", tmp_path / "static.nc", train, tmp_path / "stats.nc")
+    hourly, static = tmp_path / "hourly.zarr", tmp_path / "static.nc"
+    made.statistics_into(tmp_path / "stats.nc", hourly, static, train)
     return tmp_path
 
 
-@pytest.mark.parametrize("held_bytes", [2**30, 0])
-def test_items_are_the_normalised_fields(
-    prepared: Path, monkeypatch: pytest.MonkeyPatch, held_bytes: int
-) -> None:
-    monkeypatch.setattr(module, "HELD_BYTES", held_bytes)
+@pytest.mark.parametrize("hold", ["always", "never"])
+def test_items_are_the_normalised_fields(prepared: Path, hold: Any) -> None:
     samples = ForecastDataset(
         prepared / "hourly.zarr",
         prepared / "static.nc",
         prepared / "stats.nc",
         split("2016-03-02", "2016-03-02", every=5),
         [6, 12],
+        hold,
     )
     assert len(samples) == 2 * 3  # inits at 0, 5 and 10 h
     row = samples.samples.iloc[3]
@@ -104,11 +105,85 @@ def test_items_are_the_normalised_fields(
         field = init[name] if name in HOURLY else static[name].values
         mean, std = (moments[key].sel(variable=name).item() for key in ("mean", "std"))
         expected = np.where(inside, (field - mean) / std, 0)
-        np.testing.assert_allclose(item["x"][channel], expected, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(item["x"][channel], expected, rtol=1e-4, atol=1e-4)
     for channel, name in enumerate(TARGETS):
         mean, std = (moments[key].sel(variable=name).item() for key in ("mean", "std"))
         expected = np.where(inside, (valid[name] - mean) / std, np.nan)
-        np.testing.assert_allclose(item["y"][channel], expected, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(item["y"][channel], expected, rtol=1e-4, atol=1e-4)
     assert item["lead_hours"] == 12
     assert item["x"].dtype == item["y"].dtype == torch.float32
     assert torch.equal(samples.mask, torch.from_numpy(inside))
+
+
+def loaded(samples: ForecastDataset, workers: int, start_method: Any) -> list[dict[str, Any]]:
+    settings = LoaderConfig(start_method=start_method)
+    return list(DataLoader(samples, batch_size=4, **loader_options(settings, workers)))
+
+
+def of(prepared: Path, hold: Any) -> ForecastDataset:
+    day = split("2016-03-02", "2016-03-02", every=2)
+    names = ("hourly.zarr", "static.nc", "stats.nc")
+    return ForecastDataset(*(prepared / name for name in names), day, [2, 6], hold)
+
+
+def test_batches_are_their_items_whoever_reads_them(prepared: Path) -> None:
+    """Held or streamed, in this process, forked or spawned: the same numbers, bit by bit."""
+    samples = of(prepared, "always")
+    expected = loaded(samples, 0, "fork")
+    assert [len(batch["x"]) for batch in expected] == [4] * 4 + [2]
+    number = 0
+    for batch in expected:
+        for row in range(len(batch["x"])):
+            item = samples[number]
+            for name, value in item.items():
+                torch.testing.assert_close(batch[name][row], value, rtol=0, atol=0, equal_nan=True)
+            number += 1
+    assert number == len(samples)
+    for hold, start_method in (("always", "fork"), ("never", "spawn"), ("always", "forkserver")):
+        found = loaded(of(prepared, hold), 2, start_method)
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
+
+
+def test_an_hour_that_a_batch_shares_is_read_once(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = of(prepared, "never")
+    read: list[int] = []
+    whole = HourReader.read
+
+    def counted(self: HourReader, hour: int, out: Any) -> None:
+        read.append(hour)
+        whole(self, hour, out)
+
+    monkeypatch.setattr(HourReader, "read", counted)
+    # inits 0, 0, 2 and 2 h with targets at 2, 6, 4 and 8 h; the day begins at hour 24
+    samples.__getitems__([0, 1, 2, 3])
+    assert sorted(read) == [24, 26, 28, 30, 32]
+
+
+def test_a_logarithm_is_undone(prepared: Path) -> None:
+    path = made.statistics_into(
+        prepared / "log.nc",
+        prepared / "hourly.zarr",
+        prepared / "static.nc",
+        split("2016-03-01", "2016-03-01"),
+        log={"pm25": 10.0, "population": 100.0},
+        fixed={"so2": {"mean": 1000.0, "std": 500.0}},
+    )
+    names = ("pm25", "so2", "population")
+    normaliser = Normaliser.read(path, names)
+    fields = np.random.default_rng(0).uniform(0, 3000, (2, 3, 4, 5))
+    z = normaliser.forward(fields)
+    np.testing.assert_allclose(normaliser.inverse(z), fields, rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(z[:, 1], (fields[:, 1] - 1000) / 500, rtol=1e-5, atol=1e-6)
+    stored = open_statistics(path)
+    day = [made.hour_fields(made.START + pd.Timedelta(hours=hour))["pm25"] for hour in range(24)]
+    inside = open_static(prepared / "static.nc")["domain_mask"].values.astype(bool)
+    logged = np.log1p(np.stack(day)[:, inside] / 10.0)
+    assert stored["mean"].sel(variable="pm25") == pytest.approx(logged.mean(), rel=1e-6)
+    assert stored["std"].sel(variable="pm25") == pytest.approx(logged.std(), rel=1e-5)
+    assert stored["fixed"].sel(variable="so2") == 1
+    expected = np.percentile(np.stack(day)[:, inside].astype(np.float32), [50, 99])
+    found = stored["percentiles"].sel(variable="pm25", percentile=[50, 99])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

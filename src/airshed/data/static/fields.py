@@ -1,0 +1,133 @@
+"""Static fields on the study grid: elevation, population, domain mask, axes of the grid."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import dask
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from airshed.config.data import DatasetConfig
+from airshed.data.regrid import axis_directions
+from airshed.data.static.averaging import WHOLE, Gathered
+from airshed.data.static.cells import Cells, cells_around
+from airshed.data.static.quantities import elevation, population
+from airshed.data.stores import open_hourly, write_netcdf
+from airshed.data.yearly import YearlyStores
+from airshed.errors import AirshedError, brief
+from airshed.variables import HOURLY
+
+Floats = npt.NDArray[np.floating[Any]]
+log = logging.getLogger(__name__)
+
+
+def static_fields(dataset: DatasetConfig, raw: Path, hourly: Path, output: Path) -> None:
+    """Write ``static.nc``.
+
+    Args:
+        dataset: Where elevation and population are, and the study grid.
+        raw: Folder of the archives or yearly stores. The simulator's elevation and population lie
+            in its ``static/``; yearly stores hold their own.
+        hourly: The hourly store, for positions and the domain.
+        output: Where the file goes.
+
+    Raises:
+        AirshedError: A file is missing or unclear, does not cover the domain, or the domain is
+            empty.
+    """
+    fields = open_hourly(hourly)
+    lat_deg, lon_deg = fields["lat2d"].values, fields["lon2d"].values
+    cells = cells_around(lat_deg, lon_deg, str(hourly))
+    mask = domain_mask(fields, dataset.min_coverage)
+    if dataset.mask_file is not None:
+        mask &= given_mask(Path(dataset.mask_file), cells.shape)
+    arrays = {"lat2d": lat_deg, "lon2d": lon_deg} | axis_directions(lat_deg, lon_deg)
+    for name, bring in (("elevation", elevation), ("population", population)):
+        path = _path(dataset, raw, name)
+        found = bring(dataset, path, cells)
+        _check_covered(found, mask, cells, path, name)
+        arrays[name] = found.values
+        missing = int((mask & np.isnan(found.values)).sum())
+        log.info("%s: missing in %d of the domain's %d cells", path, missing, mask.sum())
+    mask &= np.isfinite(arrays["elevation"]) & np.isfinite(arrays["population"])
+    if not mask.any():
+        raise AirshedError(
+            "the domain is empty",
+            where=hourly,
+            expected=f"cells known in {dataset.min_coverage:.0%} of the hours, with elevation and"
+            " population",
+            hint="lower dataset.min_coverage, or look for what is missing in ingest.json",
+        )
+    plane = ("y", "x")
+    static = xr.Dataset({name: (plane, values) for name, values in arrays.items()})
+    static["domain_mask"] = (plane, mask.astype(np.int8))
+    static.attrs["source"] = dataset.data_source
+    write_netcdf(static, output)
+
+
+def domain_mask(hourly: xr.Dataset, min_coverage: float) -> npt.NDArray[np.bool_]:
+    """Cells [Y, X] known in at least ``min_coverage`` of the usable hours, in every variable."""
+    usable = hourly[list(HOURLY)].isel(time=np.flatnonzero(hourly["present"].values))
+    counts = dask.compute(*(usable[name].notnull().sum("time") for name in HOURLY))
+    fewest = np.min([count.values for count in counts], axis=0)
+    mask: npt.NDArray[np.bool_] = (fewest > 0) & (fewest >= min_coverage * usable.sizes["time"])
+    return mask
+
+
+def given_mask(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Cells [Y, X] that a file keeps: an array ``.npy`` in the row order of the study grid.
+
+    Raises:
+        AirshedError: It cannot be read, has another shape, or holds other values than 0 and 1.
+    """
+    try:
+        stored = np.asarray(np.load(path, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise AirshedError(
+            "the mask cannot be read",
+            where=f"dataset.mask_file: {path}",
+            expected="an array written by numpy.save",
+            found=brief(error),
+        ) from error
+    if stored.shape != shape or not np.isin(stored, (0, 1)).all():
+        raise AirshedError(
+            "the mask does not fit the study grid",
+            where=f"dataset.mask_file: {path}",
+            expected=f"{shape[0]} x {shape[1]} cells of 0 (left out) or 1 (kept)",
+            found=f"shape {stored.shape}, type {stored.dtype}",
+        )
+    mask: npt.NDArray[np.bool_] = stored.astype(bool)
+    return mask
+
+
+def _path(dataset: DatasetConfig, raw: Path, name: str) -> Path:
+    """The configured file; else where the simulator, or the first yearly store, has the field."""
+    configured = getattr(dataset, f"{name}_file")
+    if configured is not None:
+        return Path(configured)
+    if dataset.source == "yearly_zarr":
+        stores = YearlyStores(dataset, raw).stores
+        return stores[min(stores)]
+    return raw / "static" / f"{name}.nc"
+
+
+def _check_covered(
+    found: Gathered, mask: npt.NDArray[np.bool_], cells: Cells, path: Path, name: str
+) -> None:
+    """The file's extent must hold every cell of the domain."""
+    outside = mask & (found.covered < WHOLE)
+    if outside.any():
+        row, column = np.argwhere(outside)[0]
+        raise AirshedError(
+            f"the file with {name} does not cover the domain",
+            where=path,
+            expected=f"{cells.lat_deg[mask].min():.2f} to {cells.lat_deg[mask].max():.2f} N,"
+            f" {cells.lon_deg[mask].min():.2f} to {cells.lon_deg[mask].max():.2f} E",
+            found=f"{outside.sum()} of {mask.sum()} cells not covered, the first at"
+            f" {cells.lat_deg[row, column]:.2f} N {cells.lon_deg[row, column]:.2f} E",
+            hint=f"set dataset.{name}_file to a file of a larger area",
+        )
