@@ -12,6 +12,7 @@ rule report:
         baselines=rules.compare.input.baselines,
         static=rules.static_fields.output[0],
         ingest=rules.ingest.output.report,
+        quality=rules.ingest.output.quality,
     output:
         html=report(
             f"{RESULTS}/report.html",

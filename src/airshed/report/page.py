@@ -16,7 +16,7 @@ from airshed.atomic import atomic_path, write_text
 from airshed.config import Study
 from airshed.progress import progress
 from airshed.report import tables, text
-from airshed.report.figures import maps, scores, style, training
+from airshed.report.figures import maps, quality, scores, style, training
 from airshed.report.results import Results, load_results
 
 
@@ -110,6 +110,14 @@ def _drawn(results: Results) -> Iterator[tuple[str, str, str, tuple[Figure, pd.D
             "Change of RMSE in each cell over all horizons and seeds.",
             maps.change_maps(results, variant),
         )
+    yield (
+        "data_quality",
+        "quality",
+        "What the ingest found, by month and variable: hours that are missing, there twice,"
+        " constant or without a value, and values that are implausible or missing where the first"
+        " hour has one. Pale: none. Nothing is filled in.",
+        quality.data_quality(results),
+    )
 
 
 def _save(

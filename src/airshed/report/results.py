@@ -41,6 +41,7 @@ class Results:
         maps: Mean squared error of each cell (horizon_h, pollutant, y, x), mean over seeds.
         static: Static fields of the grid.
         ingest: ``ingest.json``.
+        quality: ``quality.csv``: what the ingest found, by month and variable.
     """
 
     study: Study
@@ -51,6 +52,7 @@ class Results:
     maps: dict[str, xr.DataArray]
     static: xr.Dataset
     ingest: dict[str, Any]
+    quality: pd.DataFrame
 
     @property
     def simulated(self) -> bool:
@@ -112,6 +114,7 @@ def load_results(study: Study, results: Path, data: Path) -> Results:
         maps=_maps(study, folders),
         static=open_static(data / "static.nc"),
         ingest=_json(data / "ingest.json"),
+        quality=_table(data / "quality.csv"),
     )
 
 

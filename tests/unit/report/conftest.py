@@ -18,7 +18,7 @@ from airshed.data.regrid import axis_directions
 from airshed.data.stores import write_netcdf
 from airshed.evaluation.scores import ScoreAccumulator, write_scores
 from airshed.report import build_report
-from airshed.variables import TARGETS, VARIABLES
+from airshed.variables import HOURLY, TARGETS, VARIABLES
 
 ROWS, COLUMNS = 8, 16
 RMSE = {"wind_baseline": 10.0, "physics_mask": 9.5, "persistence": 12.0, "climatology": 9.8}
@@ -103,6 +103,20 @@ def _write_data(made: Made) -> None:
     gap = {"start": "2016-02-27T03:00", "end": "2016-02-27T05:00", "hours": 3, "reason": "lost"}
     ingest = {"hours_expected": 288, "hours_present": 285, "gaps": [gap]}
     (made.data / "ingest.json").write_text(json.dumps(ingest))
+    quality = pd.DataFrame(
+        [
+            (month, name, VARIABLES[name].units)
+            for month in ("2016-02", "2016-03")
+            for name in HOURLY
+        ],
+        columns=["month", "variable", "units"],
+    )
+    counts = {"hours_expected": 144, "hours_missing": 0, "hours_duplicate": 0, "hours_constant": 0}
+    counts |= {"cells_missing": 0, "cells_implausible": 0, "min": 1.0, "mean": 2.0, "max": 3.0}
+    quality = quality.assign(**counts)
+    quality.loc[quality["month"] == "2016-02", "hours_missing"] = 3
+    quality.loc[0, "cells_implausible"] = 7
+    quality.to_csv(made.data / "quality.csv", index=False)
 
 
 def _write_tables(made: Made, verdict: str) -> None:

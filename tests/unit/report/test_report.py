@@ -86,7 +86,7 @@ def test_labels_are_escaped(make: Make) -> None:
 def test_the_page_needs_no_other_file(reported: Made) -> None:
     page = reported.page
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)
-    assert len(sources) == 7
+    assert len(sources) == 8
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert "url(" not in page
     assert "@import" not in page
@@ -95,7 +95,7 @@ def test_the_page_needs_no_other_file(reported: Made) -> None:
 def test_markdown_links_lead_to_figures(reported: Made) -> None:
     markdown = (reported.results / "report.md").read_text(encoding="utf-8")
     links = re.findall(r"!\[[^\]]*\]\(([^)]*)\)", markdown)
-    assert len(links) == 7
+    assert len(links) == 8
     assert all((reported.results / link).is_file() for link in links)
     assert "**The data of this study are simulated.**" in markdown
 
@@ -107,6 +107,7 @@ def test_figures_lie_beside_the_data_that_they_show(reported: Made) -> None:
         "alpha",
         "change_heatmap_physics_mask",
         "change_maps_physics_mask",
+        "data_quality",
         "learning_curves",
         "rmse_by_horizon",
         "step_time",
