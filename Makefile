@@ -1,6 +1,7 @@
 # make demo   install the pinned set and run the demo study; prints where the report is
 # make test   format, lint, types, unit tests, dry runs, a small study end to end and on a SLURM
-# make bench  speed and memory at full size, about an hour on 2 cores; writes results/benchmarks.json
+# make bench  speed and memory at full size, error rates; an hour or two; writes results/benchmarks.json
+# make recovery  two simulated worlds, with and without blocking terrain; writes docs/statistics.md
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +13,7 @@ SMK := Snakefile workflow/rules/*.smk
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench format lint unit workflow slurm clean
+.PHONY: help install demo test bench recovery format lint unit workflow slurm clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -56,6 +57,11 @@ slurm: $(INSTALLED)
 
 bench: $(INSTALLED)
 	python benchmarks/run.py
+
+recovery: $(INSTALLED)
+	snakemake --cores $(CORES) --configfile config/studies/recovery.yaml
+	snakemake --cores $(CORES) --configfile config/studies/recovery.yaml config/studies/recovery_flat.yaml
+	python benchmarks/recovery.py
 
 clean:
 	rm -rf results .snakemake

@@ -28,6 +28,7 @@ PARTS = {
     "ingest_scaling": "ingest:scaling",
     "step": "step:steps",
     "step_memory": "step:step_memory",
+    "calibration": "calibration:calibration",
 }
 """Module and function of each part; its module is imported when the part is measured."""
 

@@ -329,3 +329,25 @@ def test_a_variant_starts_from_a_climax_checkpoint(
     assert started["source"] == "climax.ckpt"
     assert "token_embeds.proj_weights[v]" in started["kept"]
     assert not [name for name in started["kept"] if "[pm25]" in name or name.startswith("blocks")]
+
+
+def test_a_second_set_of_seeds_trains_the_same_model_anew(
+    prepared: Prepared, tmp_path: Path
+) -> None:
+    again = {"label": "again", "scan": "wind", "reference": "wind_baseline", "seed_offset": 7}
+    stanzas = read_yaml(ROOT / "config/variants.yaml")["variant_stanzas"]
+    study = tiny_study(
+        variants=["wind_baseline", "again"],
+        variant_stanzas=stanzas | {"again": again},
+        train=read_yaml(ROOT / "tests/helpers/tiny_study.yaml")["train"] | {"epochs": 1},
+    )
+    weights = {
+        (variant, seed): trained_weights(
+            trained(study, variant, seed, prepared, tmp_path / f"{variant}{seed}")
+        )
+        for variant, seed in (("again", 0), ("wind_baseline", 7), ("wind_baseline", 0))
+    }
+    for name, value in weights["again", 0].items():
+        assert torch.equal(value, weights["wind_baseline", 7][name]), name
+    name = "head.0.weight"
+    assert not torch.equal(weights["again", 0][name], weights["wind_baseline", 0][name])

@@ -58,6 +58,22 @@ def test_the_ablation_plans_every_variant_with_five_seeds(snakemake: Snakemake) 
     assert jobs(done.stdout)["train"] == 5 * len(ablation["variants"])
 
 
+def test_the_same_model_is_trained_twice_with_two_sets_of_seeds(snakemake: Snakemake) -> None:
+    done = snakemake("-n", "--configfile", "config/studies/aa.yaml")
+    assert done.returncode == 0, done.stderr
+    assert jobs(done.stdout)["train"] == 6
+    assert "results/aa/variants/wind_baseline_again/seed2/run.json" in done.stdout
+
+
+def test_truth_recovery_plans_a_world_of_its_own_for_each_blocking(snakemake: Snakemake) -> None:
+    files = ["config/studies/recovery.yaml", "config/studies/recovery_flat.yaml"]
+    for number, world in enumerate(("blocked", "flat"), start=1):
+        done = snakemake("-n", "--configfile", *files[:number])
+        assert done.returncode == 0, done.stderr
+        assert jobs(done.stdout)["train"] == 12
+        assert f"results/data/simulated_{world}/raw" in done.stdout
+
+
 def test_finetuning_waits_for_the_baseline_of_its_own_seed(snakemake: Snakemake) -> None:
     target = "results/ablation/variants/physics_finetune/seed3/run.json"
     done = snakemake("-n", "--configfile", "config/studies/ablation.yaml", "--", target)

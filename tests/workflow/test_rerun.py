@@ -84,7 +84,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
     "one variant's precision": (stanza("physics_mask", precision="bf16-mixed"), trained(2)),
     "a variant that another starts from": (stanza("wind_baseline", scan="raster"), trained(4)),
     "a variant that this study does not have": (stanza("topoflow", bias={"alpha_init": 9.0}), {}),
-    "a label": (stanza("physics_mask", label="Mask"), AFTER),
+    "a label": (stanza("physics_mask", label="Mask"), {"report": 1, "manifest": 1}),
     "a reference": (stanza("physics_finetune", reference="physics_mask"), AFTER),
     "what jobs ask for": ({"jobs": {"mem_mb": 9, "nodes": 2, "variants": {"climax": {}}}}, {}),
     "what shapes no weight": ({"train": {"tensorboard": True, "workers": 3}}, {}),

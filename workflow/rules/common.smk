@@ -65,7 +65,7 @@ def variant_settings(wildcards):
 
 
 def compared_settings():
-    """What the comparison reads of the stanzas: who is compared with whom, under which name."""
+    """What the report reads of the stanzas: who is compared with whom, under which name."""
     stanzas = {name: RESOLVED["variant_stanzas"][name] for name in STUDY.variants}
     return {name: (stanza["label"], stanza["reference"]) for name, stanza in stanzas.items()}
 

@@ -72,8 +72,9 @@ rule compare:
         runtime=minutes(60),
     params:
         config=CONFIG,
-        study=settings("variants", "seeds", "comparison"),
-        stanzas=compared_settings(),
+        study=settings("study", "variants", "seeds", "comparison"),
+        references=STUDY.references(),
+        init_every_h=STUDY.splits.test.init_every_h,
     shell:
         "airshed compare --config {params.config:q} --scores {output.scores:q}"
         " --comparisons {output.comparisons:q} {input.runs:q} {input.baselines:q} 2> {log:q}"

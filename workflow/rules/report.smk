@@ -38,6 +38,7 @@ rule report:
         runtime=minutes(30),
     params:
         config=CONFIG,
+        stanzas=compared_settings(),
         results=subpath(output.html, parent=True),
         data=subpath(input.static, parent=True),
     shell:

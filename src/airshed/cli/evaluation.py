@@ -70,10 +70,10 @@ def compare(
     files: Annotated[list[Path], typer.Argument(exists=True, help="scores.nc of every run.")],
 ) -> None:
     """Compare each variant with its reference: change of RMSE, interval, verdict."""
-    from airshed.comparison.compare import compare as run
+    from airshed.comparison.study import compare_study
     from airshed.config import load_study
 
-    run(load_study([config]), files, scores, comparisons)
+    compare_study(load_study([config]), files, scores, comparisons)
 
 
 @app.command()

@@ -22,7 +22,22 @@ COMPARISONS = (
     "p_adjusted",
     "verdict",
 )
-"""Columns of ``comparisons.csv``."""
+"""The first columns of ``comparisons.csv``: the comparison itself."""
+COLUMNS = (
+    *COMPARISONS,
+    "dm_statistic",
+    "dm_p_value",
+    "init_times",
+    "block_length",
+    "variant_seeds",
+    "reference_seeds",
+    "limit",
+)
+"""All columns of ``comparisons.csv``.
+
+``dm_``: the test of Diebold and Mariano. ``init_times``: how many are compared; ``block_length``
+counts them too, gaps included. ``limit``: why the verdict can only be ``inconclusive``, or empty.
+"""
 ALL = "all"
 """Stands for pollutant and horizon in the overall row of a variant."""
 
@@ -65,11 +80,11 @@ def _read_table(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path, dtype={"horizon_h": str})
     except (OSError, ValueError) as error:
         raise AirshedError("comparisons cannot be read", where=path, found=error) from error
-    if tuple(table.columns) != COMPARISONS:
+    if tuple(table.columns) != COLUMNS:
         raise AirshedError(
             "comparisons have other columns",
             where=path,
-            expected=", ".join(COMPARISONS),
+            expected=", ".join(COLUMNS),
             found=", ".join(table.columns),
         )
     return table
@@ -80,7 +95,8 @@ def _overall_lines(title: str, row: pd.Series) -> str:
         f"{100 * float(row[name]):+.1f}" for name in ("relative_rmse_change", "ci_low", "ci_high")
     )
     numbers = f"RMSE {change} % (95 % interval {low} to {high}), p = {float(row['p_value']):.2g}"
-    text = f"{title}: {row['verdict']}, {numbers}"
+    limit = f" ({row['limit']})" if pd.notna(row["limit"]) else ""
+    text = f"{title}: {row['verdict']}{limit}, {numbers}"
     return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 

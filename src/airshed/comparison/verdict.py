@@ -14,6 +14,21 @@ class Verdict(StrEnum):
     inconclusive = "inconclusive"
 
 
+class Limit(StrEnum):
+    """Why nothing but ``inconclusive`` can be said, whatever the numbers."""
+
+    one_seed = "one seed"
+    short_test = "short test"
+
+
+EXPLANATIONS = {
+    Limit.one_seed: "with one seed each, the variance between trainings is unknown;"
+    " comparison.accept_single_seed judges these two networks alone",
+    Limit.short_test: "the test period is short against the correlation of its errors, so that"
+    " the variance over init times is underestimated",
+}
+
+
 def verdict(
     change: float,
     ci_low: float,

@@ -1,26 +1,12 @@
-"""Configuration of scores and of their comparison."""
+"""Configuration of scores."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
 from airshed.config.base import Section
-from airshed.config.data import Count, Fraction
+from airshed.config.data import Count
 
 
 class EvaluationConfig(Section):
     """How trained models are scored."""
 
     batch_size: Count = 16
-
-
-class ComparisonConfig(Section):
-    """Paired block bootstrap and the verdict."""
-
-    margin: Fraction = 0.01
-    significance: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    resamples: Annotated[int, Field(ge=1000)] = 4000
-    block_length_h: Count = 96
-    seed: Annotated[int, Field(ge=0)] = 0

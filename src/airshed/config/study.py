@@ -8,8 +8,9 @@ from pydantic import Field, model_validator
 
 from airshed.config.base import Section, unknown_key_message
 from airshed.config.biases import Blocks
+from airshed.config.comparison import ComparisonConfig
 from airshed.config.data import DatasetConfig, Name, Splits
-from airshed.config.evaluation import ComparisonConfig, EvaluationConfig
+from airshed.config.evaluation import EvaluationConfig
 from airshed.config.jobs import JobsConfig
 from airshed.config.model import ModelConfig
 from airshed.config.preprocessing import DaskConfig, LoaderConfig, NormalisationConfig
@@ -100,6 +101,7 @@ class Study(Section):
                     )
             self._check_blocks(name)
             self._check_starts(name)
+            self._check_seeds(name)
 
     def _check_blocks(self, name: str) -> None:
         blocks: Blocks = getattr(self.variant_stanzas[name].bias, "blocks", "all")
@@ -118,6 +120,15 @@ class Study(Section):
         given = self.variant_stanzas[name].pretrained
         if given is not None and len(set(given.variables)) != len(given.variables):
             raise ValueError(f"variants.{name}: pretrained.variables names one of them twice")
+
+    def _check_seeds(self, name: str) -> None:
+        offset = self.variant_stanzas[name].seed_offset
+        shared = sorted({self.random_seed(name, seed) for seed in self.seeds} & set(self.seeds))
+        if offset and shared:
+            raise ValueError(
+                f"variants.{name}: with seed_offset {offset} it shares the seeds"
+                f" {', '.join(map(str, shared))} with the other variants"
+            )
 
     @property
     def patch_grid(self) -> tuple[int, int]:
@@ -138,6 +149,10 @@ class Study(Section):
         if own is None:
             return self
         return self.model_copy(update={"train": self.train.model_copy(update={"precision": own})})
+
+    def random_seed(self, variant: str, seed: int) -> int:
+        """What the random numbers of a variant's training with that seed are drawn from."""
+        return seed + self.variant_stanzas[variant].seed_offset
 
     def references(self) -> dict[str, str]:
         """Each variant that has a reference, with that reference."""

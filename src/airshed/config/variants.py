@@ -31,6 +31,7 @@ class Variant(Section):
     pretrained: Pretrained | None = None
     learning_rate: Positive | None = None
     precision: Precision | None = None
+    seed_offset: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:

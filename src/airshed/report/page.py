@@ -137,7 +137,7 @@ def _content(results: Results, shown: list[Shown]) -> dict[str, Any]:
         "simulated": results.simulated,
         "answers": [text.answer(results, variant) for variant in compared],
         "details": [text.details(results, variant) for variant in compared],
-        "caveat": text.seeds_caveat(results),
+        "caveat": text.caveat(results),
         "sanity": [text.sanity(results, variant) for variant in study.variants],
         "alphas": [
             sentence

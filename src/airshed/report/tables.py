@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from airshed.config import Study
 from airshed.report import text
 from airshed.report.results import BASELINES, POLLUTANT_LABELS, Results, units_of
 from airshed.variables import TARGETS
@@ -147,8 +148,7 @@ def settings(results: Results) -> Table:
         ],
         [
             "comparison",
-            f"{study.comparison.resamples} resamples of seeds and of blocks of"
-            f" {study.comparison.block_length_h} h, margin"
+            f"{study.comparison.resamples} resamples in {_block_length(study)}, margin"
             f" {text.percent(study.comparison.margin, signed=False)}",
         ],
     ]
@@ -156,6 +156,11 @@ def settings(results: Results) -> Table:
         blocking = text.percent(data.simulator.terrain_blocking, signed=False)
         rows.insert(1, ["simulated terrain", f"blocks up to {blocking} of transport uphill"])
     return Table(["", ""], rows)
+
+
+def _block_length(study: Study) -> str:
+    length = study.comparison.block_length_h
+    return "blocks as long as the errors ask for" if length == "auto" else f"blocks of {length} h"
 
 
 def gaps(results: Results) -> Table:

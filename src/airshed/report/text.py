@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from airshed.comparison.verdict import Limit
 from airshed.report.results import BASELINES, Results
 from airshed.variables import TARGETS
 
@@ -75,20 +76,26 @@ def details(results: Results, variant: str) -> str:
     )
 
 
-def seeds_caveat(results: Results) -> str:
-    """What so few seeds can say."""
-    count = len(results.study.seeds)
+def caveat(results: Results) -> str:
+    """What so few seeds, and so short a test, can say."""
+    sentences = [_seeds_caveat(len(results.study.seeds))]
+    if (results.comparisons["limit"] == Limit.short_test).any():
+        sentences.append(
+            "The test period is short against the correlation of its errors: intervals are too"
+            " narrow, and every comparison is called inconclusive where that matters."
+        )
+    return " ".join(sentences)
+
+
+def _seeds_caveat(count: int) -> str:
     if count == 1:
         return (
             "One seed: the interval holds for these two trained networks; what another training"
             " would give is unknown."
         )
-    if count < 5:
-        return (
-            f"{count_word(count).capitalize()} seeds: the interval allows for differences between"
-            " trainings only roughly; five or more are needed to speak about retraining."
-        )
-    return f"{count} seeds."
+    few = "; so few of them make it wide, and five or more narrow it" if count < 5 else ""
+    seeds = count_word(count).capitalize()
+    return f"{seeds} seeds: the interval allows for differences between trainings{few}."
 
 
 def sanity(results: Results, variant: str) -> str:

@@ -59,7 +59,8 @@ def train(
     Args:
         study: The resolved study.
         variant: Name of one of its variants.
-        seed: Seed of initial weights, order of samples and dropout.
+        seed: Seed of initial weights, order of samples and dropout, the variant's ``seed_offset``
+            apart.
         prepared: Paths of the prepared data.
         start: What the variant's weights start from; see :func:`load_start`.
         run: Where ``run.json`` goes; ``checkpoints/`` and ``progress.json`` are kept beside it.
@@ -78,7 +79,8 @@ def train(
     progress = TrainingProgress(run.with_name("progress.json"), facts, fabric.is_global_zero)
     endings = Endings([progress.end])
     with _told(endings, stop, fabric), _watchdog(settings.timeout_min, fabric, endings) as dog:
-        network = build_network(study, variant, prepared, seed)
+        random_seed = study.random_seed(variant, seed)
+        network = build_network(study, variant, prepared, random_seed)
         dog.beat(0, "preparing the start")
         started = load_start(network, study, variant, seed, start)
         fingerprint = identity(study, variant, seed, prepared, started)
@@ -88,7 +90,7 @@ def train(
         keepers = Keepers(checkpoints, notes, progress, stop, dog)
         dog.beat(0, "preparing samples")
         rate, samples = study.learning_rate(variant), _samples(study, prepared)
-        training = Training(fabric, network, samples, settings, rate, seed, keepers)
+        training = Training(fabric, network, samples, settings, rate, random_seed, keepers)
         dog.beat(0, "reading checkpoints")
         training.resume()
         attempts = Attempts(folder / "attempts.json", fingerprint)

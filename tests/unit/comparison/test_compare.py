@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,293 +7,205 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from airshed.comparison.compare import compare
-from airshed.comparison.table import verdict_table
-from airshed.config import Study
+from airshed.comparison.table import COLUMNS
 from airshed.errors import AirshedError
-from airshed.evaluation.scores import write_scores
-from airshed.variables import TARGETS, VARIABLES
+from airshed.evaluation.compare import compare
 
-INITS = pd.date_range("2016-03-05", periods=120, freq="3h", unit="ns")
-HORIZONS = [12, 24]
-ROWS, COLUMNS = 2, 3
-VARIANT, REFERENCE = "physics_mask", "wind_baseline"
+POLLUTANTS, HORIZONS = ["pm25", "o3"], [12, 24, 48]
+DIMS = ("seed", "init_time", "pollutant", "horizon_h")
 
 
-def weather() -> np.ndarray:
-    """Squared errors [init, horizon, pollutant] that a reference makes."""
-    errors = np.random.default_rng(0).gamma(4, size=(len(INITS), len(HORIZONS), len(TARGETS)))
-    errors[-4:, 0] = errors[-8:, 1] = np.nan
-    return errors
-
-
-def scores(name: str, seed: int, init_mse: np.ndarray) -> xr.Dataset:
-    pooled = np.nanmean(init_mse, axis=0)
-    dims = ("horizon_h", "pollutant")
-    maps = np.broadcast_to(pooled[..., None, None], (*pooled.shape, ROWS, COLUMNS)).copy()
-    maps[..., 0, 0] = np.nan
-    values = {"rmse": np.sqrt(pooled), "mae": 0.8 * np.sqrt(pooled), "bias": 0 * pooled - 0.5}
-    lat, lon = np.mgrid[30.0 : 30.0 + ROWS, 100.0 : 100.0 + COLUMNS]
-    return xr.Dataset(
-        {metric: (dims, value) for metric, value in values.items()}
-        | {
-            "correlation": (dims, 0 * pooled + 0.9),
-            "init_mse": (("init_time", *dims), init_mse),
-            "map_mse": ((*dims, "y", "x"), maps.astype(np.float32)),
-            "map_bias": ((*dims, "y", "x"), maps.astype(np.float32)),
-        },
+def errors(
+    seeds: int = 3, factor: float = 1.0, noise: float = 0.02, times: int = 400, stream: int = 1
+) -> xr.DataArray:
+    """The same weather for all; ``factor`` scales the RMSE."""
+    shape = (times, len(POLLUTANTS), len(HORIZONS))
+    weather = np.random.default_rng(0).gamma(4, size=shape)
+    own = noise * np.random.default_rng(stream).normal(size=(seeds, *shape))
+    return xr.DataArray(
+        factor**2 * weather * np.exp(own),
+        dims=DIMS,
         coords={
+            "init_time": pd.date_range("2018-01-01", periods=times, freq="6h"),
+            "pollutant": POLLUTANTS,
             "horizon_h": HORIZONS,
-            "pollutant": list(TARGETS),
-            "init_time": INITS,
-            "lat2d": (("y", "x"), lat),
-            "lon2d": (("y", "x"), lon),
-            "units": ("pollutant", [VARIABLES[target].units for target in TARGETS]),
         },
-        attrs={
-            "format_version": 1,
-            "kind": "baseline" if seed < 0 else "variant",
-            "name": name,
-            "seed": seed,
-            "study": "tiny",
-            "dataset": "tiny",
-            "data_source": "simulated",
-            "commit": "abc",
-            "samples": 228,
-            "cells_skipped": 0,
-        },
+        name=f"scaled by {factor}",
     )
 
 
-def runs(factor: float = 1.0, noise: float = 0.0) -> list[xr.Dataset]:
-    """Two variants with two seeds each, the variant's RMSE being ``factor`` times the other's."""
-    rng = np.random.default_rng(1)
-    made = []
-    for name, scale in ((VARIANT, factor), (REFERENCE, 1.0)):
-        for seed in (0, 1):
-            errors = weather() * scale**2 * np.exp(noise * rng.normal(size=weather().shape))
-            made.append(scores(name, seed, errors))
-    return [*made, scores("persistence", -1, 2 * weather())]
+def test_rows_are_the_tests_with_the_overall_one_first() -> None:
+    table = compare(errors(3, 0.95), errors(2, stream=2), rng=0)
+    assert tuple(table.columns) == COLUMNS
+    expected = [("all", "all"), *((p, h) for p in POLLUTANTS for h in HORIZONS)]
+    assert list(zip(table["pollutant"], table["horizon_h"], strict=True)) == expected
+    assert set(table["variant"]) == {"scaled by 0.95"}
+    assert set(table["reference"]) == {"scaled by 1.0"}
+    assert set(table["verdict"]) == {"helps"}
+    assert set(table["limit"]) == {""}
+    assert set(table["init_times"]) == {400}
+    seeds = table[["variant_seeds", "reference_seeds"]].drop_duplicates()
+    assert seeds.to_numpy().tolist() == [[3, 2]]
+    assert table["relative_rmse_change"][0] == pytest.approx(
+        table["relative_rmse_change"][1:].mean()
+    )
+    assert table["p_adjusted"][0] == table["p_value"][0]
+    assert (table["dm_p_value"] < 1e-6).all()
+    assert (table["dm_statistic"] < 0).all()
 
 
-def run_compare(study: Study, folder: Path, datasets: list[xr.Dataset]) -> pd.DataFrame:
-    files = []
-    for number, dataset in enumerate(datasets):
-        files.append(folder / f"run{number}" / "scores.nc")
-        write_scores(dataset, files[-1])
-    compare(study, files, folder / "scores.csv", folder / "comparisons.csv")
-    return pd.read_csv(folder / "comparisons.csv")
+def test_the_change_is_that_of_rmse_over_seeds_and_init_times() -> None:
+    variant, reference = errors(3, 0.9, noise=0.5), errors(2, noise=0.5, stream=2)
+    row = compare(variant, reference, rng=0).set_index(["pollutant", "horizon_h"]).loc["o3", 24]
+    rmse = [
+        np.sqrt(one.sel(pollutant="o3", horizon_h=24).mean().item()) for one in (variant, reference)
+    ]
+    assert row["relative_rmse_change"] == pytest.approx(rmse[0] / rmse[1] - 1)
 
 
 @pytest.mark.parametrize(
-    ("factor", "expected"), [(0.95, "helps"), (1.05, "hurts"), (1.001, "equivalent")]
+    ("factor", "margin", "expected"),
+    [
+        (1.05, 0.01, "hurts"),
+        (1.0, 0.01, "equivalent"),
+        (1.05, 0.2, "equivalent"),
+        (1.005, 0.01, "equivalent"),
+        (1.005, 0.0, "hurts"),
+    ],
 )
-def test_an_injected_change_is_found(
-    tiny_study: Study, tmp_path: Path, factor: float, expected: str
+def test_the_margin_divides_what_matters_from_what_does_not(
+    factor: float, margin: float, expected: str
 ) -> None:
-    table = run_compare(tiny_study, tmp_path, runs(factor, noise=0.02))
-    assert len(table) == 1 + len(HORIZONS) * len(TARGETS)
+    table = compare(errors(3, factor), errors(3, stream=2), margin=margin, rng=0)
     assert set(table["verdict"]) == {expected}
-    np.testing.assert_allclose(table["relative_rmse_change"], factor - 1, atol=0.006)
-    assert (table["ci_low"] <= table["relative_rmse_change"]).all()
-    assert (table["relative_rmse_change"] <= table["ci_high"]).all()
 
 
-def test_identical_runs_are_equivalent(tiny_study: Study, tmp_path: Path) -> None:
-    table = run_compare(tiny_study, tmp_path, runs())
+def test_the_same_rng_gives_the_same_rows() -> None:
+    given = errors(noise=0.3), errors(noise=0.3, stream=2)
+    first = compare(*given, rng=4)
+    pd.testing.assert_frame_equal(first, compare(*given, rng=4))
+    pd.testing.assert_frame_equal(first, compare(*given, rng=np.random.default_rng(4)))
+    assert (compare(*given, rng=5)["ci_low"] != first["ci_low"]).any()
+    assert (compare(*given)["ci_low"] != first["ci_low"]).any()
+
+
+def test_order_of_dimensions_and_seeds_means_nothing() -> None:
+    variant, reference = errors(3, 0.98, noise=0.3), errors(3, noise=0.3, stream=2)
+    expected = compare(variant, reference, rng=0)
+    turned = variant.transpose(*DIMS[::-1]).isel(seed=[2, 0, 1])
+    numbers = expected.select_dtypes("number").columns
+    found = compare(turned, reference, rng=0)
+    np.testing.assert_allclose(found[numbers], expected[numbers], rtol=1e-9)
+
+
+def test_swapping_variant_and_reference_mirrors_every_row() -> None:
+    one, other = errors(3, 0.97, noise=0.3), errors(2, noise=0.3, stream=2)
+    forward, backward = compare(one, other, rng=0), compare(other, one, rng=0)
+    np.testing.assert_allclose(forward["p_value"], backward["p_value"], rtol=1e-6)
+    np.testing.assert_allclose(1 + forward["ci_low"], 1 / (1 + backward["ci_high"]), rtol=1e-9)
+
+
+def test_one_seed_yields_no_verdict_unless_that_is_accepted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    given = errors(1, 0.8), errors(1, stream=2)
+    table = compare(*given, rng=0)
+    assert set(table["verdict"]) == {"inconclusive"}
+    assert set(table["limit"]) == {"one seed"}
+    assert "variance between trainings is unknown" in caplog.text
+    accepted = compare(*given, rng=0, accept_single_seed=True)
+    assert set(accepted["verdict"]) == {"helps"}
+    assert set(accepted["limit"]) == {""}
+    pd.testing.assert_series_equal(accepted["p_value"], table["p_value"])
+
+
+def test_one_seed_against_several_takes_the_spread_of_the_several() -> None:
+    table = compare(errors(1, 0.8), errors(3, stream=2), rng=0)
+    assert set(table["verdict"]) == {"helps"}
+
+
+def test_persistent_errors_over_a_short_period_yield_no_verdict(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    trend = np.exp(np.linspace(-1, 1, 100))
+    given = [
+        one * trend[:, None, None] ** sign
+        for one, sign in zip(
+            (errors(times=100, factor=0.5), errors(times=100, stream=2)), (1, -1), strict=True
+        )
+    ]
+    table = compare(*given, rng=0)
+    assert set(table["verdict"]) == {"inconclusive"}
+    assert set(table["limit"]) == {"short test"}
+    assert "short against the correlation" in caplog.text
+
+
+def test_identical_errors_are_equivalent_when_seeds_hardly_differ() -> None:
+    table = compare(errors(), errors(), rng=0)
+    assert (table["relative_rmse_change"] == 0).all()
+    assert (table["p_adjusted"] == 1).all()
     assert set(table["verdict"]) == {"equivalent"}
-    assert (table[["relative_rmse_change", "ci_low", "ci_high"]] == 0).all(axis=None)
-    assert (table[["p_value", "p_adjusted"]] == 1).all(axis=None)
 
 
-def test_noise_alone_is_not_called_a_difference(tiny_study: Study, tmp_path: Path) -> None:
-    table = run_compare(tiny_study, tmp_path, runs(noise=1.0))
-    assert not set(table["verdict"]) & {"helps", "hurts"}
+def test_missing_init_times_are_gaps_whether_nan_or_absent() -> None:
+    variant, reference = errors(3, 0.98, noise=0.3), errors(3, noise=0.3, stream=2)
+    gaps = np.array([50, 51, 120, 300])
+    variant[{"init_time": gaps}] = np.nan
+    with_nan = compare(variant, reference, rng=0)
+    absent = compare(*(one.drop_isel(init_time=gaps) for one in (variant, reference)), rng=0)
+    pd.testing.assert_frame_equal(with_nan, absent)
+    assert set(absent["init_times"]) == {396}
 
 
-@pytest.mark.parametrize(("factor", "noise"), [(0.9, 0.3), (1.03, 0.2), (0.97, 0.4)])
-def test_swapping_variant_and_reference_swaps_the_verdict(
-    tiny_study: Study, tmp_path: Path, factor: float, noise: float
-) -> None:
-    names = {VARIANT: REFERENCE, REFERENCE: VARIANT, "persistence": "persistence"}
-    forward = runs(factor, noise)
-    backward = [one.assign_attrs(name=names[one.attrs["name"]]) for one in forward]
-    one = run_compare(tiny_study, tmp_path / "forward", forward)
-    other = run_compare(tiny_study, tmp_path / "backward", backward)
-    swapped = {"helps": "hurts", "hurts": "helps"}
-    judged = one["verdict"].isin(list(swapped))
-    assert judged.any()
-    assert (one["verdict"][judged].map(swapped) == other["verdict"][judged]).all()
-    assert (one["p_adjusted"] == other["p_adjusted"])[1:].all()
+def test_an_init_time_counts_where_all_seeds_of_both_have_it() -> None:
+    variant, reference = errors(2), errors(2, stream=2)
+    variant[0, 3, 0, 1] = reference[1, 7, 0, 1] = np.nan
+    counts = compare(variant, reference, rng=0)["init_times"]
+    assert counts.tolist() == [400, 400, 398, 400, 400, 400, 400]
+    mended = [
+        one.where(np.isfinite(variant) & np.isfinite(reference)) for one in (variant, reference)
+    ]
+    assert compare(*mended, rng=0)["init_times"].tolist() == counts.tolist()
 
 
-def test_overall_row_is_the_mean_and_holm_covers_the_others(
-    tiny_study: Study, tmp_path: Path
-) -> None:
-    table = run_compare(tiny_study, tmp_path, runs(0.98, noise=0.2))
-    overall, tests = table.iloc[0], table.iloc[1:]
-    assert (overall["pollutant"], overall["horizon_h"]) == ("all", "all")
-    assert overall["relative_rmse_change"] == pytest.approx(tests["relative_rmse_change"].mean())
-    assert overall["p_adjusted"] == overall["p_value"]
-    order = np.argsort(tests["p_value"].to_numpy(), kind="stable")
-    expected, running = np.empty(len(tests)), 0.0
-    for rank, position in enumerate(order):
-        running = max(running, (len(tests) - rank) * tests["p_value"].iloc[position])
-        expected[position] = min(1.0, running)
-    np.testing.assert_allclose(tests["p_adjusted"], expected, rtol=1e-8)
-    assert len(set(expected)) > 2
+def test_numbers_as_init_times_are_hours() -> None:
+    given = errors(noise=0.3), errors(noise=0.3, stream=2)
+    hours = [one.assign_coords(init_time=6 * np.arange(400)) for one in given]
+    pd.testing.assert_frame_equal(compare(*hours, rng=0), compare(*given, rng=0))
 
 
-def test_the_change_pools_seeds_and_init_times(tiny_study: Study, tmp_path: Path) -> None:
-    datasets = runs(0.9, noise=0.5)
-    table = run_compare(tiny_study, tmp_path, datasets)
-    errors = [np.stack([one["init_mse"] for one in datasets[at : at + 2]]) for at in (0, 2)]
-    variant, reference = (np.sqrt(np.nanmean(values, axis=(0, 1))) for values in errors)
-    row = table[(table["pollutant"] == "o3") & (table["horizon_h"] == "24")].iloc[0]
-    expected = variant[1, TARGETS.index("o3")] / reference[1, TARGETS.index("o3")] - 1
-    assert row["relative_rmse_change"] == pytest.approx(expected)
+def changed(**changes: Any) -> xr.DataArray:
+    return errors().assign_coords(**changes)
 
 
-def test_scores_table_holds_every_run_in_the_order_of_the_study(
-    tiny_study: Study, tmp_path: Path
-) -> None:
-    datasets = runs(0.9)
-    run_compare(tiny_study, tmp_path, datasets[::-1])
-    table = pd.read_csv(tmp_path / "scores.csv")
-    columns = ["variant", "seed", "pollutant", "horizon_h", "metric", "value", "units"]
-    assert list(table.columns) == columns
-    assert len(table) == len(datasets) * len(TARGETS) * len(HORIZONS) * 4
-    shown = list(dict.fromkeys(zip(table["variant"], table["seed"].fillna(-1), strict=True)))
-    pairs = [(name, seed) for name in (REFERENCE, VARIANT) for seed in (0, 1)]
-    assert shown == [*pairs, ("persistence", -1)]
-    co = table[(table["variant"] == VARIANT) & (table["seed"] == 1) & (table["pollutant"] == "co")]
-    rmse = co[(co["metric"] == "rmse") & (co["horizon_h"] == 24)].iloc[0]
-    expected = datasets[1]["rmse"].sel(pollutant="co", horizon_h=24).item()
-    assert rmse["value"] == pytest.approx(expected)
-    assert rmse["units"] == "mg m-3"
-    assert set(co[co["metric"] == "correlation"]["units"]) == {"1"}
-
-
-def test_tables_are_byte_identical_whatever_the_order_of_files(
-    tiny_study: Study, tmp_path: Path
-) -> None:
-    datasets = runs(0.97, noise=0.3)
-    for folder, given in (("a", datasets), ("b", datasets[::-1])):
-        run_compare(tiny_study, tmp_path / folder, given)
-    for name in ("scores.csv", "comparisons.csv"):
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-
-
-def other_cell(scores: xr.Dataset) -> xr.Dataset:
-    scores["map_mse"][..., 1, 1] = np.nan
-    return scores
-
-
-def other_sample(scores: xr.Dataset) -> xr.Dataset:
-    scores["init_mse"][3, 1] = np.nan
-    return scores
+UNEVEN = pd.date_range("2018-01-01", periods=400, freq="6h").to_numpy().copy()
+UNEVEN[5] += np.timedelta64(1, "h")
 
 
 @pytest.mark.parametrize(
-    ("change", "expected"),
+    ("variant", "expected"),
     [
-        (lambda one: one.assign_coords(horizon_h=[12, 48]), "different horizon_h"),
-        (lambda one: one.isel(horizon_h=[0]), "different horizon_h"),
-        (lambda one: one.isel(init_time=slice(1, None)), "different init_time"),
-        (lambda one: one.assign_coords(lat2d=one["lat2d"] + 1), "different lat2d"),
-        (lambda one: one.assign_attrs(data_source="CAQRA"), "simulated and CAQRA"),
-        (other_cell, "different domain"),
-        (other_sample, r"only one has the sample at 2016-03-05.09:00:00.* \+ 24 h"),
+        (errors().isel(seed=0, drop=True), "dimensions seed, init_time"),
+        (errors().drop_vars("init_time"), "all but seed with coordinates"),
+        (errors().isel(seed=[]), "none empty"),
+        (changed(horizon_h=[12, 24, 96]), "same horizon_h"),
+        (errors().isel(init_time=slice(1, None)), "same init_time"),
+        (-errors(), "no squared errors"),
+        (errors() * np.inf, "no squared errors"),
+        (0 * errors(), "no error at all"),
+        (errors().where(errors().init_time < errors().init_time[11]), "at least 12 init times"),
     ],
 )
-def test_runs_on_other_samples_are_refused(
-    tiny_study: Study, tmp_path: Path, change: Callable[[xr.Dataset], Any], expected: str
-) -> None:
-    datasets = runs()
-    datasets[2] = change(datasets[2])
-    with pytest.raises(AirshedError, match=expected) as caught:
-        run_compare(tiny_study, tmp_path, datasets)
-    for number in (0, 2):
-        assert str(tmp_path / f"run{number}" / "scores.nc") in str(caught.value)
-    assert not (tmp_path / "scores.csv").exists()
+def test_arrays_that_do_not_fit_are_refused(variant: xr.DataArray, expected: str) -> None:
+    with pytest.raises(AirshedError, match=expected):
+        compare(variant, errors(stream=2), rng=0)
 
 
 @pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        (lambda made: made[1:], "missing: physics_mask with seed 0"),
-        (lambda made: [*made, made[0]], "given twice"),
-        (lambda made: [*made, made[0].assign_attrs(seed=7)], "physics_mask, seed 7"),
-        (lambda made: [one.assign_attrs(study="big") for one in made], "found: .*study big"),
-    ],
+    ("init_time", "expected"), [(UNEVEN, "multiples of one step"), (UNEVEN[::-1], "must increase")]
 )
-def test_sets_of_runs_that_do_not_fit_the_study_are_refused(
-    tiny_study: Study, tmp_path: Path, change: Callable[[Any], Any], expected: str
+def test_init_times_that_are_not_on_one_axis_are_refused(
+    init_time: np.ndarray, expected: str
 ) -> None:
     with pytest.raises(AirshedError, match=expected):
-        run_compare(tiny_study, tmp_path, change(runs()))
-
-
-def with_settings(study: Study, **settings: Any) -> Study:
-    return study.model_copy(update={"comparison": study.comparison.model_copy(update=settings)})
-
-
-def test_resamples_that_cannot_reach_significance_are_refused(
-    tiny_study: Study, tmp_path: Path
-) -> None:
-    study = with_settings(tiny_study, significance=0.02)
-    with pytest.raises(AirshedError, match="more than 1200 for 12 pollutants x horizons"):
-        run_compare(study, tmp_path, runs())
-
-
-def test_block_length_counts_init_steps(tiny_study: Study, tmp_path: Path) -> None:
-    """120 init times 3 h apart: 178 h round up to 60 of them, two blocks; 181 h do not fit."""
-    run_compare(with_settings(tiny_study, block_length_h=178), tmp_path, runs())
-    with pytest.raises(AirshedError, match="120 init times in blocks of 61"):
-        run_compare(with_settings(tiny_study, block_length_h=181), tmp_path, runs())
-
-
-def test_a_study_without_references_has_an_empty_table(
-    tiny_values: dict[str, Any], tiny_study: Study, tmp_path: Path
-) -> None:
-    study = tiny_study.model_copy(update={"variants": [REFERENCE]})
-    table = run_compare(study, tmp_path, runs()[2:])
-    assert table.empty
-    assert "No variant" in verdict_table(tmp_path / "comparisons.csv")
-
-
-def test_verdict_table_shows_what_the_csv_says(tiny_study: Study, tmp_path: Path) -> None:
-    table = run_compare(tiny_study, tmp_path, runs(0.95, noise=0.05))
-    text = verdict_table(tmp_path / "comparisons.csv")
-    lines = text.splitlines()
-    change = 100 * table["relative_rmse_change"].iloc[0]
-    assert lines[0].startswith(f"{VARIANT} against {REFERENCE}: helps, RMSE {change:+.1f} %")
-    assert ["12", "h", "24", "h"] in [line.split() for line in lines]
-    for pollutant in TARGETS:
-        row = next(line for line in lines if line.split()[:1] == [pollutant])
-        values = table[table["pollutant"] == pollutant]["relative_rmse_change"]
-        assert row.split()[1::2] == [f"{100 * value:+.1f}" for value in values]
-        assert row.split()[2::2] == ["helps", "helps"]
-
-
-def test_verdict_table_stays_narrow(tmp_path: Path) -> None:
-    rows = [("v" * 60, "r" * 60, "all", "all", -0.1, -0.2, 0.0, 0.001, 0.001, "helps")]
-    for horizon in range(12, 12 * 18, 12):
-        rows += [(*rows[0][:2], name, str(horizon), 1.5, 1, 2, 0.1, 1, "hurts") for name in TARGETS]
-    path = tmp_path / "comparisons.csv"
-    columns = "variant,reference,pollutant,horizon_h,relative_rmse_change,ci_low,ci_high"
-    names = [*columns.split(","), "p_value", "p_adjusted", "verdict"]
-    pd.DataFrame(rows, columns=names).to_csv(path, index=False)
-    text = verdict_table(path)
-    assert max(map(len, text.splitlines())) <= 100
-    assert text.count("+150.0 hurts") == 17 * len(TARGETS)
-    assert text.count(" h") >= 17
-
-
-def test_other_tables_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "comparisons.csv"
-    path.write_text("variant,reference\n")
-    with pytest.raises(AirshedError, match="other columns"):
-        verdict_table(path)
-    with pytest.raises(AirshedError, match="cannot be read"):
-        verdict_table(tmp_path / "absent.csv")
+        compare(changed(init_time=init_time), changed(init_time=init_time), rng=0)

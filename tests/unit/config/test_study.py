@@ -202,3 +202,35 @@ def test_every_key_is_explained() -> None:
         for name in names:
             key = f"{section}.{name}".rstrip(".")
             assert f"`{key}`" in text or f"`{section}`" in text, key
+
+
+def test_a_second_set_of_seeds_must_be_another_one(tiny_values: dict[str, Any]) -> None:
+    again = {"label": "again", "scan": "wind", "reference": "wind_baseline", "seed_offset": 2}
+    tiny_values["variant_stanzas"]["again"] = again
+    values = tiny_values | {"variants": ["wind_baseline", "again"], "seeds": [0, 1]}
+    study = validate_study(values, "tiny")
+    assert [study.random_seed("again", seed) for seed in study.seeds] == [2, 3]
+    assert [study.random_seed("wind_baseline", seed) for seed in study.seeds] == [0, 1]
+    again["seed_offset"] = 1
+    with pytest.raises(AirshedError, match="seed_offset 1 it shares the seeds 1 with"):
+        validate_study(values, "tiny")
+
+
+@pytest.mark.parametrize("name", ["aa", "recovery"])
+def test_the_control_differs_from_its_reference_in_seeds_alone(name: str) -> None:
+    study = load_study([*DEFAULTS, CONFIG / f"studies/{name}.yaml"])
+    control = study.variant_stanzas["wind_baseline_again"]
+    apart = {"label", "reference", "seed_offset"}
+    reference = study.variant_stanzas[study.references()["wind_baseline_again"]]
+    assert control.model_dump(exclude=apart) == reference.model_dump(exclude=apart)
+
+
+def test_the_worlds_of_truth_recovery_differ_in_blocking_alone() -> None:
+    files = [*DEFAULTS, CONFIG / "studies/recovery.yaml"]
+    blocked = load_study(files).model_dump()
+    flat = load_study([*files, CONFIG / "studies/recovery_flat.yaml"]).model_dump()
+    assert blocked["dataset"]["simulator"].pop("terrain_blocking") == 0.95
+    assert flat["dataset"]["simulator"].pop("terrain_blocking") == 0
+    for values in (blocked, flat):
+        del values["study"], values["dataset"]["name"]
+    assert flat == blocked

@@ -131,11 +131,11 @@ def _write_tables(made: Made, verdict: str) -> None:
     pd.DataFrame(scores, columns=columns).to_csv(made.results / "scores.csv", index=False)
     places = [(pollutant, hour) for pollutant in TARGETS for hour in made.study.horizons_h]
     rows = [
-        ("physics_mask", "wind_baseline", *place, -0.05, -0.071, -0.022, 0.001, 0.01, verdict)
+        ("physics_mask", "wind_baseline", *place, -0.05, -0.071, -0.022, 0.001, 0.01, verdict, "")
         for place in [*places, ("all", "all")]
     ]
     names = "variant reference pollutant horizon_h relative_rmse_change ci_low ci_high p_value"
-    table = pd.DataFrame(rows, columns=[*names.split(), "p_adjusted", "verdict"])
+    table = pd.DataFrame(rows, columns=[*names.split(), "p_adjusted", "verdict", "limit"])
     table.to_csv(made.results / "comparisons.csv", index=False)
 
 

@@ -38,6 +38,7 @@ def test_the_answer_stands_at_the_top_with_the_numbers_of_the_comparison(reporte
     assert "physics_mask beats persistence in 6 and climatology in 6 of 6 pairs" in text
     assert "wind_baseline beats persistence in 6 and climatology in 0 of 6 pairs" in text
     assert "Two seeds: the interval allows" in text
+    assert "short against the correlation" not in text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Tables of all scores of a study and of the comparisons of variants with their references."""
+"""Tables of a study: all scores, and the comparisons of variants with their references."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
-from statsmodels.stats.multitest import multipletests
 
 from airshed.atomic import write_text
-from airshed.comparison.bootstrap import Changes, Floats, Resampling, paired_changes
-from airshed.comparison.table import ALL, COMPARISONS
-from airshed.comparison.verdict import verdict
+from airshed.comparison.table import COLUMNS
 from airshed.config import Study
 from airshed.errors import AirshedError
+from airshed.evaluation.compare import compare
 from airshed.evaluation.scores import METRICS, read_scores
 
 SCORES = ("variant", "seed", "pollutant", "horizon_h", "metric", "value", "units")
@@ -26,32 +24,51 @@ Run = tuple[str, int]
 """Name and seed of a scored variant or baseline; the seed of a baseline is -1."""
 
 
-def compare(study: Study, files: Sequence[Path], scores: Path, comparisons: Path) -> None:
+def compare_study(study: Study, files: Sequence[Path], scores: Path, comparisons: Path) -> None:
     """Write ``scores.csv`` and ``comparisons.csv``; the same input gives the same bytes.
-
-    The change is the RMSE of the variant over the RMSE of its reference, minus 1, for each
-    pollutant and horizon; this RMSE is the root of the mean over seeds and init times of the mean
-    squared error of each init time. Intervals and p-values come from
-    :func:`airshed.comparison.bootstrap.paired_changes`; p-values of a variant are adjusted by Holm
-    (1979) over its pollutants and horizons. The overall row is the mean of the relative changes
-    over pollutants and horizons; it is one test, so its adjusted p-value is the p-value itself.
 
     Args:
         study: The resolved study.
         files: ``scores.nc`` of every variant and seed of the study, and of baselines.
         scores: The table of scores to write.
-        comparisons: The table of comparisons to write.
+        comparisons: The table of comparisons to write: :func:`airshed.evaluation.compare.compare`
+            for every variant that has a reference.
 
     Raises:
         AirshedError: A run is missing or not of this study, or two runs were scored on different
             samples, cells, pollutants or horizons.
     """
     runs = _read_runs(study, files)
-    write_text(scores, _csv(_score_rows(runs), SCORES))
-    rows: list[tuple[object, ...]] = []
-    for variant, reference in study.references().items():
-        rows += _comparison_rows(study, runs, variant, reference)
-    write_text(comparisons, _csv(rows, COMPARISONS))
+    write_text(scores, _csv(pd.DataFrame(_score_rows(runs), columns=list(SCORES))))
+    tables = [
+        _compare(study, runs, variant, reference)
+        for variant, reference in study.references().items()
+    ]
+    nothing = pd.DataFrame(columns=list(COLUMNS))
+    write_text(comparisons, _csv(pd.concat(tables) if tables else nothing))
+
+
+def _compare(
+    study: Study, runs: dict[Run, xr.Dataset], variant: str, reference: str
+) -> pd.DataFrame:
+    settings, step_h = study.comparison, study.splits.test.init_every_h
+    fixed = settings.block_length_h
+    return compare(
+        _squared_errors(study, runs, variant),
+        _squared_errors(study, runs, reference),
+        margin=settings.margin,
+        significance=settings.significance,
+        rng=settings.seed,
+        resamples=settings.resamples,
+        block_length=None if fixed == "auto" else math.ceil(fixed / step_h),
+        accept_single_seed=settings.accept_single_seed,
+    )
+
+
+def _squared_errors(study: Study, runs: dict[Run, xr.Dataset], variant: str) -> xr.DataArray:
+    """(seed, init_time, horizon_h, pollutant), under the name of the variant."""
+    errors = [runs[variant, seed]["init_mse"] for seed in study.seeds]
+    return xr.concat(errors, dim="seed").rename(variant)
 
 
 def _read_runs(study: Study, files: Sequence[Path]) -> dict[Run, xr.Dataset]:
@@ -116,7 +133,7 @@ def _check_complete(
     missing = [f"{name} with seed {seed}" for name, seed in wanted if (name, seed) not in found]
     if missing:
         raise AirshedError(
-            "a comparison pairs the seeds of variants: every variant needs every seed",
+            "every variant of a study needs every seed",
             where=f"study {study.study}",
             expected=f"scores of {len(wanted)} runs",
             found=f"missing: {', '.join(missing)}",
@@ -145,69 +162,5 @@ def _score_rows(runs: dict[Run, xr.Dataset]) -> list[tuple[object, ...]]:
     return rows
 
 
-def _comparison_rows(
-    study: Study, runs: dict[Run, xr.Dataset], variant: str, reference: str
-) -> list[tuple[object, ...]]:
-    settings = study.comparison
-    first = runs[variant, study.seeds[0]]
-    tests = [
-        (pollutant, horizon)
-        for pollutant in first["pollutant"].values
-        for horizon in first["horizon_h"].values
-    ]
-    _check_resamples(settings.resamples, len(tests), settings.significance)
-    block = math.ceil(settings.block_length_h / study.splits.test.init_every_h)
-    changes = paired_changes(
-        _squared_errors(study, runs, variant),
-        _squared_errors(study, runs, reference),
-        Resampling(settings.resamples, block, settings.seed),
-    )
-    adjusted = multipletests(changes.p_values(), method="holm")[1]
-    overall = changes.mean()
-    judged = [
-        *zip([(ALL, ALL)], _judged(study, overall, overall.p_values()), strict=True),
-        *zip(tests, _judged(study, changes, adjusted), strict=True),
-    ]
-    return [(variant, reference, *test, *values) for test, values in judged]
-
-
-def _judged(study: Study, changes: Changes, adjusted: Floats) -> list[tuple[object, ...]]:
-    """The columns of the table from the change to the verdict, for each test."""
-    settings = study.comparison
-    low, high = changes.interval()
-    columns = zip(changes.observed, low, high, changes.p_values(), adjusted, strict=True)
-    return [
-        (
-            change,
-            *(lower, upper, p_value, p_adjusted),
-            verdict(change, lower, upper, p_adjusted, settings.margin, settings.significance),
-        )
-        for change, lower, upper, p_value, p_adjusted in columns
-    ]
-
-
-def _squared_errors(study: Study, runs: dict[Run, xr.Dataset], variant: str) -> Floats:
-    """[seed, init_time, pollutant x horizon]."""
-    arrays = [
-        runs[variant, seed]["init_mse"].transpose("init_time", "pollutant", "horizon_h").values
-        for seed in study.seeds
-    ]
-    stacked = np.stack(arrays)
-    return stacked.reshape(*stacked.shape[:2], -1)
-
-
-def _check_resamples(resamples: int, tests: int, significance: float) -> None:
-    """Refuse settings with which no adjusted p-value could ever be significant."""
-    smallest = 2 * tests / (1 + resamples)
-    if smallest >= significance:
-        raise AirshedError(
-            "too few resamples for any change to be significant after adjustment",
-            where="comparison.resamples",
-            expected=f"more than {2 * tests / significance:.0f} for {tests} pollutants x horizons",
-            found=resamples,
-        )
-
-
-def _csv(rows: list[tuple[object, ...]], columns: Sequence[str]) -> str:
-    table = pd.DataFrame(rows, columns=list(columns))
+def _csv(table: pd.DataFrame) -> str:
     return table.to_csv(index=False, float_format=FLOAT_FORMAT, lineterminator="\n")

@@ -1,0 +1,129 @@
+"""Intervals and p-values from a variance between seeds and one between init times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtrit
+
+from airshed.comparison.pairing import Floats, PairedErrors
+from airshed.comparison.resampling import (
+    log_ratios,
+    seed_log_rmse,
+    seed_variance,
+    time_variances,
+)
+
+CONFIDENCE = 0.95
+SMALLEST_P = 1e-100
+BISECTIONS = 60
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a variance, [K], and the degrees of freedom of its estimate, [K]."""
+
+    variance: Floats
+    degrees: Floats
+
+    def half_width(self, p_value: Floats | float) -> Floats:
+        """[K]: half the width of the interval of confidence 1 - p that this part alone gives."""
+        return -np.sqrt(self.variance) * stdtrit(self.degrees, np.asarray(p_value) / 2)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Changes of log RMSE, the overall one first, with the parts of their variance."""
+
+    log_ratio: Floats
+    parts: tuple[Part, ...]
+
+    @property
+    def change(self) -> Floats:
+        """RMSE of the variant over RMSE of the reference, minus 1."""
+        return np.expm1(self.log_ratio)
+
+    def half_width(self, p_value: Floats | float) -> Floats:
+        """Half the width of the interval of confidence 1 - p, on the log scale.
+
+        The root of the summed squares of what each part alone would need. Its confidence is at
+        least nominal however the variance divides into parts (Banerjee 1960); Satterthwaite's
+        degrees of freedom lack that property when one part has very few.
+        """
+        return np.sqrt(sum(np.square(part.half_width(p_value)) for part in self.parts))
+
+    def interval(self) -> tuple[Floats, Floats]:
+        """95 % interval of the relative change."""
+        width = self.half_width(1 - CONFIDENCE)
+        return np.expm1(self.log_ratio - width), np.expm1(self.log_ratio + width)
+
+    def p_values(self) -> Floats:
+        """Two-sided p-values of no change: the p at which the interval just reaches zero."""
+        size = np.abs(self.log_ratio)
+        low, high = np.full(size.shape, np.log(SMALLEST_P)), np.zeros(size.shape)
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            reaches = self.half_width(np.exp(middle)) >= size
+            low, high = np.where(reaches, middle, low), np.where(reaches, high, middle)
+        return np.where(size == 0, 1.0, np.exp(low))
+
+
+def estimate(
+    errors: PairedErrors, block: int, resamples: int, rng: np.random.Generator
+) -> Estimate:
+    """Change of log RMSE overall and for each test, with the variance of repeating the study.
+
+    A repetition has other trainings and another test period. The variance between seeds holds
+    their interaction with the init times already, so the variance over init times counts without
+    it. With one seed each, the variance over init times is all that is known.
+
+    Args:
+        errors: The paired errors.
+        block: Init times per block.
+        resamples: Resamples for each block length.
+        rng: Source of random numbers.
+
+    Raises:
+        AirshedError: Init times are too few.
+    """
+    variant_seeds, reference_seeds = errors.seeds
+    mse = errors.mse()
+    over_time, interaction = time_variances(errors, block, resamples, rng)
+    time_degrees = time_degrees_of_freedom(errors.exists, block)
+    seed_degrees = variant_seeds + reference_seeds - 2
+    if seed_degrees == 0:
+        parts: tuple[Part, ...] = (Part(over_time, time_degrees),)
+    else:
+        between_seeds = seed_variance(seed_log_rmse(mse), variant_seeds)
+        parts = (
+            Part(between_seeds, np.full(between_seeds.shape, float(seed_degrees))),
+            Part(np.maximum(over_time - interaction, 0), time_degrees),
+        )
+    return Estimate(log_ratios(mse, variant_seeds), parts)
+
+
+def time_degrees_of_freedom(exists: npt.NDArray[np.bool_], block: int) -> Floats:
+    """[1 + K]: degrees of freedom of the extrapolated variance over init times.
+
+    With n init times it is n over the integral of the squared lag window, which is 8b/3 (flat to
+    b, falling to 0 at 2b); at least 1. The overall row has as many as its shortest test.
+    """
+    count: npt.NDArray[Any] = exists.sum(axis=0)
+    counts = np.concatenate([[count.min()], count])
+    return np.maximum(1.0, 3 / 8 * counts / block)
+
+
+def holm(p_values: Floats) -> Floats:
+    """[K]: p-values adjusted by Holm (1979).
+
+    As statsmodels' ``multipletests`` does it; that one collects garbage in every call, which takes
+    longer than the whole comparison.
+    """
+    order = np.argsort(p_values)
+    scaled = p_values[order] * np.arange(len(p_values), 0, -1)
+    adjusted = np.empty_like(p_values)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(scaled))
+    return adjusted

@@ -1,0 +1,177 @@
+"""Two arrays of squared errors, checked and brought to one even axis of init times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from airshed.comparison.table import ALL
+from airshed.errors import AirshedError
+
+DIMS = ("seed", "init_time", "pollutant", "horizon_h")
+MIN_INIT_TIMES = 12
+HOUR = np.timedelta64(1, "h")
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class PairedErrors:
+    """Mean squared errors of a variant and its reference at the same init times.
+
+    Attributes:
+        variant: [S, T, K] for seeds, init times and tests (pollutants x horizons); 0 where
+            ``exists`` is false.
+        reference: [S', T, K]; its seeds are its own.
+        exists: [T, K], whether all seeds of both have the init time.
+    """
+
+    variant: Floats
+    reference: Floats
+    exists: npt.NDArray[np.bool_]
+
+    @property
+    def init_times(self) -> int:
+        """Length T of the time axis, gaps included."""
+        return len(self.exists)
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """Seeds of the variant and of the reference."""
+        return len(self.variant), len(self.reference)
+
+    def mse(self) -> Floats:
+        """[S + S', K]: mean squared error of every seed, the variant's first."""
+        both = np.concatenate([self.variant, self.reference])
+        means: Floats = both.sum(axis=1) / self.exists.sum(axis=0)
+        return means
+
+    def differences(self) -> Floats:
+        """[T, K]: half the difference of the errors relative to their means, seeds averaged.
+
+        To first order, their mean is the change of log RMSE; 0 in place of missing ones.
+        """
+        parts = []
+        for errors in (self.variant, self.reference):
+            mean = errors.mean(axis=0)
+            parts.append(mean / (mean.sum(axis=0) / self.exists.sum(axis=0)) - self.exists)
+        return (parts[0] - parts[1]) / 2
+
+
+@dataclass(frozen=True)
+class Tests:
+    """What is compared: pollutants by horizons.
+
+    Attributes:
+        pairs: Levels ``pollutant`` and ``horizon_h``, in the order of the arrays' last axis.
+        step_h: Hours between init times.
+    """
+
+    pairs: pd.MultiIndex
+    step_h: float
+
+    def labels(self) -> dict[str, list[object]]:
+        """The columns that name the rows, the overall one first."""
+        return {
+            name: [ALL, *self.pairs.get_level_values(name)] for name in ("pollutant", "horizon_h")
+        }
+
+    def horizon_steps(self) -> list[int]:
+        """Horizon of the overall row (the longest), then of each test, in init times."""
+        horizons = self.pairs.get_level_values("horizon_h")
+        return [max(1, round(hours / self.step_h)) for hours in (horizons.max(), *horizons)]
+
+
+def pair(variant: xr.DataArray, reference: xr.DataArray) -> tuple[PairedErrors, Tests]:
+    """The errors as arrays: init times evenly spaced, tests side by side.
+
+    Raises:
+        AirshedError: The arrays do not fit each other, or hold too little to be compared.
+    """
+    for given in (variant, reference):
+        _check_dimensions(given)
+    for name in DIMS[1:]:
+        if not variant.indexes[name].equals(reference.indexes[name]):
+            raise AirshedError(
+                f"a variant and its reference must have the same {name}",
+                where=f"{variant.name} and {reference.name}",
+                expected=_shown(variant.indexes[name]),
+                found=_shown(reference.indexes[name]),
+            )
+    positions, step_h = _even_positions(variant.indexes["init_time"])
+    stacked = []
+    for given in (variant, reference):
+        values = given.transpose(*DIMS).values.astype(float)
+        _check_values(given.name, values)
+        even = np.full((len(values), positions[-1] + 1, *values.shape[2:]), np.nan)
+        even[:, positions] = values
+        stacked.append(even.reshape(*even.shape[:2], -1))
+    exists = np.isfinite(np.concatenate(stacked)).all(axis=0)
+    _check_counts(exists, stacked)
+    pairs = pd.MultiIndex.from_product([variant.indexes[name] for name in DIMS[2:]])
+    errors = [np.where(exists, squared, 0) for squared in stacked]
+    return PairedErrors(errors[0], errors[1], exists), Tests(pairs, step_h)
+
+
+def _shown(values: pd.Index) -> str:
+    few = [str(value) for value in values[:4]]
+    return f"{len(values)}: {', '.join(few)}{', ...' if len(values) > len(few) else ''}"
+
+
+def _check_dimensions(given: xr.DataArray) -> None:
+    missing = [name for name in DIMS[1:] if name not in given.indexes]
+    if set(given.dims) != set(DIMS) or missing or not given.size:
+        raise AirshedError(
+            "errors to be compared have the wrong form",
+            where=given.name,
+            expected=f"dimensions {', '.join(DIMS)}, none empty, all but seed with coordinates",
+            found=", ".join(f"{name} ({size})" for name, size in given.sizes.items()),
+        )
+
+
+def _check_values(name: object, values: Floats) -> None:
+    known = values[~np.isnan(values)]
+    if np.isinf(known).any() or (known < 0).any():
+        raise AirshedError(
+            "errors to be compared are no squared errors",
+            where=name,
+            expected="finite numbers, 0 or more, or NaN where there is no sample",
+            found=f"values from {known.min():g} to {known.max():g}",
+        )
+
+
+def _check_counts(exists: npt.NDArray[Any], stacked: list[Floats]) -> None:
+    counts = exists.sum(axis=0)
+    totals = [np.where(exists, errors, 0).sum(axis=1).min() for errors in stacked]
+    if counts.min() < MIN_INIT_TIMES or min(totals) == 0:
+        raise AirshedError(
+            "a pollutant and horizon has too few init times, or no error at all, to be compared",
+            expected=f"at least {MIN_INIT_TIMES} init times that all seeds of both have",
+            found=f"init times per test: {np.unique(counts).tolist()}",
+            hint="lengthen splits.test",
+        )
+
+
+def _even_positions(init_times: pd.Index) -> tuple[npt.NDArray[Any], float]:
+    """Positions of init times on an even axis, and its step in hours (numbers are hours)."""
+    values = init_times.to_numpy()
+    if np.issubdtype(values.dtype, np.datetime64):
+        values = (values - values[0]) / HOUR
+    hours = np.asarray(values, dtype=float)
+    gaps = np.diff(hours)
+    if not (gaps > 0).all():
+        raise AirshedError("init times to be compared must increase", found=_shown(init_times))
+    step_h = float(gaps.min()) if len(gaps) else 1.0
+    positions = (hours - hours[0]) / step_h
+    if not np.allclose(positions, np.round(positions), atol=1e-6):
+        raise AirshedError(
+            "init times to be compared must be multiples of one step apart",
+            expected=f"multiples of {step_h:g} h",
+            found=f"gaps of {', '.join(f'{gap:g}' for gap in np.unique(gaps))} h",
+        )
+    return np.round(positions).astype(int), step_h

@@ -1,0 +1,152 @@
+"""How much an RMSE ratio varies with the init times at hand: block bootstrap over time."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from arch.bootstrap import optimal_block_length
+from scipy.sparse import csr_array
+
+from airshed.comparison.pairing import Floats, PairedErrors
+from airshed.errors import AirshedError
+
+MIN_DEFINED = 0.9
+MAX_BLOCKS = 200
+MIN_BLOCKS = 3
+
+
+def with_overall(logarithms: Floats) -> Floats:
+    """[..., K] to [..., 1 + K]: the mean over all tests comes first."""
+    return np.concatenate([logarithms.mean(axis=-1, keepdims=True), logarithms], axis=-1)
+
+
+def log_ratios(mse: Floats, variant_seeds: int) -> Floats:
+    """[..., S + S', K] to [..., 1 + K]: log of the ratio of RMSEs pooled over seeds."""
+    variant, reference = (part.mean(axis=-2) for part in np.split(mse, [variant_seeds], axis=-2))
+    return with_overall(np.log(variant / reference) / 2)
+
+
+def seed_log_rmse(mse: Floats) -> Floats:
+    """[..., S, K] to [..., S, 1 + K]: log RMSE of every seed."""
+    return with_overall(np.log(mse) / 2)
+
+
+def seed_variance(values: Floats, variant_seeds: int) -> Floats:
+    """Variance of the difference of two means over independent seeds, [..., S + S', K] to [..., K].
+
+    Both groups of seeds are taken to spread alike, as the two-sample t-test does.
+    """
+    groups = np.split(values, [variant_seeds], axis=-2)
+    counts = [group.shape[-2] for group in groups]
+    squares = sum(
+        np.square(group - group.mean(axis=-2, keepdims=True)).sum(axis=-2) for group in groups
+    )
+    pooled: Floats = squares / max(sum(counts) - 2, 1)
+    return pooled * sum(1 / count for count in counts)
+
+
+def automatic_block_length(errors: PairedErrors) -> int:
+    """Init times per block: the longest of the lengths that the tests' differences ask for.
+
+    One length serves all tests because all are resampled together. It is at least a 200th of the
+    test period (more blocks than that gain hardly anything, while longer ones keep correlation
+    that is too weak to be noticed) and at most a third. Source: Politis and White (2004) with the
+    correction of Patton, Politis and White (2009), for the circular bootstrap.
+    """
+    differences = errors.differences().astype(np.float64)
+    shortest = math.ceil(errors.init_times / MAX_BLOCKS)
+    varying = differences[:, differences.std(axis=0) > 0]
+    if not varying.size:
+        return shortest
+    longest = math.ceil(optimal_block_length(varying)["circular"].max())
+    return min(max(shortest, longest), errors.init_times // MIN_BLOCKS)
+
+
+def time_variances(
+    errors: PairedErrors, block: int, resamples: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Variances of log RMSE ratios over init times, for the trained networks at hand.
+
+    Blocks of b init times miss the correlation between blocks, an error of order 1/b. It is
+    removed to first order by extrapolation from lengths b and 2b (the flat-top window of Politis
+    and Romano 1995); the result is at least the variance at 2b.
+
+    Args:
+        errors: The paired errors.
+        block: Init times per block, b.
+        resamples: Number of resamples for each of the two lengths.
+        rng: Source of random numbers.
+
+    Returns:
+        [1 + K] twice: the variance of the ratio, and the part of it in which seeds differ from
+        each other (the interaction of seeds and init times; 0 with one seed each).
+
+    Raises:
+        AirshedError: There are too few blocks, or a test has too few init times.
+    """
+    if errors.init_times < MIN_BLOCKS * block:
+        raise AirshedError(
+            "the test split is too short for its init times to be resampled in blocks",
+            where="comparison.block_length_h",
+            expected=f"at least {MIN_BLOCKS} blocks",
+            found=f"{errors.init_times} init times in blocks of {block}",
+            hint="lengthen splits.test or shorten comparison.block_length_h",
+        )
+    short, long = (_variances(errors, length, resamples, rng) for length in (block, 2 * block))
+    extrapolated = np.maximum(2 * long - short, long)
+    return extrapolated[0], extrapolated[1]
+
+
+def _variances(
+    errors: PairedErrors, block: int, resamples: int, rng: np.random.Generator
+) -> Floats:
+    """[2, 1 + K]: variance of the log ratios, and of the interaction, with blocks of a length."""
+    mse = _resampled_mse(errors, block, resamples, rng)
+    defined = np.isfinite(mse).all(axis=(1, 2))
+    if defined.mean() < MIN_DEFINED:
+        raise AirshedError(
+            "a pollutant and horizon has too few init times to be compared",
+            expected=f"a defined change in at least {MIN_DEFINED:.0%} of the resamples",
+            found=f"{defined.mean():.0%}; init times per test:"
+            f" {np.unique(errors.exists.sum(axis=0)).tolist()}",
+            hint="lengthen splits.test or shorten comparison.block_length_h",
+        )
+    seeds = errors.seeds[0]
+    by_seed = seed_log_rmse(mse[defined])
+    total = log_ratios(mse[defined], seeds).var(axis=0, ddof=1)
+    interaction = seed_variance(by_seed - by_seed.mean(axis=0), seeds).mean(axis=0)
+    drawn, whole = block * _blocks(errors.init_times, block), errors.init_times
+    # To the number of init times at hand; then for the mean, which is itself estimated.
+    return np.stack([total, interaction]) * (drawn / whole) / (1 - block / whole)
+
+
+def _resampled_mse(
+    errors: PairedErrors, block: int, resamples: int, rng: np.random.Generator
+) -> Floats:
+    """[R, S + S', K]: errors of resamples made of whole circular blocks.
+
+    Every test, seed and model gets the same blocks, because they forecast the same weather.
+    """
+    times, blocks = errors.init_times, _blocks(errors.init_times, block)
+    both = np.concatenate([errors.variant, errors.reference, errors.exists[None]])
+    sums = _block_sums(both.swapaxes(0, 1), block)
+    starts = rng.integers(times, size=resamples * blocks)
+    row_ends = np.arange(0, len(starts) + 1, blocks)
+    counts = csr_array((np.ones(len(starts)), starts, row_ends), shape=(resamples, times))
+    drawn = (counts @ sums.reshape(times, -1)).reshape(resamples, *both[:, 0].shape)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means: Floats = drawn[:, :-1] / drawn[:, -1:]
+    return means
+
+
+def _block_sums(values: Floats, block: int) -> Floats:
+    """[T, ...]: sums over the circular blocks that begin at each init time."""
+    cumulated = np.cumsum(np.concatenate([values, values[: block - 1]]), axis=0)
+    sums: Floats = cumulated[block - 1 :].copy()
+    sums[1:] -= cumulated[: len(values) - 1]
+    return sums
+
+
+def _blocks(times: int, block: int) -> int:
+    return max(1, round(times / block))
