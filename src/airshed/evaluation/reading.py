@@ -51,15 +51,19 @@ class HourReader:
         return fields
 
     def _block(self, number: int) -> npt.NDArray[np.float32]:
+        """Fields [hour, variable, Y, X] of a day, counted from the start of the store."""
         if number not in self._kept:
-            hours = slice(number * HOURS_A_BLOCK, (number + 1) * HOURS_A_BLOCK)
-            block = self._hourly[list(self._names)].isel(time=hours)
-            fields = [block[name].values for name in self._names]
-            self._kept[number] = np.stack(fields, axis=1).astype(np.float32, copy=False)
+            self._kept[number] = self._read(number)
         self._kept.move_to_end(number)
         while len(self._kept) > self._days:
             self._kept.popitem(last=False)
         return self._kept[number]
+
+    def _read(self, number: int) -> npt.NDArray[np.float32]:
+        hours = slice(number * HOURS_A_BLOCK, (number + 1) * HOURS_A_BLOCK)
+        block = self._hourly[list(self._names)].isel(time=hours)
+        fields = [block[name].values for name in self._names]
+        return np.stack(fields, axis=1).astype(np.float32, copy=False)
 
 
 def days_spanned(hours: int) -> int:
