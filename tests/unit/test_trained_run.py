@@ -10,23 +10,18 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
+from prepared_data import prepare
 
 from airshed.assembly import build_geography, build_network, wind_to_earth, wind_to_grid
 from airshed.config import Study, read_yaml, validate_study
 from airshed.data.dataset import ForecastDataset
-from airshed.data.ingest import ingest
-from airshed.data.patches import patch_elevation
 from airshed.data.prepared import Prepared
-from airshed.data.scan_tables import scan_tables
-from airshed.data.static import static_fields
-from airshed.data.statistics import statistics
 from airshed.data.stores import open_hourly, open_static, open_statistics
 from airshed.errors import AirshedError
 from airshed.evaluation.climatology import fit_climatology
 from airshed.evaluation.evaluate import Evaluation
 from airshed.evaluation.scores import read_scores
 from airshed.evaluation.trained import evaluate_run
-from airshed.simulate import simulate
 from airshed.training.checkpoints import load_checkpoint
 from airshed.training.record import identity
 from airshed.training.run import train
@@ -62,20 +57,7 @@ def study() -> Study:
 
 @pytest.fixture(scope="module")
 def prepared(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    folder = tmp_path_factory.mktemp("data")
-    paths = Prepared(
-        folder / "hourly.zarr", *(folder / f"{name}.nc" for name in ("s", "p", "m", "t"))
-    )
-    simulate(study.dataset, folder / "raw")
-    ingest(study.dataset, folder / "raw", paths.hourly, folder / "ingest.json", 1)
-    static_fields(study.dataset, folder / "raw", paths.hourly, paths.static)
-    patch_elevation(paths.static, study.model.patch, paths.patch_elevation)
-    statistics(paths.hourly, paths.static, study.splits.train, paths.statistics)
-    regions = (study.model.regions.rows, study.model.regions.columns)
-    scan_tables(
-        study.patch_grid, regions, study.model.sectors, study.model.patch, paths.scan_tables
-    )
-    return paths
+    return prepare(study, tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")

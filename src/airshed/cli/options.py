@@ -35,3 +35,4 @@ Horizons = Annotated[
 ]
 ScanTables = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Made by scan-tables.")]
 Output = Annotated[Path, typer.Option(help="Where the result goes; it appears when complete.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes on this machine.")]

@@ -18,7 +18,7 @@ HOURS_A_BLOCK = 24
 WIND = ("u", "v")
 
 
-class HourReader:
+class DayReader:
     """Fields at any hours of the store; days that were read last are kept.
 
     Memory: ``days`` days of the variables in float32, that is 25 MB a day for eight variables at
@@ -80,7 +80,7 @@ class SampleReader:
     """
 
     def __init__(self, hourly: xr.Dataset, longest_h: int) -> None:
-        self._reader = HourReader(hourly, (*TARGETS, *WIND), days_spanned(longest_h))
+        self._reader = DayReader(hourly, (*TARGETS, *WIND), days_spanned(longest_h))
 
     def batch(self, samples: pd.DataFrame, forecast: npt.NDArray[Any]) -> Batch:
         """The batch of a forecast [B, 6, Y, X] of these samples."""

@@ -14,7 +14,7 @@ from scoring import write_hourly
 
 from airshed.evaluation.batch import Batch, Floats, State
 from airshed.evaluation.loop import Savepoint, ahead, batches_of, score_forecasts
-from airshed.evaluation.reading import HourReader, SampleReader, days_spanned
+from airshed.evaluation.reading import DayReader, SampleReader, days_spanned
 from airshed.variables import TARGETS
 
 TIMES = pd.date_range("2018-01-01", periods=10 * 24, freq="h")
@@ -165,7 +165,7 @@ def test_reading_ahead_keeps_order_and_errors() -> None:
 
 
 def test_every_day_is_read_once_and_few_are_kept(hourly: xr.Dataset) -> None:
-    reader = HourReader(hourly, TARGETS, days_spanned(96))
+    reader = DayReader(hourly, TARGETS, days_spanned(96))
     reads: list[int] = []
     read = reader._read
 
