@@ -19,11 +19,20 @@ from measure import environment, measured, say
 from parts import aggregation, scans
 from step import step_memory, steps
 
+
+def evaluation(scale: float) -> dict[str, Any]:
+    """Needs the data stack, so it is imported when it is asked for."""
+    from evaluation import evaluations
+
+    return evaluations(scale)
+
+
 PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "scan": scans,
     "aggregation": aggregation,
     "attention": attention,
     "attention_memory": lambda scale: attention_memory(),
+    "evaluation": evaluation,
     "step": steps,
     "step_memory": lambda scale: step_memory(),
 }
