@@ -48,10 +48,10 @@ def scan(name: str, patch_grid: tuple[int, int]) -> RasterScan | WindScan:
     return made(make_tables(patch_grid, REGIONS, SECTORS, PATCH))
 
 
-def geography(grid: tuple[int, int]) -> Geography:
+def geography(grid: tuple[int, int], patch: int = PATCH) -> Geography:
     """Terrain up to 5 km, and wind that the input's first two channels give."""
     axes = torch.eye(2)[:, :, None, None].repeat(1, 1, *grid)
-    patches = grid[0] * grid[1] // PATCH**2
+    patches = grid[0] * grid[1] // patch**2
     return Geography(
         elevation_m=5000 * torch.rand(patches, generator=torch.Generator().manual_seed(0)),
         wind_channels=(0, 1),
@@ -60,7 +60,7 @@ def geography(grid: tuple[int, int]) -> Geography:
         to_grid=axes,
         to_earth=axes,
         mask=torch.ones(grid),
-        patch_size=PATCH,
+        patch_size=patch,
     )
 
 

@@ -29,6 +29,7 @@ PARTS = {
     "step": "step:steps",
     "step_memory": "step:step_memory",
     "calibration": "calibration:calibration",
+    "evaluation": "evaluation:evaluations",
 }
 """Module and function of each part; its module is imported when the part is measured."""
 

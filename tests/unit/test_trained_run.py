@@ -19,6 +19,8 @@ from airshed.data.dataset import ForecastDataset
 from airshed.data.prepared import Prepared
 from airshed.data.stores import open_hourly, open_static, open_statistics
 from airshed.errors import AirshedError
+from airshed.evaluation.climatology import fit_climatology
+from airshed.evaluation.evaluate import Evaluation
 from airshed.evaluation.scores import read_scores
 from airshed.evaluation.trained import evaluate_run
 from airshed.training.checkpoints import load_checkpoint
@@ -60,6 +62,13 @@ def prepared(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Prepared
 def run(study: Study, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     return trained(study, "physics_mask", 1, prepared, folder)
+
+
+def evaluation_of(study: Study, prepared: Prepared, folder: Path) -> Evaluation:
+    climatology = prepared.static.with_name("climatology.nc")
+    if not climatology.exists():
+        fit_climatology(prepared.hourly, prepared.static, study.splits.train, 2, climatology)
+    return Evaluation(prepared.hourly, prepared.static, climatology, folder / "scores.nc")
 
 
 def test_elevation_reaches_the_bias_in_metres(study: Study, prepared: Prepared) -> None:
@@ -125,9 +134,9 @@ def test_wind_of_a_turned_grid_is_turned_back_to_the_earth() -> None:
 
 
 def test_scores_are_those_of_a_plain_loop(study: Study, prepared: Prepared, run: Path) -> None:
-    output = run.parent / "scores.nc"
-    evaluate_run(study, run, prepared, output)
-    scores = read_scores(output)
+    evaluation = evaluation_of(study, prepared, run.parent)
+    evaluate_run(study, run, prepared, evaluation)
+    scores = read_scores(evaluation.output)
     network = build_network(study, "physics_mask", prepared, 5)  # any weights, then loaded
     state = load_checkpoint(run.parent / "checkpoints/best.ckpt")["state_dict"]
     network.load_state_dict(state)
@@ -225,16 +234,17 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
 def test_a_changed_or_missing_checkpoint_is_not_scored(
     study: Study, prepared: Prepared, run: Path, tmp_path: Path
 ) -> None:
+    evaluation = evaluation_of(study, prepared, tmp_path)
     copy = tmp_path / "run.json"
     copy.write_text(run.read_text())
     with pytest.raises(AirshedError, match="missing"):
-        evaluate_run(study, copy, prepared, tmp_path / "scores.nc")
+        evaluate_run(study, copy, prepared, evaluation)
     (tmp_path / "checkpoints").mkdir()
     changed = bytearray((run.parent / "checkpoints/best.ckpt").read_bytes())
     changed[len(changed) // 2] ^= 1
     (tmp_path / "checkpoints/best.ckpt").write_bytes(changed)
     with pytest.raises(AirshedError, match="not the one"):
-        evaluate_run(study, copy, prepared, tmp_path / "scores.nc")
+        evaluate_run(study, copy, prepared, evaluation)
     assert not (tmp_path / "scores.nc").exists()
 
 

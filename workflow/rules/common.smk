@@ -30,7 +30,7 @@ DATASET = f"results/data/{STUDY.dataset.name}"
 DATA = f"{DATASET}/{STUDY.dataset.grid}"
 CONFIG = f"{RESULTS}/config.resolved.yaml"
 RUN = f"{RESULTS}/variants/{{variant}}/seed{{seed}}"
-BASELINES = ["persistence", "climatology"]
+BASELINES = ["persistence", "same_hour_persistence", "climatology", "ridge"]
 RAW = f"{DATASET}/raw" if STUDY.dataset.source == "simulator" else STUDY.dataset.path
 # What the hourly store depends on; the rest of the dataset's section enters with static fields.
 AFTER_INGEST = ("elevation_", "population_", "static_crs", "mask_file", "min_coverage")

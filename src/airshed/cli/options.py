@@ -26,6 +26,13 @@ PatchElevation = Annotated[
     Path, typer.Option(exists=True, dir_okay=False, help="Made by patch-elevation.")
 ]
 Statistics = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Made by statistics.")]
+Climatology = Annotated[
+    Path, typer.Option(exists=True, dir_okay=False, help="Made by climatology.")
+]
+Horizons = Annotated[
+    list[int] | None,
+    typer.Option("--horizon", help="Score this horizon, h; may be repeated. Default: all."),
+]
 ScanTables = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Made by scan-tables.")]
 Output = Annotated[Path, typer.Option(help="Where the result goes; it appears when complete.")]
 Workers = Annotated[int, typer.Option(min=1, help="Tasks at a time on this machine.")]
