@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from attention import attention, attention_memory
-from measure import environment, measured, say
 from parts import aggregation, scans
 from step import step_memory, steps
+
+from airshed.bench.measure import environment, measured
+
+log = logging.getLogger(__name__)
 
 PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "scan": scans,
@@ -37,6 +41,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the rounds")
     options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     found: dict[str, Any] = {"environment": environment(), "ratios": {}}
     if options.parts and options.output.exists():
@@ -45,7 +50,7 @@ def main() -> None:
         if all(kept["environment"][key] == found["environment"][key] for key in same):
             found = kept
     for name in options.parts or PARTS:
-        say(f"measuring {name}")
+        log.info("measuring %s", name)
         for section, values in PARTS[name](options.scale).items():
             found.setdefault(section, {}).update(values)
         found.setdefault("measured", {})[name] = measured()
@@ -55,7 +60,7 @@ def main() -> None:
         temporary = options.output.with_suffix(".tmp")
         temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
         temporary.replace(options.output)
-    say(f"written: {options.output}")
+    log.info("written: %s", options.output)
 
 
 def _share(took: dict[str, dict[str, float]]) -> dict[str, float]:

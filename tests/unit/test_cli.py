@@ -19,6 +19,8 @@ STEPS = (
     "train",
     "evaluate",
     "baseline",
+    "interpret",
+    "bench",
     "compare",
     "report",
     "manifest",

@@ -25,6 +25,7 @@ DATASET = f"results/data/{STUDY.dataset.name}"
 DATA = f"{DATASET}/{STUDY.dataset.grid}"
 CONFIG = f"{RESULTS}/config.resolved.yaml"
 RUN = f"{RESULTS}/variants/{{variant}}/seed{{seed}}"
+BIASED = [name for name in STUDY.variants if STUDY.variant_stanzas[name].bias.kind != "none"]
 BASELINES = ["persistence", "climatology"]
 RAW = f"{DATASET}/raw" if STUDY.dataset.source == "simulator" else STUDY.dataset.path
 
@@ -43,6 +44,11 @@ def settings(*keys):
 def variant_settings(wildcards):
     """The stanza of the variant that is trained or evaluated."""
     return RESOLVED["variant_stanzas"][wildcards.variant]
+
+
+def stanzas_of_study():
+    """The stanzas of all variants of the study, by name."""
+    return {name: RESOLVED["variant_stanzas"][name] for name in STUDY.variants}
 
 
 def start_of(wildcards):

@@ -12,6 +12,8 @@ rule report:
         baselines=rules.compare.input.baselines,
         static=rules.static_fields.output[0],
         ingest=rules.ingest.output.report,
+        cost=rules.cost.output,
+        interpretations=INTERPRETATIONS,
     output:
         html=report(
             f"{RESULTS}/report.html",

@@ -6,7 +6,17 @@ under Snakemake alike. Heavy libraries are imported by the step that needs them.
 
 from __future__ import annotations
 
-from airshed.cli import data, evaluation, report, study, training
+from airshed.cli import bench, data, evaluation, report, study, training, verification
 from airshed.cli.app import app, main
 
-__all__ = ["app", "data", "evaluation", "main", "report", "study", "training"]
+__all__ = [
+    "app",
+    "bench",
+    "data",
+    "evaluation",
+    "main",
+    "report",
+    "study",
+    "training",
+    "verification",
+]

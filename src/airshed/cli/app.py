@@ -18,8 +18,8 @@ app = typer.Typer(
     help=(
         "Ablation studies of air-quality forecasting transformers. The workflow (snakemake) calls"
         " these steps in order: simulate, ingest, static-fields, patch-elevation, statistics,"
-        " scan-tables, train, evaluate, baseline, compare, report, manifest. Each can be run by"
-        " hand too."
+        " scan-tables, train, evaluate, baseline, bench step, interpret, compare, report,"
+        " manifest. Each can be run by hand too."
     ),
 )
 

@@ -13,6 +13,7 @@ from airshed.config.evaluation import ComparisonConfig, EvaluationConfig
 from airshed.config.model import ModelConfig
 from airshed.config.training import JobsConfig, TrainConfig
 from airshed.config.variants import Variant
+from airshed.config.verification import InterpretationConfig
 
 Horizon = Annotated[int, Field(ge=1)]
 
@@ -31,6 +32,7 @@ class Study(Section):
     jobs: JobsConfig = JobsConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     comparison: ComparisonConfig = ComparisonConfig()
+    interpretation: InterpretationConfig = InterpretationConfig()
     variant_stanzas: dict[Name, Variant]
 
     @model_validator(mode="after")
