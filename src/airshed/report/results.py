@@ -41,6 +41,8 @@ class Results:
         maps: Mean squared error of each cell (horizon_h, pollutant, y, x), mean over seeds.
         static: Static fields of the grid.
         ingest: ``ingest.json``.
+        interpretations: ``interpretation.json`` of each biased variant and seed that has one.
+        cost: ``cost.json``; None if the study has none.
     """
 
     study: Study
@@ -51,6 +53,8 @@ class Results:
     maps: dict[str, xr.DataArray]
     static: xr.Dataset
     ingest: dict[str, Any]
+    interpretations: dict[tuple[str, int], dict[str, Any]]
+    cost: dict[str, Any] | None
 
     @property
     def simulated(self) -> bool:
@@ -84,10 +88,16 @@ class Results:
         return float(np.mean(medians))
 
     def overhead(self, variant: str) -> float | None:
-        """Relative extra time per step against the reference; None without a reference."""
+        """Relative extra time per step against the reference; None without a reference.
+
+        From steps that took turns in one process where ``cost.json`` has them, else from the wall
+        clock of the trainings, which other work on the machine shifts.
+        """
         reference = self.study.references().get(variant)
         if reference is None:
             return None
+        if self.cost is not None:
+            return float(self.cost["variants"][variant]["overhead"]["median"])
         return self.step_seconds(variant) / self.step_seconds(reference) - 1
 
 
@@ -112,6 +122,12 @@ def load_results(study: Study, results: Path, data: Path) -> Results:
         maps=_maps(study, folders),
         static=open_static(data / "static.nc"),
         ingest=_json(data / "ingest.json"),
+        interpretations={
+            key: _json(path)
+            for key, folder in folders.items()
+            if (path := folder / "interpretation.json").is_file()
+        },
+        cost=_json(path) if (path := results / "cost.json").is_file() else None,
     )
 
 
