@@ -25,8 +25,7 @@ DATASET = f"results/data/{STUDY.dataset.name}"
 DATA = f"{DATASET}/{STUDY.dataset.grid}"
 CONFIG = f"{RESULTS}/config.resolved.yaml"
 RUN = f"{RESULTS}/variants/{{variant}}/seed{{seed}}"
-BIASED = [name for name in STUDY.variants if STUDY.variant_stanzas[name].bias.kind != "none"]
-BASELINES = ["persistence", "climatology"]
+BASELINES = ["persistence", "same_hour_persistence", "climatology", "ridge"]
 RAW = f"{DATASET}/raw" if STUDY.dataset.source == "simulator" else STUDY.dataset.path
 
 

@@ -1,9 +1,36 @@
 # Scores of every trained run and of the baselines, and their paired comparison.
 
+CLIMATOLOGY = f"{STUDY.splits.train}_h{STUDY.evaluation.climatology_harmonics}"
+
+
+rule climatology:
+    input:
+        hourly=rules.ingest.output.hourly,
+        static=rules.static_fields.output[0],
+    output:
+        f"{DATA}/climatology_{CLIMATOLOGY}.nc",
+    log:
+        f"{DATA}/logs/climatology_{CLIMATOLOGY}.log",
+    benchmark:
+        f"{DATA}/benchmarks/climatology_{CLIMATOLOGY}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(240),
+    params:
+        config=CONFIG,
+        train=RESOLVED["splits"]["train"],
+    shell:
+        "airshed climatology --config {params.config:q} --hourly {input.hourly:q}"
+        " --static {input.static:q} --output {output:q} 2> {log:q}"
+
 
 rule evaluate:
     input:
         **PREPARED,
+        climatology=rules.climatology.output[0],
         run=rules.train.output.run,
     output:
         f"{RUN}/scores.nc",
@@ -23,13 +50,14 @@ rule evaluate:
     shell:
         "airshed evaluate --run {input.run:q}"
         f" {PREPARED_OPTIONS}"
-        " --output {output:q} 2> {log:q}"
+        " --climatology {input.climatology:q} --output {output:q} 2> {log:q}"
 
 
 rule baseline:
     input:
         hourly=rules.ingest.output.hourly,
         static=rules.static_fields.output[0],
+        climatology=rules.climatology.output[0],
     output:
         f"{RESULTS}/baselines/{{baseline}}/scores.nc",
     log:
@@ -48,7 +76,28 @@ rule baseline:
     shell:
         "airshed baseline {wildcards.baseline:q} --config {params.config:q}"
         " --hourly {input.hourly:q} --static {input.static:q}"
-        " --output {output:q} 2> {log:q}"
+        " --climatology {input.climatology:q} --output {output:q} 2> {log:q}"
+
+
+rule score_tables:
+    input:
+        runs=expand(rules.evaluate.output, variant=STUDY.variants, seed=STUDY.seeds),
+        baselines=expand(rules.baseline.output, baseline=BASELINES),
+    output:
+        by_stratum=f"{RESULTS}/scores_by_stratum.csv",
+    log:
+        f"{RESULTS}/logs/score_tables.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/score_tables.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+    shell:
+        "airshed score-tables --by-stratum {output.by_stratum:q}"
+        " {input.runs:q} {input.baselines:q} 2> {log:q}"
 
 
 rule compare:

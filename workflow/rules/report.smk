@@ -52,7 +52,7 @@ rule manifest:
         raw=RAW,
         prepared=list(PREPARED.values()),
         report=rules.report.output,
-        tables=rules.compare.output,
+        tables=[*rules.compare.output, *rules.score_tables.output],
     output:
         f"{RESULTS}/manifest.json",
     log:

@@ -50,4 +50,5 @@ rule interpret:
         " --output {output:q} 2> {log:q}"
 
 
+BIASED = [name for name in STUDY.variants if STUDY.variant_stanzas[name].bias.kind != "none"]
 INTERPRETATIONS = expand(rules.interpret.output, variant=BIASED, seed=STUDY.seeds)

@@ -10,7 +10,9 @@ import typer
 
 from airshed.cli.app import app
 from airshed.cli.options import (
+    Climatology,
     Config,
+    Horizons,
     Hourly,
     Output,
     PatchElevation,
@@ -21,10 +23,29 @@ from airshed.cli.options import (
 
 
 class Baseline(StrEnum):
-    """Forecasts that need no training."""
+    """Forecasts that need no network."""
 
     persistence = "persistence"
+    same_hour_persistence = "same_hour_persistence"
     climatology = "climatology"
+    ridge = "ridge"
+
+
+SaveForecasts = Annotated[
+    Path | None, typer.Option(help="Keep the forecasts in this Zarr store as well.")
+]
+WithTruth = Annotated[bool, typer.Option("--with-truth", help="Keep what came true beside them.")]
+
+
+@app.command()
+def climatology(config: Config, hourly: Hourly, static: Static, output: Output) -> None:
+    """Fit what is expected at each hour of the day and day of the year, from the training split."""
+    from airshed.config import load_study
+    from airshed.evaluation.climatology import fit_climatology
+
+    study = load_study([config])
+    harmonics = study.evaluation.climatology_harmonics
+    fit_climatology(hourly, static, study.splits.train, harmonics, output)
 
 
 @app.command()
@@ -36,15 +57,23 @@ def evaluate(
     patch_elevation: PatchElevation,
     statistics: Statistics,
     scan_tables: ScanTables,
+    climatology: Climatology,
     output: Output,
+    horizon: Horizons = None,
+    save_forecasts: SaveForecasts = None,
+    with_truth: WithTruth = False,
 ) -> None:
     """Score a trained run on the test split at each horizon, in physical units."""
     from airshed.config import load_study
     from airshed.data.prepared import Prepared
+    from airshed.evaluation.evaluate import Evaluation
     from airshed.evaluation.trained import evaluate_run
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-    evaluate_run(load_study([config]), run, prepared, output)
+    evaluation = Evaluation(
+        hourly, static, climatology, output, tuple(horizon or ()), save_forecasts, with_truth
+    )
+    evaluate_run(load_study([config]), run, prepared, evaluation)
 
 
 @app.command()
@@ -53,13 +82,31 @@ def baseline(
     config: Config,
     hourly: Hourly,
     static: Static,
+    climatology: Climatology,
     output: Output,
+    horizon: Horizons = None,
+    save_forecasts: SaveForecasts = None,
+    with_truth: WithTruth = False,
 ) -> None:
-    """Score a forecast that needs no training, on the same samples as the trained runs."""
+    """Score a forecast that needs no network, on the same samples as the trained runs."""
     from airshed.config import load_study
-    from airshed.evaluation.evaluate import evaluate_baseline
+    from airshed.evaluation.evaluate import Evaluation, evaluate_baseline
 
-    evaluate_baseline(load_study([config]), name.value, hourly, static, output)
+    evaluation = Evaluation(
+        hourly, static, climatology, output, tuple(horizon or ()), save_forecasts, with_truth
+    )
+    evaluate_baseline(load_study([config]), name.value, evaluation)
+
+
+@app.command()
+def score_tables(
+    by_stratum: Annotated[Path, typer.Option(help="Table of scores by stratum to write.")],
+    files: Annotated[list[Path], typer.Argument(exists=True, help="scores.nc of every run.")],
+) -> None:
+    """Write the scores by season, elevation, ruggedness and wind speed as one table."""
+    from airshed.evaluation.tables import write_stratum_table
+
+    write_stratum_table(files, by_stratum)
 
 
 @app.command()

@@ -26,5 +26,12 @@ PatchElevation = Annotated[
     Path, typer.Option(exists=True, dir_okay=False, help="Made by patch-elevation.")
 ]
 Statistics = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Made by statistics.")]
+Climatology = Annotated[
+    Path, typer.Option(exists=True, dir_okay=False, help="Made by climatology.")
+]
+Horizons = Annotated[
+    list[int] | None,
+    typer.Option("--horizon", help="Score this horizon, h; may be repeated. Default: all."),
+]
 ScanTables = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Made by scan-tables.")]
 Output = Annotated[Path, typer.Option(help="Where the result goes; it appears when complete.")]

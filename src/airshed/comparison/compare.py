@@ -17,7 +17,7 @@ from airshed.comparison.table import ALL, COMPARISONS
 from airshed.comparison.verdict import verdict
 from airshed.config import Study
 from airshed.errors import AirshedError
-from airshed.evaluation.scores import METRICS, read_scores
+from airshed.evaluation.scores import domain_metrics, metric_units, read_scores
 
 SCORES = ("variant", "seed", "pollutant", "horizon_h", "metric", "value", "units")
 FLOAT_FORMAT = "%.10g"
@@ -138,9 +138,9 @@ def _score_rows(runs: dict[Run, xr.Dataset]) -> list[tuple[object, ...]]:
                         horizon,
                         metric,
                         at_pollutant[metric].sel(horizon_h=horizon).item(),
-                        "1" if metric == "correlation" else units,
+                        metric_units(metric, units),
                     )
-                    for metric in METRICS
+                    for metric in domain_metrics(scores)
                 ]
     return rows
 

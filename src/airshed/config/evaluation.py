@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from airshed.config.base import Section
-from airshed.config.data import Count, Fraction
+from airshed.config.data import Count, Fraction, Positive
+
+
+def _rising(edges: tuple[float, ...]) -> tuple[float, ...]:
+    if any(low >= high for low, high in pairwise(edges)):
+        raise ValueError(f"edges must rise: {list(edges)}")
+    return edges
+
+
+Edges = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_rising)]
+"""Inner edges of classes, rising."""
 
 
 class EvaluationConfig(Section):
-    """How trained models are scored."""
+    """How forecasts are scored."""
 
     batch_size: Count = 16
+    climatology_harmonics: Annotated[int, Field(ge=0, le=12)] = 2
+    ridge_penalty: Positive = 0.01
+    elevation_edges_m: Edges = (500.0, 1500.0, 3000.0)
+    ruggedness_edges_m: Edges = (50.0, 200.0)
+    wind_speed_edges_ms: Edges = (2.0, 5.0)
 
 
 class ComparisonConfig(Section):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,103 +16,172 @@ from airshed.config import Study
 from airshed.data.samples import sample_index
 from airshed.data.stores import open_hourly, open_static
 from airshed.errors import AirshedError
-from airshed.evaluation.baselines import BASELINES, Floats, Forecaster, read_targets
-from airshed.evaluation.scores import ScoreAccumulator, write_scores
-from airshed.progress import progress
-from airshed.provenance import code_commit
+from airshed.evaluation.archive import ForecastArchive
+from airshed.evaluation.baselines import BASELINES
+from airshed.evaluation.baselines.known import Known
+from airshed.evaluation.batch import Forecaster, Scorer
+from airshed.evaluation.climatology import open_climatology
+from airshed.evaluation.gridded import Domain, GriddedScores
+from airshed.evaluation.loop import Savepoint, batches_of, score_forecasts
+from airshed.evaluation.reading import SampleReader
+from airshed.evaluation.scores import Subject, write_scores
+from airshed.provenance import sha256
 
-ScoredBatch = tuple[pd.DataFrame, Floats, Floats]
-"""Rows of samples (init_time, horizon_h), forecast and truth [B, 6, Y, X] in physical units."""
+SHAPING_SECTIONS = ("dataset", "splits", "horizons_h", "evaluation")
 
 
-def evaluate_baseline(study: Study, name: str, hourly: Path, static: Path, output: Path) -> None:
-    """Score a baseline on the samples on which the trained runs are scored.
+@dataclass(frozen=True)
+class Evaluation:
+    """What is scored, against what, and where results go.
 
-    Args:
-        study: The resolved study.
-        name: ``persistence`` or ``climatology``.
+    Attributes:
         hourly: The hourly store.
         static: The static fields, with the domain mask.
+        climatology: Climatology of the training split.
         output: Where ``scores.nc`` goes.
+        horizons_h: The horizons to score, of those of the study; all if none is named. The samples
+            are the same either way: those of the named horizons among all.
+        forecasts: Where a Zarr store with the forecasts goes, if anywhere.
+        with_truth: Whether that store holds the truth as well.
+        scorers: Further scorers, by name; they get every batch.
+    """
+
+    hourly: Path
+    static: Path
+    climatology: Path
+    output: Path
+    horizons_h: tuple[int, ...] = ()
+    forecasts: Path | None = None
+    with_truth: bool = False
+    scorers: Mapping[str, Scorer] = field(default_factory=dict)
+
+
+def evaluate_baseline(study: Study, name: str, evaluation: Evaluation) -> None:
+    """Score a baseline on the samples on which the trained runs are scored.
 
     Raises:
         AirshedError: The baseline is unknown, or the data do not fit the study.
     """
     if name not in BASELINES:
         raise AirshedError("unknown baseline", expected=", ".join(BASELINES), found=name)
-    store = open_hourly(hourly, hours_per_task=None)
+    known = Known(
+        study,
+        open_hourly(evaluation.hourly, hours_per_task=None),
+        open_static(evaluation.static)["domain_mask"].values.astype(bool),
+        open_climatology(evaluation.climatology),
+    )
+    forecaster = BASELINES[name](known)
+    evaluate(study, Subject.of(study, "baseline", name, seed=-1), forecaster, evaluation)
+
+
+def evaluate(
+    study: Study,
+    subject: Subject,
+    forecaster: Forecaster,
+    evaluation: Evaluation,
+    weights: str = "",
+) -> None:
+    """Forecast the test split, score it, and write what came of it.
+
+    An evaluation that was stopped goes on from its savepoint, a file beside the scores that is
+    deleted when they are written. The same forecasts give the same bytes, interrupted or not.
+
+    Args:
+        study: The resolved study.
+        subject: Whose forecasts these are.
+        forecaster: Makes the forecasts.
+        evaluation: What is scored, and where results go.
+        weights: Checksum of the weights, if there are any.
+
+    Raises:
+        AirshedError: Data do not fit the study, or a horizon is none of its.
+    """
+    horizons = _horizons(study, evaluation)
+    hourly = open_hourly(evaluation.hourly, hours_per_task=None)
+    domain = Domain.of(open_static(evaluation.static))
+    samples = test_samples(study, hourly, horizons)
+    climatology = open_climatology(evaluation.climatology)
+    gridded = GriddedScores(horizons, init_times(study), domain, climatology, study.evaluation)
+    scorers: dict[str, Scorer] = {"gridded": gridded, **evaluation.scorers}
+    archive = None
+    if evaluation.forecasts is not None:
+        inits = pd.DatetimeIndex(samples["init_time"].unique())
+        archive = ForecastArchive(
+            evaluation.forecasts, horizons, inits, domain, subject, evaluation.with_truth
+        )
+        scorers["archive"] = archive
+    savepoint = Savepoint(
+        evaluation.output.with_name(f"{evaluation.output.stem}.savepoint.npz"),
+        _identity(study, subject, evaluation, weights),
+        60 * study.jobs.checkpoint_every_min,
+    )
+    score_forecasts(
+        batches_of(samples, study.evaluation.batch_size),
+        forecaster,
+        SampleReader(hourly, max(horizons)),
+        scorers,
+        f"scores of {subject.name}" + (f", seed {subject.seed}" if subject.seed >= 0 else ""),
+        savepoint,
+    )
+    scores = gridded.dataset(subject)
+    if archive is not None:
+        archive.publish()
+    write_scores(scores, evaluation.output)
+    savepoint.remove()
+
+
+def test_samples(study: Study, hourly: xr.Dataset, horizons_h: tuple[int, ...]) -> pd.DataFrame:
+    """The samples of the test split at these horizons; the index counts those of all horizons."""
     samples = sample_index(
-        pd.DatetimeIndex(store["time"].values),
-        store["present"].values,
+        pd.DatetimeIndex(hourly["time"].values),
+        hourly["present"].values,
         study.splits.test,
         study.horizons_h,
     )
-    forecaster = BASELINES[name](store, study.splits.train)
-    accumulator = score_accumulator(study, open_static(static))
-    batch_size = study.evaluation.batch_size
-    batches = _baseline_batches(store, samples, forecaster, batch_size)
-    total = -(-len(samples) // batch_size)
-    evaluate_forecasts(accumulator, progress(batches, name, total))
-    scores = accumulator.dataset(
-        "baseline",
-        name,
-        seed=-1,
-        study=study.study,
-        dataset_name=study.dataset.name,
-        data_source=study.dataset.data_source,
-        commit=code_commit().sha or "unknown",
-    )
-    write_scores(scores, output)
+    return samples[samples["horizon_h"].isin(horizons_h)]
 
 
-def score_accumulator(study: Study, static: xr.Dataset) -> ScoreAccumulator:
-    """An empty accumulator for the test split of a study.
+def init_times(study: Study) -> pd.DatetimeIndex:
+    """All init times that the test split can have.
 
-    Its init times are all that the split can have, so that a missing one leaves a gap instead of
-    bringing its neighbours together.
+    A missing one leaves a gap in the scores instead of bringing its neighbours together.
     """
     test = study.splits.test
-    init_times = pd.date_range(
+    return pd.date_range(
         test.start,
         test.end + timedelta(days=1),
         freq=pd.Timedelta(hours=test.init_every_h),
         inclusive="left",
         unit="ns",
     )
-    return ScoreAccumulator(
-        study.horizons_h,
-        init_times,
-        static["domain_mask"].values.astype(bool),
-        static["lat2d"].values,
-        static["lon2d"].values,
-    )
 
 
-def evaluate_forecasts(accumulator: ScoreAccumulator, batches: Iterable[ScoredBatch]) -> None:
-    """Add batches of forecasts to an accumulator.
+def _horizons(study: Study, evaluation: Evaluation) -> tuple[int, ...]:
+    unknown = set(evaluation.horizons_h) - set(study.horizons_h)
+    if unknown:
+        raise AirshedError(
+            "a horizon is not one of the study",
+            expected=", ".join(f"{horizon} h" for horizon in study.horizons_h),
+            found=", ".join(f"{horizon} h" for horizon in sorted(unknown)),
+        )
+    wanted = evaluation.horizons_h or study.horizons_h
+    return tuple(horizon for horizon in study.horizons_h if horizon in wanted)
 
-    Raises:
-        AirshedError: A sample's init time or horizon is none of the accumulator's.
+
+def _identity(study: Study, subject: Subject, evaluation: Evaluation, weights: str) -> str:
+    """Fingerprint of everything that results depend on.
+
+    The hourly fields enter through the climatology that was fitted to them: hashing years of them
+    would take longer than many an evaluation.
     """
-    horizons = pd.Index(accumulator.horizons_h)
-    for samples, forecast, truth in batches:
-        init_index = accumulator.init_times.get_indexer(pd.DatetimeIndex(samples["init_time"]))
-        horizon_index = horizons.get_indexer(pd.Index(samples["horizon_h"]))
-        unknown = samples[(init_index < 0) | (horizon_index < 0)]
-        if len(unknown):
-            first = unknown.iloc[0]
-            raise AirshedError(
-                "a sample does not belong to the test split of the study",
-                where=f"init time {first['init_time']}, horizon {first['horizon_h']} h",
-                expected=f"init times {accumulator.init_times[0]} to {accumulator.init_times[-1]},"
-                f" horizons {', '.join(map(str, accumulator.horizons_h))} h",
-            )
-        accumulator.add(init_index, horizon_index, forecast, truth)
-
-
-def _baseline_batches(
-    hourly: xr.Dataset, samples: pd.DataFrame, forecaster: Forecaster, batch_size: int
-) -> Iterator[ScoredBatch]:
-    for start in range(0, len(samples), batch_size):
-        rows = samples.iloc[start : start + batch_size]
-        yield rows, forecaster(rows), read_targets(hourly, rows["target_index"].to_numpy())
+    settings = study.model_dump(mode="json")
+    parts = {
+        "settings": {key: settings[key] for key in SHAPING_SECTIONS},
+        "subject": vars(subject),
+        "weights": weights,
+        "files": [sha256(path) for path in (evaluation.static, evaluation.climatology)],
+        "horizons_h": evaluation.horizons_h,
+        "forecasts": [str(evaluation.forecasts), evaluation.with_truth],
+        "scorers": sorted(evaluation.scorers),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,38 +1,39 @@
-"""Scoring a trained run with its best weights."""
+"""Forecasts of a trained network with its best weights."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import torch
-from torch import nn
-from torch.utils.data import DataLoader
+import xarray as xr
+from torch import Tensor, nn
 
 from airshed.assembly import build_network, device_of
 from airshed.config import Study
 from airshed.data.dataset import ForecastDataset
 from airshed.data.prepared import Prepared
-from airshed.data.stores import open_hourly, open_static, open_statistics
+from airshed.data.stores import open_statistics
 from airshed.errors import AirshedError
-from airshed.evaluation.baselines import read_targets
-from airshed.evaluation.evaluate import ScoredBatch, evaluate_forecasts, score_accumulator
-from airshed.evaluation.scores import write_scores
-from airshed.progress import progress
-from airshed.provenance import code_commit
+from airshed.evaluation.evaluate import Evaluation, evaluate
+from airshed.evaluation.loop import ahead
+from airshed.evaluation.scores import Subject
 from airshed.training.trained import read_run, trained_weights
 from airshed.variables import TARGETS
 
 
-def evaluate_run(study: Study, run: Path, prepared: Prepared, output: Path) -> None:
+def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evaluation) -> None:
     """Score a trained run on the test split at each horizon, in physical units.
 
     Args:
         study: The resolved study.
         run: ``run.json`` of the training; the checkpoint that it names lies beside it.
         prepared: Paths of the prepared data.
-        output: Where ``scores.nc`` goes.
+        evaluation: What is scored, and where results go.
 
     Raises:
         AirshedError: The checkpoint is missing, changed or does not fit, or data do not fit.
@@ -44,21 +45,75 @@ def evaluate_run(study: Study, run: Path, prepared: Prepared, output: Path) -> N
     samples = ForecastDataset(
         prepared.hourly, prepared.static, prepared.statistics, study.splits.test, study.horizons_h
     )
-    accumulator = score_accumulator(study, open_static(prepared.static))
-    what = f"scores of {record['variant']}, seed {record['seed']}"
-    batches = _forecasts(study, network, samples, prepared)
-    total = -(-len(samples) // study.evaluation.batch_size)
-    evaluate_forecasts(accumulator, progress(batches, what, total=total))
-    scores = accumulator.dataset(
-        "variant",
-        record["variant"],
-        seed=record["seed"],
-        study=study.study,
-        dataset_name=study.dataset.name,
-        data_source=study.dataset.data_source,
-        commit=code_commit().sha or "unknown",
+    forecaster = NetworkForecaster(
+        network.to(device_of(study)),
+        samples,
+        open_statistics(prepared.statistics),
+        study.evaluation.batch_size,
     )
-    write_scores(scores, output)
+    subject = Subject.of(study, "variant", record["variant"], record["seed"])
+    evaluate(study, subject, forecaster, evaluation, weights=record["checkpoint"]["sha256"])
+
+
+class NetworkForecaster:
+    """Forecasts of a network; the inputs of the next batch are read while it works.
+
+    The input of an init time is read once for all its horizons.
+
+    Args:
+        network: On its device, with its weights.
+        samples: Gives the inputs; rows to be forecast carry its positions as their index.
+        statistics: Mean and standard deviation of each variable.
+        batch_size: Samples in a forward pass.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        samples: ForecastDataset,
+        statistics: xr.Dataset,
+        batch_size: int,
+    ) -> None:
+        self._network, self._samples = network.eval(), samples
+        self._statistics, self._batch_size = statistics, batch_size
+        self._device = next(network.parameters()).device
+
+    def __call__(self, batches: Iterable[pd.DataFrame]) -> Iterator[npt.NDArray[np.float32]]:
+        """Forecasts [B, 6, Y, X] of each batch, in physical units."""
+        for x, init, lead_hours in ahead(map(self._inputs, batches)):
+            yield to_physical(self._forward(x, init, lead_hours), self._statistics)
+
+    def _inputs(self, rows: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs [I, V, Y, X] of the init times; of the samples their init's number and horizon."""
+        number, _ = pd.factorize(rows["init_time"])
+        firsts = rows.index[~rows["init_time"].duplicated()]
+        x = torch.stack([self._samples[int(first)]["x"] for first in firsts])
+        lead_hours = rows["horizon_h"].to_numpy(np.float32)
+        return x, torch.from_numpy(number), torch.from_numpy(lead_hours)
+
+    def _forward(self, x: Tensor, init: Tensor, lead_hours: Tensor) -> npt.NDArray[np.float32]:
+        """Normalised forecasts [B, 6, Y, X]."""
+        x, size = x.to(self._device), self._batch_size
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, len(init), size):
+                which, hours = init[start : start + size], lead_hours[start : start + size]
+                inputs = x[which.to(self._device)]
+                parts.append(self._network(inputs, hours.to(self._device), TARGETS).float().cpu())
+        forecasts: npt.NDArray[np.float32] = torch.cat(parts).numpy()
+        return forecasts
+
+
+def to_physical(normalised: npt.NDArray[Any], statistics: xr.Dataset) -> npt.NDArray[np.float32]:
+    """A network's output in the pollutants' units: the inverse of how targets are normalised.
+
+    Args:
+        normalised: [B, 6, Y, X].
+        statistics: Mean and standard deviation of each variable.
+    """
+    of_targets = statistics.sel(variable=list(TARGETS))
+    std, mean = (of_targets[name].values[:, None, None] for name in ("std", "mean"))
+    return (normalised * std + mean).astype(np.float32)
 
 
 def _load_weights(network: nn.Module, run: Path) -> None:
@@ -71,24 +126,3 @@ def _load_weights(network: nn.Module, run: Path) -> None:
             found=error,
             hint="train this run again",
         ) from error
-
-
-def _forecasts(
-    study: Study, network: nn.Module, samples: ForecastDataset, prepared: Prepared
-) -> Iterator[ScoredBatch]:
-    """Forecasts of all samples in their order, in physical units, beside what came true."""
-    device = device_of(study)
-    network.to(device).eval()
-    hourly = open_hourly(prepared.hourly, hours_per_task=None)
-    statistics = open_statistics(prepared.statistics).sel(variable=list(TARGETS))
-    scale, shift = (statistics[name].values[:, None, None] for name in ("std", "mean"))
-    loader = DataLoader(
-        samples, batch_size=study.evaluation.batch_size, num_workers=study.train.workers
-    )
-    for number, batch in enumerate(loader):
-        start = number * study.evaluation.batch_size
-        rows = samples.samples.iloc[start : start + len(batch["x"])]
-        with torch.inference_mode():
-            forecast = network(batch["x"].to(device), batch["lead_hours"].to(device), TARGETS)
-        physical = forecast.cpu().numpy().astype(np.float64) * scale + shift
-        yield rows, physical, read_targets(hourly, rows["target_index"].to_numpy())

@@ -18,7 +18,7 @@ from airshed.errors import AirshedError
 from airshed.evaluation.scores import read_scores
 from airshed.variables import TARGETS, VARIABLES
 
-BASELINES = ("persistence", "climatology")
+BASELINES = ("persistence", "same_hour_persistence", "climatology", "ridge")
 POLLUTANT_LABELS = {
     "pm25": "PM2.5",
     "pm10": "PM10",

@@ -15,8 +15,18 @@ from matplotlib.figure import Figure
 
 DPI = 150
 BETTER_WORSE = "RdBu_r"  # blue: lower error; red: higher; told apart by colour-blind readers
-BASELINE_GREYS = {"persistence": "0.55", "climatology": "0.25"}
-BASELINE_DASHES = {"persistence": (0, (4, 2)), "climatology": (0, (1, 1.5))}
+BASELINE_GREYS = {
+    "persistence": "0.55",
+    "same_hour_persistence": "0.7",
+    "climatology": "0.25",
+    "ridge": "0.4",
+}
+BASELINE_DASHES = {
+    "persistence": (0, (4, 2)),
+    "same_hour_persistence": (0, (6, 1.5, 1, 1.5)),
+    "climatology": (0, (1, 1.5)),
+    "ridge": (0, (8, 2)),
+}
 
 
 def apply_style() -> None:

@@ -1,0 +1,41 @@
+"""What a baseline may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from airshed.config import Study
+from airshed.evaluation.batch import Floats, Forecaster
+from airshed.evaluation.climatology import Climatology
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a baseline may use.
+
+    Attributes:
+        study: The resolved study.
+        hourly: The hourly store, opened without dask.
+        mask: bool [Y, X], True inside the domain.
+        climatology: Of the training split.
+    """
+
+    study: Study
+    hourly: xr.Dataset
+    mask: npt.NDArray[np.bool_]
+    climatology: Climatology
+
+
+def batch_by_batch(forecast: Callable[[pd.DataFrame], Floats]) -> Forecaster:
+    """The forecaster that makes each batch's forecast [B, 6, Y, X] from its rows alone."""
+
+    def forecasts(batches: Iterable[pd.DataFrame]) -> Iterator[Floats]:
+        return map(forecast, batches)
+
+    return forecasts

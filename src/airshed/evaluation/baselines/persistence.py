@@ -1,0 +1,63 @@
+"""The last known field, or the last known field of the same hour of the day, as a forecast."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from airshed.errors import AirshedError
+from airshed.evaluation.baselines.known import Known, batch_by_batch
+from airshed.evaluation.batch import Floats, Forecaster, Integers
+from airshed.evaluation.reading import HourReader, days_spanned
+from airshed.variables import TARGETS
+
+HOURS_A_DAY = 24
+
+
+def persistence(known: Known) -> Forecaster:
+    """The field at the init time, whatever the horizon."""
+    reader = HourReader(known.hourly, TARGETS, days_spanned(0))
+
+    def forecast(samples: pd.DataFrame) -> Floats:
+        return reader.fields(samples["input_index"].to_numpy())
+
+    return batch_by_batch(forecast)
+
+
+def same_hour_persistence(known: Known) -> Forecaster:
+    """The latest present field at or before the init time that has the valid time's hour of day.
+
+    For horizons of whole days that is the field at the init time. Where an hour is missing from the
+    store, the one a day earlier is taken, and so on. Hours before the test split may be used: at
+    the init time they are known.
+
+    Raises:
+        AirshedError: (When forecasting) The store has no such hour.
+    """
+    reader = HourReader(known.hourly, TARGETS, days_spanned(HOURS_A_DAY))
+    latest = _latest_of_same_hour(known.hourly["present"].values)
+
+    def forecast(samples: pd.DataFrame) -> Floats:
+        back = -samples["horizon_h"].to_numpy() % HOURS_A_DAY
+        wanted = samples["input_index"].to_numpy() - back
+        found = np.where(wanted >= 0, latest[np.maximum(wanted, 0)], -1)
+        if (found < 0).any():
+            row = samples.iloc[int(np.argmax(found < 0))]
+            raise AirshedError(
+                "same-hour persistence finds no field of the valid time's hour of the day",
+                where=f"init time {row['init_time']}, horizon {row['horizon_h']} h",
+                expected="a present hour at most a day before the init time, or days earlier",
+                hint="let the test split start later",
+            )
+        return reader.fields(found)
+
+    return batch_by_batch(forecast)
+
+
+def _latest_of_same_hour(present: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Integers:
+    """For each position the latest present one at it or whole days before it; -1 if none is."""
+    days = -(-len(present) // HOURS_A_DAY)
+    positions = np.full(days * HOURS_A_DAY, -1)
+    positions[: len(present)] = np.where(present, np.arange(len(present)), -1)
+    latest: Integers = np.maximum.accumulate(positions.reshape(days, HOURS_A_DAY), axis=0).ravel()
+    return latest

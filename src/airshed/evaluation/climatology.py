@@ -1,0 +1,221 @@
+"""Climatology of the training split: the seasonal cycle of every hour of the day in every cell.
+
+For each cell, pollutant and hour of the day h (UTC) the values of the training split are fitted by
+least squares with harmonics of the day of the year:
+
+    c(h, t) = a_0(h) + sum_k [a_k(h) cos(2 pi k t) + b_k(h) sin(2 pi k t)],   k = 1 .. harmonics
+
+t being the elapsed share of the year at the start of the day. This is a smooth form of the mean by
+hour of the day and day of the year, with few enough coefficients for a single year to determine.
+
+**Less than a year.** Harmonics fitted to a part of the year are free to do anything in the rest of
+it. Unless the present hours of the training split fall on at least MIN_DAYS_OF_YEAR different days
+of the year, no harmonic is fitted, and c(h, t) = a_0(h) is the mean of the hour of the day. The
+file and the log say which of the two it is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from airshed.config.data import Split
+from airshed.data.samples import hours_of
+from airshed.data.stores import check, open_hourly, open_static, write_netcdf
+from airshed.errors import AirshedError
+from airshed.evaluation.batch import Floats, Integers
+from airshed.evaluation.reading import HOURS_A_BLOCK
+from airshed.progress import progress
+from airshed.variables import TARGETS, VARIABLES
+
+HOURS_A_DAY = 24
+MIN_DAYS_OF_YEAR = 360
+VALUES_A_TERM = 3  # values that a cell needs at each hour of the day, for each coefficient
+
+log = logging.getLogger(__name__)
+
+
+def seasonal_terms(times: pd.DatetimeIndex, harmonics: int) -> npt.NDArray[np.float64]:
+    """The functions of the day of the year: 1, then cosine and sine of each harmonic.
+
+    Args:
+        times: [B], UTC.
+        harmonics: How many harmonics of the year.
+
+    Returns:
+        [B, 1 + 2 harmonics].
+    """
+    days = np.where(times.is_leap_year, 366, 365)
+    angle = 2 * np.pi * (times.dayofyear.to_numpy() - 1) / days
+    waves = [wave(k * angle) for k in range(1, harmonics + 1) for wave in (np.cos, np.sin)]
+    return np.stack([np.ones_like(angle), *waves], axis=1)
+
+
+class Climatology:
+    """The expected fields at any time.
+
+    Args:
+        coefficients: [term, hour of the day, 6, Y, X], physical units, terms in the order of
+            :func:`seasonal_terms`; NaN outside the domain.
+    """
+
+    def __init__(self, coefficients: npt.NDArray[np.float32]) -> None:
+        self._coefficients = coefficients
+        self.harmonics = (len(coefficients) - 1) // 2
+
+    def at(self, times: pd.DatetimeIndex) -> npt.NDArray[np.float32]:
+        """The fields [B, 6, Y, X] expected at these times [B], in physical units."""
+        terms = seasonal_terms(times, self.harmonics).astype(np.float32)
+        fields = np.empty((len(times), *self._coefficients.shape[2:]), dtype=np.float32)
+        for row, (hour, term) in enumerate(zip(times.hour, terms, strict=True)):
+            at_hour = self._coefficients[:, hour]
+            fields[row] = at_hour[0] if self.harmonics == 0 else np.tensordot(term, at_hour, 1)
+        return fields
+
+
+def open_climatology(path: Path) -> Climatology:
+    """The climatology that :func:`fit_climatology` wrote.
+
+    It is held in memory: 94 MB at 128 x 256 with two harmonics.
+
+    Raises:
+        AirshedError: It is no such file, or has other pollutants or units.
+    """
+    try:
+        with xr.open_dataset(path, engine="netcdf4") as stored:
+            dataset = check(stored.load(), ("coefficient", "units"), path)
+    except (OSError, ValueError) as error:
+        raise AirshedError("a climatology cannot be read", where=path, found=error) from error
+    expected = [VARIABLES[name].units for name in TARGETS]
+    pollutants = list(map(str, dataset["pollutant"].values))
+    if pollutants != list(TARGETS) or list(map(str, dataset["units"].values)) != expected:
+        raise AirshedError(
+            "a climatology has other pollutants or units",
+            where=path,
+            expected=", ".join(f"{name} in {VARIABLES[name].units}" for name in TARGETS),
+            found=", ".join(map(str, pollutants)),
+            hint="delete it and run the workflow again",
+        )
+    order = ("term", "hour", "pollutant", "y", "x")
+    return Climatology(dataset["coefficient"].transpose(*order).values.astype(np.float32))
+
+
+def fit_climatology(hourly: Path, static: Path, train: Split, harmonics: int, output: Path) -> None:
+    """Fit the climatology in one pass over the training split per pollutant, and write it.
+
+    Memory at 128 x 256 with two harmonics: normal equations of one pollutant at a time, about
+    200 MB, and the coefficients, 94 MB.
+
+    Args:
+        hourly: The hourly store.
+        static: The static fields, with the domain mask.
+        train: The training split.
+        harmonics: Harmonics of the year, if the split covers one.
+        output: The NetCDF file to write: ``coefficient`` (term, hour, pollutant, y, x).
+
+    Raises:
+        AirshedError: A cell of the domain has too few values at some hour of the day.
+    """
+    store = open_hourly(hourly, hours_per_task=None)
+    mask = open_static(static)["domain_mask"].values.astype(bool)
+    used = _usable_harmonics(store, train, harmonics)
+    shape = (1 + 2 * used, HOURS_A_DAY, len(TARGETS), *mask.shape)
+    coefficients = np.full(shape, np.nan, dtype=np.float32)
+    for number, name in enumerate(TARGETS):
+        coefficients[:, :, number, mask] = _fit(store, train, name, mask, used)
+    write_netcdf(
+        xr.Dataset(
+            {
+                "coefficient": (("term", "hour", "pollutant", "y", "x"), coefficients),
+                "units": ("pollutant", [VARIABLES[name].units for name in TARGETS]),
+            },
+            coords={"pollutant": list(TARGETS), "hour": np.arange(HOURS_A_DAY)},
+            attrs={"train": str(train), "harmonics": used, "harmonics_wanted": harmonics},
+        ),
+        output,
+    )
+
+
+def _usable_harmonics(hourly: xr.Dataset, train: Split, harmonics: int) -> int:
+    """All of them if the present hours of the split cover a year, else none."""
+    times = pd.DatetimeIndex(hourly["time"].values)[hourly["present"].values]
+    days = len(np.unique(times[hours_of(times, train)].dayofyear))
+    if harmonics and days < MIN_DAYS_OF_YEAR:
+        log.warning(
+            "the training split covers %d days of the year, fewer than %d: the climatology is the"
+            " mean by hour of the day, without a seasonal cycle",
+            days,
+            MIN_DAYS_OF_YEAR,
+        )
+        return 0
+    return harmonics
+
+
+def _fit(
+    hourly: xr.Dataset, train: Split, name: str, mask: npt.NDArray[np.bool_], harmonics: int
+) -> Floats:
+    """Coefficients [term, hour, C] of one pollutant at the cells of the domain.
+
+    The normal matrix is the same for all cells but for the values that a cell lacks; these are
+    taken off per cell.
+    """
+    terms, cells = 1 + 2 * harmonics, int(mask.sum())
+    everywhere = np.zeros((HOURS_A_DAY, terms, terms))
+    lacking = np.zeros((HOURS_A_DAY, terms, terms, cells))
+    right = np.zeros((HOURS_A_DAY, terms, cells))
+    what = f"climatology of {name}"
+    for times, fields in progress(_days(hourly, train, name), what, total=len(train.days)):
+        inside = fields[:, mask].astype(np.float64)
+        for hour, term, values in zip(
+            times.hour, seasonal_terms(times, harmonics), inside, strict=True
+        ):
+            product = np.outer(term, term)
+            missing = np.flatnonzero(~np.isfinite(values))
+            values[missing] = 0
+            everywhere[hour] += product
+            lacking[hour][:, :, missing] += product[:, :, None]
+            right[hour] += term[:, None] * values
+    normal = everywhere[..., None] - lacking
+    _check_counts(normal[:, 0, 0], terms, name, train)
+    solved = [
+        np.linalg.solve(np.moveaxis(matrix, -1, 0), vector.T[..., None])[..., 0].T
+        for matrix, vector in zip(normal, right, strict=True)
+    ]
+    return np.stack(solved, axis=1)
+
+
+def _check_counts(counts: Floats, terms: int, name: str, train: Split) -> None:
+    """Every cell needs enough values at every hour of the day [hour, C]."""
+    needed = 1 if terms == 1 else VALUES_A_TERM * terms
+    few = counts < needed
+    if few.any():
+        hours = np.flatnonzero(few.any(axis=1))
+        raise AirshedError(
+            "the climatology needs every hour of the day in the training split, in every cell",
+            where=f"{name}, splits.train {train}",
+            expected=f"{needed} or more values of each cell of the domain at each hour of the day",
+            found=f"fewer at {', '.join(map(str, hours))} h (UTC),"
+            f" in {few.any(axis=0).sum()} cells",
+            hint="see the gaps in ingest.json, or choose a longer training split",
+        )
+
+
+def _days(
+    hourly: xr.Dataset, split: Split, name: str
+) -> Iterator[tuple[pd.DatetimeIndex, npt.NDArray[Any]]]:
+    """Times and fields [hour, Y, X] of the present hours of each day of a split."""
+    times, present = pd.DatetimeIndex(hourly["time"].values), hourly["present"].values
+    starts: Integers = times.get_indexer(pd.DatetimeIndex(split.days))
+    for start in starts:
+        hours = np.arange(start, start + HOURS_A_BLOCK)
+        there = hours[present[hours]]
+        if len(there):
+            fields = hourly[name].isel(time=slice(start, start + HOURS_A_BLOCK)).values
+            yield times[there], fields[there - start]
