@@ -13,7 +13,12 @@ from airshed.config.evaluation import ComparisonConfig, EvaluationConfig
 from airshed.config.model import ModelConfig
 from airshed.config.training import JobsConfig, TrainConfig
 from airshed.config.variants import Variant
-from airshed.config.verification import InterpretationConfig
+from airshed.config.verification import (
+    Episode,
+    ExternalConfig,
+    InterpretationConfig,
+    StationsConfig,
+)
 
 Horizon = Annotated[int, Field(ge=1)]
 
@@ -33,6 +38,9 @@ class Study(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     comparison: ComparisonConfig = ComparisonConfig()
     interpretation: InterpretationConfig = InterpretationConfig()
+    stations: StationsConfig | None = None
+    external: dict[Name, ExternalConfig] = Field(default_factory=dict)
+    episodes: dict[Name, Episode] = Field(default_factory=dict)
     variant_stanzas: dict[Name, Variant]
 
     @model_validator(mode="after")
@@ -41,6 +49,7 @@ class Study(Section):
         self._check_splits()
         self._check_grids()
         self._check_variants()
+        self._check_verification()
         return self
 
     def _check_lists(self) -> None:
@@ -113,6 +122,17 @@ class Study(Section):
         given = self.variant_stanzas[name].pretrained
         if given is not None and len(set(given.variables)) != len(given.variables):
             raise ValueError(f"variants.{name}: pretrained.variables names one of them twice")
+
+    def _check_verification(self) -> None:
+        for name, episode in self.episodes.items():
+            if not self.splits.test.overlaps(episode):
+                raise ValueError(
+                    f"episodes.{name} ({episode}) shares no day with splits.test"
+                    f" ({self.splits.test})"
+                )
+        for name in self.external:
+            if name in self.variant_stanzas:
+                raise ValueError(f"external.{name}: a variant has this name")
 
     @property
     def patch_grid(self) -> tuple[int, int]:

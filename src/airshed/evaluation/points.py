@@ -67,6 +67,18 @@ class Points:
         values[:, ~self.inside] = np.nan
         return values.reshape(*np.shape(fields)[:-2], len(self.inside))
 
+    def averaged(self, size: int) -> None:
+        """Make one point, the mean, of every ``size`` consecutive ones; outside if one is."""
+        count = len(self.inside) // size
+        mean = csr_array(
+            (
+                np.full(count * size, 1 / size),
+                (np.repeat(np.arange(count), size), np.arange(count * size)),
+            )
+        )
+        self.matrix = mean @ self.matrix
+        self.inside = self.inside.reshape(count, size).all(axis=1)
+
     def need_only(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Whether each point lies inside and takes its value from cells of a mask [Y, X] alone."""
         outside = self.matrix @ (~mask).ravel().astype(np.float64)

@@ -14,6 +14,7 @@ from airshed.data.prepared import Prepared
 from airshed.data.scan_tables import scan_tables
 from airshed.data.static import static_fields
 from airshed.data.statistics import statistics
+from airshed.evaluation.climatology import fit_climatology
 from airshed.simulate import simulate
 from airshed.training.run import train
 
@@ -55,3 +56,11 @@ def run(study: Study, prepared: Prepared, tmp_path_factory: pytest.TempPathFacto
     run = folder / "run.json"
     train(study, "physics_mask", 1, prepared, None, run, folder / "history.csv")
     return run
+
+
+@pytest.fixture(scope="session")
+def climatology(study: Study, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("climatology") / "climatology.nc"
+    harmonics = study.evaluation.climatology_harmonics
+    fit_climatology(prepared.hourly, prepared.static, study.splits.train, harmonics, path)
+    return path
