@@ -53,7 +53,7 @@ def seasonal_terms(times: pd.DatetimeIndex, harmonics: int) -> npt.NDArray[np.fl
         [B, 1 + 2 harmonics].
     """
     days = np.where(times.is_leap_year, 366, 365)
-    angle = 2 * np.pi * (times.dayofyear.to_numpy() - 1) / days
+    angle = 2 * np.pi * (times.day_of_year.to_numpy() - 1) / days
     waves = [wave(k * angle) for k in range(1, harmonics + 1) for wave in (np.cos, np.sin)]
     return np.stack([np.ones_like(angle), *waves], axis=1)
 
@@ -146,7 +146,7 @@ def fit_climatology(hourly: Path, static: Path, train: Split, harmonics: int, ou
 def _usable_harmonics(hourly: xr.Dataset, train: Split, harmonics: int) -> int:
     """All of them if the present hours of the split cover a year, else none."""
     times = pd.DatetimeIndex(hourly["time"].values)[hourly["present"].values]
-    days = len(np.unique(times[hours_of(times, train)].dayofyear))
+    days = len(np.unique(times[hours_of(times, train)].day_of_year))
     if harmonics and days < MIN_DAYS_OF_YEAR:
         log.warning(
             "the training split covers %d days of the year, fewer than %d: the climatology is the"

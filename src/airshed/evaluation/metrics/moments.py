@@ -22,8 +22,9 @@ name                      formula                                               
 ``skill_climatology``     1 - sum e^2 / sum (c-o)^2                                   1
 ========================  ==========================================================  ==========
 
-A ratio whose denominator is zero is undefined and NaN, and so is a correlation when f hardly
-varies (a spread of less than a thousandth of that of o and e, which is where rounding ends).
+A ratio whose denominator is zero is undefined and NaN, and so is a correlation when f or o hardly
+varies: by less than a thousandth of the root mean square of e and of o's distance from its origin
+(the domain's mean climatology), where the rounding of float32 products ends.
 The anomaly correlation does not remove mean anomalies, so that a wrong mean lowers it (the
 uncentred one of Murphy and Epstein 1989, Monthly Weather Review 117, 572-582). Cells count equally:
 those of the archives' grid are nearly of equal area.
@@ -63,7 +64,7 @@ POOLED_METRICS = (
     "skill_persistence",
     "skill_climatology",
 )
-SMALLEST_VARIANCE = 1e-6  # of f, against o and e
+SMALLEST_VARIANCE = 1e-6  # against mean squares
 
 Bools = npt.NDArray[np.bool_]
 
@@ -118,13 +119,16 @@ def scores_of(sums: Floats) -> dict[str, Floats]:
     """The scores of POOLED_METRICS from sums [moment, ...] over pairs; each [...]."""
     total = dict(zip(MOMENTS, sums, strict=True))
     count = total["count"]
-    error, squared, truth = (ratio(total[name], count) for name in ("error", "squared", "truth"))
-    truth_variance = ratio(total["truth_truth"], count) - truth**2
-    covariance = ratio(total["truth_error"], count) - truth * error
-    error_variance = squared - error**2
-    forecast_variance = truth_variance + 2 * covariance + error_variance
-    varies = forecast_variance > SMALLEST_VARIANCE * (truth_variance + error_variance)
-    spread = np.sqrt(np.where(varies, forecast_variance, 0) * np.maximum(truth_variance, 0))
+    error, squared, truth, truth_square, truth_error = (
+        ratio(total[name], count)
+        for name in ("error", "squared", "truth", "truth_truth", "truth_error")
+    )
+    truth_variance = truth_square - truth**2
+    covariance = truth_error - truth * error
+    forecast_variance = truth_variance + 2 * covariance + squared - error**2
+    smallest = SMALLEST_VARIANCE * (truth_square + squared)
+    vary = (truth_variance > smallest) & (forecast_variance > smallest)
+    spread = np.sqrt(np.where(vary, truth_variance * forecast_variance, 0))
     anomalies = total["anomaly_anomaly"]
     forecast_anomalies = anomalies + 2 * total["anomaly_error"] + total["squared"]
     anomaly_spread = np.sqrt(np.maximum(forecast_anomalies, 0) * anomalies)
