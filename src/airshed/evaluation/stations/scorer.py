@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from airshed.atomic import atomic_path
 from airshed.data.stores import check
 from airshed.errors import AirshedError
 from airshed.evaluation.batch import Batch, State
@@ -154,9 +153,3 @@ def open_observations(path: Path) -> xr.Dataset:
     except (OSError, ValueError) as error:
         raise AirshedError("observations cannot be read", where=path, found=error) from error
     return check(stored, ("value", "cell_elevation", "height_match"), path)
-
-
-def write_station_table(table: pd.DataFrame, labels: Mapping[str, object], path: Path) -> None:
-    """Write ``stations.csv``: the labels (kind, name, seed) in front of every row."""
-    with atomic_path(path) as temporary:
-        pd.DataFrame(dict(labels), index=table.index).join(table).to_csv(temporary, index=False)
