@@ -30,13 +30,13 @@ from airshed.config.data import Split
 from airshed.data.samples import hours_of
 from airshed.data.stores import check, open_hourly, open_static, write_netcdf
 from airshed.errors import AirshedError
-from airshed.evaluation.batch import Floats, Integers
-from airshed.evaluation.reading import HOURS_A_BLOCK
+from airshed.evaluation.batch import Floats
 from airshed.progress import progress
 from airshed.variables import TARGETS, VARIABLES
 
 HOURS_A_DAY = 24
 MIN_DAYS_OF_YEAR = 360
+DAYS_AT_ONCE = 10  # that are read together: 31 MB at 128 x 256
 VALUES_A_TERM = 3  # values that a cell needs at each hour of the day, for each coefficient
 
 log = logging.getLogger(__name__)
@@ -172,16 +172,14 @@ def _fit(
     right = np.zeros((HOURS_A_DAY, terms, cells))
     what = f"climatology of {name}"
     for times, fields in progress(_days(hourly, train, name), what, total=len(train.days)):
-        inside = fields[:, mask].astype(np.float64)
-        for hour, term, values in zip(
-            times.hour, seasonal_terms(times, harmonics), inside, strict=True
-        ):
-            product = np.outer(term, term)
-            missing = np.flatnonzero(~np.isfinite(values))
-            values[missing] = 0
-            everywhere[hour] += product
-            lacking[hour][:, :, missing] += product[:, :, None]
-            right[hour] += term[:, None] * values
+        values = fields[:, mask].astype(np.float64)
+        hours, term = times.hour.to_numpy(), seasonal_terms(times, harmonics)
+        products = term[:, :, None] * term[:, None, :]
+        missing, cell = np.nonzero(~np.isfinite(values))
+        values[missing, cell] = 0
+        everywhere[hours] += products  # a day has each hour once
+        lacking[hours[missing], :, :, cell] += products[missing]
+        right[hours] += term[:, :, None] * values[:, None]
     normal = everywhere[..., None] - lacking
     _check_counts(normal[:, 0, 0], terms, name, train)
     solved = [
@@ -212,10 +210,12 @@ def _days(
 ) -> Iterator[tuple[pd.DatetimeIndex, npt.NDArray[Any]]]:
     """Times and fields [hour, Y, X] of the present hours of each day of a split."""
     times, present = pd.DatetimeIndex(hourly["time"].values), hourly["present"].values
-    starts: Integers = times.get_indexer(pd.DatetimeIndex(split.days))
-    for start in starts:
-        hours = np.arange(start, start + HOURS_A_BLOCK)
-        there = hours[present[hours]]
-        if len(there):
-            fields = hourly[name].isel(time=slice(start, start + HOURS_A_BLOCK)).values
-            yield times[there], fields[there - start]
+    first = int(times.searchsorted(pd.Timestamp(split.start)))
+    for read in range(0, len(split.days), DAYS_AT_ONCE):
+        days = min(DAYS_AT_ONCE, len(split.days) - read)
+        start = first + read * HOURS_A_DAY
+        fields = hourly[name].isel(time=slice(start, start + days * HOURS_A_DAY)).values
+        for day in range(days):
+            hours = np.arange(day * HOURS_A_DAY, (day + 1) * HOURS_A_DAY)
+            hours = hours[present[start + hours]]
+            yield times[start + hours], fields[hours]

@@ -56,7 +56,7 @@ def test_a_short_split_gives_the_mean_of_each_hour_of_the_day(
 
 def test_the_seasonal_cycle_of_each_hour_is_found_and_noise_is_not(tmp_path: Path) -> None:
     """A cycle of the year whose size depends on the hour of the day, under noise, with gaps."""
-    times = pd.date_range("2015-01-01", "2016-12-31 23:00", freq="h")
+    times = pd.date_range("2015-12-01", "2016-12-31 23:00", freq="h")
     rng = np.random.default_rng(0)
 
     def expected(at: pd.DatetimeIndex) -> np.ndarray:
@@ -72,8 +72,8 @@ def test_the_seasonal_cycle_of_each_hour_is_found_and_noise_is_not(tmp_path: Pat
     later = pd.date_range("2018-01-01", "2018-12-31", periods=200).round("h")
     found = climatology.at(later)[:, 0, 0][:, MASK[0]]
     error = found - expected(later)[:, None]
-    assert np.abs(error).max() < 1.5  # 730 values for 5 coefficients: 4 / sqrt(730) times 2 to 3
-    assert np.sqrt((error**2).mean()) < 0.5
+    assert np.abs(error).max() < 2  # 397 values for 5 coefficients: 4 * sqrt(5 / 397) is 0.45
+    assert np.sqrt((error**2).mean()) < 0.6
 
 
 def test_the_fit_is_that_of_least_squares(tmp_path: Path) -> None:
