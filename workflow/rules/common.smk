@@ -1,5 +1,6 @@
 # The validated study, the folders that follow from it, and what makes a step run again.
 
+from glob import glob
 from pathlib import Path
 from shlex import quote
 
@@ -26,6 +27,13 @@ DATA = f"{DATASET}/{STUDY.dataset.grid}"
 CONFIG = f"{RESULTS}/config.resolved.yaml"
 RUN = f"{RESULTS}/variants/{{variant}}/seed{{seed}}"
 BASELINES = ["persistence", "same_hour_persistence", "climatology", "ridge"]
+EXTERNAL = f"{RESULTS}/external/{{external}}/scores.nc"
+# A forecast that lacks samples does not compare with the others; it stands in external.csv alone.
+COMPLETE = [
+    EXTERNAL.format(external=name)
+    for name, given in STUDY.external.items()
+    if given.missing == "refuse"
+]
 RAW = f"{DATASET}/raw" if STUDY.dataset.source == "simulator" else STUDY.dataset.path
 
 
@@ -33,6 +41,7 @@ wildcard_constraints:
     variant="|".join(map(re.escape, STUDY.variants)),
     seed=r"\d+",
     baseline="|".join(BASELINES),
+    external="|".join(map(re.escape, STUDY.external)) or "-",
 
 
 def settings(*keys):
@@ -56,6 +65,34 @@ def start_of(wildcards):
     if stanza.start_from is not None:
         return [f"{RESULTS}/variants/{stanza.start_from}/seed{wildcards.seed}/run.json"]
     return [] if stanza.pretrained is None else [stanza.pretrained.checkpoint]
+
+
+# What an evaluation reads and writes for stations and episodes, where the study has any.
+OBSERVATIONS = f"{RESULTS}/stations/observations.nc"
+OBSERVED = {} if STUDY.stations is None else {"observations": OBSERVATIONS}
+VERIFIED = bool(OBSERVED or STUDY.episodes)
+VERIFICATION_OPTIONS = " ".join(
+    [
+        *(["--observations {input.observations:q}"] if OBSERVED else []),
+        *(["--verification {output.verification:q}"] if VERIFIED else []),
+    ]
+)
+
+
+def scored_in(folder):
+    """What an evaluation writes into a folder."""
+    scores = {"scores": f"{folder}/scores.nc"}
+    return scores | ({"verification": directory(f"{folder}/verification")} if VERIFIED else {})
+
+
+def files_of(*patterns):
+    """The files that patterns stand for, each in its order; a pattern of none stays as it is."""
+    return [path for pattern in patterns for path in sorted(glob(pattern)) or [pattern]]
+
+
+def external_files(wildcards):
+    """The files of an external forecast."""
+    return files_of(STUDY.external[wildcards.external].path)
 
 
 def growing(amount):

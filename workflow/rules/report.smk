@@ -14,6 +14,7 @@ rule report:
         ingest=rules.ingest.output.report,
         cost=rules.cost.output,
         interpretations=INTERPRETATIONS,
+        verification=VERIFICATION,
     output:
         html=report(
             f"{RESULTS}/report.html",

@@ -1,4 +1,5 @@
-# What is checked beyond the scores: what every variant costs, and whether it uses its bias.
+# What is checked beyond the scores: what every variant costs, whether it uses its bias, and how it
+# stands against stations and other people's forecasts.
 
 
 rule cost:
@@ -52,3 +53,144 @@ rule interpret:
 
 BIASED = [name for name in STUDY.variants if STUDY.variant_stanzas[name].bias.kind != "none"]
 INTERPRETATIONS = expand(rules.interpret.output, variant=BIASED, seed=STUDY.seeds)
+
+
+rule external:
+    input:
+        **OBSERVED,
+        hourly=rules.ingest.output.hourly,
+        static=rules.static_fields.output[0],
+        climatology=rules.climatology.output[0],
+        forecast=external_files,
+    output:
+        **scored_in(f"{RESULTS}/external/{{external}}"),
+    log:
+        f"{RESULTS}/external/{{external}}/logs/external.log",
+    benchmark:
+        f"{RESULTS}/external/{{external}}/benchmarks/external.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(120),
+    params:
+        config=CONFIG,
+        study=settings("splits", "horizons_h", "evaluation", "episodes"),
+        external=lambda wildcards: RESOLVED["external"][wildcards.external],
+    shell:
+        "airshed external {wildcards.external:q} --config {params.config:q}"
+        " --hourly {input.hourly:q} --static {input.static:q}"
+        " --climatology {input.climatology:q} --output {output.scores:q}"
+        f" {VERIFICATION_OPTIONS} 2> {{log:q}}"
+
+
+VERIFICATION = []
+
+if STUDY.external:
+
+    rule external_table:
+        input:
+            runs=rules.compare.input.runs,
+            baselines=expand(rules.baseline.output.scores, baseline=BASELINES),
+            externals=expand(rules.external.output.scores, external=STUDY.external),
+        output:
+            f"{RESULTS}/external.csv",
+        log:
+            f"{RESULTS}/logs/external_table.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/external_table.tsv"
+        conda:
+            "../../envs/report.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(2000),
+            runtime=growing(30),
+        shell:
+            "airshed external-table --output {output:q} {input.runs:q} {input.baselines:q}"
+            " {input.externals:q} 2> {log:q}"
+
+    VERIFICATION += rules.external_table.output
+
+
+if STUDY.stations is not None:
+
+    rule stations:
+        input:
+            tables=files_of(*STUDY.stations.tables),
+            sites=files_of(*filter(None, [STUDY.stations.sites])),
+            static=rules.static_fields.output[0],
+        output:
+            observations=OBSERVATIONS,
+            report=f"{RESULTS}/stations/quality.json",
+        log:
+            f"{RESULTS}/logs/stations.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/stations.tsv"
+        conda:
+            "../../envs/data.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(4000),
+            runtime=growing(120),
+        params:
+            config=CONFIG,
+            study=settings("stations"),
+            test=RESOLVED["splits"]["test"],
+        shell:
+            "airshed stations --config {params.config:q} --static {input.static:q}"
+            " --output {output.observations:q} --report {output.report:q} {input.tables:q}"
+            " 2> {log:q}"
+
+    rule stations_summary:
+        input:
+            runs=expand(
+                rules.evaluate.output.verification, variant=STUDY.variants, seed=STUDY.seeds
+            ),
+            baselines=expand(rules.baseline.output.verification, baseline=BASELINES),
+            externals=expand(rules.external.output.verification, external=STUDY.external),
+        output:
+            f"{RESULTS}/stations.csv",
+        log:
+            f"{RESULTS}/logs/stations_summary.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/stations_summary.tsv"
+        conda:
+            "../../envs/report.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(2000),
+            runtime=growing(30),
+        shell:
+            "airshed stations-summary --output {output:q} {input.runs:q} {input.baselines:q}"
+            " {input.externals:q} 2> {log:q}"
+
+    VERIFICATION += rules.stations_summary.output
+
+
+if STUDY.episodes:
+
+    rule episodes_table:
+        input:
+            runs=expand(
+                rules.evaluate.output.verification, variant=STUDY.variants, seed=STUDY.seeds
+            ),
+            baselines=expand(rules.baseline.output.verification, baseline=BASELINES),
+            externals=expand(rules.external.output.verification, external=STUDY.external),
+        output:
+            f"{RESULTS}/episodes.csv",
+        log:
+            f"{RESULTS}/logs/episodes_table.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/episodes_table.tsv"
+        conda:
+            "../../envs/report.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(2000),
+            runtime=growing(30),
+        shell:
+            "airshed episodes-table --output {output:q} {input.runs:q} {input.baselines:q}"
+            " {input.externals:q} 2> {log:q}"
+
+    VERIFICATION += rules.episodes_table.output

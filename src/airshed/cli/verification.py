@@ -21,6 +21,11 @@ from airshed.cli.options import (
     VerificationFolder,
 )
 
+Folders = Annotated[
+    list[Path],
+    typer.Argument(exists=True, file_okay=False, help="Folder 'verification' of every run."),
+]
+
 
 @app.command()
 def interpret(
@@ -71,12 +76,20 @@ def stations(
 @app.command()
 def stations_summary(
     output: Output,
-    files: Annotated[list[Path], typer.Argument(exists=True, help="stations.csv of every run.")],
+    folders: Folders,
 ) -> None:
     """Write one table of the scores at stations of a whole study."""
     from airshed.evaluation.stations.summary import write_summary
 
-    write_summary(files, output)
+    write_summary([folder / "stations.csv" for folder in folders], output)
+
+
+@app.command()
+def episodes_table(output: Output, folders: Folders) -> None:
+    """Write one table of the scores in episodes of a whole study."""
+    from airshed.evaluation.verification import write_episodes
+
+    write_episodes([folder / "episodes.csv" for folder in folders], output)
 
 
 @app.command()
