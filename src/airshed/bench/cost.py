@@ -89,7 +89,7 @@ def measure_cost(
         peaks[name] = peak_mb(_one_training, study, name, prepared)
     if study.train.compile != "never":
         limit = COMPILED_FORMS * len(names)
-        torch._dynamo.config.recompile_limit = limit  # type: ignore[attr-defined]
+        torch._dynamo.config.recompile_limit = limit
     networks = {name: _network(study, name, prepared) for name in names}
     compiled = [
         compile_blocks(network, study.train.compile, device_of(study))
@@ -98,7 +98,8 @@ def measure_cost(
     batch = _batch(study, prepared)
     steps = {name: _step(study, name, network, batch) for name, network in networks.items()}
     times = interleaved(steps, rounds, "optimiser step")
-    cost = {
+    optimizer_steps = _optimizer_steps(study, prepared)
+    cost: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "study": study.study,
         "environment": environment(),
@@ -108,13 +109,13 @@ def measure_cost(
         "precision": study.train.precision,
         "compiled": any(compiled),
         "samples_per_step": study.train.batch_size * study.train.accumulate,
-        "optimizer_steps": _optimizer_steps(study, prepared),
-        "variants": {},
+        "optimizer_steps": optimizer_steps,
+        "variants": {
+            name: _variant(study, name, network, times, optimizer_steps)
+            | {"peak_memory_mb": round(peaks[name], 1)}
+            for name, network in networks.items()
+        },
     }
-    for name, network in networks.items():
-        cost["variants"][name] = _variant(study, name, network, times, cost["optimizer_steps"]) | {
-            "peak_memory_mb": round(peaks[name], 1)
-        }
     write_json(output, cost)
     return cost
 

@@ -32,7 +32,7 @@ def training_step(
         for _ in range(accumulate):
             with torch.autocast(device, autocast, enabled=autocast is not None):
                 value = loss()
-            (value / accumulate).backward()
+            torch.autograd.backward(value / accumulate)
         nn.utils.clip_grad_norm_(parameters, clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

@@ -43,7 +43,7 @@ def moved_mass(q: Tensor, k: Tensor, features: Tensor, bias: Bias, queries: Tens
     numbers_a_query = samples * tokens * max(heads, bias.heads * bias.floats_per_pair)
     with torch.no_grad(), torch.autocast(q.device.type, enabled=False):
         keys = k.to(precision).mT * width**-0.5
-        for rows in queries.split(max(1, TILE_FLOATS // numbers_a_query)):
+        for rows in torch.split(queries, max(1, TILE_FLOATS // numbers_a_query)):
             scores = q[:, :, rows].to(precision) @ keys
             biased = scores + bias.tile(features[..., rows], features)
             total += (biased.softmax(-1) - scores.softmax(-1)).abs().sum((0, 2, 3)) / 2

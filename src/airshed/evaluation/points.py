@@ -77,7 +77,7 @@ class Points:
             )
         )
         self.matrix = mean @ self.matrix
-        self.inside = self.inside.reshape(count, size).all(axis=1)
+        self.inside = np.all(self.inside.reshape(count, size), axis=1)
 
     def need_only(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Whether each point lies inside and takes its value from cells of a mask [Y, X] alone."""

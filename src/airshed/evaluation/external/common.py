@@ -37,7 +37,7 @@ def write_common_table(files: Sequence[Path], output: Path) -> None:
 def _rows(external: xr.Dataset, other: xr.Dataset) -> list[dict[str, object]]:
     own = other["init_mse"].notnull()
     both = external["init_mse"].notnull() & own
-    rmse = np.sqrt(other["init_mse"].where(both).mean("init_time"))
+    mse = other["init_mse"].where(both).mean("init_time")
     attrs = other.attrs
     return [
         {
@@ -48,7 +48,7 @@ def _rows(external: xr.Dataset, other: xr.Dataset) -> list[dict[str, object]]:
             "horizon_h": int(horizon),
             "samples": int(both.sel(pollutant=pollutant, horizon_h=horizon).sum()),
             "own_samples": int(own.sel(pollutant=pollutant, horizon_h=horizon).sum()),
-            "rmse": float(rmse.sel(pollutant=pollutant, horizon_h=horizon)),
+            "rmse": float(np.sqrt(mse.sel(pollutant=pollutant, horizon_h=horizon))),
             "units": str(other["units"].sel(pollutant=pollutant).item()),
         }
         for pollutant in other["pollutant"].values

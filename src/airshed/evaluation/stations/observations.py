@@ -22,7 +22,7 @@ from airshed.data.samples import bounds
 from airshed.data.stores import open_static, write_netcdf
 from airshed.data.units import linear_conversion
 from airshed.errors import AirshedError
-from airshed.evaluation.points import Points
+from airshed.evaluation.points import Method, Points
 from airshed.evaluation.stations.quality import Series
 from airshed.evaluation.stations.tables import POSITIONS, read_sites, read_table
 from airshed.progress import progress
@@ -98,8 +98,10 @@ def _in_canonical_units(
 ) -> pd.DataFrame:
     """The rows whose unit is one of this quantity, converted; the others are counted."""
     factors = pd.Series(np.nan, index=table.index)
-    for (pollutant, units), rows in table.groupby(["pollutant", "units"], dropna=False):
-        stated = settings.units.get(pollutant) if pd.isna(units) else str(units)
+    given = table["units"].fillna("")
+    for key, rows in table.groupby(["pollutant", given], dropna=False):
+        pollutant, units = map(str, key)
+        stated = units.strip() or settings.units.get(pollutant)
         canonical = VARIABLES[pollutant].units
         if stated is None:
             raise AirshedError(
@@ -178,7 +180,7 @@ def _matched(
     return table[inside], list(sites.index[~inside])
 
 
-def station_points(grid: xr.Dataset, latitude: Any, longitude: Any, matching: Any) -> Points:
+def station_points(grid: xr.Dataset, latitude: Any, longitude: Any, matching: Method) -> Points:
     """The way from fields on the study grid to stations."""
     places = (np.asarray(latitude, dtype=float), np.asarray(longitude, dtype=float))
     return Points(grid["lat2d"].values, grid["lon2d"].values, *places, method=matching)

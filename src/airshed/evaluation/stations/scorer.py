@@ -50,8 +50,8 @@ class StationScores:
         self, observations: xr.Dataset, grid: xr.Dataset, horizons_h: Sequence[int]
     ) -> None:
         self._observations, self._horizons = observations, pd.Index(horizons_h)
-        places = (observations[name].values for name in ("latitude", "longitude"))
-        self._points = station_points(grid, *places, observations.attrs["matching"])
+        lat_deg, lon_deg = (observations[name].values for name in ("latitude", "longitude"))
+        self._points = station_points(grid, lat_deg, lon_deg, observations.attrs["matching"])
         self._times = pd.DatetimeIndex(observations["time"].values)
         self._values = observations["value"].values
         known = np.isfinite(self._values)
