@@ -15,7 +15,9 @@ from dataclasses import dataclass
 class Variable:
     """One physical quantity.
 
-    ``low`` and ``high`` bound plausible values, in ``units``.
+    ``low`` and ``high`` bound plausible values, in ``units``. Where fields are stored in half
+    precision, what is stored is ``(value - add_offset) / scale_factor`` (CF packing), so that the
+    error, at most 2**-11 of that, is small where the variable usually lies.
     """
 
     name: str
@@ -25,15 +27,34 @@ class Variable:
     low: float
     high: float
     aliases: tuple[str, ...] = ()
+    scale_factor: float = 1.0
+    add_offset: float = 0.0
 
 
 _ALL = (
     Variable("u", "m s-1", "eastward_wind", "eastward wind", -100, 100, ("u10", "uwind", "ua")),
     Variable("v", "m s-1", "northward_wind", "northward wind", -100, 100, ("v10", "vwind", "va")),
-    Variable("temp", "K", "air_temperature", "air temperature", 190, 340, ("t2", "t2m", "ta")),
+    Variable(
+        "temp",
+        "K",
+        "air_temperature",
+        "air temperature",
+        190,
+        340,
+        ("t2", "t2m", "ta"),
+        add_offset=280.0,
+    ),
     Variable("rh", "%", "relative_humidity", "relative humidity", 0, 110, ("rh2", "hur")),
     Variable(
-        "psfc", "Pa", "surface_air_pressure", "surface pressure", 40_000, 110_000, ("sp", "ps")
+        "psfc",
+        "Pa",
+        "surface_air_pressure",
+        "surface pressure",
+        40_000,
+        110_000,
+        ("sp", "ps"),
+        scale_factor=100.0,
+        add_offset=90_000.0,
     ),
     Variable(
         "pm10",

@@ -13,7 +13,10 @@ from typing import Any
 import netCDF4
 import numpy as np
 
-from airshed.config.data import DatasetConfig
+from airshed.config.data import DatasetConfig, Split
+from airshed.config.preprocessing import DaskConfig, NormalisationConfig
+from airshed.data.ingest import Outputs, ingest
+from airshed.data.statistics import statistics
 from airshed.variables import HOURLY, VARIABLES
 
 ROWS, COLUMNS = 4, 6
@@ -94,3 +97,20 @@ def with_files(dataset: DatasetConfig, folder: Path, **changes: Any) -> DatasetC
     """The dataset with elevation and population files in ``folder``."""
     files = {f"{name}_file": str(folder / f"{name}.nc") for name in ("elevation", "population")}
     return dataset.model_copy(update=files | changes)
+
+
+def ingest_into(folder: Path, dataset: DatasetConfig, raw: Path, workers: int = 1) -> Path:
+    """Ingest into ``folder``: hourly.zarr, ingest.json and quality.csv; the store's path."""
+    names = ("hourly.zarr", "ingest.json", "quality.csv")
+    outputs = Outputs(*(folder / name for name in names))
+    ingest(dataset, raw, outputs, DaskConfig(), workers)
+    return outputs.hourly
+
+
+def statistics_into(
+    path: Path, hourly: Path, static: Path, train: Split, workers: int = 1, **changes: Any
+) -> Path:
+    """Write the statistics of a training split; ``changes`` are keys of ``normalisation``."""
+    normalisation = NormalisationConfig.model_validate(changes)
+    statistics(hourly, static, train, normalisation, DaskConfig(), workers, path)
+    return path

@@ -10,21 +10,18 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
+from prepared_data import prepare
 
 from airshed.assembly import build_geography, build_network, wind_to_earth, wind_to_grid
 from airshed.config import Study, read_yaml, validate_study
 from airshed.data.dataset import ForecastDataset
-from airshed.data.ingest import ingest
-from airshed.data.patches import patch_elevation
 from airshed.data.prepared import Prepared
-from airshed.data.scan_tables import scan_tables
-from airshed.data.static import static_fields
-from airshed.data.statistics import statistics
 from airshed.data.stores import open_hourly, open_static, open_statistics
 from airshed.errors import AirshedError
+from airshed.evaluation.climatology import fit_climatology
+from airshed.evaluation.evaluate import Evaluation
 from airshed.evaluation.scores import read_scores
 from airshed.evaluation.trained import evaluate_run
-from airshed.simulate import simulate
 from airshed.training.checkpoints import load_checkpoint
 from airshed.training.record import identity
 from airshed.training.run import train
@@ -60,26 +57,20 @@ def study() -> Study:
 
 @pytest.fixture(scope="module")
 def prepared(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    folder = tmp_path_factory.mktemp("data")
-    paths = Prepared(
-        folder / "hourly.zarr", *(folder / f"{name}.nc" for name in ("s", "p", "m", "t"))
-    )
-    simulate(study.dataset, folder / "raw")
-    ingest(study.dataset, folder / "raw", paths.hourly, folder / "ingest.json", 1)
-    static_fields(study.dataset, folder / "raw", paths.hourly, paths.static)
-    patch_elevation(paths.static, study.model.patch, paths.patch_elevation)
-    statistics(paths.hourly, paths.static, study.splits.train, paths.statistics)
-    regions = (study.model.regions.rows, study.model.regions.columns)
-    scan_tables(
-        study.patch_grid, regions, study.model.sectors, study.model.patch, paths.scan_tables
-    )
-    return paths
+    return prepare(study, tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
 def run(study: Study, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     return trained(study, "physics_mask", 1, prepared, folder)
+
+
+def evaluation_of(study: Study, prepared: Prepared, folder: Path) -> Evaluation:
+    climatology = prepared.static.with_name("climatology.nc")
+    if not climatology.exists():
+        fit_climatology(prepared.hourly, prepared.static, study.splits.train, 2, climatology)
+    return Evaluation(prepared.hourly, prepared.static, climatology, folder / "scores.nc")
 
 
 def test_elevation_reaches_the_bias_in_metres(study: Study, prepared: Prepared) -> None:
@@ -145,9 +136,9 @@ def test_wind_of_a_turned_grid_is_turned_back_to_the_earth() -> None:
 
 
 def test_scores_are_those_of_a_plain_loop(study: Study, prepared: Prepared, run: Path) -> None:
-    output = run.parent / "scores.nc"
-    evaluate_run(study, run, prepared, output)
-    scores = read_scores(output)
+    evaluation = evaluation_of(study, prepared, run.parent)
+    evaluate_run(study, run, prepared, evaluation)
+    scores = read_scores(evaluation.output)
     network = build_network(study, "physics_mask", prepared, 5)  # any weights, then loaded
     state = load_checkpoint(run.parent / "checkpoints/best.ckpt")["state_dict"]
     network.load_state_dict(
@@ -244,16 +235,17 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
 def test_a_changed_or_missing_checkpoint_is_not_scored(
     study: Study, prepared: Prepared, run: Path, tmp_path: Path
 ) -> None:
+    evaluation = evaluation_of(study, prepared, tmp_path)
     copy = tmp_path / "run.json"
     copy.write_text(run.read_text())
     with pytest.raises(AirshedError, match="missing"):
-        evaluate_run(study, copy, prepared, tmp_path / "scores.nc")
+        evaluate_run(study, copy, prepared, evaluation)
     (tmp_path / "checkpoints").mkdir()
     changed = bytearray((run.parent / "checkpoints/best.ckpt").read_bytes())
     changed[len(changed) // 2] ^= 1
     (tmp_path / "checkpoints/best.ckpt").write_bytes(changed)
     with pytest.raises(AirshedError, match="not the one"):
-        evaluate_run(study, copy, prepared, tmp_path / "scores.nc")
+        evaluate_run(study, copy, prepared, evaluation)
     assert not (tmp_path / "scores.nc").exists()
 
 

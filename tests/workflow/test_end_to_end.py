@@ -56,9 +56,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_every_result_is_there_and_complete(finished: Run) -> None:
     with finished.path("scores.csv").open() as stream:
         scores = list(csv.DictReader(stream))
-    # (2 variants x 2 seeds + 2 baselines) x 6 pollutants x 2 horizons x 4 metrics
-    assert len(scores) == 6 * 6 * 2 * 4
-    assert all(row["value"] and row["units"] for row in scores)
+    # (2 variants x 2 seeds + 4 baselines) x 6 pollutants x 2 horizons x (7 + 2 x 6 metrics)
+    assert len(scores) == 8 * 6 * 2 * 19
+    assert all(row["units"] for row in scores)
+    pooled = ("rmse", "mae", "bias", "correlation", "skill_persistence", "skill_climatology")
+    assert all(row["value"] for row in scores if row["metric"] in pooled)
+    with finished.path("scores_by_stratum.csv").open() as stream:
+        strata = {(row["stratum_kind"], row["variant"]) for row in csv.DictReader(stream)}
+    assert len(strata) == 4 * 6
     with finished.path("comparisons.csv").open() as stream:
         comparisons = list(csv.DictReader(stream))
     assert [row["pollutant"] for row in comparisons].count("all") == 1

@@ -16,9 +16,11 @@ RULES = {
     "patch_elevation",
     "statistics",
     "scan_tables",
+    "climatology",
     "train",
     "evaluate",
     "baseline",
+    "score_tables",
     "compare",
     "report",
 }
@@ -36,7 +38,7 @@ def test_dry_run_plans_every_step_once_per_variant_and_seed(snakemake: Snakemake
     planned = jobs(done.stdout)
     assert set(planned) >= RULES
     assert planned["train"] == planned["evaluate"] == 4
-    assert planned["baseline"] == 2
+    assert planned["baseline"] == 4
 
 
 def test_one_ablation_needs_its_own_training_and_no_other(snakemake: Snakemake) -> None:

@@ -35,6 +35,11 @@ COMPLETE = [
     if given.missing == "refuse"
 ]
 RAW = f"{DATASET}/raw" if STUDY.dataset.source == "simulator" else STUDY.dataset.path
+# What the hourly store depends on; the rest of the dataset's section enters with static fields.
+AFTER_INGEST = {"elevation_file", "population_file", "mask_file", "min_coverage"}
+INGEST_SETTINGS = {
+    key: value for key, value in RESOLVED["dataset"].items() if key not in AFTER_INGEST
+}
 
 
 wildcard_constraints:

@@ -27,6 +27,7 @@ rule ingest:
     output:
         hourly=directory(f"{DATA}/hourly.zarr"),
         report=f"{DATA}/ingest.json",
+        quality=f"{DATA}/quality.csv",
     log:
         f"{DATA}/logs/ingest.log",
     benchmark:
@@ -39,10 +40,10 @@ rule ingest:
         runtime=growing(720),
     params:
         config=CONFIG,
-        dataset=settings("dataset"),
+        dataset=INGEST_SETTINGS,
     shell:
         "airshed ingest --config {params.config:q} --raw {input.raw:q} --hourly {output.hourly:q}"
-        " --report {output.report:q} --workers {threads} 2> {log:q}"
+        " --report {output.report:q} --quality {output.quality:q} --workers {threads} 2> {log:q}"
 
 
 rule static_fields:
@@ -104,16 +105,17 @@ rule statistics:
         f"{DATA}/benchmarks/statistics_{STUDY.splits.train}.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=growing(2000),
         runtime=growing(120),
     params:
         config=CONFIG,
         train=RESOLVED["splits"]["train"],
+        normalisation=settings("normalisation"),
     shell:
         "airshed statistics --config {params.config:q} --hourly {input.hourly:q}"
-        " --static {input.static:q} --output {output:q} 2> {log:q}"
+        " --static {input.static:q} --workers {threads} --output {output:q} 2> {log:q}"
 
 
 # What the tables depend on.

@@ -21,7 +21,7 @@ rule train:
         runtime=growing(STUDY.jobs.runtime_min),
     params:
         config=CONFIG,
-        study=settings("dataset", "splits", "horizons_h", "model", "train"),
+        study=settings("dataset", "splits", "horizons_h", "normalisation", "model", "train"),
         variant=variant_settings,
         start=lambda wildcards, input: " ".join(f"--start {quote(path)}" for path in input.start),
     shell:

@@ -19,7 +19,9 @@ rule cost:
         runtime=growing(STUDY.jobs.runtime_min),
     params:
         config=CONFIG,
-        study=settings("dataset", "splits", "horizons_h", "model", "train", "variants", "seeds"),
+        study=settings(
+            "dataset", "splits", "horizons_h", "normalisation", "model", "train", "variants", "seeds"
+        ),
         variants=stanzas_of_study(),
     shell:
         f"airshed bench step {PREPARED_OPTIONS}" " --output {output:q} > {log:q} 2>&1"

@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from airshed.assembly import assemble, build_network, device_of
 from airshed.atomic import write_json
@@ -239,7 +238,7 @@ def _batch(study: Study, prepared: Prepared | None) -> Batch:
     size, device = study.train.batch_size, device_of(study)
     if prepared is not None:
         samples = _training_samples(study, prepared)
-        first = next(iter(DataLoader(samples, batch_size=size, shuffle=False)))
+        first = samples.__getitems__(range(size))
         tensors = (first["x"], first["y"], first["lead_hours"], samples.mask)
     else:
         generator = torch.Generator().manual_seed(0)
@@ -262,6 +261,7 @@ def _training_samples(study: Study, prepared: Prepared) -> ForecastDataset:
         prepared.statistics,
         study.splits.train,
         study.horizons_h,
+        hold="never",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from airshed.cli.app import app
-from airshed.cli.options import Config, Hourly, Output, Raw, Static
+from airshed.cli.options import Config, Hourly, Output, Raw, Static, Workers
 
 
 @app.command()
@@ -26,13 +26,16 @@ def ingest(
     raw: Raw,
     hourly: Annotated[Path, typer.Option(help="The Zarr store to write.")],
     report: Annotated[Path, typer.Option(help="JSON with hours present, gaps and ranges.")],
-    workers: Annotated[int, typer.Option(min=1, help="Processes that read archives.")] = 1,
+    quality: Annotated[Path, typer.Option(help="CSV of what was found, by month and variable.")],
+    workers: Workers = 1,
 ) -> None:
-    """Read raw archives, check units, regrid to the study grid and write one hourly store."""
+    """Read raw archives, check units and quality, regrid to the study grid, write one store."""
     from airshed.config import load_study
+    from airshed.data.ingest import Outputs
     from airshed.data.ingest import ingest as run
 
-    run(load_study([config]).dataset, raw, hourly, report, workers)
+    study = load_study([config])
+    run(study.dataset, raw, Outputs(hourly, report, quality), study.preprocessing, workers)
 
 
 @app.command()
@@ -54,12 +57,16 @@ def patch_elevation(config: Config, static: Static, output: Output) -> None:
 
 
 @app.command()
-def statistics(config: Config, hourly: Hourly, static: Static, output: Output) -> None:
-    """Mean and standard deviation of each input over the training split and the domain."""
+def statistics(
+    config: Config, hourly: Hourly, static: Static, output: Output, workers: Workers = 1
+) -> None:
+    """Mean, standard deviation and percentiles of each input over training split and domain."""
     from airshed.config import load_study
     from airshed.data.statistics import statistics as run
 
-    run(hourly, static, load_study([config]).splits.train, output)
+    study = load_study([config])
+    train, normalisation = study.splits.train, study.normalisation
+    run(hourly, static, train, normalisation, study.preprocessing, workers, output)
 
 
 @app.command()

@@ -43,3 +43,4 @@ VerificationFolder = Annotated[
     Path | None,
     typer.Option(help="Folder for the results at stations and in episodes; else there are none."),
 ]
+Workers = Annotated[int, typer.Option(min=1, help="Processes on this machine.")]

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from airshed.config.base import Section
+from airshed.config.preprocessing import QualityConfig
 from airshed.variables import HOURLY
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -81,6 +82,39 @@ class GridShape(Section):
         return f"{self.rows}x{self.columns}"
 
 
+class Crop(Section):
+    """Rows and columns of the native grid that are kept: from the first to before the second."""
+
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for name in ("rows", "columns"):
+            start, stop = getattr(self, name)
+            if not 0 <= start < stop:
+                raise ValueError(f"{name} [{start}, {stop}] is no range of a grid")
+        return self
+
+
+class Box(Section):
+    """Latitudes and longitudes, degrees; the smallest block of cells that holds it is kept."""
+
+    south: Annotated[float, Field(ge=-90, le=90)]
+    north: Annotated[float, Field(ge=-90, le=90)]
+    west: Annotated[float, Field(ge=-180, le=360)]
+    east: Annotated[float, Field(ge=-180, le=360)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not (self.south < self.north and self.west < self.east):
+            raise ValueError(
+                f"the box is empty: south {self.south} to north {self.north},"
+                f" west {self.west} to east {self.east}"
+            )
+        return self
+
+
 class SimulatorConfig(Section):
     """The simulated atmosphere that stands in for raw data."""
 
@@ -94,7 +128,7 @@ class DatasetConfig(Section):
     """One set of raw files and the grid that they are brought to."""
 
     name: Name
-    source: Literal["simulator", "caqra"]
+    source: Literal["simulator", "caqra", "yearly_zarr"]
     path: str | None = None
     elevation_file: str | None = None
     population_file: str | None = None
@@ -103,8 +137,13 @@ class DatasetConfig(Section):
     utc_offset_h: Annotated[float, Field(ge=-12, le=14)] = 0
     wind_frame: Literal["earth", "grid"] = "earth"
     units: dict[str, str] = Field(default_factory=dict)
+    crop: Crop | None = None
+    box: Box | None = None
     grid: GridShape
+    mask_file: str | None = None
     min_coverage: Fraction = 0.99
+    quality: QualityConfig = QualityConfig()
+    precision: Literal["float32", "float16"] = "float32"
     simulator: SimulatorConfig = SimulatorConfig()
 
     @property
@@ -114,10 +153,12 @@ class DatasetConfig(Section):
 
     @model_validator(mode="after")
     def _source_is_complete(self) -> Self:
-        if self.source == "caqra":
-            for key in ("path", "elevation_file", "population_file"):
-                if getattr(self, key) is None:
-                    raise ValueError(f"'{key}' must be set when source is 'caqra'")
+        needed = {"caqra": ("path", "elevation_file", "population_file"), "yearly_zarr": ("path",)}
+        for key in needed.get(self.source, ()):
+            if getattr(self, key) is None:
+                raise ValueError(f"'{key}' must be set when source is '{self.source}'")
+        if self.crop is not None and self.box is not None:
+            raise ValueError("crop and box exclude each other: give one of them")
         for name in self.units:
             if name not in HOURLY:
                 raise ValueError(

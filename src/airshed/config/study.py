@@ -11,6 +11,7 @@ from airshed.config.biases import Blocks
 from airshed.config.data import DatasetConfig, Name, Splits
 from airshed.config.evaluation import ComparisonConfig, EvaluationConfig
 from airshed.config.model import ModelConfig
+from airshed.config.preprocessing import DaskConfig, LoaderConfig, NormalisationConfig
 from airshed.config.training import JobsConfig, TrainConfig
 from airshed.config.variants import Variant
 from airshed.config.verification import (
@@ -32,6 +33,9 @@ class Study(Section):
     horizons_h: Annotated[list[Horizon], Field(min_length=1)]
     dataset: DatasetConfig
     splits: Splits
+    normalisation: NormalisationConfig = NormalisationConfig()
+    preprocessing: DaskConfig = DaskConfig()
+    loader: LoaderConfig = LoaderConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
     jobs: JobsConfig = JobsConfig()

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from airshed.config.base import Section, unknown_key_message
-from airshed.config.data import Count, Period, Positive
+from airshed.config.data import Box, Count, Period, Positive
 from airshed.variables import TARGETS
 
 
@@ -33,7 +33,7 @@ class InterpretationConfig(Section):
     queries: Count = 1024
 
 
-class QualityConfig(Section):
+class StationQuality(Section):
     """When an observation at a station is not believed."""
 
     flat_line_h: Annotated[int, Field(ge=3)] = 24
@@ -49,7 +49,7 @@ class StationsConfig(Section):
     utc_offset_h: Annotated[float, Field(ge=-12, le=14)] = 0
     matching: Matching = "bilinear"
     height_tolerance_m: Positive = 300.0
-    quality: QualityConfig = QualityConfig()
+    quality: StationQuality = StationQuality()
 
 
 class ExternalConfig(Section):
@@ -60,21 +60,6 @@ class ExternalConfig(Section):
     units: OfPollutants = Field(default_factory=dict)
     interpolation: Literal["bilinear", "cell_mean"] = "bilinear"
     missing: Literal["refuse", "common_subset"] = "refuse"
-
-
-class Box(Section):
-    """A region between two parallels and two meridians, degrees north and east."""
-
-    south: Latitude
-    north: Latitude
-    west: Longitude
-    east: Longitude
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.north <= self.south or self.east <= self.west:
-            raise ValueError("the box is empty: south < north and west < east are needed")
-        return self
 
 
 class Transect(Section):

@@ -7,6 +7,7 @@ not. Nothing is unpacked to disk.
 from __future__ import annotations
 
 import re
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -19,14 +20,19 @@ from airshed.errors import AirshedError
 
 HOUR_NAME = re.compile(r"CN-Reanalysis(\d{10})\.nc$")
 DAY_NAME = re.compile(r"CN-Reanalysis(\d{8})(\.tar\.gz|\.tgz|\.tar|\.zip)$")
+MAX_MEMBER_BYTES = 2**30  # an hour of the full grid takes 8 MB; more is a bomb
 READ_ERRORS = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError)
 
 Source = tuple[Path, ...]
 """Where a day's hours are: one archive, or loose files."""
 
 
-def find_days(folder: Path) -> dict[date, Source]:
+def find_days(folder: Path, repeated_days: bool = False) -> dict[date, Source]:
     """The sources of every day below ``folder``, days as the file names give them.
+
+    Args:
+        folder: Where the archives or hourly files are, in subfolders or not.
+        repeated_days: Whether a day may be there more than once; its hours then are, too.
 
     Raises:
         AirshedError: There is none, or a day is there twice.
@@ -39,14 +45,15 @@ def find_days(folder: Path) -> dict[date, Source]:
         elif path.is_file() and (match := HOUR_NAME.fullmatch(path.name)):
             loose[_parsed(match[1], "%Y%m%d%H", path).date()].append(path)
     for day, paths in archives.items():
-        if len(paths) > 1 or day in loose:
+        if not repeated_days and (len(paths) > 1 or day in loose):
             raise AirshedError(
                 "a day is there more than once",
                 where=f"{day:%Y-%m-%d}",
                 found=", ".join(str(path) for path in (*paths, *loose.get(day, []))),
-                hint="remove all but one",
+                hint="remove all but one, or set dataset.quality.duplicate_hours to mask",
             )
-    found = {day: tuple(paths) for day, paths in (archives | loose).items()}
+    days = sorted({*archives, *loose})
+    found = {day: (*archives.get(day, ()), *loose.get(day, ())) for day in days}
     if not found:
         raise AirshedError(
             "no raw archives were found",
@@ -75,10 +82,11 @@ def hours(
 ) -> Iterator[tuple[datetime, str, bytes]]:
     """UTC time, name for messages and content of each hourly file of one UTC day.
 
+    An hour that is there twice comes twice.
+
     Raises:
-        AirshedError: An archive is damaged or unsafe, or an hour is there twice.
+        AirshedError: An archive is damaged or unsafe.
     """
-    seen: set[datetime] = set()
     for file_day in archive_days(day, utc_offset_h):
         for name, content in _members(sources.get(file_day, ())):
             match = HOUR_NAME.search(name)
@@ -86,12 +94,8 @@ def hours(
                 continue
             stamp = _parsed(match[1], "%Y%m%d%H", Path(name))
             time = stamp - timedelta(hours=utc_offset_h)
-            if time.date() != day:
-                continue
-            if time in seen:
-                raise AirshedError("an hour is there twice", where=name, found=f"{time} UTC")
-            seen.add(time)
-            yield time, name, content
+            if time.date() == day:
+                yield time, name, content
 
 
 def _members(source: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
@@ -117,6 +121,7 @@ def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(path, "r:*") as archive:
         for member in archive:
             _refuse_unsafe(path, member.name, special=not (member.isfile() or member.isdir()))
+            _refuse_large(path, member.name, member.size)
             if stream := archive.extractfile(member):
                 yield f"{path}:{member.name}", stream.read()
 
@@ -124,13 +129,15 @@ def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
 def _zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
-            _refuse_unsafe(path, member.filename, special=False)
+            link = stat.S_ISLNK(member.external_attr >> 16)
+            _refuse_unsafe(path, member.filename, special=link)
+            _refuse_large(path, member.filename, member.file_size)
             if not member.is_dir():
                 yield f"{path}:{member.filename}", archive.read(member)
 
 
 def _refuse_unsafe(path: Path, member: str, special: bool) -> None:
-    name = PurePosixPath(member)
+    name = PurePosixPath(member.replace("\\", "/"))
     if special or name.is_absolute() or ".." in name.parts:
         raise AirshedError(
             "an archive holds an unsafe member",
@@ -138,4 +145,14 @@ def _refuse_unsafe(path: Path, member: str, special: bool) -> None:
             expected="plain files with relative names",
             found=member,
             hint="do not use this archive; fetch it again from where it was published",
+        )
+
+
+def _refuse_large(path: Path, member: str, size: int) -> None:
+    if size > MAX_MEMBER_BYTES:
+        raise AirshedError(
+            "an archive holds a member that is too large for an hourly file",
+            where=f"{path}:{member}",
+            expected=f"at most {MAX_MEMBER_BYTES:,} bytes",
+            found=f"{size:,} bytes",
         )

@@ -1,4 +1,10 @@
-"""The hourly store: layout on disk, creation, writing of one day."""
+"""The hourly store: layout on disk, creation, writing of one day.
+
+Zarr v3, one array per variable as CF wants them, cut so that one time is read without its
+neighbours: a chunk is one hour of the whole grid (more hours on small grids), a shard one day.
+Days are written by different processes, each into shards of its own. Compression and layout were
+chosen by measurement, see docs/data-format.md.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +16,17 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 import zarr
+from zarr.codecs import BloscCodec, Crc32cCodec
 
 from airshed.config.data import DatasetConfig
 from airshed.data.stores import HOURS_A_BLOCK, describe
-from airshed.variables import HOURLY
+from airshed.variables import HOURLY, VARIABLES
 
 Floats = npt.NDArray[np.floating[Any]]
 HOURS_A_DAY = 24
-CHUNK_BYTES = 2**17  # what is read at once; smaller chunks cost more than they hold
+CHUNK_CELLS = 2**15  # what is read at once; smaller chunks cost more than they hold
+PACKING = (("scale_factor", 1.0), ("add_offset", 0.0))
+COMPRESSION = (BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"), Crc32cCodec())
 
 
 def create(path: Path, dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats) -> None:
@@ -50,17 +59,28 @@ def create(path: Path, dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats)
             shape=(len(times), *shape),
             chunks=(hours, *shape),
             shards=(HOURS_A_DAY, *shape),
-            dtype="float32",
+            dtype=dataset.precision,
+            compressors=COMPRESSION,
             fill_value=np.nan,
             dimension_names=("time", "y", "x"),
         )
         fields = describe(xr.Dataset({name: ((), 0.0)}))[name].attrs
-        array.attrs.update(fields | {"coordinates": "lat2d lon2d"})
+        array.attrs.update(
+            fields | packing(name, dataset.precision) | {"coordinates": "lat2d lon2d"}
+        )
+
+
+def packing(name: str, precision: str) -> dict[str, float]:
+    """CF attributes that say how stored numbers become values; none in single precision."""
+    if precision == "float32":
+        return {}
+    known = VARIABLES[name]
+    return {"scale_factor": known.scale_factor, "add_offset": known.add_offset}
 
 
 def chunk_hours(shape: tuple[int, int]) -> int:
-    """Hours in a chunk: the divisor of a day that comes closest to CHUNK_BYTES from below."""
-    limit = CHUNK_BYTES // (4 * shape[0] * shape[1])
+    """Hours in a chunk: the divisor of a day that comes closest to CHUNK_CELLS from below."""
+    limit = CHUNK_CELLS // (shape[0] * shape[1])
     return max(hours for hours in (1, 2, 3, 4, 6, 8, 12, 24) if hours <= max(1, limit))
 
 
@@ -75,7 +95,9 @@ def write_day(path: Path, position: int, fields: Floats) -> None:
     group = zarr.open_group(path, mode="r+")
     rows = slice(position * HOURS_A_DAY, (position + 1) * HOURS_A_DAY)
     for index, name in enumerate(HOURLY):
-        _array(group, name)[rows] = fields[:, index].astype(np.float32)
+        array = _array(group, name)
+        scale, offset = (array.attrs.get(key, default) for key, default in PACKING)
+        array[rows] = ((fields[:, index] - offset) / scale).astype(array.dtype)
 
 
 def write_present(path: Path, present: npt.NDArray[np.bool_]) -> None:

@@ -1,4 +1,4 @@
-"""One hourly raw file: canonical names, canonical units, plausible values."""
+"""One raw file: canonical names and canonical units."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ Floats = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class RawHour:
-    """The content of one hourly file: fields [11, Y, X] in HOURLY order, and its grid."""
+    """The content of one hourly file: fields [11, Y, X] in HOURLY order, and its grid.
+
+    Values are as they are in the file, in canonical units; NaN where the file has none.
+    """
 
     fields: Floats
     lat_deg: Floats
@@ -35,10 +38,22 @@ def read_raw_hour(content: bytes, where: str, units: Mapping[str, str]) -> RawHo
         units: Units that the configuration states, by canonical name.
 
     Raises:
-        AirshedError: It is no NetCDF, lacks a variable, or holds wrong shapes, units or values.
+        AirshedError: It is no NetCDF, lacks a variable, or holds wrong shapes or units.
     """
     fields = read_fields(content, where, (*HOURLY, "lat2d", "lon2d"), units)
-    return RawHour(np.stack([fields[name] for name in HOURLY]), fields["lat2d"], fields["lon2d"])
+    shape = fields["lat2d"].shape
+    for name, field in fields.items():
+        if field.shape != shape:
+            raise AirshedError(
+                "the variables of a raw file differ in shape",
+                where=f"{where}, variable {name}",
+                expected=f"{shape}, as lat2d has",
+                found=field.shape,
+                hint="rows come before columns, in every variable",
+            )
+    # rows outermost in memory, as regridding wants them
+    stacked = np.stack([fields[name] for name in HOURLY], axis=1).transpose(1, 0, 2)
+    return RawHour(stacked, fields["lat2d"], fields["lon2d"])
 
 
 def read_fields(
@@ -51,7 +66,7 @@ def read_fields(
     """
     try:
         with netCDF4.Dataset("raw", memory=content) as file:
-            stored = {canonical_name(key): variable for key, variable in file.variables.items()}
+            stored = by_canonical_name(file.variables, where)
             missing = [name for name in names if name not in stored]
             if missing:
                 raise AirshedError(
@@ -70,11 +85,36 @@ def read_fields(
             found=f"{type(error).__name__}: {error}",
             hint="fetch it again, or remove it to treat its hour as missing",
         ) from error
-    return {name: _checked(raw[name], name, attributes[name], units, where) for name in names}
+    return {name: _canonical(raw[name], name, attributes[name], units, where) for name in names}
+
+
+def by_canonical_name(variables: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Variables by canonical name; an exact name goes before its aliases.
+
+    Raises:
+        AirshedError: Two names stand for the same variable, and neither is the exact one.
+    """
+    found: dict[str, Any] = {}
+    for key in sorted(variables, key=lambda key: key in VARIABLES):  # exact names last
+        name = canonical_name(key)
+        if name in found and key != name:
+            raise AirshedError(
+                "two variables of a raw file stand for the same quantity",
+                where=where,
+                expected=f"one variable for {name}",
+                found=", ".join(each for each in variables if canonical_name(each) == name),
+                hint=f"call the right one {name}, or remove the other",
+            )
+        if name is not None:
+            found[name] = variables[key]
+    return found
 
 
 def _field(variable: Any, where: str) -> Floats:
-    values = np.ma.filled(np.ma.asarray(variable[...]).astype(np.float64), np.nan)
+    variable.set_always_mask(False)
+    stored = variable[...]
+    single = stored.dtype.kind == "f" and stored.dtype.itemsize <= 4
+    values = np.ma.filled(stored.astype(np.float32 if single else np.float64), np.nan)
     values = values[0] if values.ndim == 3 and len(values) == 1 else values
     if values.ndim != 2:
         raise AirshedError(
@@ -86,22 +126,9 @@ def _field(variable: Any, where: str) -> Floats:
     return values
 
 
-def _checked(
+def _canonical(
     values: Floats, name: str, attribute: str | None, units: Mapping[str, str], where: str
 ) -> Floats:
-    place = f"{where}, variable {name}"
     if name in ("lat2d", "lon2d") and attribute is None:
         attribute = VARIABLES[name].units  # the names say it
-    converted = to_canonical(values, name, attribute, units, place)
-    known = VARIABLES[name]
-    wrong = (converted < known.low) | (converted > known.high)
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        raise AirshedError(
-            "a value is physically impossible",
-            where=f"{place}, row {row}, column {column}",
-            expected=f"{known.low:g} to {known.high:g} {known.units}",
-            found=f"{converted[row, column]:g} {known.units} ({wrong.sum()} such cells)",
-            hint="is the unit right? see dataset.units in the configuration",
-        )
-    return converted
+    return to_canonical(values, name, attribute, units, f"{where}, variable {name}")

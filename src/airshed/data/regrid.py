@@ -6,12 +6,13 @@ weighted by the area they share. Rows keep their order.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
-import xarray_regrid  # noqa: F401  (registers the accessor)
+from scipy.sparse import csr_array
+from xarray_regrid.methods.conservative import get_weights
 
 from airshed.errors import AirshedError
 
@@ -21,9 +22,11 @@ MIN_COVERED = 0.5  # share of a cell that must be known for the cell to be known
 
 
 def regrid(fields: Floats, shape: Shape) -> Floats:
-    """Area-weighted means of fields [..., Y, X] on a grid of ``shape``; unknown stays unknown.
+    """Area-weighted means of fields [..., Y, X] on a grid of ``shape``, in float64.
 
-    A constant stays constant, and without missing cells the domain mean is kept.
+    Missing values (NaN) are left out of the means; a new cell of which less than MIN_COVERED is
+    known is missing. A constant stays constant, and without missing cells the domain mean is kept.
+    The weights factorise into rows and columns, and few of them differ from zero.
 
     Raises:
         AirshedError: The new grid is finer than the old one.
@@ -36,20 +39,39 @@ def regrid(fields: Floats, shape: Shape) -> Floats:
             found=f"{shape[0]} x {shape[1]}",
             hint="choose a coarser dataset.grid",
         )
+    known = np.isfinite(fields)
+    if known.all():
+        return _weighted(fields, shape)
+    sums = _weighted(np.where(known, fields, 0), shape)
+    covered = _coverage(known, shape)
+    missing = np.full(sums.shape, np.nan)
+    return np.divide(sums, covered, out=missing, where=covered >= MIN_COVERED)
+
+
+def _coverage(known: npt.NDArray[np.bool_], shape: Shape) -> Floats:
+    """Share of each new cell that is known; computed once where all fields know the same cells."""
+    flat = known.reshape(-1, *known.shape[-2:])
+    same = (flat == flat[0]).all()
+    covered = _weighted(flat[:1] if same else flat, shape)
+    return np.broadcast_to(covered, (len(flat), *shape)).reshape(*known.shape[:-2], *shape)
+
+
+def _weighted(fields: npt.NDArray[Any], shape: Shape) -> Floats:
+    """Weighted means of fields [..., Y, X] without missing values."""
+    rows, columns = _weights(fields.shape[-2], shape[0]), _weights(fields.shape[-1], shape[1])
     flat = fields.reshape(-1, *fields.shape[-2:])
-    source = xr.DataArray(
-        flat, dims=("field", "y", "x"), coords=_centres((flat.shape[1], flat.shape[2]))
-    )
-    target = xr.Dataset(coords=_centres(shape))
-    out = source.regrid.conservative(
-        target, latitude_coord=None, skipna=True, nan_threshold=MIN_COVERED
-    )
-    values: Floats = out.transpose("field", "y", "x").values
-    return values.reshape(*fields.shape[:-2], *shape)
+    by_row = np.ascontiguousarray(np.moveaxis(flat, 1, 0)).reshape(flat.shape[1], -1)
+    by_column = (rows @ by_row).reshape(-1, flat.shape[2]).T
+    means = (columns @ by_column).T.reshape(shape[0], len(flat), shape[1])
+    return np.moveaxis(means, 1, 0).reshape(*fields.shape[:-2], *shape)
 
 
-def _centres(shape: Shape) -> dict[str, Floats]:
-    return {axis: (np.arange(count) + 0.5) / count for axis, count in zip("yx", shape, strict=True)}
+@lru_cache
+def _weights(source: int, target: int) -> csr_array:
+    """Shares [target, source] of the new intervals that the old ones cover; rows sum to 1."""
+    centres = ((np.arange(count) + 0.5) / count for count in (source, target))
+    weights: csr_array = csr_array(get_weights(*centres).T)
+    return weights
 
 
 def regrid_counts(counts: Floats, shape: Shape) -> Floats:

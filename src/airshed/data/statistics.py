@@ -1,31 +1,63 @@
-"""Normalisation: mean and standard deviation of each input over the training split."""
+"""Normalisation: mean, standard deviation and percentiles of each input over the training split."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import dask
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
 from airshed.config.data import Split
+from airshed.config.preprocessing import DaskConfig, NormalisationConfig
+from airshed.data.quantiles import RunningMoments, RunningPercentiles
 from airshed.data.samples import hours_of
+from airshed.data.scale_out import run_tasks
+from airshed.data.shards import HourReader
 from airshed.data.stores import open_hourly, open_static, write_netcdf
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, INPUTS, STATIC, VARIABLES
 
+Floats = npt.NDArray[np.floating[Any]]
+PERCENTILES = (0.1, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.9)
 
-def statistics(hourly: Path, static: Path, train: Split, output: Path) -> None:
-    """Write mean and standard deviation of the inputs, over the domain's cells.
 
-    Hourly fields are taken at every usable hour of the training split, in float64.
+@dataclass(frozen=True)
+class Summary:
+    """One variable's mean and standard deviation (of its logarithm if it has one), percentiles."""
+
+    mean: float
+    std: float
+    percentiles: Floats
+
+
+def statistics(
+    hourly: Path,
+    static: Path,
+    train: Split,
+    normalisation: NormalisationConfig,
+    scale_out: DaskConfig,
+    workers: int,
+    output: Path,
+) -> None:
+    """Write the normalisation of every input, over the domain's cells.
+
+    Hourly fields are taken at every usable hour of the training split and read once. Moments are
+    exact in float64; percentiles are those of physical values, to 1e-6 of the value.
 
     Args:
         hourly: The hourly store.
         static: ``static.nc``.
         train: The training split.
-        output: Where the NetCDF file goes: ``mean`` and ``std`` (variable), canonical units.
+        normalisation: Which variables have a logarithm, which have prescribed statistics.
+        scale_out: Where the work is done.
+        workers: Processes on this machine.
+        output: Where the NetCDF file goes: ``mean``, ``std``, ``log_scale`` and ``fixed``
+            (variable), ``percentiles`` (variable, percentile), canonical units.
 
     Raises:
         AirshedError: The split has no usable hour, or an input does not vary.
@@ -36,33 +68,88 @@ def statistics(hourly: Path, static: Path, train: Split, output: Path) -> None:
         raise AirshedError(
             "no usable hour lies in the training split", where=hourly, expected=f"hours in {train}"
         )
-    inside = grid["domain_mask"].astype(bool)
-    values = (
-        fields[list(HOURLY)]
-        .drop_vars(["lat2d", "lon2d"])
-        .isel(time=np.flatnonzero(usable))
-        .merge(grid[list(STATIC)], compat="override")
-    )
-    values = values.astype(np.float64).where(inside)
-    moments = [(values[name].mean(), values[name].std()) for name in INPUTS]
-    mean, std = np.array(dask.compute(moments)[0], dtype=np.float64).T
-    for name, mu, sigma in zip(INPUTS, mean, std, strict=True):
-        if not (np.isfinite(mu) and sigma > 0):
-            raise AirshedError(
-                "an input cannot be normalised: it does not vary over the training split",
-                where=f"{hourly}, variable {name}",
-                expected="a positive standard deviation",
-                found=f"mean {mu:g}, standard deviation {sigma:g}",
-            )
+    inside = grid["domain_mask"].values.astype(bool)
+    hours = np.flatnonzero(usable)
+    scales = {name: normalisation.log.get(name, 0.0) for name in INPUTS}
+    found = {name: _of_field(grid[name].values[inside], scales[name]) for name in STATIC}
+    tasks = [(hourly, name, hours, inside, scales[name]) for name in HOURLY]
+    results = run_tasks(_of_hours, tasks, scale_out, workers, "variables summarised")
+    found |= dict(results)
+    mean, std, fixed = _chosen(found, normalisation, hourly)
     write_netcdf(
         xr.Dataset(
             {
                 "mean": ("variable", mean),
                 "std": ("variable", std),
+                "fixed": ("variable", fixed),
+                "log_scale": ("variable", [scales[name] for name in INPUTS]),
                 "units": ("variable", [VARIABLES[name].units for name in INPUTS]),
+                "percentiles": (
+                    ("variable", "percentile"),
+                    np.stack([found[name].percentiles for name in INPUTS]),
+                ),
             },
-            coords={"variable": list(INPUTS)},
-            attrs={"train": str(train), "hours": int(usable.sum())},
+            coords={"variable": list(INPUTS), "percentile": list(PERCENTILES)},
+            attrs={"train": str(train), "hours": len(hours)},
         ),
         output,
     )
+
+
+def _of_hours(
+    hourly: Path,
+    name: str,
+    hours: npt.NDArray[np.integer[Any]],
+    inside: npt.NDArray[np.bool_],
+    log_scale: float,
+) -> tuple[str, Summary]:
+    """Name and summary of one hourly variable; its array is read once, hour by hour."""
+    reader = HourReader(hourly, [name])
+    moments, percentiles = RunningMoments(), RunningPercentiles()
+    transform = _transform(log_scale)
+    field = np.empty((1, *inside.shape), dtype=np.float32)
+    for hour in hours.tolist():
+        reader.read(hour, field)
+        values = field[0][inside]
+        values = values[np.isfinite(values)]
+        percentiles.add(values)
+        moments.add(transform(values))
+    shares = (
+        percentiles.percentiles(np.array(PERCENTILES))
+        if moments.count
+        else np.full(len(PERCENTILES), np.nan)
+    )
+    return name, Summary(moments.mean, moments.std, shares)
+
+
+def _of_field(values: Floats, log_scale: float) -> Summary:
+    transformed = _transform(log_scale)(values.astype(np.float64))
+    shares = np.percentile(values.astype(np.float64), PERCENTILES)
+    return Summary(float(transformed.mean()), float(transformed.std()), shares)
+
+
+def _transform(log_scale: float) -> Callable[[Floats], Floats]:
+    if log_scale == 0:
+        return lambda values: values
+    return lambda values: np.log1p(values.astype(np.float64) / log_scale)
+
+
+def _chosen(
+    found: dict[str, Summary], normalisation: NormalisationConfig, hourly: Path
+) -> tuple[list[float], list[float], list[int]]:
+    """Mean, standard deviation and whether they were prescribed, for each input."""
+    mean, std, fixed = [], [], []
+    for name in INPUTS:
+        chosen = normalisation.fixed.get(name, found[name])
+        if not (np.isfinite(chosen.mean) and chosen.std > 0):
+            raise AirshedError(
+                "an input cannot be normalised: it does not vary over the training split",
+                where=f"{hourly}, variable {name}",
+                expected="a positive standard deviation",
+                found=f"mean {chosen.mean:g}, standard deviation {chosen.std:g}",
+                hint=f"prescribe normalisation.fixed.{name}, or choose another training split",
+            )
+        mean.append(chosen.mean)
+        std.append(chosen.std)
+        fixed.append(int(name in normalisation.fixed))
+    return mean, std, fixed

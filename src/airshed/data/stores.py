@@ -112,8 +112,8 @@ def open_static(path: Path) -> xr.Dataset:
 
 
 def open_statistics(path: Path) -> xr.Dataset:
-    """Mean and standard deviation of each input, dimension ``variable``."""
-    return _open_netcdf(path, ("mean", "std", "units"))
+    """Mean, standard deviation and scale of the logarithm of each input, dimension ``variable``."""
+    return _open_netcdf(path, ("mean", "std", "log_scale", "percentiles", "units"))
 
 
 def open_patch_elevation(path: Path) -> xr.Dataset:

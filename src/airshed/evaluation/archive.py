@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,9 @@ class ForecastArchive:
         """Write the last chunk and give the complete store its name."""
         self._create()
         self._write()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Consolidated metadata")  # xarray wants it
+            zarr.consolidate_metadata(self._partial)
         publish(self._partial, self._path)
 
     def _write(self) -> None:

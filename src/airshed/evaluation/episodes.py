@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from airshed.config.verification import Box, Episode, Transect
+from airshed.config.data import Box
+from airshed.config.verification import Episode, Transect
 from airshed.errors import AirshedError
 from airshed.evaluation.batch import Batch, State
 from airshed.evaluation.points import Points, distance_km, great_circle

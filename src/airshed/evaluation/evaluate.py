@@ -27,7 +27,7 @@ from airshed.evaluation.reading import SampleReader
 from airshed.evaluation.scores import Subject, write_scores
 from airshed.provenance import sha256
 
-SHAPING_SECTIONS = ("dataset", "splits", "horizons_h", "evaluation")
+SHAPING_SECTIONS = ("dataset", "splits", "horizons_h", "normalisation", "evaluation")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Subset
 from airshed.assembly import build_network, device_of
 from airshed.atomic import write_json
 from airshed.config import Study
-from airshed.data.dataset import ForecastDataset
+from airshed.data.dataset import ForecastDataset, loader_options
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
 from airshed.evaluation.attention_mass import MovedMass
@@ -68,7 +68,12 @@ def interpret(study: Study, run: Path, prepared: Prepared, output: Path) -> None
     network.load_state_dict(trained_weights(run))
     network.to(device_of(study)).eval()
     everything = ForecastDataset(
-        prepared.hourly, prepared.static, prepared.statistics, study.splits.test, study.horizons_h
+        prepared.hourly,
+        prepared.static,
+        prepared.statistics,
+        study.splits.test,
+        study.horizons_h,
+        hold="never",
     )
     samples = drawn(everything, study.interpretation.samples)
     watched = MovedMass(network, study.interpretation.queries)
@@ -170,7 +175,8 @@ def setting_losses(
     settings = settings_of(network)
     squared, counts = dict.fromkeys(settings, 0.0), 0
     size = study.evaluation.batch_size
-    loader = DataLoader(samples, batch_size=size, num_workers=study.train.workers)
+    options = loader_options(study.loader, study.train.workers)
+    loader = DataLoader(samples, batch_size=size, **options)
     batches = progress(loader, "interpretation", total=-(-len(samples) // size))
     device = network.pos_embed.device
     for batch in batches:

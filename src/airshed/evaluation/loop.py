@@ -43,7 +43,7 @@ class Savepoint:
                 arrays = dict(stored)
         except FileNotFoundError:
             return 0
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
             log.warning("the savepoint %s cannot be read (%s): starting anew", self.path, error)
             return 0
         if str(arrays.pop("identity", "")) != self.identity:

@@ -18,7 +18,7 @@ HOURS_A_BLOCK = 24
 WIND = ("u", "v")
 
 
-class HourReader:
+class DayReader:
     """Fields at any hours of the store; days that were read last are kept.
 
     Memory: ``days`` days of the variables in float32, that is 25 MB a day for eight variables at
@@ -51,15 +51,19 @@ class HourReader:
         return fields
 
     def _block(self, number: int) -> npt.NDArray[np.float32]:
+        """Fields [hour, variable, Y, X] of a day, counted from the start of the store."""
         if number not in self._kept:
-            hours = slice(number * HOURS_A_BLOCK, (number + 1) * HOURS_A_BLOCK)
-            block = self._hourly[list(self._names)].isel(time=hours)
-            fields = [block[name].values for name in self._names]
-            self._kept[number] = np.stack(fields, axis=1).astype(np.float32, copy=False)
+            self._kept[number] = self._read(number)
         self._kept.move_to_end(number)
         while len(self._kept) > self._days:
             self._kept.popitem(last=False)
         return self._kept[number]
+
+    def _read(self, number: int) -> npt.NDArray[np.float32]:
+        hours = slice(number * HOURS_A_BLOCK, (number + 1) * HOURS_A_BLOCK)
+        block = self._hourly[list(self._names)].isel(time=hours)
+        fields = [block[name].values for name in self._names]
+        return np.stack(fields, axis=1).astype(np.float32, copy=False)
 
 
 def days_spanned(hours: int) -> int:
@@ -76,7 +80,7 @@ class SampleReader:
     """
 
     def __init__(self, hourly: xr.Dataset, longest_h: int) -> None:
-        self._reader = HourReader(hourly, (*TARGETS, *WIND), days_spanned(longest_h))
+        self._reader = DayReader(hourly, (*TARGETS, *WIND), days_spanned(longest_h))
 
     def batch(self, samples: pd.DataFrame, forecast: npt.NDArray[Any]) -> Batch:
         """The batch of a forecast [B, 6, Y, X] of these samples."""

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-import xarray as xr
 from torch import Tensor, nn
 
 from airshed.assembly import build_network, device_of
 from airshed.config import Study
 from airshed.data.dataset import ForecastDataset
+from airshed.data.normalisation import Normaliser
 from airshed.data.prepared import Prepared
-from airshed.data.stores import open_statistics
 from airshed.errors import AirshedError
 from airshed.evaluation.evaluate import Evaluation, evaluate
 from airshed.evaluation.loop import ahead
@@ -43,12 +41,17 @@ def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evalua
     network = build_network(study, record["variant"], prepared, record["seed"])
     _load_weights(network, run)
     samples = ForecastDataset(
-        prepared.hourly, prepared.static, prepared.statistics, study.splits.test, study.horizons_h
+        prepared.hourly,
+        prepared.static,
+        prepared.statistics,
+        study.splits.test,
+        study.horizons_h,
+        study.loader.hold,
     )
     forecaster = NetworkForecaster(
         network.to(device_of(study)),
         samples,
-        open_statistics(prepared.statistics),
+        Normaliser.read(prepared.statistics, TARGETS),
         study.evaluation.batch_size,
     )
     subject = Subject.of(study, "variant", record["variant"], record["seed"])
@@ -63,7 +66,7 @@ class NetworkForecaster:
     Args:
         network: On its device, with its weights.
         samples: Gives the inputs; rows to be forecast carry its positions as their index.
-        statistics: Mean and standard deviation of each variable.
+        normaliser: Of the targets.
         batch_size: Samples in a forward pass.
     """
 
@@ -71,23 +74,24 @@ class NetworkForecaster:
         self,
         network: nn.Module,
         samples: ForecastDataset,
-        statistics: xr.Dataset,
+        normaliser: Normaliser,
         batch_size: int,
     ) -> None:
         self._network, self._samples = network.eval(), samples
-        self._statistics, self._batch_size = statistics, batch_size
+        self._normaliser, self._batch_size = normaliser, batch_size
         self._device = next(network.parameters()).device
 
     def __call__(self, batches: Iterable[pd.DataFrame]) -> Iterator[npt.NDArray[np.float32]]:
         """Forecasts [B, 6, Y, X] of each batch, in physical units."""
         for x, init, lead_hours in ahead(map(self._inputs, batches)):
-            yield to_physical(self._forward(x, init, lead_hours), self._statistics)
+            physical = self._normaliser.inverse(self._forward(x, init, lead_hours))
+            yield physical.astype(np.float32)
 
     def _inputs(self, rows: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs [I, V, Y, X] of the init times; of the samples their init's number and horizon."""
         number, _ = pd.factorize(rows["init_time"])
-        firsts = rows.index[~rows["init_time"].duplicated()]
-        x = torch.stack([self._samples[int(first)]["x"] for first in firsts])
+        firsts = rows.index[~rows["init_time"].duplicated()].tolist()
+        x = self._samples.__getitems__(firsts)["x"]
         lead_hours = rows["horizon_h"].to_numpy(np.float32)
         return x, torch.from_numpy(number), torch.from_numpy(lead_hours)
 
@@ -102,18 +106,6 @@ class NetworkForecaster:
                 parts.append(self._network(inputs, hours.to(self._device), TARGETS).float().cpu())
         forecasts: npt.NDArray[np.float32] = torch.cat(parts).numpy()
         return forecasts
-
-
-def to_physical(normalised: npt.NDArray[Any], statistics: xr.Dataset) -> npt.NDArray[np.float32]:
-    """A network's output in the pollutants' units: the inverse of how targets are normalised.
-
-    Args:
-        normalised: [B, 6, Y, X].
-        statistics: Mean and standard deviation of each variable.
-    """
-    of_targets = statistics.sel(variable=list(TARGETS))
-    std, mean = (of_targets[name].values[:, None, None] for name in ("std", "mean"))
-    return (normalised * std + mean).astype(np.float32)
 
 
 def _load_weights(network: nn.Module, run: Path) -> None:

@@ -101,8 +101,8 @@ def sanity(results: Results, variant: str) -> str:
         won = sum(rmse[variant, *pair] < rmse[baseline, *pair] for pair in pairs)
         parts.append(f"{baseline} in {won}")
     return (
-        f"At {SANITY_FROM_H} h and beyond, {variant} beats {' and '.join(parts)} of {len(pairs)}"
-        " pairs of pollutant and horizon."
+        f"At {SANITY_FROM_H} h and beyond, {variant} beats {', '.join(parts[:-1])} and {parts[-1]}"
+        f" of {len(pairs)} pairs of pollutant and horizon."
     )
 
 

@@ -21,7 +21,7 @@ from airshed.training.checkpoints import BEST
 from airshed.training.history import History
 
 FORMAT_VERSION = 1
-SHAPING_SECTIONS = ("dataset", "splits", "horizons_h", "model", "train")
+SHAPING_SECTIONS = ("dataset", "splits", "horizons_h", "normalisation", "model", "train")
 WITHOUT_INFLUENCE: Any = {
     "train": {"log_every_steps"},
     "variant_stanzas": {"__all__": {"label", "reference"}},

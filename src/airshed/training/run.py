@@ -11,7 +11,7 @@ from airshed.assembly import build_network
 from airshed.atomic import write_json
 from airshed.config import Study
 from airshed.config.data import Split
-from airshed.data.dataset import ForecastDataset
+from airshed.data.dataset import ForecastDataset, loader_options
 from airshed.data.prepared import Prepared
 from airshed.training.checkpoints import Checkpoints, resumable
 from airshed.training.compilation import compile_blocks
@@ -55,7 +55,8 @@ def train(
     network = build_network(study, variant, prepared, seed)
     started = load_start(network, study, variant, seed, start)
     fingerprint = identity(study, variant, seed, prepared, started)
-    batches = ResumableLoader(samples, settings.batch_size, seed, settings.workers)
+    options = loader_options(study.loader, settings.workers)
+    batches = ResumableLoader(samples, settings.batch_size, seed, **options)
     steps = settings.epochs * math.ceil(len(batches) / settings.accumulate)
     rate = study.learning_rate(variant)
     module = ForecastModule(network, TARGETS, samples.mask, settings, rate, seed, steps)
@@ -70,7 +71,7 @@ def train(
         val_dataloaders=DataLoader(
             _samples(study, prepared, study.splits.validation),
             batch_size=settings.batch_size,
-            num_workers=settings.workers,
+            **options,
         ),
         ckpt_path=resumable(folder, fingerprint),
         weights_only=True,
@@ -83,5 +84,10 @@ def train(
 
 def _samples(study: Study, prepared: Prepared, split: Split) -> ForecastDataset:
     return ForecastDataset(
-        prepared.hourly, prepared.static, prepared.statistics, split, study.horizons_h
+        prepared.hourly,
+        prepared.static,
+        prepared.statistics,
+        split,
+        study.horizons_h,
+        study.loader.hold,
     )

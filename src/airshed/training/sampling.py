@@ -40,9 +40,9 @@ class ResumableLoader(DataLoader[Any]):
     Lightning stores ``state_dict`` in its checkpoints and gives it back when a run resumes.
     """
 
-    def __init__(self, dataset: Dataset[Any], batch_size: int, seed: int, workers: int) -> None:
+    def __init__(self, dataset: Dataset[Any], batch_size: int, seed: int, **options: Any) -> None:
         self.shuffled = ShuffledSamples(len(dataset), seed)  # type: ignore[arg-type]
-        super().__init__(dataset, batch_size=batch_size, sampler=self.shuffled, num_workers=workers)
+        super().__init__(dataset, batch_size=batch_size, sampler=self.shuffled, **options)
         self._handed_out = 0
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]

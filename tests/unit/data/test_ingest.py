@@ -16,16 +16,15 @@ import xarray as xr
 
 from airshed.config.data import DatasetConfig
 from airshed.data import ingest as module
-from airshed.data.ingest import ingest
 from airshed.data.stores import open_hourly
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, VARIABLES
 
 
 def run(dataset: DatasetConfig, raw: Path, workers: int = 1) -> tuple[xr.Dataset, dict[str, Any]]:
-    hourly, report = raw.parent / "out" / "hourly.zarr", raw.parent / "out" / "ingest.json"
-    ingest(dataset, raw, hourly, report, workers)
-    return open_hourly(hourly).load(), json.loads(report.read_text())
+    hourly = made.ingest_into(raw.parent / "out", dataset, raw, workers)
+    report = json.loads((raw.parent / "out" / "ingest.json").read_text())
+    return open_hourly(hourly).load(), report
 
 
 def replace_hour(raw: Path, hour: int, content: bytes | None) -> None:
@@ -261,8 +260,7 @@ def test_local_time_is_brought_to_utc(dataset: DatasetConfig, raw: Path) -> None
 def test_an_interrupted_ingest_continues_with_the_missing_days(
     dataset: DatasetConfig, raw: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = module._ingest_day
-    days: list[Any] = []
+    whole, days = module._ingest_day, []
 
     def stop_at_second_day(*arguments: Any) -> None:
         days.append(arguments[-1])

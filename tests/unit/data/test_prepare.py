@@ -10,12 +10,10 @@ import raw_files as made
 import xarray as xr
 
 from airshed.config.data import DatasetConfig, Split
-from airshed.data.ingest import ingest
 from airshed.data.patches import patch_elevation
 from airshed.data.regrid import axis_directions, regrid, regrid_counts, regrid_directions
 from airshed.data.scan_tables import scan_tables
 from airshed.data.static import static_fields
-from airshed.data.statistics import statistics
 from airshed.data.stores import (
     open_hourly,
     open_patch_elevation,
@@ -102,7 +100,7 @@ def prepared(dataset: DatasetConfig, raw: Path, tmp_path: Path) -> Path:
     """A folder with hourly.zarr and static.nc on a grid of half the native resolution."""
     grid = dataset.grid.model_copy(update={"rows": 2, "columns": 3})
     chosen = made.with_files(dataset, tmp_path, grid=grid)
-    ingest(chosen, raw, tmp_path / "hourly.zarr", tmp_path / "ingest.json", 1)
+    made.ingest_into(tmp_path, chosen, raw)
     static_fields(chosen, raw, tmp_path / "hourly.zarr", tmp_path / "static.nc")
     return tmp_path
 
@@ -126,7 +124,7 @@ def test_domain_leaves_out_cells_that_are_missing_too_often(
     dataset: DatasetConfig, raw: Path, tmp_path: Path
 ) -> None:
     chosen = made.with_files(dataset, tmp_path)
-    ingest(chosen, raw, tmp_path / "hourly.zarr", tmp_path / "ingest.json", 1)
+    made.ingest_into(tmp_path, chosen, raw)
     static_fields(chosen, raw, tmp_path / "hourly.zarr", tmp_path / "static.nc")
     mask = open_static(tmp_path / "static.nc")["domain_mask"].values
     assert mask.sum() == mask.size - 1
@@ -159,7 +157,7 @@ def test_patch_elevation_is_the_mean_of_its_cells(
     dataset: DatasetConfig, raw: Path, tmp_path: Path
 ) -> None:
     chosen = made.with_files(dataset, tmp_path)
-    ingest(chosen, raw, tmp_path / "hourly.zarr", tmp_path / "ingest.json", 1)
+    made.ingest_into(tmp_path, chosen, raw)
     static_fields(chosen, raw, tmp_path / "hourly.zarr", tmp_path / "static.nc")
     patch_elevation(tmp_path / "static.nc", 2, tmp_path / "patches.nc")
     found = open_patch_elevation(tmp_path / "patches.nc")["elevation_m"]
@@ -171,7 +169,8 @@ def test_patch_elevation_is_the_mean_of_its_cells(
 
 def test_statistics_are_those_of_the_training_days_and_the_domain(prepared: Path) -> None:
     train = Split.model_validate({"start": "2016-03-01", "end": "2016-03-01"})
-    statistics(prepared / "hourly.zarr", prepared / "static.nc", train, prepared / "statistics.nc")
+    hourly, static = prepared / "hourly.zarr", prepared / "static.nc"
+    made.statistics_into(prepared / "statistics.nc", hourly, static, train)
     found = open_statistics(prepared / "statistics.nc")
     hourly, static = open_hourly(prepared / "hourly.zarr"), open_static(prepared / "static.nc")
     assert found["variable"].values.tolist() == list(INPUTS)
@@ -185,7 +184,9 @@ def test_statistics_are_those_of_the_training_days_and_the_domain(prepared: Path
 def test_statistics_of_days_without_data_are_refused(prepared: Path) -> None:
     empty = Split.model_validate({"start": "2017-01-01", "end": "2017-01-02"})
     with pytest.raises(AirshedError, match="no usable hour"):
-        statistics(prepared / "hourly.zarr", prepared / "static.nc", empty, prepared / "s.nc")
+        made.statistics_into(
+            prepared / "s.nc", prepared / "hourly.zarr", prepared / "static.nc", empty
+        )
 
 
 def test_scan_tables_round_trip(tmp_path: Path) -> None:

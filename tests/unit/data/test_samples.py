@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,9 @@ import raw_files as made
 import torch
 
 from airshed.config.data import DatasetConfig, Split
-from airshed.data import dataset as module
 from airshed.data.dataset import ForecastDataset
-from airshed.data.ingest import ingest
 from airshed.data.samples import sample_index
 from airshed.data.static import static_fields
-from airshed.data.statistics import statistics
 from airshed.data.stores import open_static, open_statistics
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, INPUTS, TARGETS
@@ -71,24 +69,23 @@ def test_no_sample_is_an_error() -> None:
 @pytest.fixture
 def prepared(dataset: DatasetConfig, raw: Path, tmp_path: Path) -> Path:
     chosen = made.with_files(dataset, tmp_path)
-    ingest(chosen, raw, tmp_path / "hourly.zarr", tmp_path / "ingest.json", 1)
+    made.ingest_into(tmp_path, chosen, raw)
     static_fields(chosen, raw, tmp_path / "hourly.zarr", tmp_path / "static.nc")
     train = split("2016-03-01", "2016-03-01")
-    statistics(tmp_path / "hourly.zarr", tmp_path / "static.nc", train, tmp_path / "stats.nc")
+    hourly, static = tmp_path / "hourly.zarr", tmp_path / "static.nc"
+    made.statistics_into(tmp_path / "stats.nc", hourly, static, train)
     return tmp_path
 
 
-@pytest.mark.parametrize("held_bytes", [2**30, 0])
-def test_items_are_the_normalised_fields(
-    prepared: Path, monkeypatch: pytest.MonkeyPatch, held_bytes: int
-) -> None:
-    monkeypatch.setattr(module, "HELD_BYTES", held_bytes)
+@pytest.mark.parametrize("hold", ["always", "never"])
+def test_items_are_the_normalised_fields(prepared: Path, hold: Any) -> None:
     samples = ForecastDataset(
         prepared / "hourly.zarr",
         prepared / "static.nc",
         prepared / "stats.nc",
         split("2016-03-02", "2016-03-02", every=5),
         [6, 12],
+        hold,
     )
     assert len(samples) == 2 * 3  # inits at 0, 5 and 10 h
     row = samples.samples.iloc[3]
@@ -104,11 +101,11 @@ def test_items_are_the_normalised_fields(
         field = init[name] if name in HOURLY else static[name].values
         mean, std = (moments[key].sel(variable=name).item() for key in ("mean", "std"))
         expected = np.where(inside, (field - mean) / std, 0)
-        np.testing.assert_allclose(item["x"][channel], expected, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(item["x"][channel], expected, rtol=1e-4, atol=1e-4)
     for channel, name in enumerate(TARGETS):
         mean, std = (moments[key].sel(variable=name).item() for key in ("mean", "std"))
         expected = np.where(inside, (valid[name] - mean) / std, np.nan)
-        np.testing.assert_allclose(item["y"][channel], expected, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(item["y"][channel], expected, rtol=1e-4, atol=1e-4)
     assert item["lead_hours"] == 12
     assert item["x"].dtype == item["y"].dtype == torch.float32
     assert torch.equal(samples.mask, torch.from_numpy(inside))

@@ -10,7 +10,8 @@ import pytest
 from fields import lambert_grid, random_batches
 from pydantic import ValidationError
 
-from airshed.config.verification import Box, Episode
+from airshed.config.data import Box
+from airshed.config.verification import Episode
 from airshed.errors import AirshedError
 from airshed.evaluation.episodes import EpisodeScores, in_box, map_times
 from airshed.variables import TARGETS

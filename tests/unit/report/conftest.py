@@ -16,12 +16,22 @@ import xarray as xr
 from airshed.config import Study, read_yaml, validate_study
 from airshed.data.regrid import axis_directions
 from airshed.data.stores import write_netcdf
-from airshed.evaluation.scores import ScoreAccumulator, write_scores
+from airshed.evaluation.batch import Batch
+from airshed.evaluation.climatology import Climatology
+from airshed.evaluation.gridded import Domain, GriddedScores
+from airshed.evaluation.scores import Subject, write_scores
 from airshed.report import build_report
 from airshed.variables import TARGETS, VARIABLES
 
 ROWS, COLUMNS = 8, 16
-RMSE = {"wind_baseline": 10.0, "physics_mask": 9.5, "persistence": 12.0, "climatology": 9.8}
+RMSE = {
+    "wind_baseline": 10.0,
+    "physics_mask": 9.5,
+    "persistence": 12.0,
+    "same_hour_persistence": 11.5,
+    "climatology": 9.8,
+    "ridge": 9.7,
+}
 SECONDS = {"wind_baseline": 0.040, "physics_mask": 0.049}
 ALPHA_END = {0: 0.5, 1: 0.05}
 
@@ -162,19 +172,15 @@ def _write_scores(made: Made, variant: str, seed: int, path: Path) -> None:
     lat, lon = _grid()
     inits = pd.date_range("2016-03-05", periods=3, freq="3h")
     horizons = made.study.horizons_h
-    accumulator = ScoreAccumulator(horizons, inits, np.ones(lat.shape, dtype=bool), lat, lon)
-    truth = np.zeros((1, len(TARGETS), ROWS, COLUMNS))
-    for init in range(len(inits)):
-        for horizon in range(len(horizons)):
-            forecast = truth + RMSE[variant] * (1 if init % 2 else -1)
-            accumulator.add(np.array([init]), np.array([horizon]), forecast, truth)
-    scores = accumulator.dataset(
-        "variant",
-        variant,
-        seed=seed,
-        study="made",
-        dataset_name="made",
-        data_source="simulated",
-        commit="0123456789abcdef",
+    samples = pd.DataFrame(
+        [(init, horizon) for init in inits for horizon in horizons],
+        columns=["init_time", "horizon_h"],
     )
-    write_scores(scores, path)
+    truth = np.zeros((len(samples), len(TARGETS), ROWS, COLUMNS), dtype=np.float32)
+    sign = np.where(samples["init_time"] == inits[1], 1, -1)[:, None, None, None]
+    domain = Domain(np.ones(lat.shape, dtype=bool), lat, lon, np.zeros(lat.shape))
+    usual = Climatology(np.ones((1, 24, len(TARGETS), ROWS, COLUMNS), dtype=np.float32))
+    gridded = GriddedScores(horizons, inits, domain, usual)
+    gridded.add(Batch(samples, truth + RMSE[variant] * sign, truth, truth, truth[:, 0]))
+    subject = Subject("variant", variant, seed, "made", "made", "simulated", "0123456789abcdef")
+    write_scores(gridded.dataset(subject), path)

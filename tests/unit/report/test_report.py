@@ -35,8 +35,9 @@ def test_the_answer_stands_at_the_top_with_the_numbers_of_the_comparison(reporte
     assert "The data of this study are simulated" in text
     verdicts = "physics_mask against wind_baseline, 12 pairs of pollutant and horizon: helps in 12."
     assert verdicts in text
-    assert "physics_mask beats persistence in 6 and climatology in 6 of 6 pairs" in text
-    assert "wind_baseline beats persistence in 6 and climatology in 0 of 6 pairs" in text
+    beaten = "beats persistence in 6, same_hour_persistence in 6, climatology in"
+    assert f"physics_mask {beaten} 6 and ridge in 6 of 6 pairs" in text
+    assert f"wind_baseline {beaten} 0 and ridge in 0 of 6 pairs" in text
     assert "Two seeds: the interval allows" in text
 
 

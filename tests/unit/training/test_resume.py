@@ -84,7 +84,7 @@ def fit(folder: Path, *extra: pl.Callback, identity: str = "a") -> tuple[Forecas
     trainer = build_trainer(SETTINGS, [history, checkpoints, *extra])
     trainer.fit(
         module,
-        ResumableLoader(Noise(), BATCH, seed=7, workers=0),
+        ResumableLoader(Noise(), BATCH, seed=7),
         DataLoader(Noise(), batch_size=BATCH),
         ckpt_path=resumable(folder, identity),
         weights_only=True,

@@ -6,16 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prepared_data import prepare
 
 from airshed.config import Study, read_yaml, validate_study
-from airshed.data.ingest import ingest
-from airshed.data.patches import patch_elevation
 from airshed.data.prepared import Prepared
-from airshed.data.scan_tables import scan_tables
-from airshed.data.static import static_fields
-from airshed.data.statistics import statistics
 from airshed.evaluation.climatology import fit_climatology
-from airshed.simulate import simulate
 from airshed.training.run import train
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,19 +29,7 @@ def study() -> Study:
 
 @pytest.fixture(scope="session")
 def prepared(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    folder = tmp_path_factory.mktemp("data")
-    names = ("static", "patch_elevation", "statistics", "scan_tables")
-    paths = Prepared(folder / "hourly.zarr", *(folder / f"{name}.nc" for name in names))
-    simulate(study.dataset, folder / "raw")
-    ingest(study.dataset, folder / "raw", paths.hourly, folder / "ingest.json", 1)
-    static_fields(study.dataset, folder / "raw", paths.hourly, paths.static)
-    patch_elevation(paths.static, study.model.patch, paths.patch_elevation)
-    statistics(paths.hourly, paths.static, study.splits.train, paths.statistics)
-    regions = (study.model.regions.rows, study.model.regions.columns)
-    scan_tables(
-        study.patch_grid, regions, study.model.sectors, study.model.patch, paths.scan_tables
-    )
-    return paths
+    return prepare(study, tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="session")

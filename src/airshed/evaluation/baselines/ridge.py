@@ -32,7 +32,7 @@ from airshed.errors import AirshedError
 from airshed.evaluation.baselines.known import Known, batch_by_batch
 from airshed.evaluation.batch import Floats, Forecaster, Integers
 from airshed.evaluation.climatology import seasonal_terms
-from airshed.evaluation.reading import HourReader, days_spanned
+from airshed.evaluation.reading import DayReader, days_spanned
 from airshed.progress import progress
 from airshed.variables import HOURLY, TARGETS
 
@@ -80,7 +80,7 @@ class _Predictors:
     def __init__(self, known: Known, days: int) -> None:
         self._times = pd.DatetimeIndex(known.hourly["time"].values)
         self._mask, self._season = known.mask, known.climatology.harmonics
-        self._reader = HourReader(known.hourly, HOURLY, days)
+        self._reader = DayReader(known.hourly, HOURLY, days)
 
     def at(self, indices: Integers) -> npt.NDArray[np.float32]:
         """At positions [B] of the time axis; NaN where an input is missing."""

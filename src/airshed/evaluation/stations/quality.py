@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from airshed.config.verification import QualityConfig
+from airshed.config.verification import StationQuality
 from airshed.variables import TARGETS, VARIABLES
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -96,7 +96,7 @@ class Series:
         """Every station, in the order of their names."""
         return sorted(self._rows)
 
-    def believed(self, stations: Sequence[str], settings: QualityConfig) -> Floats:
+    def believed(self, stations: Sequence[str], settings: StationQuality) -> Floats:
         """Values [S, 6, T] of some stations that pass every check; NaN elsewhere."""
         out = np.full((len(stations), len(TARGETS), len(self.times)), np.nan, dtype=np.float32)
         for row, station in enumerate(stations):
@@ -109,7 +109,7 @@ class Series:
         return out
 
 
-def checks(values: Floats, pollutant: str, settings: QualityConfig) -> dict[str, Flags]:
+def checks(values: Floats, pollutant: str, settings: StationQuality) -> dict[str, Flags]:
     """What is not believed of a series of hourly values [T], by reason, in the order of the checks.
 
     - ``negative``: below zero; missing values are often coded so.

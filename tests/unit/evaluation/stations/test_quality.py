@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airshed.config.verification import QualityConfig
+from airshed.config.verification import StationQuality
 from airshed.evaluation.stations.quality import Series, checks, flat_line, spike
 from airshed.variables import TARGETS
 
@@ -48,7 +48,7 @@ def test_a_spike_stands_out_from_both_neighbours() -> None:
 
 def test_physical_limits() -> None:
     values = np.array([-1, 0, 149, 151, NAN])
-    found = checks(values, "co", QualityConfig())
+    found = checks(values, "co", StationQuality())
     assert found["negative"].tolist() == [True, False, False, False, False]
     assert found["implausible"].tolist() == [False, False, False, True, False]
 
@@ -67,7 +67,7 @@ def test_duplicates_are_taken_once_and_contradictions_not_at_all() -> None:
         )
     )
     series.add(frame(("a", third, "o3", 8.0), ("a", second, "o3", 6.0), ("b", third, "pm25", 81.0)))
-    believed = series.believed(["a", "b"], QualityConfig())
+    believed = series.believed(["a", "b"], StationQuality())
     o3, pm25 = TARGETS.index("o3"), TARGETS.index("pm25")
     np.testing.assert_array_equal(believed[0, o3, :4], [5, NAN, 8, NAN])
     assert np.isnan(believed[1, pm25]).all()
@@ -89,7 +89,7 @@ def test_every_reason_counts_an_hour_once() -> None:
     )
     series = Series(TIMES)
     series.add(table)
-    believed = series.believed(["a"], QualityConfig())[0, TARGETS.index("so2")]
+    believed = series.believed(["a"], StationQuality())[0, TARGETS.index("so2")]
     assert series.counts == {"negative": {"so2": 1}, "flat_line": {"so2": 30}}
     assert np.isnan(believed).sum() == 31
 
@@ -108,5 +108,5 @@ def test_many_stations_in_any_order(order: int) -> None:
             )
         )
     assert series.stations() == sorted(names)
-    values = series.believed(series.stations(), QualityConfig())
+    values = series.believed(series.stations(), StationQuality())
     np.testing.assert_array_equal(values[:, TARGETS.index("no2"), 2], np.arange(130))

@@ -1,0 +1,193 @@
+"""What an ingest found, day by day: hours, gaps, ranges, quality."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from airshed.atomic import write_json
+from airshed.config.data import DatasetConfig
+from airshed.data.hourly import HOURS_A_DAY
+from airshed.data.quality import Counts, Inspected
+from airshed.variables import HOURLY, VARIABLES
+
+FORMAT_VERSION = 1
+ABSENT = "not in the archives"
+TWICE = "there more than once"
+QUALITY_COLUMNS = (
+    "month",
+    "variable",
+    "units",
+    "hours_expected",
+    "hours_missing",
+    "hours_duplicate",
+    "hours_constant",
+    "cells_missing",
+    "cells_implausible",
+    "min",
+    "mean",
+    "max",
+)
+
+
+@dataclass
+class DayNote:
+    """One day of an ingest; its file says that the day is complete.
+
+    ``reasons`` tells for each hour why it cannot be used, None if it can. Counts are by variable.
+    """
+
+    day: str
+    reasons: dict[int, str | None]
+    cells_missing: Counts = field(default_factory=lambda: dict.fromkeys(HOURLY, 0))
+    cells_implausible: Counts = field(default_factory=lambda: dict.fromkeys(HOURLY, 0))
+    hours_constant: Counts = field(default_factory=lambda: dict.fromkeys(HOURLY, 0))
+    ranges: dict[str, dict[str, float] | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, day: date) -> DayNote:
+        """A day of which no hour was seen yet."""
+        return cls(day.isoformat(), dict.fromkeys(range(HOURS_A_DAY), ABSENT))
+
+    def seen(self, hour: int) -> bool:
+        """Whether the hour came before."""
+        return self.reasons[hour] != ABSENT
+
+    def repeated(self, hour: int) -> None:
+        """Note that an hour came again, so that it is not known which one is right."""
+        self.reasons[hour] = TWICE
+
+    def add(self, hour: int, found: Inspected) -> None:
+        """Note what the inspection of an hour found."""
+        self.reasons[hour] = found.unusable
+        for name in HOURLY:
+            self.cells_missing[name] += found.cells_missing[name]
+            self.cells_implausible[name] += found.cells_implausible[name]
+        for name in found.constant:
+            self.hours_constant[name] += 1
+
+    def add_ranges(self, fields: npt.NDArray[np.float32]) -> None:
+        """Note extremes and sums of the regridded day, [24, 11, Y, X]."""
+        self.ranges = {name: _range(fields[:, index]) for index, name in enumerate(HOURLY)}
+
+    @property
+    def present(self) -> npt.NDArray[np.bool_]:
+        """Which of the 24 hours can be used."""
+        return np.array([self.reasons[hour] is None for hour in range(HOURS_A_DAY)])
+
+    def hours(self) -> list[tuple[datetime, str | None]]:
+        """Time of each hour, and why it cannot be used."""
+        start = datetime.fromisoformat(self.day)
+        return [
+            (start + timedelta(hours=hour), self.reasons[hour]) for hour in sorted(self.reasons)
+        ]
+
+    def write(self, path: Path) -> None:
+        """Write the note, atomically."""
+        write_json(path, asdict(self))
+
+    @classmethod
+    def read(cls, path: Path) -> DayNote:
+        """Read what :meth:`write` wrote."""
+        content = json.loads(path.read_text(encoding="utf-8"))
+        reasons = {int(hour): reason for hour, reason in content.pop("reasons").items()}
+        return cls(reasons=reasons, **content)
+
+
+def _range(fields: npt.NDArray[np.float32]) -> dict[str, float] | None:
+    known = fields[np.isfinite(fields)]
+    if not known.size:
+        return None
+    total = float(known.sum(dtype=np.float64))
+    return {"min": float(known.min()), "max": float(known.max()), "sum": total, "n": known.size}
+
+
+def summary(dataset: DatasetConfig, days: Sequence[DayNote]) -> dict[str, Any]:
+    """The content of ``ingest.json`` from the notes of all days."""
+    hours = [hour for day in days for hour in day.hours()]
+    return {
+        "format_version": FORMAT_VERSION,
+        "dataset": dataset.name,
+        "source": dataset.data_source,
+        "wind_frame": dataset.wind_frame,
+        "grid": str(dataset.grid),
+        "hours_expected": len(hours),
+        "hours_present": sum(reason is None for _, reason in hours),
+        "gaps": gaps(hours),
+        "variables": {
+            name: {"units": VARIABLES[name].units, **_extremes([day.ranges[name] for day in days])}
+            for name in HOURLY
+        },
+    }
+
+
+def gaps(hours: Iterable[tuple[datetime, str | None]]) -> list[dict[str, Any]]:
+    """Runs of hours that are missing for one reason; ``start`` and ``end`` are missing too."""
+    runs = []
+    numbered = enumerate(hour for hour in hours if hour[1] is not None)
+    # consecutive hours of one reason: time minus position stays the same
+    for _, run in groupby(
+        numbered, lambda item: (item[1][0] - timedelta(hours=item[0]), item[1][1])
+    ):
+        members = [hour for _, hour in run]
+        runs.append(
+            {
+                "start": members[0][0].isoformat(),
+                "end": members[-1][0].isoformat(),
+                "hours": len(members),
+                "reason": members[0][1],
+            }
+        )
+    return runs
+
+
+def _extremes(ranges: Sequence[dict[str, float] | None]) -> dict[str, float | None]:
+    known = [entry for entry in ranges if entry is not None]
+    return {
+        "min": min((entry["min"] for entry in known), default=None),
+        "max": max((entry["max"] for entry in known), default=None),
+    }
+
+
+def quality_table(days: Sequence[DayNote]) -> str:
+    """``quality.csv``: one row per month and variable.
+
+    Cells are counted on the native grid over all hours that were read; minimum, mean and maximum
+    are those of the study grid.
+    """
+    months: dict[str, list[DayNote]] = defaultdict(list)
+    for day in days:
+        months[day.day[:7]].append(day)
+    rows = [_row(month, name, notes) for month, notes in sorted(months.items()) for name in HOURLY]
+    return pd.DataFrame(rows, columns=list(QUALITY_COLUMNS)).to_csv(
+        index=False, float_format="%.6g", lineterminator="\n"
+    )
+
+
+def _row(month: str, name: str, days: Sequence[DayNote]) -> dict[str, Any]:
+    reasons = [reason for day in days for reason in day.reasons.values()]
+    known = [entry for day in days if (entry := day.ranges[name]) is not None]
+    count = sum(entry["n"] for entry in known)
+    return {
+        "month": month,
+        "variable": name,
+        "units": VARIABLES[name].units,
+        "hours_expected": len(reasons),
+        "hours_missing": sum(reason is not None for reason in reasons),
+        "hours_duplicate": sum(reason == TWICE for reason in reasons),
+        "hours_constant": sum(day.hours_constant[name] for day in days),
+        "cells_missing": sum(day.cells_missing[name] for day in days),
+        "cells_implausible": sum(day.cells_implausible[name] for day in days),
+        "mean": sum(entry["sum"] for entry in known) / count if count else None,
+        **_extremes(known),
+    }

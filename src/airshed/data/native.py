@@ -1,0 +1,125 @@
+"""The grid of the raw fields, and the part of it that a study uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from airshed.config.data import Box, DatasetConfig
+from airshed.data.rawfile import RawHour
+from airshed.errors import AirshedError
+
+Floats = npt.NDArray[np.floating[Any]]
+GRID_TOLERANCE_DEG = 1e-4
+
+
+@dataclass(frozen=True)
+class NativeGrid:
+    """Where the raw fields' cells are, which have values in the first hour, and what is kept.
+
+    Attributes:
+        lat_deg: [Y, X], degrees north.
+        lon_deg: [Y, X], degrees east.
+        known: bool [11, Y, X], where the first hour has values.
+        kept: First and last-but-one row, first and last-but-one column: [4].
+    """
+
+    lat_deg: Floats
+    lon_deg: Floats
+    known: npt.NDArray[np.bool_]
+    kept: npt.NDArray[np.int64]
+
+    def cut(self, fields: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The kept part of fields [..., Y, X]."""
+        row, row_stop, column, column_stop = self.kept
+        return fields[..., row:row_stop, column:column_stop]
+
+    def check(self, hour: RawHour, where: str) -> None:
+        """Compare the grid of an hour with this one.
+
+        Raises:
+            AirshedError: It is another.
+        """
+        lat_deg, lon_deg = self.lat_deg, self.lon_deg
+        same = hour.lat_deg.shape == lat_deg.shape and all(
+            np.allclose(found, expected, rtol=0, atol=GRID_TOLERANCE_DEG, equal_nan=True)
+            for found, expected in ((hour.lat_deg, lat_deg), (hour.lon_deg, lon_deg))
+        )
+        if not same:
+            raise AirshedError(
+                "a raw file lies on another grid than the first one",
+                where=where,
+                expected=f"{lat_deg.shape}, corner at {lat_deg[0, 0]:.3f} N {lon_deg[0, 0]:.3f} E",
+                found=f"{hour.lat_deg.shape}, corner at"
+                f" {hour.lat_deg[0, 0]:.3f} N {hour.lon_deg[0, 0]:.3f} E",
+                hint="a dataset has one grid; move files of another grid to a dataset of their own",
+            )
+
+    def write(self, path: Path) -> None:
+        """Write everything to an ``.npz`` file."""
+        np.savez(path, **vars(self))
+
+    @classmethod
+    def read(cls, path: Path) -> NativeGrid:
+        """Read what :meth:`write` wrote."""
+        with np.load(path) as stored:
+            return cls(**{name: stored[name] for name in stored.files})
+
+
+def native_grid(first: RawHour, dataset: DatasetConfig, where: str) -> NativeGrid:
+    """The native grid as the first hour has it, cut as the dataset says.
+
+    Raises:
+        AirshedError: A position is missing, or the crop or box lies outside the grid.
+    """
+    if not (np.isfinite(first.lat_deg).all() and np.isfinite(first.lon_deg).all()):
+        raise AirshedError(
+            "a raw file lacks positions of cells",
+            where=where,
+            expected="a latitude and a longitude in every cell",
+            found=f"{int(np.isnan(first.lat_deg).sum())} cells without",
+        )
+    kept = kept_part(dataset, first.lat_deg, first.lon_deg)
+    return NativeGrid(first.lat_deg, first.lon_deg, np.isfinite(first.fields), kept)
+
+
+def kept_part(dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats) -> npt.NDArray[np.int64]:
+    """Rows and columns that ``crop`` or ``box`` keep: start, stop, start, stop.
+
+    Raises:
+        AirshedError: They lie outside the grid.
+    """
+    rows, columns = lat_deg.shape
+    if dataset.box is not None:
+        return _block_of(dataset.box, lat_deg, lon_deg)
+    if dataset.crop is None:
+        return np.array([0, rows, 0, columns])
+    crop = dataset.crop
+    if crop.rows[1] > rows or crop.columns[1] > columns:
+        raise AirshedError(
+            "the crop lies outside the archives' grid",
+            where="dataset.crop",
+            expected=f"at most {rows} rows and {columns} columns",
+            found=f"rows to {crop.rows[1]}, columns to {crop.columns[1]}",
+        )
+    return np.array([*crop.rows, *crop.columns])
+
+
+def _block_of(box: Box, lat_deg: Floats, lon_deg: Floats) -> npt.NDArray[np.int64]:
+    """The smallest block of cells that holds every cell centre in the box."""
+    east_of_west = (lon_deg - box.west) % 360
+    inside = (lat_deg >= box.south) & (lat_deg <= box.north) & (east_of_west <= box.east - box.west)
+    if not inside.any():
+        raise AirshedError(
+            "the box holds no cell of the archives' grid",
+            where="dataset.box",
+            expected=f"{lat_deg.min():.1f} to {lat_deg.max():.1f} N,"
+            f" {lon_deg.min():.1f} to {lon_deg.max():.1f} E",
+            found=f"{box.south} to {box.north} N, {box.west} to {box.east} E",
+        )
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    return np.array([rows[0], rows[-1] + 1, columns[0], columns[-1] + 1])

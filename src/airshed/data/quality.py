@@ -1,0 +1,134 @@
+"""What is wrong with an hour of raw fields: found, counted, and refused or masked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from airshed.config.preprocessing import QualityConfig
+from airshed.errors import AirshedError
+from airshed.variables import HOURLY, VARIABLES
+
+Floats = npt.NDArray[np.floating[Any]]
+Bools = npt.NDArray[np.bool_]
+Counts = dict[str, int]
+"""Number of cells or fields, by variable."""
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """An hour after inspection.
+
+    Attributes:
+        fields: [11, Y, X] in HOURLY order; NaN where missing or masked.
+        cells_missing: Cells without a value here that have one in the dataset's first hour.
+        cells_implausible: Cells whose value is outside the limits or infinite.
+        constant: Variables that have the same value everywhere.
+        unusable: Why the hour cannot be used, or None.
+    """
+
+    fields: Floats
+    cells_missing: Counts
+    cells_implausible: Counts
+    constant: tuple[str, ...]
+    unusable: str | None
+
+
+def inspect_hour(fields: Floats, known: Bools, quality: QualityConfig, where: str) -> Inspected:
+    """Look at every field of an hour; refuse or mask as the configuration says.
+
+    Args:
+        fields: [11, Y, X] in HOURLY order, canonical units, NaN where missing.
+        known: [11, Y, X], where the dataset's first hour has values.
+        quality: Policies and limits.
+        where: File and member, for messages.
+
+    Raises:
+        AirshedError: Something was found that the configuration refuses.
+    """
+    missing, implausible = dict.fromkeys(HOURLY, 0), dict.fromkeys(HOURLY, 0)
+    constant, empty = [], []
+    masked = fields
+    for index, name in enumerate(HOURLY):
+        place = f"{where}, variable {name}"
+        low, high = extremes(fields[index])
+        lost = known[index] & np.isnan(fields[index])
+        missing[name] = int(lost.sum())
+        if missing[name] and quality.missing_cells == "refuse":
+            _refuse_missing(lost, place)
+        limits = quality.bounds(name)
+        if low < limits[0] or high > limits[1]:
+            wrong = outside(fields[index], limits)
+            if quality.implausible_values == "refuse":
+                refuse_implausible(fields[index], wrong, name, limits, place)
+            implausible[name] = int(wrong.sum())
+            masked = fields.copy() if masked is fields else masked
+            masked[index][wrong] = np.nan
+        if np.isnan(low):
+            empty.append(name)
+        elif low == high and np.isfinite(fields[index]).sum() > 1:
+            constant.append(name)
+            if quality.constant_fields == "refuse":
+                _refuse_constant(low, name, place)
+    return Inspected(masked, missing, implausible, tuple(constant), _reason(empty, constant))
+
+
+def _reason(empty: list[str], constant: list[str]) -> str | None:
+    reasons = [f"no value of {', '.join(empty)}"] if empty else []
+    reasons += [f"constant field of {', '.join(constant)}"] if constant else []
+    return "; ".join(reasons) or None
+
+
+def extremes(field: Floats) -> tuple[float, float]:
+    """Smallest and largest value, infinities included; NaN if there is no value."""
+    flat = field.ravel()
+    return float(np.fmin.reduce(flat)), float(np.fmax.reduce(flat))
+
+
+def outside(field: Floats, limits: tuple[float, float]) -> Bools:
+    """Cells whose value is beyond the limits; NaN is not."""
+    return np.asarray((field < limits[0]) | (field > limits[1]))
+
+
+def refuse_implausible(
+    field: Floats, wrong: Bools, name: str, limits: tuple[float, float], place: str
+) -> None:
+    """Stop at the first of the wrong cells.
+
+    Raises:
+        AirshedError: Always.
+    """
+    row, column = np.argwhere(wrong)[0]
+    units = VARIABLES[name].units
+    raise AirshedError(
+        "a value is physically impossible",
+        where=f"{place}, row {row}, column {column}",
+        expected=f"{limits[0]:g} to {limits[1]:g} {units}",
+        found=f"{field[row, column]:g} {units} ({wrong.sum()} such cells)",
+        hint=f"is the unit right? see dataset.units; wider limits: dataset.quality.limits.{name};"
+        " to leave such values out: dataset.quality.implausible_values: mask",
+    )
+
+
+def _refuse_missing(lost: Bools, place: str) -> None:
+    row, column = np.argwhere(lost)[0]
+    raise AirshedError(
+        "a field lacks values that the dataset's first hour has",
+        where=f"{place}, row {row}, column {column}",
+        expected="a value in each of these cells (dataset.quality.missing_cells: refuse)",
+        found=f"{lost.sum()} cells without one",
+        hint="fetch the file again, or set dataset.quality.missing_cells to mask",
+    )
+
+
+def _refuse_constant(value: float, name: str, place: str) -> None:
+    raise AirshedError(
+        "a field has the same value everywhere",
+        where=place,
+        expected="a field that varies from cell to cell",
+        found=f"{value:g} {VARIABLES[name].units} in every cell",
+        hint="fetch the file again, or set dataset.quality.constant_fields to mask",
+    )

@@ -1,0 +1,139 @@
+"""Independent tasks on this machine's cores, on jobs of a cluster, or on a given dask scheduler."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, TypeVar
+
+from airshed.config.preprocessing import DaskConfig
+from airshed.errors import AirshedError, brief
+from airshed.progress import progress_bar
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+LOOPBACK = "127.0.0.1"
+AHEAD = 2  # tasks handed out for each worker: one to do, one waiting
+CONNECT_S = 60
+
+
+def run_tasks(
+    function: Callable[..., Result],
+    tasks: Sequence[tuple[Any, ...]],
+    settings: DaskConfig,
+    workers: int,
+    what: str,
+    done: int = 0,
+) -> Iterator[Result]:
+    """Call a function with each task's arguments, and yield results as they come.
+
+    One local worker runs them in this process. Otherwise dask does, and its dashboard's address is
+    logged. Only a few tasks for each worker are handed out at a time, so that memory does not grow
+    with their number.
+
+    Args:
+        function: Importable by workers; arguments and results are pickled.
+        tasks: Positional arguments of each call.
+        settings: Where to run.
+        workers: Processes, if on this machine.
+        what: Label of the progress bar.
+        done: Tasks that were done before, for the progress bar.
+
+    Raises:
+        AirshedError: The cluster cannot be reached; or whatever the function raises.
+    """
+    with progress_bar(what, total=len(tasks) + done, initial=done) as bar:
+        for result in _results(function, tasks, settings, workers):
+            bar.update()
+            yield result
+
+
+def _results(
+    function: Callable[..., Result],
+    tasks: Sequence[tuple[Any, ...]],
+    settings: DaskConfig,
+    workers: int,
+) -> Iterator[Result]:
+    if not tasks:
+        return
+    if settings.cluster == "local" and min(workers, len(tasks)) == 1:
+        yield from (function(*arguments) for arguments in tasks)
+        return
+    with _client(settings, min(workers, len(tasks))) as client:
+        yield from _few_at_a_time(client, function, tasks)
+
+
+def _few_at_a_time(
+    client: Any, function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]]
+) -> Iterator[Result]:
+    from distributed import as_completed
+
+    waiting = iter(tasks)
+    running = max(1, sum(client.nthreads().values()))
+    first = [
+        client.submit(function, *arguments, pure=False)
+        for arguments in islice(waiting, AHEAD * running)
+    ]
+    futures = as_completed(first)
+    for future in futures:
+        yield future.result()
+        future.release()
+        for arguments in islice(waiting, 1):
+            futures.add(client.submit(function, *arguments, pure=False))
+
+
+@contextmanager
+def _client(settings: DaskConfig, workers: int) -> Iterator[Any]:
+    """A dask client; workers that it started end with it."""
+    from distributed import Client  # takes a while
+
+    try:
+        with _cluster(settings, workers) as cluster, Client(cluster, timeout=CONNECT_S) as client:
+            if settings.cluster == "slurm":
+                log.info("waiting for the first of %d worker jobs", settings.jobs)
+            client.wait_for_workers(1)
+            log.info("dask dashboard: %s", client.dashboard_link)
+            yield client
+    except (OSError, TimeoutError) as error:
+        if settings.cluster != "scheduler":
+            raise
+        raise AirshedError(
+            "the dask scheduler cannot be reached",
+            where="preprocessing.address",
+            expected="a running scheduler (dask scheduler) that workers have joined",
+            found=f"{settings.address} ({brief(error)})",
+            hint="start it, correct the address, or set preprocessing.cluster to local",
+        ) from error
+
+
+@contextmanager
+def _cluster(settings: DaskConfig, workers: int) -> Iterator[Any]:
+    if settings.cluster == "scheduler":
+        yield settings.address
+    elif settings.cluster == "local":
+        from distributed import LocalCluster
+
+        with LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,  # the NetCDF library is not thread-safe
+            host=LOOPBACK,
+            dashboard_address=f"{LOOPBACK}:0",
+            memory_limit=0,  # tasks hold little, and the job's own limit holds for all
+        ) as cluster:
+            yield cluster
+    else:
+        from dask_jobqueue import SLURMCluster
+
+        with SLURMCluster(
+            cores=settings.cores_per_job,
+            processes=settings.cores_per_job,
+            memory=f"{settings.memory_per_job_gb}GB",
+            walltime=f"{settings.runtime_min // 60:02d}:{settings.runtime_min % 60:02d}:00",
+            queue=settings.queue,
+            account=settings.account,
+        ) as cluster:
+            cluster.scale(jobs=settings.jobs)
+            yield cluster

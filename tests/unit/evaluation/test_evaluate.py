@@ -1,0 +1,188 @@
+"""Whole evaluations of baselines on fields whose scores are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scoring import write_hourly, write_static
+
+from airshed.config import Study
+from airshed.errors import AirshedError
+from airshed.evaluation import loop
+from airshed.evaluation.baselines import BASELINES
+from airshed.evaluation.batch import Batch
+from airshed.evaluation.climatology import fit_climatology
+from airshed.evaluation.evaluate import Evaluation, evaluate_baseline
+from airshed.evaluation.gridded import GriddedScores
+from airshed.evaluation.scores import read_scores
+from airshed.variables import TARGETS
+
+ROWS, COLUMNS = 8, 16
+TIMES = pd.date_range("2016-02-26", "2016-03-08 23:00", freq="h", unit="ns")
+ABSENT = pd.Timestamp("2016-03-06 06:00")
+SLOPE = {name: 0.25 * (number + 1) for number, name in enumerate(TARGETS)}  # units per hour
+
+
+@pytest.fixture
+def evaluation(tiny_study: Study, tmp_path: Path) -> Evaluation:
+    """Pollutants that grow linearly in time, one absent hour, one cell outside the domain."""
+    hours = ((TIMES - TIMES[0]) / pd.Timedelta("1h")).to_numpy()[:, None, None]
+    noise = np.zeros((1, ROWS, COLUMNS))
+    noise[:, 0, 0] = 50
+    fields = {name: 100 + slope * hours + noise for name, slope in SLOPE.items()}
+    hourly, static = tmp_path / "hourly.zarr", tmp_path / "static.nc"
+    write_hourly(hourly, TIMES, TIMES != ABSENT, fields)
+    mask = np.ones((ROWS, COLUMNS), dtype=bool)
+    mask[0, 0] = False
+    write_static(static, mask)
+    climatology = tmp_path / "climatology.nc"
+    fit_climatology(hourly, static, tiny_study.splits.train, 2, climatology)
+    return Evaluation(hourly, static, climatology, tmp_path / "run" / "scores.nc")
+
+
+def score(study: Study, name: str, evaluation: Evaluation) -> xr.Dataset:
+    evaluate_baseline(study, name, evaluation)
+    return read_scores(evaluation.output)
+
+
+def test_persistence_of_linear_growth(tiny_study: Study, evaluation: Evaluation) -> None:
+    """The forecast lags by slope x horizon everywhere, in every sample."""
+    scores = score(tiny_study, "persistence", evaluation)
+    for horizon in (12, 24):
+        found = scores.sel(horizon_h=horizon)
+        lag = np.array([SLOPE[name] * horizon for name in TARGETS])
+        np.testing.assert_allclose(found["rmse"], lag, rtol=1e-5)
+        np.testing.assert_allclose(found["mae"], lag, rtol=1e-5)
+        np.testing.assert_allclose(found["bias"], -lag, rtol=1e-5)
+        np.testing.assert_allclose(found["map_bias"][:, 3, 4], -lag, rtol=1e-5)
+    np.testing.assert_allclose(scores["correlation"], 1, rtol=1e-4)
+    np.testing.assert_array_equal(scores["skill_persistence"], 0)
+    assert int(scores["map_mse"].isnull().any(["horizon_h", "pollutant"]).sum()) == 1
+    assert (scores.attrs["kind"], scores.attrs["name"]) == ("baseline", "persistence")
+    assert (scores.attrs["seed"], scores.attrs["cells_skipped"]) == (-1, 0)
+    assert scores.attrs["data_source"] == "simulated"
+    assert [path.name for path in evaluation.output.parent.iterdir()] == ["scores.nc"]
+
+
+def test_same_hour_persistence_lags_by_whole_days(
+    tiny_study: Study, evaluation: Evaluation
+) -> None:
+    scores = score(tiny_study, "same_hour_persistence", evaluation)
+    at_24 = score(tiny_study, "persistence", evaluation).sel(horizon_h=24)
+    xr.testing.assert_allclose(scores["rmse"].sel(horizon_h=24), at_24["rmse"])
+    plain = [SLOPE[name] * 24 for name in TARGETS]
+    found = scores.sel(horizon_h=12)
+    # where the hour that it needs is absent it is a day older: more than a lag of 24 h in the mean
+    assert (found["mae"] > plain).all()
+    np.testing.assert_allclose(found["init_mse"].min("init_time"), np.square(plain), rtol=1e-5)
+
+
+def test_climatology_of_linear_growth(tiny_study: Study, evaluation: Evaluation) -> None:
+    """Five training days average to the value of the third one at the same hour of the day."""
+    scores = score(tiny_study, "climatology", evaluation)
+    middle = pd.Timestamp("2016-02-28")
+    for horizon in (12, 24):
+        at_horizon = scores.sel(horizon_h=horizon)
+        inits = at_horizon["init_time"][at_horizon["init_mse"].notnull().all("pollutant")]
+        valid = inits.to_index() + pd.Timedelta(hours=horizon)
+        days = (valid.normalize() - middle).days.to_numpy()
+        for name in TARGETS:
+            error = -SLOPE[name] * 24 * days
+            found = at_horizon.sel(pollutant=name)
+            np.testing.assert_allclose(found["bias"], error.mean(), rtol=1e-5)
+            np.testing.assert_allclose(found["rmse"], np.sqrt((error**2).mean()), rtol=1e-5)
+    np.testing.assert_array_equal(scores["skill_climatology"], 0)
+    assert scores["anomaly_correlation"].isnull().all()  # it forecasts no anomaly
+
+
+def test_samples_are_all_those_of_the_test_split_whose_hours_are_there(
+    tiny_study: Study, evaluation: Evaluation
+) -> None:
+    inits = pd.date_range("2016-03-05", "2016-03-08 21:00", freq="3h")
+    last = pd.Timestamp("2016-03-08 23:00")
+    for name in BASELINES:
+        scores = score(tiny_study, name, evaluation)
+        assert scores["init_time"].to_index().equals(inits)
+        exists = scores["init_mse"].notnull().all("pollutant")
+        for horizon in (12, 24):
+            valid = inits + pd.Timedelta(hours=horizon)
+            in_split = inits + pd.Timedelta(hours=24) <= last  # the longest horizon decides
+            expected = in_split & (inits != ABSENT) & (valid != ABSENT)
+            np.testing.assert_array_equal(exists.sel(horizon_h=horizon), expected)
+        assert scores.attrs["samples"] == int(exists.sum())
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_batch_size_changes_nothing(
+    tiny_study: Study, evaluation: Evaluation, name: str, tmp_path: Path
+) -> None:
+    found = []
+    for size in (1, 5, 1000):
+        settings = tiny_study.evaluation.model_copy(update={"batch_size": size})
+        study = tiny_study.model_copy(update={"evaluation": settings})
+        found.append(score(study, name, replace(evaluation, output=tmp_path / f"{size}.nc")))
+    xr.testing.assert_identical(found[0], found[1])
+    xr.testing.assert_identical(found[0], found[2])
+
+
+def test_an_interrupted_evaluation_ends_in_the_same_bytes(
+    tiny_study: Study, evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tiny_study.evaluation.model_copy(update={"batch_size": 2})
+    study = tiny_study.model_copy(update={"evaluation": settings})
+    monkeypatch.setattr(loop.Savepoint, "due", lambda self: True)
+    add = GriddedScores.add
+    batches: list[int] = []
+
+    def failing(self: GriddedScores, batch: Batch) -> None:
+        batches.append(len(batch))
+        if len(batches) == 7:
+            raise KeyboardInterrupt
+        add(self, batch)
+
+    made = {}
+    for stopped in (False, True):
+        folder = tmp_path / str(stopped)
+        one = replace(evaluation, output=folder / "scores.nc", forecasts=folder / "f.zarr")
+        if stopped:
+            monkeypatch.setattr(GriddedScores, "add", failing)
+            with pytest.raises(KeyboardInterrupt):
+                evaluate_baseline(study, "persistence", one)
+            assert not one.output.exists()
+            assert (folder / "scores.savepoint.npz").exists()
+        evaluate_baseline(study, "persistence", one)
+        made[stopped] = {
+            path.relative_to(folder): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
+    total = read_scores(tmp_path / "True" / "scores.nc").attrs["samples"]
+    assert total < sum(batches) < 1.2 * total  # it was no start from scratch
+    assert made[True].keys() == made[False].keys()
+    assert made[True] == made[False]
+
+
+def test_a_horizon_alone_has_the_scores_that_it_has_among_others(
+    tiny_study: Study, evaluation: Evaluation, tmp_path: Path
+) -> None:
+    whole = score(tiny_study, "persistence", evaluation)
+    alone = replace(evaluation, horizons_h=(24,), output=tmp_path / "alone.nc")
+    found = score(tiny_study, "persistence", alone)
+    assert found["horizon_h"].values.tolist() == [24]
+    for name in ("rmse", "init_mse", "map_mse", "strata_score"):
+        xr.testing.assert_identical(found[name], whole[name].sel(horizon_h=[24]))
+
+
+def test_unknown_baselines_and_horizons_are_refused(
+    tiny_study: Study, evaluation: Evaluation
+) -> None:
+    with pytest.raises(AirshedError, match="persistence, same_hour_persistence"):
+        score(tiny_study, "oracle", evaluation)
+    with pytest.raises(AirshedError, match="12 h, 24 h"):
+        score(tiny_study, "persistence", replace(evaluation, horizons_h=(36,)))
+    assert not evaluation.output.exists()
