@@ -26,7 +26,7 @@ def step(
     others: Annotated[
         list[str] | None, typer.Argument(metavar="[VARIANT]...", help="Further variants.")
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each step is timed.")] = 11,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each step is timed.")] = 21,
     hourly: Annotated[Path | None, Optional] = None,
     static: Annotated[Path | None, Optional] = None,
     patch_elevation: Annotated[Path | None, Optional] = None,
