@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.floating[Any]]
 Method = Literal["bilinear", "nearest"]
 EARTH_RADIUS_KM = 6371.0
 TOLERANCE = 0.1  # of a cell
-EXACT = 1e-9  # of a cell: a point that close to a centre takes no share of the next cell
+EXACT = 1e-4  # of a cell: a point that close to a centre is there, and needs no other cell
 
 
 class Points:
@@ -92,18 +92,25 @@ def _weights(
     points, entries, weights = [], [], []
     index = np.flatnonzero(inside)
     floors = [np.floor(part[inside]).astype(np.int64) for part in (row, column)]
-    shares = [part[inside] - floor for part, floor in zip((row, column), floors, strict=True)]
+    shares = [
+        _snapped(part[inside] - floor) for part, floor in zip((row, column), floors, strict=True)
+    ]
     for down in (0, 1):
         for right in (0, 1):
             weight = np.ones(len(index))
             for step, share in zip((down, right), shares, strict=True):
                 weight = weight * (share if step else 1 - share)
-            kept = weight > EXACT
+            kept = weight > 0
             points.append(index[kept])
             entries.append(((floors[0] + down) * shape[1] + floors[1] + right)[kept])
             weights.append(weight[kept])
     triplet = np.concatenate(weights), (np.concatenate(points), np.concatenate(entries))
     return csr_array(triplet, shape=(len(inside), shape[0] * shape[1]))
+
+
+def _snapped(share: Floats) -> Floats:
+    """Shares of the next cell, exactly 0 or 1 where they nearly are."""
+    return np.where(share < EXACT, 0.0, np.where(share > 1 - EXACT, 1.0, share))
 
 
 def _on_axes(grid_lat: Floats, grid_lon: Floats, lat: Floats, lon: Floats) -> tuple[Floats, Floats]:
