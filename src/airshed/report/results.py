@@ -43,6 +43,8 @@ class Results:
         ingest: ``ingest.json``.
         interpretations: ``interpretation.json`` of each biased variant and seed that has one.
         cost: ``cost.json``; None if the study has none.
+        verification: ``stations.csv``, ``external.csv`` and ``episodes.csv``, by the name of the
+            section, as far as the study has them.
     """
 
     study: Study
@@ -55,6 +57,7 @@ class Results:
     ingest: dict[str, Any]
     interpretations: dict[tuple[str, int], dict[str, Any]]
     cost: dict[str, Any] | None
+    verification: dict[str, pd.DataFrame]
 
     @property
     def simulated(self) -> bool:
@@ -128,6 +131,11 @@ def load_results(study: Study, results: Path, data: Path) -> Results:
             if (path := folder / "interpretation.json").is_file()
         },
         cost=_json(path) if (path := results / "cost.json").is_file() else None,
+        verification={
+            section: _table(results / f"{section}.csv")
+            for section in ("stations", "external", "episodes")
+            if getattr(study, section)
+        },
     )
 
 

@@ -117,8 +117,10 @@ def _final_alphas(runs: list[dict[str, Any]]) -> str:
 
 def rmse(results: Results) -> Table:
     """RMSE (mean of seeds) of every pollutant and horizon; the lowest is marked by a star."""
-    names = [*results.study.variants, *BASELINES]
     values = results.rmse().set_index(["pollutant", "horizon_h", "variant"])["value"]
+    scored = set(values.index.get_level_values("variant"))
+    names = [*results.study.variants, *BASELINES]
+    names += [name for name in results.study.external if name in scored]
     rows = []
     for pollutant in TARGETS:
         for horizon in results.study.horizons_h:

@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from airshed.report import bias, tables, text
+import pandas as pd
+
+from airshed.report import bias, tables, text, verification
 from airshed.report.results import load_results
 
 Made = Any  # see conftest.py
@@ -71,3 +73,44 @@ def test_the_use_of_the_bias_is_told_with_its_spread_over_seeds(make: Make) -> N
     assert "7.0 % (6.0 % to 8.0 %)" in page
     assert "From 512 of 34,656 test samples, and 1,024 of 8,192 tokens" in page
     assert "Is the bias used?" in (made.results / "report.md").read_text(encoding="utf-8")
+
+
+def test_stations_episodes_and_other_forecasts_have_tables(make: Make) -> None:
+    """Two seeds of one variant: their mean; a forecast without a value is missing."""
+    made = make()
+    study = made.study.model_copy(update=dict.fromkeys(("stations", "episodes"), "named"))
+    study = study.model_copy(update={"external": {"cams": None}})
+    for_all = {"pollutant": "o3", "horizon_h": 12, "samples": 40}
+    at_stations = for_all | {"name": "mask", "stations": 7, "reanalysis_rmse": 3.0}
+    pd.DataFrame(
+        [
+            at_stations | {"seed": 0, "stations_used": "all", "rmse": 10.0},
+            at_stations | {"seed": 1, "stations_used": "all", "rmse": 12.0},
+            at_stations | {"seed": 0, "stations_used": "height_within", "rmse": 9.0},
+        ]
+    ).to_csv(made.results / "stations.csv", index=False)
+    rows = [{"name": "mask", "rmse": 5.0}, {"name": "cams", "rmse": 8.0}]
+    for section, column, name in (
+        ("external", "external", "cams"),
+        ("episodes", "episode", "haze"),
+    ):
+        table = pd.DataFrame([for_all | {column: name} | row for row in rows])
+        table.to_csv(made.results / f"{section}.csv", index=False)
+    results = load_results(study, made.results, made.data)
+    label = "O3 (\u00b5g m\u207b\u00b3)"
+    assert verification.stations(results).rows == [
+        [label, "mask", "12 h", "7", "11", "9", "3"],
+    ]
+    for table, first in (
+        (verification.external(results), "cams"),
+        (verification.episodes(results), "haze"),
+    ):
+        assert table.header[4:] == ["mask", "cams"]
+        assert table.rows == [[first, label, "12 h", "40", "5", "8"]]
+
+
+def test_a_study_without_them_has_no_such_tables(make: Make) -> None:
+    made = make()
+    results = load_results(made.study, made.results, made.data)
+    parts = (verification.stations, verification.external, verification.episodes)
+    assert [part(results).rows for part in parts] == [[], [], []]
