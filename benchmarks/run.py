@@ -23,11 +23,20 @@ from airshed.bench.measure import environment, measured
 
 log = logging.getLogger(__name__)
 
+
+def evaluation(scale: float) -> dict[str, Any]:
+    """Needs the data stack, so it is imported when it is asked for."""
+    from evaluation import evaluations
+
+    return evaluations(scale)
+
+
 PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "scan": scans,
     "aggregation": aggregation,
     "attention": attention,
     "attention_memory": lambda scale: attention_memory(),
+    "evaluation": evaluation,
     "step": steps,
     "step_memory": lambda scale: step_memory(),
 }

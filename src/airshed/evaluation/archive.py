@@ -58,7 +58,8 @@ class ForecastArchive:
         self._horizons_h, self._init_times = tuple(horizons_h), init_times
         self._names = [*TARGETS, *([f"{name}_truth" for name in TARGETS] if truth else [])]
         plane = (len(horizons_h), *domain.mask.shape)
-        self._inits_a_chunk = max(1, CHUNK_BYTES // (4 * int(np.prod(plane))))
+        fitting = max(1, CHUNK_BYTES // (4 * int(np.prod(plane))))
+        self._inits_a_chunk = min(fitting, len(init_times))
         self._chunk = np.array(0)
         self._held = np.full((len(self._names), self._inits_a_chunk, *plane), np.nan, np.float32)
         self._subject, self._created = subject, False
@@ -128,7 +129,7 @@ class ForecastArchive:
             array = group.create_array(
                 name,
                 shape=(len(self._init_times), *plane),
-                chunks=(min(self._inits_a_chunk, len(self._init_times)), *plane),
+                chunks=(self._inits_a_chunk, *plane),
                 dtype="float32",
                 fill_value=np.nan,
                 dimension_names=DIMENSIONS,

@@ -110,8 +110,8 @@ def open_climatology(path: Path) -> Climatology:
 def fit_climatology(hourly: Path, static: Path, train: Split, harmonics: int, output: Path) -> None:
     """Fit the climatology in one pass over the training split per pollutant, and write it.
 
-    Memory at 128 x 256 with two harmonics: normal equations of one pollutant at a time, about
-    200 MB, and the coefficients, 94 MB.
+    Memory at 128 x 256 with two harmonics: 480 MB at most, for the normal equations of one
+    pollutant at a time and the coefficients of all.
 
     Args:
         hourly: The hourly store.

@@ -83,11 +83,11 @@ class NetworkForecaster:
 
     def __call__(self, batches: Iterable[pd.DataFrame]) -> Iterator[npt.NDArray[np.float32]]:
         """Forecasts [B, 6, Y, X] of each batch, in physical units."""
-        for x, init, lead_hours in ahead(map(self._inputs, batches)):
-            physical = self._normaliser.inverse(self._forward(x, init, lead_hours))
+        for x, init, lead_hours in ahead(map(self.inputs, batches)):
+            physical = self._normaliser.inverse(self.forward(x, init, lead_hours))
             yield physical.astype(np.float32)
 
-    def _inputs(self, rows: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
+    def inputs(self, rows: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs [I, V, Y, X] of the init times; of the samples their init's number and horizon."""
         number, _ = pd.factorize(rows["init_time"])
         firsts = rows.index[~rows["init_time"].duplicated()].tolist()
@@ -95,7 +95,7 @@ class NetworkForecaster:
         lead_hours = rows["horizon_h"].to_numpy(np.float32)
         return x, torch.from_numpy(number), torch.from_numpy(lead_hours)
 
-    def _forward(self, x: Tensor, init: Tensor, lead_hours: Tensor) -> npt.NDArray[np.float32]:
+    def forward(self, x: Tensor, init: Tensor, lead_hours: Tensor) -> npt.NDArray[np.float32]:
         """Normalised forecasts [B, 6, Y, X]."""
         x, size = x.to(self._device), self._batch_size
         parts = []
