@@ -20,7 +20,14 @@ rule cost:
     params:
         config=CONFIG,
         study=settings(
-            "dataset", "splits", "horizons_h", "normalisation", "model", "train", "variants", "seeds"
+            "dataset",
+            "splits",
+            "horizons_h",
+            "normalisation",
+            "model",
+            "train",
+            "variants",
+            "seeds",
         ),
         variants=stanzas_of_study(),
     shell:
