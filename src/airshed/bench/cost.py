@@ -27,7 +27,6 @@ from airshed.bench.measure import (
     interleaved,
     measured,
     peak_mb,
-    ratio,
     spread,
 )
 from airshed.bench.problem import computed_scan, random_geography
@@ -127,9 +126,7 @@ def _variant(
     hours = optimizer_steps * taken["median"] / 3600
     overhead = None
     if reference is not None:
-        ratios = ratio(times, name, reference)
-        shares = {key: round(ratios[key] - 1, 5) for key in ("median", "min", "max")}
-        overhead = {"reference": reference, **shares, "rounds": ratios["rounds"]}
+        overhead = {"reference": reference, **_overhead(times[name], times[reference])}
     return {
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "attention_path": sorted({core.path for core in network.cores}),
@@ -140,6 +137,17 @@ def _variant(
             "all_seeds": round(hours * len(study.seeds), 4),
         },
     }
+
+
+def _overhead(seconds: list[float], over: list[float]) -> dict[str, float]:
+    """Relative extra time, round by round: quartiles, smallest and largest.
+
+    The quartiles are what is shown: on a busy machine single rounds go far astray.
+    """
+    shares = np.divide(seconds, over) - 1
+    names = ("min", "p25", "median", "p75", "max")
+    found = dict(zip(names, np.percentile(shares, [0, 25, 50, 75, 100]).round(5), strict=True))
+    return {name: float(value) for name, value in found.items()} | {"rounds": len(shares)}
 
 
 def cost_table(cost: dict[str, Any]) -> str:
@@ -153,7 +161,7 @@ def cost_table(cost: dict[str, Any]) -> str:
                 "s per step": f"{taken['median']:.4g} [{taken['min']:.4g}, {taken['max']:.4g}]",
                 "overhead": "-"
                 if overhead is None
-                else f"{overhead['median']:+.1%} [{overhead['min']:+.1%}, {overhead['max']:+.1%}]"
+                else f"{overhead['median']:+.1%} [{overhead['p25']:+.1%}, {overhead['p75']:+.1%}]"
                 f" over {overhead['reference']}",
                 "peak MB": f"{found['peak_memory_mb']:.0f}",
                 "parameters": f"{found['parameters']:,}",

@@ -20,7 +20,7 @@ ABLATION_CAPTION = (
 )
 OVERHEAD_MEASURED = (
     " Overhead against the reference: steps that took turns in one process, median of the ratios"
-    " round by round, with the smallest and largest."
+    " round by round, and quartiles."
 )
 OVERHEAD_WALL_CLOCK = (
     " Overhead against the reference: from the wall clock of different jobs, so other work on the"
@@ -93,7 +93,7 @@ def _overhead(results: Results, variant: str) -> str:
         return text.percent(overhead)
     found = results.cost["variants"][variant]["overhead"]
     return (
-        f"{text.percent(overhead)} ({text.percent(found['min'])} to {text.percent(found['max'])})"
+        f"{text.percent(overhead)} ({text.percent(found['p25'])} to {text.percent(found['p75'])})"
     )
 
 

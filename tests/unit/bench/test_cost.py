@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from airshed.bench.cost import cost_table, measure_cost
+from airshed.bench.cost import _variant, cost_table, measure_cost
 from airshed.bench.problem import computed_scan, random_geography
 from airshed.bench.step import training_step
 from airshed.config import Study
@@ -76,7 +76,8 @@ def test_every_variant_is_measured_against_its_reference(
     assert mask["parameters"] - base["parameters"] == 1  # alpha
     assert base["overhead"] is None
     assert mask["overhead"]["reference"] == "wind_baseline"
-    assert mask["overhead"]["min"] <= mask["overhead"]["median"] <= mask["overhead"]["max"]
+    shares = [mask["overhead"][key] for key in ("min", "p25", "median", "p75", "max")]
+    assert shares == sorted(shares)
     assert (base["peak_memory_mb"], mask["peak_memory_mb"]) == (100.0, 130.0)
     assert cost["fields"] == "random"
     # 5 days, every 6 h, the last horizon of 24 h inside: 16 init times x 2 horizons; batches of 4,
@@ -87,6 +88,19 @@ def test_every_variant_is_measured_against_its_reference(
     shown = cost_table(cost)
     assert "over wind_baseline" in shown
     assert "fields: random" in shown
+
+
+def test_overhead_is_taken_round_by_round(tiny_study: Study) -> None:
+    """The machine slows down tenfold on the way: the ratios stay 1.1, 1.2, 1.0."""
+    times = {"wind_baseline": [1.0, 10.0, 2.0], "physics_mask": [1.1, 12.0, 2.0]}
+    network = torch.nn.Module()
+    network.cores = []
+    found = _variant(tiny_study, "physics_mask", network, times, 3600)  # type: ignore[arg-type]
+    expected = {"min": 0, "p25": 0.05, "median": 0.1, "p75": 0.15, "max": 0.2, "rounds": 3}
+    overhead = found["overhead"]
+    assert overhead.pop("reference") == "wind_baseline"
+    assert overhead == pytest.approx(expected)
+    assert found["device_hours"] == {"one_training": 2.0, "all_seeds": 4.0}
 
 
 def test_an_unknown_variant_is_refused(tiny_study: Study, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_measured_overhead_replaces_the_wall_clock(make: Make) -> None:
     assert cell == "+22.5 %"
     assert sentence.endswith("A training step takes 22.5\u00a0% longer.")
     assert "from the wall clock of different jobs" in caption
-    overhead = {"reference": "wind_baseline", "median": 0.031, "min": -0.01, "max": 0.05}
+    overhead = {"reference": "wind_baseline", "median": 0.031, "p25": -0.01, "p75": 0.05}
     variants = {"wind_baseline": {"overhead": None}, "physics_mask": {"overhead": overhead}}
     (made.results / "cost.json").write_text(json.dumps({"variants": variants}))
     cell, sentence, caption = told()
