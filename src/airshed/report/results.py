@@ -130,7 +130,7 @@ def load_results(study: Study, results: Path, data: Path) -> Results:
             for key, folder in folders.items()
             if (path := folder / "interpretation.json").is_file()
         },
-        cost=_json(path) if (path := results / "cost.json").is_file() else None,
+        cost=_cost(study, results / "cost.json"),
         verification={
             section: _table(results / f"{section}.csv")
             for section in ("stations", "external", "episodes")
@@ -149,6 +149,23 @@ def _maps(study: Study, folders: dict[tuple[str, int], Path]) -> dict[str, xr.Da
         stacked = xr.concat(parts, dim="seed", coords="minimal", compat="override")
         maps[variant] = stacked.mean("seed", skipna=False).sel(pollutant=list(TARGETS))
     return maps
+
+
+def _cost(study: Study, path: Path) -> dict[str, Any] | None:
+    """What was measured, if anything was; it must hold every variant."""
+    if not path.is_file():
+        return None
+    cost = _json(path)
+    lacking = [name for name in study.variants if name not in cost["variants"]]
+    if lacking:
+        raise AirshedError(
+            "the measured cost lacks variants of the study",
+            where=path,
+            expected=", ".join(study.variants),
+            found=f"no {', '.join(lacking)}",
+            hint="delete it and run the workflow, which measures all of them in one job",
+        )
+    return cost
 
 
 def _table(path: Path) -> pd.DataFrame:

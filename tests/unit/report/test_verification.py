@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
+import pytest
 
+from airshed.errors import AirshedError
 from airshed.report import bias, tables, text, verification
 from airshed.report.results import load_results
 
@@ -41,6 +43,13 @@ def test_measured_overhead_replaces_the_wall_clock(make: Make) -> None:
     assert cell == "+3.1 % (\u22121.0 % to +5.0 %)"
     assert sentence.endswith("A training step takes 3.1\u00a0% longer.")
     assert "steps that took turns in one process" in caption
+
+
+def test_a_cost_of_some_variants_only_is_refused(make: Make) -> None:
+    made = make()
+    (made.results / "cost.json").write_text('{"variants": {"wind_baseline": {}}}')
+    with pytest.raises(AirshedError, match="no physics_mask"):
+        load_results(made.study, made.results, made.data)
 
 
 def interpretation(final: float, zero: float, moved: float) -> str:
