@@ -74,20 +74,17 @@ def stations(
 
 
 @app.command()
-def stations_summary(
-    output: Output,
-    folders: Folders,
-) -> None:
+def stations_summary(output: Output, folders: Folders) -> None:
     """Write one table of the scores at stations of a whole study."""
-    from airshed.evaluation.stations.summary import write_summary
+    from airshed.evaluation.summaries import write_stations
 
-    write_summary([folder / "stations.csv" for folder in folders], output)
+    write_stations([folder / "stations.csv" for folder in folders], output)
 
 
 @app.command()
 def episodes_table(output: Output, folders: Folders) -> None:
     """Write one table of the scores in episodes of a whole study."""
-    from airshed.evaluation.verification import write_episodes
+    from airshed.evaluation.summaries import write_episodes
 
     write_episodes([folder / "episodes.csv" for folder in folders], output)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -106,11 +106,3 @@ def _write(table: pd.DataFrame, labels: dict[str, object], path: Path) -> None:
     """A table with the subject in front of every row; the seed is empty without a training."""
     shown = labels | {"seed": "" if labels["seed"] == -1 else labels["seed"]}
     pd.DataFrame(shown, index=table.index).join(table).to_csv(path, index=False)
-
-
-def write_episodes(tables: Sequence[Path], output: Path) -> None:
-    """Write the ``episodes.csv`` of every run, baseline and external forecast as one table."""
-    every = pd.concat([pd.read_csv(path) for path in tables], ignore_index=True)
-    every["seed"] = every["seed"].astype("Int64")
-    with atomic_path(output) as temporary:
-        every.to_csv(temporary, index=False)

@@ -20,7 +20,7 @@ from airshed.errors import AirshedError
 from airshed.evaluation.points import Points
 from airshed.evaluation.stations.observations import write_observations
 from airshed.evaluation.stations.scorer import StationScores, open_observations
-from airshed.evaluation.stations.summary import write_summary
+from airshed.evaluation.summaries import write_stations
 from airshed.variables import TARGETS
 
 HORIZONS = (12, 24)
@@ -220,7 +220,7 @@ def test_the_summary_pools_over_stations_and_tells_heights_apart(tmp_path: Path)
         base | {"station": "b", "height_match": "mismatch", "samples": 3, "rmse": 1.0},
     ]
     pd.DataFrame(rows).to_csv(tmp_path / "stations.csv", index=False)
-    write_summary([tmp_path / "stations.csv"], tmp_path / "summary.csv")
+    write_stations([tmp_path / "stations.csv"], tmp_path / "summary.csv")
     found = pd.read_csv(tmp_path / "summary.csv").set_index("stations_used")
     assert found.loc["all", "rmse"] == pytest.approx(np.sqrt(7 / 4))
     assert found.loc["all", ["stations", "samples"]].tolist() == [2, 4]

@@ -1,4 +1,4 @@
-"""One table of scores at stations for a whole study."""
+"""Scores at stations and in episodes as one table each for a whole study."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SUBJECT = ["kind", "name", "seed"]
 GROUP = [*SUBJECT, "pollutant", "units", "horizon_h"]
 
 
-def write_summary(tables: Sequence[Path], output: Path) -> None:
+def write_stations(tables: Sequence[Path], output: Path) -> None:
     """Write the summary of the ``stations.csv`` of every run, baseline and external forecast.
 
     Two rows for each pollutant and horizon: over ``all`` stations, and over those whose height is
@@ -59,3 +59,11 @@ def _pooled(rows: pd.DataFrame) -> pd.DataFrame:
             "reanalysis_rmse": np.sqrt(sums["truth_squared"] / sums["samples"]),
         }
     ).reset_index()
+
+
+def write_episodes(tables: Sequence[Path], output: Path) -> None:
+    """Write the ``episodes.csv`` of every run, baseline and external forecast as one table."""
+    every = pd.concat([pd.read_csv(path) for path in tables], ignore_index=True)
+    every["seed"] = every["seed"].astype("Int64")
+    with atomic_path(output) as temporary:
+        every.to_csv(temporary, index=False)
