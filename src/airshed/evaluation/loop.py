@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from airshed.atomic import atomic_path
+from airshed.atomic import publish
 from airshed.evaluation.batch import Floats, Forecaster, Scorer
 from airshed.evaluation.reading import SampleReader
 from airshed.progress import progress_bar
@@ -34,6 +34,7 @@ class Savepoint:
 
     def __init__(self, path: Path, identity: str, every_s: float) -> None:
         self.path, self.identity, self.every_s = path, identity, every_s
+        self._partial = path.with_name(f".{path.name}.partial")  # one, however often it is killed
         self._saved = time.monotonic()
 
     def restore(self, scorers: Mapping[str, Scorer]) -> int:
@@ -63,18 +64,21 @@ class Savepoint:
 
     def save(self, batches: int, scorers: Mapping[str, Scorer]) -> None:
         """Keep the state of the scorers after this many batches."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, Any] = {
             f"{name}/{key}": value
             for name, scorer in scorers.items()
             for key, value in scorer.state().items()
         }
-        with atomic_path(self.path) as temporary, temporary.open("wb") as stream:
+        with self._partial.open("wb") as stream:
             np.savez(stream, identity=self.identity, batches=batches, **arrays)
+        publish(self._partial, self.path)
         self._saved = time.monotonic()
 
     def remove(self) -> None:
         """Delete the file: the evaluation is complete."""
         self.path.unlink(missing_ok=True)
+        self._partial.unlink(missing_ok=True)
 
 
 def batches_of(samples: pd.DataFrame, batch_size: int) -> list[pd.DataFrame]:
