@@ -90,7 +90,7 @@ def _clocked(
             if number >= 0:
                 taken[case, "wall"].append(time.perf_counter() - wall)
                 taken[case, "main_thread"].append(time.thread_time() - own)
-        log.info("%s", f"evaluation, {name}: round {number + 1} of {rounds}")
+        log.info("evaluation, %s: round %d of %d", name, number + 1, rounds)
     return taken
 
 
