@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from measure import interleaved, peak_mb, ratio, spread
 from problem import DEVICE, DIM, attention_inputs, core
 
+from airshed.bench.measure import interleaved, peak_mb, ratio, spread
 from airshed.model.bias import KINDS
 from airshed.model.scan import elevation_order
 

@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 from document import document, recorded
 from errors import Design, simulate
-from measure import say
 from scipy.stats import binomtest
 
 from airshed.comparison.inference import holm
 from airshed.evaluation.compare import compare
 
+log = logging.getLogger(__name__)
 RESAMPLES = 1000
 SIGNIFICANCE, MARGIN = 0.05, 0.01
 REPLICATES, REPLICATES_HOURLY = 400, 150
@@ -68,7 +68,7 @@ def calibration(scale: float) -> dict[str, Any]:
             long = design.init_times > YEAR.init_times or group == "effects"
             replicates = max(2, round(scale * (REPLICATES_HOURLY if long else REPLICATES)))
             found[group][name] = rates(design, replicates, seed=number)
-            say(f"calibration: {name}: {found[group][name]}")
+            log.info(f"calibration: {name}: {found[group][name]}")
     return {"calibration": found}
 
 

@@ -10,6 +10,7 @@ processor time the forward passes are.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import time
 from collections import defaultdict
@@ -20,9 +21,9 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
-from measure import peak_mb, say, spread
-from problem import geography
 
+from airshed.bench.measure import peak_mb, spread
+from airshed.bench.problem import random_geography
 from airshed.config import Study, read_yaml, validate_study
 from airshed.data.dataset import ForecastDataset
 from airshed.data.hourly import create, write_day, write_present
@@ -40,6 +41,8 @@ from airshed.evaluation.trained import NetworkForecaster
 from airshed.model import build_model
 from airshed.model.scan import RasterScan
 from airshed.variables import HOURLY, INPUTS, TARGETS, VARIABLES
+
+log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[1]
 GRIDS = {"demo": (32, 64), "full_grid": (128, 256)}
@@ -87,7 +90,7 @@ def _clocked(
             if number >= 0:
                 taken[case, "wall"].append(time.perf_counter() - wall)
                 taken[case, "main_thread"].append(time.thread_time() - own)
-        say(f"evaluation, {name}: round {number + 1} of {rounds}")
+        log.info("evaluation, %s: round %d of %d", name, number + 1, rounds)
     return taken
 
 
@@ -178,7 +181,7 @@ def network(study: Study) -> torch.nn.Module:
         shape,
         bias={"kind": "none"},
         scan=RasterScan(),
-        geography=geography(shape, model.patch),
+        geography=random_geography(shape, model.patch),
         seed=0,
         depth=model.depth,
         patch_size=model.patch,

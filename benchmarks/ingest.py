@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import threading
@@ -15,8 +16,10 @@ from typing import Any
 
 import psutil
 from made_data import START, raw_files, study
-from measure import Times, ratio, say, spread
 
+from airshed.bench.measure import Times, ratio, spread
+
+log = logging.getLogger(__name__)
 DAYS, WORKERS = 10, 2
 SAMPLING_S = 0.01
 
@@ -32,7 +35,7 @@ def ingest(scale: float) -> dict[str, Any]:
     memory: Times = {"ours": [], "mfdataset": []}
     with TemporaryDirectory() as name:
         folder = Path(name)
-        say("ingest: writing raw files")
+        log.info("ingest: writing raw files")
         megabytes = raw_files(folder / "raw", 24 * DAYS) / 1e6
         for number in range(max(1, round(3 * scale))):
             for case, work in (("ours", ours), ("mfdataset", mfdataset)):
@@ -40,7 +43,7 @@ def ingest(scale: float) -> dict[str, Any]:
                     taken, peak = _alone(work, folder / "raw", Path(out))
                 times[case].append(taken)
                 memory[case].append(peak)
-                say(f"ingest: round {number + 1}, {case} {taken:.1f} s, {peak:.0f} MB")
+                log.info(f"ingest: round {number + 1}, {case} {taken:.1f} s, {peak:.0f} MB")
     speeds = {case: [megabytes / taken for taken in times[case]] for case in times}
     return {
         "ratios": {
@@ -66,7 +69,7 @@ def scaling(scale: float) -> dict[str, Any]:
                 taken, peak = _alone(ours, folder / case, Path(out))
             times[case].append(taken)
             memory[case].append(peak)
-            say(f"ingest: {days} days, {taken:.1f} s, {peak:.0f} MB")
+            log.info(f"ingest: {days} days, {taken:.1f} s, {peak:.0f} MB")
     return {
         "ratios": {
             "ingest_time_ten_times_the_days": ratio(times, "many", "few"),

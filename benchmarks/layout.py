@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,14 +10,15 @@ from typing import Any
 
 import numpy as np
 from made_data import SEED_GRID, study
-from measure import interleaved, say, spread
 from zarr.codecs import BloscCodec, Crc32cCodec
 
+from airshed.bench.measure import interleaved, spread
 from airshed.data import hourly
 from airshed.data.shards import HourReader
 from airshed.simulate.world import World
 from airshed.variables import HOURLY
 
+log = logging.getLogger(__name__)
 HOURS = 24
 CODECS = {
     "lz4_shuffle": {"cname": "lz4", "clevel": 5, "shuffle": "shuffle"},
@@ -32,7 +34,7 @@ def layout(scale: float) -> dict[str, Any]:
     ``store_bytes``: share of what the numbers take in single precision. ``read_hour``: seconds for
     the eleven variables of one hour, from the page cache, in one process.
     """
-    say("layout: simulating a day")
+    log.info("layout: simulating a day")
     made = simulated_day()
     sizes: dict[str, dict[str, float]] = {}
     readers: dict[str, Callable[[], object]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,17 +14,18 @@ import numpy as np
 import torch
 import xarray as xr
 from made_data import NATIVE, ROOT, SEED_GRID, fields, prepared
-from measure import interleaved, ratio, say, spread
 from torch.nn.functional import interpolate, mse_loss
 from torch.utils.data import DataLoader
 
 from airshed.assembly import build_network
+from airshed.bench.measure import interleaved, ratio, spread
 from airshed.config import Study, load_study, read_yaml, validate_study
 from airshed.config.load import merge
 from airshed.data.dataset import ForecastDataset, loader_options
 from airshed.data.prepared import Prepared
 from airshed.variables import HOURLY, INPUTS, STATIC, TARGETS
 
+log = logging.getLogger(__name__)
 DAYS, BATCH, BATCHES = 10, 2, 40
 TARGET_CHANNELS = [INPUTS.index(name) for name in TARGETS]
 
@@ -38,7 +40,7 @@ def loader(scale: float) -> dict[str, Any]:
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
-        say("loader: writing data")
+        log.info("loader: writing data")
         made = fields(24 * DAYS, SEED_GRID)
         study = prepared(folder, DAYS, made)
         bare = np.zeros((24 * DAYS, len(INPUTS), *SEED_GRID), dtype=np.float32)
@@ -144,7 +146,7 @@ def data_wait(scale: float) -> dict[str, Any]:
                 )
             )
             shares.append(_waited(batches, network, optimizer))
-            say(f"data_wait: round {number + 1}, {shares[-1]:.2%}")
+            log.info(f"data_wait: round {number + 1}, {shares[-1]:.2%}")
         torch.set_num_threads(threads)
         return {"ratios": {"data_wait_share": spread(shares)}}
 
@@ -175,7 +177,7 @@ def _demo(folder: Path) -> tuple[Study, ForecastDataset, torch.nn.Module]:
         "test": {"start": "2015-01-19", "end": "2015-01-24"},
     }
     study = validate_study(merge(values, {"dataset": ends, "splits": splits}), "benchmark")
-    say("data_wait: simulating twelve days of training data")
+    log.info("data_wait: simulating twelve days of training data")
     sys.path.insert(0, str(ROOT / "tests/helpers"))  # the steps of the workflow, one by one
     from prepared_data import prepare
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from measure import interleaved, ratio, spread
 from problem import CHANNELS, DEVICE, DIM, HEADS, PATCH, REGIONS, SEED_GRID, scan
 from torch import Tensor, nn
 
+from airshed.bench.measure import interleaved, ratio, spread
 from airshed.model.embedding import PatchEmbedding, aggregate
 from airshed.model.geography import Winds
 

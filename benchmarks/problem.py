@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from airshed.bench.problem import computed_scan, random_geography
 from airshed.model import ClimaX, build_model
 from airshed.model.attention import BiasedAttention, PlainAttention, biased_attention
 from airshed.model.bias import build
-from airshed.model.geography import Fields, Geography
-from airshed.model.scan import SCANS, RasterScan, WindScan
+from airshed.model.geography import Fields
+from airshed.model.scan import RasterScan, WindScan
 
 HEADS, DIM, DEPTH, PATCH, CHANNELS, REGIONS, SECTORS = 8, 768, 6, 2, 15, (32, 32), 16
 SEED_GRID = (128, 256)
@@ -42,26 +43,7 @@ VARIANTS: dict[str, tuple[str, Mapping[str, Any]]] = {
 
 def scan(name: str, patch_grid: tuple[int, int]) -> RasterScan | WindScan:
     """The scan of that name at the seed configuration."""
-    if name not in SCANS:
-        return RasterScan()
-    made, make_tables = SCANS[name]
-    return made(make_tables(patch_grid, REGIONS, SECTORS, PATCH))
-
-
-def geography(grid: tuple[int, int], patch: int = PATCH) -> Geography:
-    """Terrain up to 5 km, and wind that the input's first two channels give."""
-    axes = torch.eye(2)[:, :, None, None].repeat(1, 1, *grid)
-    patches = grid[0] * grid[1] // patch**2
-    return Geography(
-        elevation_m=5000 * torch.rand(patches, generator=torch.Generator().manual_seed(0)),
-        wind_channels=(0, 1),
-        wind_mean_ms=torch.zeros(2),
-        wind_std_ms=torch.full((2,), 5.0),
-        to_grid=axes,
-        to_earth=axes,
-        mask=torch.ones(grid),
-        patch_size=patch,
-    )
+    return computed_scan(name, patch_grid, REGIONS, SECTORS, PATCH)
 
 
 def network(variant: str, grid: tuple[int, int] = SEED_GRID, depth: int = DEPTH) -> ClimaX:
@@ -73,7 +55,7 @@ def network(variant: str, grid: tuple[int, int] = SEED_GRID, depth: int = DEPTH)
         grid,
         bias=bias,
         scan=scan(scan_name, patch_grid),
-        geography=geography(grid),
+        geography=random_geography(grid, PATCH),
         seed=0,
         depth=depth,
         patch_size=PATCH,

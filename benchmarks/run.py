@@ -10,11 +10,15 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import torch
-from measure import environment, measured, say
+
+from airshed.bench.measure import environment, measured
+
+log = logging.getLogger(__name__)
 
 PARTS = {
     "scan": "parts:scans",
@@ -49,6 +53,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the rounds")
     options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
     found: dict[str, Any] = {"environment": environment(), "ratios": {}}
     if options.parts and options.output.exists():
@@ -57,7 +62,7 @@ def main() -> None:
         if all(kept["environment"][key] == found["environment"][key] for key in same):
             found = kept
     for name in options.parts or PARTS:
-        say(f"measuring {name}")
+        log.info("measuring %s", name)
         for section, values in measure(name, options.scale).items():
             found.setdefault(section, {}).update(values)
         found.setdefault("measured", {})[name] = measured()
@@ -67,7 +72,7 @@ def main() -> None:
         temporary = options.output.with_suffix(".tmp")
         temporary.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
         temporary.replace(options.output)
-    say(f"written: {options.output}")
+    log.info("written: %s", options.output)
 
 
 def _share(took: dict[str, dict[str, float]]) -> dict[str, float]:

@@ -6,16 +6,20 @@ memory together and are timed in turn. A step is forward, loss, backward, clippi
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from measure import interleaved, peak_mb, ratio, say, spread
 from problem import CHANNELS, DEPTH, DEVICE, DIM, PATCH, SEED_GRID, VARIANTS, network
-from torch import nn
+from torch import Tensor, nn
 
+from airshed.bench.measure import interleaved, peak_mb, ratio, spread
+from airshed.bench.step import training_step
 from airshed.model import ClimaX
 from airshed.training.compilation import compile_blocks
+
+log = logging.getLogger(__name__)
 
 MAIN = ("wind_baseline", "physics_mask", "physics_all_blocks")
 BATCH = 2 if DEVICE.type == "cuda" else 1
@@ -28,15 +32,12 @@ def step(model: ClimaX, optimizer: torch.optim.Optimizer) -> Callable[[], None]:
     truth = torch.randn(BATCH, TARGETS, *SEED_GRID, device=DEVICE)
     lead = torch.full((BATCH,), 24.0, device=DEVICE)
 
-    def run() -> None:
-        with torch.autocast(DEVICE.type, torch.bfloat16, enabled=DEVICE.type == "cuda"):
-            forecast = model(x, lead, model.variables[:TARGETS])
-        (forecast.float() - truth).square().mean().backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+    def loss() -> Tensor:
+        forecast = model(x, lead, model.variables[:TARGETS])
+        return (forecast.float() - truth).square().mean()
 
-    return run
+    autocast = torch.bfloat16 if DEVICE.type == "cuda" else None
+    return training_step(loss, optimizer, accumulate=1, clip=1.0, autocast=autocast)
 
 
 def alone(variant: str) -> Callable[[], None]:
@@ -91,7 +92,7 @@ def steps(scale: float) -> dict[str, Any]:
 
 def _parts(variant: str) -> tuple[Any, Any, list[Any]]:
     """Scan, order within the blocks, and attention paths of a variant."""
-    say(f"step: building {variant}")
+    log.info("step: building %s", variant)
     with torch.device(DEVICE):
         model = network(variant)
     return model.scan, model.block_order, model.cores

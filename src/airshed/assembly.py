@@ -31,14 +31,21 @@ def build_network(study: Study, variant: str, prepared: Prepared, seed: int) -> 
     Raises:
         AirshedError: A prepared file is not what its name says.
     """
+    scan = build_variant_scan(study.variant_stanzas[variant].scan, prepared)
+    return assemble(study, variant, scan, build_geography(study, prepared), seed)
+
+
+def assemble(
+    study: Study, variant: str, scan: RasterScan | WindScan, geography: Geography, seed: int
+) -> ClimaX:
+    """The untrained network of a variant, with the scan and the geography that it is given."""
     model, grid = study.model, study.dataset.grid
-    stanza = study.variant_stanzas[variant]
     return build_model(
         INPUTS,
         (grid.rows, grid.columns),
-        bias=stanza.bias_stanza(),
-        scan=build_variant_scan(stanza.scan, prepared),
-        geography=build_geography(study, prepared),
+        bias=study.variant_stanzas[variant].bias_stanza(),
+        scan=scan,
+        geography=geography,
         seed=seed,
         patch_size=model.patch,
         embed_dim=model.dim,

@@ -21,6 +21,8 @@ RULES = {
     "evaluate",
     "baseline",
     "score_tables",
+    "cost",
+    "interpret",
     "compare",
     "report",
 }
@@ -74,6 +76,23 @@ def test_truth_recovery_plans_a_world_of_its_own_for_each_blocking(snakemake: Sn
         assert done.returncode == 0, done.stderr
         assert jobs(done.stdout)["train"] == 12
         assert f"results/data/simulated_{world}/raw" in done.stdout
+
+
+def test_stations_externals_and_episodes_are_steps_of_their_own(
+    snakemake: Snakemake, tmp_path: Path
+) -> None:
+    study = ("-n", "--configfile", "config/studies/verification.yaml")
+    missing = snakemake(*study)
+    assert missing.returncode != 0
+    assert "data/verification/stations.csv" in missing.stderr + missing.stdout
+    (tmp_path / "data/verification").mkdir(parents=True)
+    for name in ("stations.csv", "forecast.nc"):
+        (tmp_path / "data/verification" / name).touch()
+    planned = jobs(snakemake(*study).stdout)
+    assert planned["stations"] == planned["external"] == planned["cost"] == 1
+    assert planned["stations_summary"] == planned["episodes_table"] == 1
+    assert planned["external_table"] == 1
+    assert planned["interpret"] == 2  # one biased variant, two seeds
 
 
 def test_finetuning_waits_for_the_baseline_of_its_own_seed(snakemake: Snakemake) -> None:

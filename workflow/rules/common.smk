@@ -2,6 +2,7 @@
 
 import os
 import signal
+from glob import glob
 from pathlib import Path
 from shlex import quote
 
@@ -31,6 +32,13 @@ DATA = f"{DATASET}/{STUDY.dataset.grid}"
 CONFIG = f"{RESULTS}/config.resolved.yaml"
 RUN = f"{RESULTS}/variants/{{variant}}/seed{{seed}}"
 BASELINES = ["persistence", "same_hour_persistence", "climatology", "ridge"]
+EXTERNAL = f"{RESULTS}/external/{{external}}/scores.nc"
+# A forecast that lacks samples does not compare with the others; it stands in external.csv alone.
+COMPLETE = [
+    EXTERNAL.format(external=name)
+    for name, given in STUDY.external.items()
+    if given.missing == "refuse"
+]
 RAW = f"{DATASET}/raw" if STUDY.dataset.source == "simulator" else STUDY.dataset.path
 # What the hourly store depends on; the rest of the dataset's section enters with static fields.
 AFTER_INGEST = ("elevation_", "population_", "static_crs", "mask_file", "min_coverage")
@@ -43,6 +51,7 @@ wildcard_constraints:
     variant="|".join(map(re.escape, STUDY.variants)),
     seed=r"\d+",
     baseline="|".join(BASELINES),
+    external="|".join(map(re.escape, STUDY.external)) or "-",
 
 
 def settings(*keys):
@@ -70,12 +79,45 @@ def compared_settings():
     return {name: (stanza["label"], stanza["reference"]) for name, stanza in stanzas.items()}
 
 
+def stanzas_of_study():
+    """The stanzas of all variants of the study, by name."""
+    return {name: RESOLVED["variant_stanzas"][name] for name in STUDY.variants}
+
+
 def start_of(wildcards):
     """What the weights of a run start from: another variant's run, a checkpoint, or nothing."""
     stanza = STUDY.variant_stanzas[wildcards.variant]
     if stanza.start_from is not None:
         return [f"{RESULTS}/variants/{stanza.start_from}/seed{wildcards.seed}/run.json"]
     return [] if stanza.pretrained is None else [stanza.pretrained.checkpoint]
+
+
+# What an evaluation reads and writes for stations and episodes, where the study has any.
+OBSERVATIONS = f"{RESULTS}/stations/observations.nc"
+OBSERVED = {} if STUDY.stations is None else {"observations": OBSERVATIONS}
+VERIFIED = bool(OBSERVED or STUDY.episodes)
+VERIFICATION_OPTIONS = " ".join(
+    [
+        *(["--observations {input.observations:q}"] if OBSERVED else []),
+        *(["--verification {output.verification:q}"] if VERIFIED else []),
+    ]
+)
+
+
+def scored_in(folder):
+    """What an evaluation writes into a folder."""
+    scores = {"scores": f"{folder}/scores.nc"}
+    return scores | ({"verification": directory(f"{folder}/verification")} if VERIFIED else {})
+
+
+def files_of(*patterns):
+    """The files that patterns stand for, each in its order; a pattern of none stays as it is."""
+    return [path for pattern in patterns for path in sorted(glob(pattern)) or [pattern]]
+
+
+def external_files(wildcards):
+    """The files of an external forecast."""
+    return files_of(STUDY.external[wildcards.external].path)
 
 
 def growing(amount, most=None):

@@ -30,10 +30,11 @@ rule climatology:
 rule evaluate:
     input:
         **PREPARED,
+        **OBSERVED,
         climatology=rules.climatology.output[0],
         run=rules.train.output.run,
     output:
-        f"{RUN}/scores.nc",
+        **scored_in(RUN),
     log:
         f"{RUN}/logs/evaluate.log",
     benchmark:
@@ -48,20 +49,22 @@ rule evaluate:
         gres=gpus(1),
     params:
         config=CONFIG,
-        study=settings("splits", "horizons_h", "evaluation"),
+        study=settings("splits", "horizons_h", "evaluation", "episodes"),
     shell:
         "airshed evaluate --run {input.run:q}"
         f" {PREPARED_OPTIONS}"
-        " --climatology {input.climatology:q} --output {output:q} 2> {log:q}"
+        " --climatology {input.climatology:q} --output {output.scores:q}"
+        f" {VERIFICATION_OPTIONS} 2> {{log:q}}"
 
 
 rule baseline:
     input:
+        **OBSERVED,
         hourly=rules.ingest.output.hourly,
         static=rules.static_fields.output[0],
         climatology=rules.climatology.output[0],
     output:
-        f"{RESULTS}/baselines/{{baseline}}/scores.nc",
+        **scored_in(f"{RESULTS}/baselines/{{baseline}}"),
     log:
         f"{RESULTS}/baselines/{{baseline}}/logs/baseline.log",
     benchmark:
@@ -74,17 +77,18 @@ rule baseline:
         runtime=minutes(120),
     params:
         config=CONFIG,
-        study=settings("splits", "horizons_h", "evaluation"),
+        study=settings("splits", "horizons_h", "evaluation", "episodes"),
     shell:
         "airshed baseline {wildcards.baseline:q} --config {params.config:q}"
         " --hourly {input.hourly:q} --static {input.static:q}"
-        " --climatology {input.climatology:q} --output {output:q} 2> {log:q}"
+        " --climatology {input.climatology:q} --output {output.scores:q}"
+        f" {VERIFICATION_OPTIONS} 2> {{log:q}}"
 
 
 rule score_tables:
     input:
-        runs=expand(rules.evaluate.output, variant=STUDY.variants, seed=STUDY.seeds),
-        baselines=expand(rules.baseline.output, baseline=BASELINES),
+        runs=expand(rules.evaluate.output.scores, variant=STUDY.variants, seed=STUDY.seeds),
+        baselines=expand(rules.baseline.output.scores, baseline=BASELINES) + COMPLETE,
     output:
         by_stratum=f"{RESULTS}/scores_by_stratum.csv",
     log:
@@ -104,8 +108,8 @@ rule score_tables:
 
 rule compare:
     input:
-        runs=expand(rules.evaluate.output, variant=STUDY.variants, seed=STUDY.seeds),
-        baselines=expand(rules.baseline.output, baseline=BASELINES),
+        runs=expand(rules.evaluate.output.scores, variant=STUDY.variants, seed=STUDY.seeds),
+        baselines=expand(rules.baseline.output.scores, baseline=BASELINES) + COMPLETE,
     output:
         scores=f"{RESULTS}/scores.csv",
         comparisons=f"{RESULTS}/comparisons.csv",

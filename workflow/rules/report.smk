@@ -13,6 +13,9 @@ rule report:
         static=rules.static_fields.output[0],
         ingest=rules.ingest.output.report,
         quality=rules.ingest.output.quality,
+        cost=rules.cost.output,
+        interpretations=INTERPRETATIONS,
+        verification=VERIFICATION,
     output:
         html=report(
             f"{RESULTS}/report.html",

@@ -6,11 +6,22 @@ under Snakemake alike. Heavy libraries are imported by the step that needs them.
 
 from __future__ import annotations
 
-from airshed.cli import cluster, data, evaluation, inspect, report, study, training
+from airshed.cli import (
+    bench,
+    cluster,
+    data,
+    evaluation,
+    inspect,
+    report,
+    study,
+    training,
+    verification,
+)
 from airshed.cli.app import app, main
 
 __all__ = [
     "app",
+    "bench",
     "cluster",
     "data",
     "evaluation",
@@ -19,4 +30,5 @@ __all__ = [
     "report",
     "study",
     "training",
+    "verification",
 ]

@@ -14,11 +14,13 @@ from airshed.cli.options import (
     Config,
     Horizons,
     Hourly,
+    Observations,
     Output,
     PatchElevation,
     ScanTables,
     Static,
     Statistics,
+    VerificationFolder,
 )
 
 
@@ -62,18 +64,23 @@ def evaluate(
     horizon: Horizons = None,
     save_forecasts: SaveForecasts = None,
     with_truth: WithTruth = False,
+    observations: Observations = None,
+    verification: VerificationFolder = None,
 ) -> None:
     """Score a trained run on the test split at each horizon, in physical units."""
     from airshed.config import load_study
     from airshed.data.prepared import Prepared
     from airshed.evaluation.evaluate import Evaluation
     from airshed.evaluation.trained import evaluate_run
+    from airshed.evaluation.verification import verified
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
     evaluation = Evaluation(
         hourly, static, climatology, output, tuple(horizon or ()), save_forecasts, with_truth
     )
-    evaluate_run(load_study([config]), run, prepared, evaluation)
+    study = load_study([config])
+    with verified(study, evaluation, observations, verification) as extended:
+        evaluate_run(study, run, prepared, extended)
 
 
 @app.command()
@@ -87,15 +94,20 @@ def baseline(
     horizon: Horizons = None,
     save_forecasts: SaveForecasts = None,
     with_truth: WithTruth = False,
+    observations: Observations = None,
+    verification: VerificationFolder = None,
 ) -> None:
     """Score a forecast that needs no network, on the same samples as the trained runs."""
     from airshed.config import load_study
     from airshed.evaluation.evaluate import Evaluation, evaluate_baseline
+    from airshed.evaluation.verification import verified
 
     evaluation = Evaluation(
         hourly, static, climatology, output, tuple(horizon or ()), save_forecasts, with_truth
     )
-    evaluate_baseline(load_study([config]), name.value, evaluation)
+    study = load_study([config])
+    with verified(study, evaluation, observations, verification) as extended:
+        evaluate_baseline(study, name.value, extended)
 
 
 @app.command()

@@ -35,4 +35,12 @@ Horizons = Annotated[
 ]
 ScanTables = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Made by scan-tables.")]
 Output = Annotated[Path, typer.Option(help="Where the result goes; it appears when complete.")]
+Observations = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="Made by stations, for a study that has them."),
+]
+VerificationFolder = Annotated[
+    Path | None,
+    typer.Option(help="Folder for the results at stations and in episodes; else there are none."),
+]
 Workers = Annotated[int, typer.Option(min=1, help="Tasks at a time on this machine.")]

@@ -16,6 +16,12 @@ from airshed.config.model import ModelConfig
 from airshed.config.preprocessing import DaskConfig, LoaderConfig, NormalisationConfig
 from airshed.config.training import TrainConfig
 from airshed.config.variants import Variant
+from airshed.config.verification import (
+    Episode,
+    ExternalConfig,
+    InterpretationConfig,
+    StationsConfig,
+)
 
 Horizon = Annotated[int, Field(ge=1)]
 
@@ -37,6 +43,10 @@ class Study(Section):
     jobs: JobsConfig = JobsConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     comparison: ComparisonConfig = ComparisonConfig()
+    interpretation: InterpretationConfig = InterpretationConfig()
+    stations: StationsConfig | None = None
+    external: dict[Name, ExternalConfig] = Field(default_factory=dict)
+    episodes: dict[Name, Episode] = Field(default_factory=dict)
     variant_stanzas: dict[Name, Variant]
 
     @model_validator(mode="after")
@@ -45,6 +55,7 @@ class Study(Section):
         self._check_splits()
         self._check_grids()
         self._check_variants()
+        self._check_verification()
         return self
 
     def _check_lists(self) -> None:
@@ -129,6 +140,17 @@ class Study(Section):
                 f"variants.{name}: with seed_offset {offset} it shares the seeds"
                 f" {', '.join(map(str, shared))} with the other variants"
             )
+
+    def _check_verification(self) -> None:
+        for name, episode in self.episodes.items():
+            if not self.splits.test.overlaps(episode):
+                raise ValueError(
+                    f"episodes.{name} ({episode}) shares no day with splits.test"
+                    f" ({self.splits.test})"
+                )
+        for name in self.external:
+            if name in self.variant_stanzas:
+                raise ValueError(f"external.{name}: a variant has this name")
 
     @property
     def patch_grid(self) -> tuple[int, int]:

@@ -52,11 +52,14 @@ ATTRIBUTES = (
 COMPRESSION = {"zlib": True, "complevel": 1}
 
 
+Kind = Literal["variant", "baseline", "external"]
+
+
 @dataclass(frozen=True)
 class Subject:
     """Whose forecasts are scored; ``seed`` is -1 for what has no training."""
 
-    kind: Literal["variant", "baseline"]
+    kind: Kind
     name: str
     seed: int
     study: str
@@ -65,9 +68,7 @@ class Subject:
     commit: str
 
     @classmethod
-    def of(
-        cls, study: Study, kind: Literal["variant", "baseline"], name: str, seed: int
-    ) -> Subject:
+    def of(cls, study: Study, kind: Kind, name: str, seed: int) -> Subject:
         """A subject of a study, forecast by the code as it is."""
         dataset = study.dataset
         commit = code_commit().sha or "unknown"

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from airshed.atomic import atomic_path, write_text
 from airshed.config import Study
 from airshed.progress import progress
-from airshed.report import tables, text
+from airshed.report import bias, tables, text, verification
 from airshed.report.figures import maps, quality, scores, style, training
 from airshed.report.results import Results, load_results
 
@@ -145,8 +145,15 @@ def _content(results: Results, shown: list[Shown]) -> dict[str, Any]:
             for sentence in text.alpha_sentences(results, variant)
         ],
         "ablation": tables.ablation(results),
-        "ablation_caption": tables.ABLATION_CAPTION,
+        "ablation_caption": tables.ablation_caption(results),
+        "bias": bias.table(results),
+        "bias_caption": f"{bias.CAPTION} {bias.how(results)}",
         "rmse": tables.rmse(results),
+        "beyond": [
+            ("Against stations", verification.STATIONS_CAPTION, verification.stations(results)),
+            ("Other forecasts", verification.EXTERNAL_CAPTION, verification.external(results)),
+            ("Episodes", verification.EPISODES_CAPTION, verification.episodes(results)),
+        ],
         "samples": tables.samples(results),
         "settings": tables.settings(results),
         "gaps": tables.gaps(results),

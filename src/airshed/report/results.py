@@ -42,6 +42,10 @@ class Results:
         static: Static fields of the grid.
         ingest: ``ingest.json``.
         quality: ``quality.csv``: what the ingest found, by month and variable.
+        interpretations: ``interpretation.json`` of each biased variant and seed that has one.
+        cost: ``cost.json``; None if the study has none.
+        verification: ``stations.csv``, ``external.csv`` and ``episodes.csv``, by the name of the
+            section, as far as the study has them.
     """
 
     study: Study
@@ -53,6 +57,9 @@ class Results:
     static: xr.Dataset
     ingest: dict[str, Any]
     quality: pd.DataFrame
+    interpretations: dict[tuple[str, int], dict[str, Any]]
+    cost: dict[str, Any] | None
+    verification: dict[str, pd.DataFrame]
 
     @property
     def simulated(self) -> bool:
@@ -86,10 +93,16 @@ class Results:
         return float(np.mean(medians))
 
     def overhead(self, variant: str) -> float | None:
-        """Relative extra time per step against the reference; None without a reference."""
+        """Relative extra time per step against the reference; None without a reference.
+
+        From steps that took turns in one process where ``cost.json`` has them, else from the wall
+        clock of the trainings, which other work on the machine shifts.
+        """
         reference = self.study.references().get(variant)
         if reference is None:
             return None
+        if self.cost is not None:
+            return float(self.cost["variants"][variant]["overhead"]["median"])
         return self.step_seconds(variant) / self.step_seconds(reference) - 1
 
 
@@ -115,6 +128,17 @@ def load_results(study: Study, results: Path, data: Path) -> Results:
         static=open_static(data / "static.nc"),
         ingest=_json(data / "ingest.json"),
         quality=_table(data / "quality.csv"),
+        interpretations={
+            key: _json(path)
+            for key, folder in folders.items()
+            if (path := folder / "interpretation.json").is_file()
+        },
+        cost=_cost(study, results / "cost.json"),
+        verification={
+            section: _table(results / f"{section}.csv")
+            for section in ("stations", "external", "episodes")
+            if getattr(study, section)
+        },
     )
 
 
@@ -128,6 +152,23 @@ def _maps(study: Study, folders: dict[tuple[str, int], Path]) -> dict[str, xr.Da
         stacked = xr.concat(parts, dim="seed", coords="minimal", compat="override")
         maps[variant] = stacked.mean("seed", skipna=False).sel(pollutant=list(TARGETS))
     return maps
+
+
+def _cost(study: Study, path: Path) -> dict[str, Any] | None:
+    """What was measured, if anything was; it must hold every variant."""
+    if not path.is_file():
+        return None
+    cost = _json(path)
+    lacking = [name for name in study.variants if name not in cost["variants"]]
+    if lacking:
+        raise AirshedError(
+            "the measured cost lacks variants of the study",
+            where=path,
+            expected=", ".join(study.variants),
+            found=f"no {', '.join(lacking)}",
+            hint="delete it and run the workflow, which measures all of them in one job",
+        )
+    return cost
 
 
 def _table(path: Path) -> pd.DataFrame:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,8 @@ import torch
 
 from airshed.provenance import code_commit
 
+log = logging.getLogger(__name__)
 Times = dict[str, list[float]]
-
-
-def say(message: str) -> None:
-    """One line of progress, with the time."""
-    print(f"{time.strftime('%H:%M:%S')} {message}", file=sys.stderr, flush=True)
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -43,14 +40,19 @@ def synchronise() -> None:
 def interleaved(
     cases: Mapping[str, Callable[[], object]], rounds: int, what: str, warmup: int = 1
 ) -> Times:
-    """Seconds of every case in every round; a slow spell of the machine hits all cases alike."""
+    """Seconds of every case in every round; a slow spell of the machine hits all cases alike.
+
+    Every second round runs backwards, so that a machine that slows down or warms up steadily
+    favours no case.
+    """
     times: Times = {name: [] for name in cases}
+    names = list(cases)
     for number in range(-warmup, rounds):
-        for name, work in cases.items():
-            taken = seconds(work)
+        for name in names[:: -1 if number % 2 else 1]:
+            taken = seconds(cases[name])
             if number >= 0:
                 times[name].append(taken)
-        say(f"{what}: round {number + 1} of {rounds}" if number >= 0 else f"{what}: warmed up")
+        log.info("%s: %s", what, f"round {number + 1} of {rounds}" if number >= 0 else "warmed up")
     return times
 
 
@@ -71,8 +73,9 @@ def ratio(times: Times, name: str, over: str) -> dict[str, float]:
 
 def peak_mb(function: Callable[..., Any], *arguments: Any) -> float:
     """Peak memory, MB, that a call in a fresh process adds; of the GPU if there is one."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return float(pool.apply(_peak_mb, (torch.get_num_threads(), function, arguments)))
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:  # unlike a Pool, notices its death
+        return pool.submit(_peak_mb, torch.get_num_threads(), function, arguments).result()
 
 
 def _peak_mb(threads: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> float:

@@ -1,0 +1,52 @@
+"""Terrain, wind and scans of any size from nothing, for measurements without data.
+
+Imports torch alone, like :mod:`airshed.model`.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from airshed.model.geography import Geography
+from airshed.model.scan import SCANS, RasterScan, WindScan
+
+HIGHEST_M, WIND_MS = 5000, 5.0
+
+
+def random_geography(grid: tuple[int, int], patch: int) -> Geography:
+    """Terrain up to 5 km, and wind of about 5 m s-1 that the first two channels give.
+
+    Args:
+        grid: Rows and columns of cells.
+        patch: Cells per side of a patch.
+    """
+    axes = torch.eye(2)[:, :, None, None].repeat(1, 1, *grid)
+    patches = grid[0] * grid[1] // patch**2
+    return Geography(
+        elevation_m=HIGHEST_M * torch.rand(patches, generator=torch.Generator().manual_seed(0)),
+        wind_channels=(0, 1),
+        wind_mean_ms=torch.zeros(2),
+        wind_std_ms=torch.full((2,), WIND_MS),
+        to_grid=axes,
+        to_earth=axes,
+        mask=torch.ones(grid),
+        patch_size=patch,
+    )
+
+
+def computed_scan(
+    name: str, patch_grid: tuple[int, int], regions: tuple[int, int], sectors: int, patch: int
+) -> RasterScan | WindScan:
+    """The scan of that name, its tables computed here.
+
+    Args:
+        name: As the configuration has it.
+        patch_grid: Rows and columns of patches.
+        regions: Rows and columns of regions.
+        sectors: Wind directions told apart.
+        patch: Cells per side of a patch.
+    """
+    if name not in SCANS:
+        return RasterScan()
+    made, make_tables = SCANS[name]
+    return made(make_tables(patch_grid, regions, sectors, patch))

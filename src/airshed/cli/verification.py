@@ -1,0 +1,123 @@
+"""What is checked beyond the scores of the trained runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from airshed.cli.app import app
+from airshed.cli.options import (
+    Climatology,
+    Config,
+    Hourly,
+    Observations,
+    Output,
+    PatchElevation,
+    ScanTables,
+    Static,
+    Statistics,
+    VerificationFolder,
+)
+
+Folders = Annotated[
+    list[Path],
+    typer.Argument(exists=True, file_okay=False, help="Folder 'verification' of every run."),
+]
+
+
+@app.command()
+def interpret(
+    run: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="run.json of a training.")],
+    config: Config,
+    hourly: Hourly,
+    static: Static,
+    patch_elevation: PatchElevation,
+    statistics: Statistics,
+    scan_tables: ScanTables,
+    output: Annotated[
+        Path | None, typer.Option(help="Default: interpretation.json beside run.json.")
+    ] = None,
+) -> None:
+    """Does a trained run use its bias? Losses with alpha at 0 and doubled; attention moved."""
+    from airshed.config import load_study
+    from airshed.data.prepared import Prepared
+    from airshed.evaluation.interpretation import interpret as run_interpretation
+
+    prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
+    target = run.with_name("interpretation.json") if output is None else output
+    run_interpretation(load_study([config]), run, prepared, target)
+
+
+@app.command()
+def stations(
+    config: Config,
+    static: Static,
+    output: Output,
+    report: Annotated[Path, typer.Option(help="Where the counts of what is not believed go.")],
+    tables: Annotated[
+        list[Path], typer.Argument(exists=True, dir_okay=False, help="Tables of observations.")
+    ],
+) -> None:
+    """Read, check and match observations at stations, for forecasts to be scored against."""
+    from airshed.config import load_study
+    from airshed.errors import AirshedError
+    from airshed.evaluation.stations.observations import write_observations
+
+    study = load_study([config])
+    if study.stations is None:
+        raise AirshedError(
+            "the study has no stations", where=config, hint="add the section 'stations'"
+        )
+    write_observations(study, study.stations, tables, static, output, report)
+
+
+@app.command()
+def stations_summary(output: Output, folders: Folders) -> None:
+    """Write one table of the scores at stations of a whole study."""
+    from airshed.evaluation.summaries import write_stations
+
+    write_stations([folder / "stations.csv" for folder in folders], output)
+
+
+@app.command()
+def episodes_table(output: Output, folders: Folders) -> None:
+    """Write one table of the scores in episodes of a whole study."""
+    from airshed.evaluation.summaries import write_episodes
+
+    write_episodes([folder / "episodes.csv" for folder in folders], output)
+
+
+@app.command()
+def external(
+    name: Annotated[str, typer.Argument(help="Name of the forecast in section 'external'.")],
+    config: Config,
+    hourly: Hourly,
+    static: Static,
+    climatology: Climatology,
+    output: Output,
+    observations: Observations = None,
+    verification: VerificationFolder = None,
+) -> None:
+    """Score somebody else's forecast on the samples and cells of the trained runs."""
+    from airshed.config import load_study
+    from airshed.evaluation.evaluate import Evaluation
+    from airshed.evaluation.external.forecaster import evaluate_external
+    from airshed.evaluation.verification import verified
+
+    study = load_study([config])
+    evaluation = Evaluation(hourly, static, climatology, output)
+    with verified(study, evaluation, observations, verification) as extended:
+        evaluate_external(study, name, extended)
+
+
+@app.command()
+def external_table(
+    output: Output,
+    files: Annotated[list[Path], typer.Argument(exists=True, help="scores.nc of every run.")],
+) -> None:
+    """Write the RMSE of every run on the samples of each external forecast."""
+    from airshed.evaluation.external.common import write_common_table
+
+    write_common_table(files, output)

@@ -1,0 +1,95 @@
+"""Configuration of what is checked beyond the scores of the trained runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from airshed.config.base import Section, unknown_key_message
+from airshed.config.data import Box, Count, Period, Positive
+from airshed.variables import TARGETS
+
+
+def _of_pollutants(values: dict[str, str]) -> dict[str, str]:
+    for name in values:
+        if name not in TARGETS:
+            raise ValueError(unknown_key_message(name, list(TARGETS)).replace("key", "pollutant"))
+    return values
+
+
+Matching = Literal["bilinear", "nearest"]
+OfPollutants = Annotated[dict[str, str], AfterValidator(_of_pollutants)]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+Longitude = Annotated[float, Field(ge=-180, le=360)]
+Place = tuple[Latitude, Longitude]
+
+
+class InterpretationConfig(Section):
+    """How many samples of the test split, and tokens of each, are looked at."""
+
+    samples: Count = 512
+    queries: Count = 1024
+
+
+class StationQuality(Section):
+    """When an observation at a station is not believed."""
+
+    flat_line_h: Annotated[int, Field(ge=3)] = 24
+    spike_factor: Positive = 20.0
+
+
+class StationsConfig(Section):
+    """Observations at stations: tables, and how they are matched with the grid."""
+
+    tables: Annotated[list[str], Field(min_length=1)]
+    sites: str | None = None
+    units: OfPollutants = Field(default_factory=dict)
+    utc_offset_h: Annotated[float, Field(ge=-12, le=14)] = 0
+    matching: Matching = "bilinear"
+    height_tolerance_m: Positive = 300.0
+    quality: StationQuality = StationQuality()
+
+
+class ExternalConfig(Section):
+    """Somebody else's forecast, to be scored as a row beside the baselines."""
+
+    path: str
+    variables: OfPollutants = Field(default_factory=dict)
+    units: OfPollutants = Field(default_factory=dict)
+    interpolation: Literal["bilinear", "cell_mean"] = "bilinear"
+    missing: Literal["refuse", "common_subset"] = "refuse"
+
+
+class Transect(Section):
+    """A line over the terrain from one place (latitude, longitude) to another."""
+
+    start: Place
+    end: Place
+    points: Annotated[int, Field(ge=2)] = 100
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.start == self.end:
+            raise ValueError("the transect starts where it ends")
+        return self
+
+
+class Episode(Period):
+    """A period and region with scores, maps and a transect of its own; days are valid times."""
+
+    box: Box
+    map_times: list[datetime] = Field(default_factory=list)
+    transect: Transect | None = None
+
+    @model_validator(mode="after")
+    def _maps_lie_inside(self) -> Self:
+        for time in self.map_times:
+            if time.tzinfo is not None:
+                raise ValueError(f"map_times are UTC and carry no time zone: {time.isoformat()}")
+            if not self.start <= time.date() <= self.end:
+                raise ValueError(f"map time {time.isoformat()} lies outside {self}")
+            if time.minute or time.second or time.microsecond:
+                raise ValueError(f"map time {time.isoformat()} is not a whole hour")
+        return self

@@ -1,0 +1,1 @@
+"""Other people's forecasts: reading, units, the study grid, and scores on the same samples."""

@@ -1,0 +1,175 @@
+"""An external forecast on the study grid, sample by sample."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+from scipy.interpolate import RegularGridInterpolator
+
+from airshed.config import Study
+from airshed.config.verification import ExternalConfig
+from airshed.data.regrid import unit_vectors
+from airshed.data.stores import open_hourly, open_static
+from airshed.data.units import to_canonical
+from airshed.errors import AirshedError
+from airshed.evaluation.evaluate import Evaluation, evaluate, test_samples
+from airshed.evaluation.external.reading import ExternalFields, open_external
+from airshed.evaluation.external.units import concentration, dry_air_density
+from airshed.evaluation.points import Points
+from airshed.evaluation.scores import Subject
+from airshed.variables import TARGETS
+
+Floats = npt.NDArray[np.floating[Any]]
+PARTS = 4  # of a cell's side: a cell's mean is taken from the source at 4 x 4 places in it
+
+log = logging.getLogger(__name__)
+
+
+def evaluate_external(study: Study, name: str, evaluation: Evaluation) -> None:
+    """Score an external forecast on the samples and cells on which the trained runs are scored.
+
+    Args:
+        study: The resolved study.
+        name: Name of one of its external forecasts.
+        evaluation: What is scored, and where results go.
+
+    Raises:
+        AirshedError: There is no such forecast, it is not understood, or it lacks samples,
+            pollutants or cells and ``missing`` is ``refuse``.
+    """
+    if name not in study.external:
+        raise AirshedError(
+            "unknown external forecast",
+            expected=", ".join(study.external) or "a forecast in section 'external'",
+            found=name,
+        )
+    settings = study.external[name]
+    external = open_external(name, settings)
+    forecaster = ExternalForecaster(external, settings, open_static(evaluation.static))
+    hourly = open_hourly(evaluation.hourly, hours_per_task=None)
+    lacking = forecaster.lacking(test_samples(study, hourly, tuple(study.horizons_h)))
+    if lacking and settings.missing == "refuse":
+        raise AirshedError(
+            "an external forecast does not have everything that the trained runs are scored on",
+            where=f"{settings.path}, variables {', '.join(external.pollutants)}",
+            found="; ".join(lacking),
+            hint=f"complete it, or set external.{name}.missing to common_subset: it is then"
+            " compared on the samples that it has, and stands in external.csv alone",
+        )
+    for problem in lacking:
+        log.warning("%s: %s", name, problem)
+    subject = Subject.of(study, "external", name, seed=-1)
+    evaluate(study, subject, forecaster, evaluation, weights=settings.model_dump_json())
+
+
+class ExternalForecaster:
+    """Looks forecasts up by init and lead time, converts and interpolates them.
+
+    Args:
+        external: The forecast.
+        settings: How it is interpolated, and which units it has.
+        grid: The static fields of the study grid.
+    """
+
+    def __init__(
+        self, external: ExternalFields, settings: ExternalConfig, grid: xr.Dataset
+    ) -> None:
+        self._external, self._settings = external, settings
+        self._mask = grid["domain_mask"].values.astype(bool)
+        lat_deg, lon_deg = grid["lat2d"].values, grid["lon2d"].values
+        source = (external.lat_deg, external.lon_deg)
+        if settings.interpolation == "bilinear":
+            self._points = Points(*source, lat_deg.ravel(), lon_deg.ravel())
+        else:
+            places = places_in_cells(lat_deg, lon_deg, PARTS)
+            self._points = Points(*source, *places, method="nearest")
+            self._points.averaged(PARTS**2)
+
+    def lacking(self, samples: pd.DataFrame) -> list[str]:
+        """What the forecast does not have of what is to be scored, in words; empty if nothing."""
+        problems = []
+        absent = [name for name in TARGETS if name not in self._external.pollutants]
+        if absent:
+            problems.append(f"no {', '.join(absent)}")
+        outside = self._mask.ravel() & ~self._points.inside
+        if outside.any():
+            problems.append(f"{outside.sum()} of {self._mask.sum()} cells lie beyond its grid")
+        init, lead = self._places(samples)
+        missing = samples[(init < 0) | (lead < 0)]
+        if len(missing):
+            first = missing.iloc[0]
+            problems.append(
+                f"{len(missing)} of {len(samples)} samples, the first at {first['init_time']}"
+                f" + {first['horizon_h']} h"
+            )
+        return problems
+
+    def __call__(self, batches: Iterable[pd.DataFrame]) -> Iterator[npt.NDArray[np.float32]]:
+        """Forecasts [B, 6, Y, X] of each batch; NaN for what the forecast does not have."""
+        for samples in batches:
+            forecast = np.full((len(samples), len(TARGETS), *self._mask.shape), np.nan, np.float32)
+            for row, place in enumerate(zip(*self._places(samples), strict=True)):
+                if min(place) >= 0:
+                    forecast[row] = self._sample(*map(int, place))
+            yield forecast
+
+    def _places(self, samples: pd.DataFrame) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Position of each sample on the axes of init and lead times; -1 if it is not there."""
+        init = self._external.init_times.get_indexer(pd.DatetimeIndex(samples["init_time"]))
+        lead = pd.Index(self._external.lead_hours).get_indexer(pd.Index(samples["horizon_h"]))
+        return init, lead
+
+    def _sample(self, init: int, lead: int) -> npt.NDArray[np.float32]:
+        """Fields [6, Y, X] of one init and lead time, on the study grid, in canonical units."""
+        at = self._external.fields.isel(init_time=init, lead_h=lead)
+
+        def air_density() -> Floats | None:
+            if "temp" not in at or "psfc" not in at:
+                return None
+            return dry_air_density(*(self._canonical(at[name]) for name in ("psfc", "temp")))
+
+        fields = np.full((len(TARGETS), *self._mask.shape), np.nan, dtype=np.float32)
+        for number, name in enumerate(TARGETS):
+            if name in at:
+                values = concentration(
+                    at[name].values,
+                    name,
+                    at[name].attrs.get("units"),
+                    self._settings.units,
+                    air_density,
+                    f"{self._settings.path}, {name}",
+                )
+                fields[number] = self._points(values).reshape(self._mask.shape)
+        return fields
+
+    def _canonical(self, field: xr.DataArray) -> Floats:
+        where = f"{self._settings.path}, {field.name}"
+        return to_canonical(field.values, str(field.name), field.attrs.get("units"), {}, where)
+
+
+def places_in_cells(lat_deg: Floats, lon_deg: Floats, parts: int) -> tuple[Floats, Floats]:
+    """Latitudes and longitudes of ``parts`` x ``parts`` evenly spread places in each cell.
+
+    Args:
+        lat_deg: [Y, X] of the cells' centres.
+        lon_deg: [Y, X] of the cells' centres.
+        parts: Places along each side.
+
+    Returns:
+        Each [Y * X * parts^2], the places of a cell one after the other. Beyond the outermost
+        centres the grid is continued as it ends.
+    """
+    rows, columns = lat_deg.shape
+    axes = (np.arange(rows), np.arange(columns))
+    centres = np.moveaxis(unit_vectors(lat_deg, lon_deg), 0, -1)
+    position = RegularGridInterpolator(axes, centres, bounds_error=False, fill_value=None)
+    within = (np.arange(parts) + 0.5) / parts - 0.5
+    row, column, down, right = np.meshgrid(*axes, within, within, indexing="ij")
+    x, y, z = position(np.stack([row + down, column + right], axis=-1).reshape(-1, 2)).T
+    return np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))

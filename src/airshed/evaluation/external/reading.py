@@ -1,0 +1,287 @@
+"""Opening a forecast of any origin: which of its variables means what.
+
+Axes are known by CF standard names, then by the names that forecasting centres and machine-learning
+models give them; nothing is guessed from sizes or order.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from airshed.config.verification import ExternalConfig
+from airshed.data.units import linear_conversion
+from airshed.errors import AirshedError
+from airshed.variables import TARGETS, VARIABLES, canonical_name
+
+Floats = npt.NDArray[np.floating[Any]]
+
+AXES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "init time": (
+        "forecast_reference_time",
+        (
+            "init_time",
+            "forecast_reference_time",
+            "reference_time",
+            "initial_time",
+            "initialization_time",
+            "analysis_time",
+            "base_time",
+            "init",
+            "time",
+        ),
+    ),
+    "lead time": (
+        "forecast_period",
+        (
+            "lead_time",
+            "forecast_period",
+            "prediction_timedelta",
+            "step",
+            "lead",
+            "lead_hours",
+            "horizon_h",
+            "horizon",
+            "forecast_hour",
+            "fhour",
+        ),
+    ),
+    "latitude": ("latitude", ("latitude", "lat", "lat2d", "xlat", "nav_lat")),
+    "longitude": ("longitude", ("longitude", "lon", "lon2d", "xlong", "nav_lon")),
+}
+"""Standard name and usual names of each axis; earlier names win."""
+
+
+@dataclass(frozen=True)
+class ExternalFields:
+    """A forecast whose parts are known.
+
+    Attributes:
+        name: What the study calls it.
+        fields: Its pollutants, and temperature and pressure if it has them, by canonical names,
+            with dimensions (init_time, lead_h, and those of the grid).
+        lat_deg: Latitudes, [Y] or [Y, X].
+        lon_deg: Longitudes, [X] or [Y, X].
+        init_times: UTC.
+        lead_hours: Lead times, h.
+    """
+
+    name: str
+    fields: xr.Dataset
+    lat_deg: Floats
+    lon_deg: Floats
+    init_times: pd.DatetimeIndex
+    lead_hours: npt.NDArray[np.int64]
+
+    @property
+    def pollutants(self) -> tuple[str, ...]:
+        """The pollutants that it has, in the project's order."""
+        return tuple(name for name in TARGETS if name in self.fields)
+
+
+def open_external(name: str, settings: ExternalConfig) -> ExternalFields:
+    """Open a forecast, read lazily.
+
+    Args:
+        name: What the study calls it.
+        settings: Where it is, and how its variables are named if not as usual.
+
+    Raises:
+        AirshedError: It cannot be opened, an axis is not found or not understood, a variable that
+            the configuration names is missing, or it has no pollutant.
+    """
+    dataset = _with_one_init_axis(_open(name, settings), settings.path)
+    init, lead, lat, lon = (_axis(dataset, meaning, settings.path) for meaning in AXES)
+    inits = pd.DatetimeIndex(np.atleast_1d(dataset[init].values).astype("datetime64[ns]"))
+    hours = lead_hours(dataset[lead], settings.path)
+    for values, what in ((inits, "init time"), (pd.Index(hours), "lead time")):
+        if values.has_duplicates:
+            raise AirshedError(f"a forecast has the same {what} twice", where=settings.path)
+    dims = _dimensions(dataset, init, lead, lat, lon, settings.path)
+    fields = _fields(dataset, name, settings, dims)
+    grid = dims[2:]
+    lat_deg, lon_deg = (
+        dataset[axis].transpose(*(dim for dim in grid if dim in dataset[axis].dims)).values
+        for axis in (lat, lon)
+    )
+    fields = fields.transpose(*dims).rename({dims[0]: "init_time", dims[1]: "lead_h"})
+    return ExternalFields(name, fields, lat_deg, lon_deg, inits, hours)
+
+
+def lead_hours(axis: xr.DataArray, where: str) -> npt.NDArray[np.int64]:
+    """A lead-time axis as whole hours.
+
+    Args:
+        axis: Time differences, or numbers with a unit of time (in its attribute, or ``_h`` and
+            ``hours`` in its name).
+        where: For messages.
+
+    Raises:
+        AirshedError: The unit is unknown, or a lead time is not a whole number of hours.
+    """
+    values = np.atleast_1d(axis.values)
+    if np.issubdtype(values.dtype, np.timedelta64):
+        hours = values / np.timedelta64(1, "h")
+    else:
+        units = axis.attrs.get("units")
+        if units is None and ("hour" in str(axis.name) or str(axis.name).endswith("_h")):
+            units = "hours"
+        try:
+            factor, _ = linear_conversion(str(units), "hour")
+        except ValueError as error:
+            raise AirshedError(
+                "the unit of a lead time is not understood",
+                where=f"{where}, {axis.name}",
+                expected="time differences, or numbers with a unit of time such as 'hours'",
+                found=units,
+            ) from error
+        hours = values * factor
+    whole = np.rint(hours.astype(np.float64)).astype(np.int64)
+    if not np.allclose(whole, hours.astype(np.float64), atol=1e-3):
+        raise AirshedError(
+            "a lead time is not a whole number of hours",
+            where=f"{where}, {axis.name}",
+            found=", ".join(f"{hour:g}" for hour in hours[:8]),
+        )
+    return whole
+
+
+def _open(name: str, settings: ExternalConfig) -> xr.Dataset:
+    paths = sorted(glob.glob(settings.path))  # noqa: PTH207  (the pattern may be absolute)
+    if not paths:
+        raise AirshedError(
+            "an external forecast is missing",
+            where=settings.path,
+            hint=f"correct external.{name}.path: a NetCDF file, a Zarr store, or a pattern such as"
+            " 'cams/*.nc'",
+        )
+    try:
+        if Path(paths[0]).is_dir():
+            return xr.open_zarr(paths[0], chunks=None, decode_timedelta=False)
+        if len(paths) == 1:
+            return xr.open_dataset(paths[0], decode_timedelta=False)
+        return xr.open_mfdataset(
+            paths, combine="by_coords", decode_timedelta=False, preprocess=_expanded
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise AirshedError(
+            "an external forecast cannot be opened", where=settings.path, found=error
+        ) from error
+
+
+def _expanded(dataset: xr.Dataset) -> xr.Dataset:
+    """A file of one init time gets an axis for it, so that files can be put side by side."""
+    return _with_one_init_axis(dataset, dataset.encoding.get("source", ""))
+
+
+def _with_one_init_axis(dataset: xr.Dataset, where: str) -> xr.Dataset:
+    """The dataset with an axis of init times and one of lead times.
+
+    A single init time given as a scalar becomes an axis. If there are valid times in place of lead
+    times, these are the differences.
+    """
+    init = _find(dataset, "init time")
+    if init is None or dataset[init].ndim:
+        return dataset
+    start = dataset[init].values
+    if _find(dataset, "lead time") is None:
+        valid = next((str(n) for n in dataset.dims if n in ("time", "valid_time")), None)
+        if valid is None:
+            raise _no_axis("lead time", dataset, where)
+        lead = (dataset[valid].values - start) / np.timedelta64(1, "h")
+        dataset = dataset.assign_coords(lead_hours=(valid, lead)).swap_dims({valid: "lead_hours"})
+        dataset = dataset.drop_vars(valid)
+    return dataset.expand_dims({init: [start]})
+
+
+def _find(dataset: xr.Dataset, meaning: str) -> str | None:
+    standard_name, names = AXES[meaning]
+    for variable in dataset.variables:
+        if dataset[variable].attrs.get("standard_name") == standard_name:
+            return str(variable)
+    lowered = {str(variable).lower(): str(variable) for variable in dataset.variables}
+    return next((lowered[name] for name in names if name in lowered), None)
+
+
+def _axis(dataset: xr.Dataset, meaning: str, where: str) -> str:
+    found = _find(dataset, meaning)
+    if found is None:
+        raise _no_axis(meaning, dataset, where)
+    return found
+
+
+def _no_axis(meaning: str, dataset: xr.Dataset, where: str) -> AirshedError:
+    standard_name, names = AXES[meaning]
+    return AirshedError(
+        f"a forecast has no {meaning}",
+        where=where,
+        expected=f"a coordinate with standard_name {standard_name}, or named {', '.join(names)}",
+        found=", ".join(map(str, dataset.variables)),
+    )
+
+
+def _dimensions(
+    dataset: xr.Dataset, init: str, lead: str, lat: str, lon: str, where: str
+) -> tuple[str, str, str, str]:
+    """The dimensions of init time, lead time, and the grid's rows and columns."""
+    axes = {"init time": init, "lead time": lead}
+    wrong = [what for what, axis in axes.items() if dataset[axis].ndim != 1]
+    grid = dataset[lat].dims if dataset[lat].ndim == 2 else dataset[lat].dims + dataset[lon].dims
+    if wrong or len(grid) != 2 or set(dataset[lon].dims) - set(grid):
+        raise AirshedError(
+            "the axes of a forecast are not understood",
+            where=where,
+            expected="init and lead times on one axis each; latitude and longitude both on one axis"
+            " each, or both on the same two",
+            found=", ".join(f"{axis}{dataset[axis].dims}" for axis in (init, lead, lat, lon)),
+        )
+    (init_dim,), (lead_dim,) = dataset[init].dims, dataset[lead].dims
+    return str(init_dim), str(lead_dim), str(grid[0]), str(grid[1])
+
+
+def _fields(
+    dataset: xr.Dataset, name: str, settings: ExternalConfig, dims: Sequence[str]
+) -> xr.Dataset:
+    found: dict[str, str] = {}
+    for pollutant, variable in settings.variables.items():
+        if variable not in dataset:
+            raise AirshedError(
+                "a forecast lacks a variable that the configuration names",
+                where=settings.path,
+                expected=f"{variable} (external.{name}.variables.{pollutant})",
+                found=", ".join(map(str, dataset.data_vars)),
+            )
+        found[pollutant] = variable
+    standard = {VARIABLES[target].standard_name: target for target in (*TARGETS, "temp", "psfc")}
+    for variable in map(str, dataset.data_vars):
+        known = standard.get(dataset[variable].attrs.get("standard_name", ""))
+        known = known or canonical_name(variable)
+        if known in standard.values() and set(dataset[variable].dims) == set(dims):
+            found.setdefault(str(known), variable)
+    if not set(found) & set(TARGETS):
+        raise AirshedError(
+            "a forecast has no pollutant that is known",
+            where=settings.path,
+            expected=f"one of {', '.join(TARGETS)} over ({', '.join(dims)})",
+            found=", ".join(f"{n}{dataset[n].dims}" for n in dataset.data_vars),
+            hint=f"name them in external.{name}.variables, for example {{pm25: pm2p5}}",
+        )
+    for pollutant, variable in found.items():
+        if set(dataset[variable].dims) != set(dims):
+            raise AirshedError(
+                "a variable of a forecast has other dimensions",
+                where=f"{settings.path}, {variable} ({pollutant})",
+                expected=", ".join(dims),
+                found=", ".join(map(str, dataset[variable].dims)),
+                hint="choose one level or member first",
+            )
+    chosen = dataset[list(found.values())].rename({v: k for k, v in found.items()})
+    return chosen.drop_vars([c for c in chosen.coords if c not in dims])

@@ -1,0 +1,67 @@
+"""Concentrations from mass concentrations, or from mass mixing ratios and the air's density."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from airshed.data.units import linear_conversion, to_canonical
+from airshed.errors import AirshedError
+from airshed.variables import VARIABLES
+
+Floats = npt.NDArray[np.floating[Any]]
+GAS_CONSTANT_DRY_AIR = 287.05  # J kg-1 K-1
+MASS_RATIO = re.compile(r"(?P<above>[munk]?g)\s*(?:/\s*kg|kg\s*(?:\*\*|\^)?\s*-1)")
+
+
+def concentration(
+    values: Floats,
+    pollutant: str,
+    attribute: str | None,
+    configured: Mapping[str, str],
+    air_density: Callable[[], Floats | None],
+    where: str,
+) -> Floats:
+    """Values of a pollutant as mass concentration in its canonical units.
+
+    A mass mixing ratio (kg kg-1) is multiplied by the density of the air, if that is known.
+    Mixing ratios by volume are refused: convert them first.
+
+    Args:
+        values: Fields of a file.
+        pollutant: Its name.
+        attribute: The unit attribute, if the file has one.
+        configured: Units that the configuration states, by pollutant.
+        air_density: Gives kg m-3 with the shape of ``values``, or None if it is not known.
+        where: File and variable, for messages.
+
+    Raises:
+        AirshedError: The unit is unknown or contradicts the configuration, or the values are a
+            mixing ratio and nothing tells the air's density.
+    """
+    units = attribute if attribute is not None else configured.get(pollutant)
+    ratio = MASS_RATIO.fullmatch(units.strip()) if units is not None else None
+    if ratio is None:
+        return to_canonical(values, pollutant, attribute, configured, where)
+    density = air_density()
+    if density is None:
+        raise AirshedError(
+            "a mass mixing ratio needs the density of the air to become a concentration",
+            where=where,
+            expected=f"{VARIABLES[pollutant].units}, or surface pressure and 2 m temperature in the"
+            " same files",
+            found=units,
+            hint="add them (sp and t2m), or convert the forecast first",
+        )
+    factor, _ = linear_conversion(f"{ratio['above']} m-3", VARIABLES[pollutant].units)
+    return values * density * factor
+
+
+def dry_air_density(pressure_pa: Floats, temperature_k: Floats) -> Floats:
+    """Pressure over (R T) of dry air, kg m-3; moisture makes warm air up to 2 % lighter."""
+    density: Floats = pressure_pa / (GAS_CONSTANT_DRY_AIR * temperature_k)
+    return density

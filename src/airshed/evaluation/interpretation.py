@@ -1,0 +1,207 @@
+"""``interpretation.json``: does a trained network use its bias?
+
+Four answers that do not depend on each other: where training took the strength (alpha), what the
+network loses when the strength is set to 0 or doubled, what it loses without the whole bias, and
+how much attention the bias moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Subset
+
+from airshed.assembly import build_network, device_of
+from airshed.atomic import write_json
+from airshed.config import Study
+from airshed.data.dataset import ForecastDataset, loader_options
+from airshed.data.prepared import Prepared
+from airshed.errors import AirshedError
+from airshed.evaluation.attention_mass import MovedMass
+from airshed.model import ClimaX
+from airshed.model.attention import PlainAttention
+from airshed.progress import progress
+from airshed.provenance import code_commit
+from airshed.training.history import alphas
+from airshed.training.record import biased_blocks
+from airshed.training.trained import read_run, trained_weights
+from airshed.variables import TARGETS
+
+FORMAT_VERSION = 1
+CHOICE_SEED = 0
+
+
+def interpret(study: Study, run: Path, prepared: Prepared, output: Path) -> None:
+    """Write ``interpretation.json`` of a trained run with a bias.
+
+    Losses are masked mean squared errors on normalised targets, as in training, of the same
+    samples of the test split in every setting; the weights are the best ones.
+
+    Args:
+        study: The resolved study; ``interpretation`` says how many samples and queries.
+        run: ``run.json`` of the training; ``history.csv`` and the checkpoint lie beside it.
+        prepared: Paths of the prepared data.
+        output: Where the file goes.
+
+    Raises:
+        AirshedError: The run has no bias, or its checkpoint is missing or changed.
+    """
+    torch.set_num_threads(study.train.threads)
+    record = read_run(run)
+    variant, seed = record["variant"], record["seed"]
+    bias = study.variant_stanzas[variant].bias
+    if bias.kind == "none":
+        raise AirshedError(
+            "a variant without a bias has nothing to interpret",
+            where=run,
+            expected="a variant whose bias.kind is not 'none'",
+            found=variant,
+        )
+    network = build_network(study, variant, prepared, seed)
+    network.load_state_dict(trained_weights(run))
+    network.to(device_of(study)).eval()
+    everything = ForecastDataset(
+        prepared.hourly,
+        prepared.static,
+        prepared.statistics,
+        study.splits.test,
+        study.horizons_h,
+        hold="never",
+    )
+    samples = drawn(everything, study.interpretation.samples)
+    watched = MovedMass(network, study.interpretation.queries)
+    losses = setting_losses(study, network, samples, everything.mask, watched)
+    moved = watched.by_head()
+    write_json(
+        output,
+        {
+            "format_version": FORMAT_VERSION,
+            "study": study.study,
+            "variant": variant,
+            "seed": seed,
+            "data_source": study.dataset.data_source,
+            "commit": code_commit().sha,
+            "bias": {"kind": bias.kind, "blocks": biased_blocks(network)},
+            "split": "test",
+            "samples": {"used": len(samples), "of": len(everything)},
+            "queries": {"used": len(watched.queries), "of": network.pos_embed.shape[1]},
+            "alpha": alpha_paths(network, getattr(bias, "alpha_init", None), run),
+            "loss": losses,
+            "relative_loss_change": {
+                name: loss / losses["as_trained"] - 1
+                for name, loss in losses.items()
+                if name != "as_trained"
+            },
+            "moved_attention_share": {
+                "mean": float(np.mean(list(moved.values()))),
+                "by_block_and_head": {str(block): shares for block, shares in moved.items()},
+            },
+        },
+    )
+
+
+def drawn(samples: ForecastDataset, count: int) -> Subset[dict[str, Tensor]]:
+    """At most ``count`` samples, drawn at random but always the same, in their order."""
+    order = np.random.default_rng(CHOICE_SEED).permutation(len(samples))[:count]
+    return Subset(samples, np.sort(order).tolist())
+
+
+def settings_of(network: ClimaX) -> dict[str, Callable[[], AbstractContextManager[None]]]:
+    """The ways in which a trained bias is changed, by name."""
+    settings: dict[str, Callable[[], AbstractContextManager[None]]] = {"as_trained": nullcontext}
+    if alphas(network):
+        settings["alpha_zero"] = lambda: alpha_times(network, 0.0)
+        settings["alpha_doubled"] = lambda: alpha_times(network, 2.0)
+    settings["bias_removed"] = lambda: bias_removed(network)
+    return settings
+
+
+@contextmanager
+def alpha_times(network: ClimaX, factor: float) -> Iterator[None]:
+    """The network with the strength of each bias multiplied, inside the context."""
+    strengths = [
+        parameter
+        for name, parameter in network.named_parameters()
+        if name.endswith(".core.bias.alpha")
+    ]
+    trained = [parameter.detach().clone() for parameter in strengths]
+    with torch.no_grad():
+        for parameter in strengths:
+            parameter.mul_(factor)
+        try:
+            yield
+        finally:
+            for parameter, value in zip(strengths, trained, strict=True):
+                parameter.copy_(value)
+
+
+@contextmanager
+def bias_removed(network: ClimaX) -> Iterator[None]:
+    """The network with plain attention in every block, inside the context."""
+    attentions: list[Any] = [block.attn for block in network.blocks]
+    trained: list[nn.Module] = [attention.core for attention in attentions]
+    for attention in attentions:
+        attention.core = PlainAttention()
+    try:
+        yield
+    finally:
+        for attention, core in zip(attentions, trained, strict=True):
+            attention.core = core
+
+
+def setting_losses(
+    study: Study,
+    network: ClimaX,
+    samples: Subset[dict[str, Tensor]],
+    mask: Tensor,
+    watched: MovedMass,
+) -> dict[str, float]:
+    """Mean squared error, over the known cells of all samples together, in each setting.
+
+    Args:
+        study: Gives the size of a batch.
+        network: In evaluation mode, on its device.
+        samples: What is forecast.
+        mask: bool [Y, X], True inside the domain.
+        watched: Notes what the bias moves while the network runs as trained.
+    """
+    settings = settings_of(network)
+    squared, counts = dict.fromkeys(settings, 0.0), 0
+    size = study.evaluation.batch_size
+    options = loader_options(study.loader, study.train.workers)
+    loader = DataLoader(samples, batch_size=size, **options)
+    batches = progress(loader, "interpretation", total=-(-len(samples) // size))
+    device = network.pos_embed.device
+    for batch in batches:
+        x, y, lead_hours = (batch[key].to(device) for key in ("x", "y", "lead_hours"))
+        known = mask.to(device) & y.isfinite()
+        counts += int(known.sum())
+        for name, changed in settings.items():
+            watching = watched if name == "as_trained" else nullcontext()
+            with torch.no_grad(), changed(), watching:
+                error = network(x, lead_hours, TARGETS).double() - y
+            squared[name] += float(torch.where(known, error, 0).square().sum())
+    return {name: total / counts for name, total in squared.items()}
+
+
+def alpha_paths(network: ClimaX, initial: float | None, run: Path) -> dict[str, dict[str, Any]]:
+    """Where each block's alpha began, went and ended; its whole path is in ``history.csv``."""
+    history = pd.read_csv(run.parent / "history.csv")
+    paths = {}
+    for block, value in alphas(network).items():
+        path = history[f"alpha_block{block}"]
+        paths[str(block)] = {
+            "initial": initial,
+            "lowest": float(path.min()),
+            "highest": float(path.max()),
+            "final": float(path.iloc[-1]),
+            "best_weights": value,
+        }
+    return paths

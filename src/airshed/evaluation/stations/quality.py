@@ -1,0 +1,151 @@
+"""Which observations are believed: plain checks, each counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from airshed.config.verification import StationQuality
+from airshed.variables import TARGETS, VARIABLES
+
+Floats = npt.NDArray[np.floating[Any]]
+Integers = npt.NDArray[np.integer[Any]]
+Flags = npt.NDArray[np.bool_]
+
+
+class Series:
+    """Hourly values of stations, filled from tables row by row, duplicates noticed.
+
+    Args:
+        times: Hours that are wanted, UTC, one after the other.
+
+    Attributes:
+        counts: How many rows were not taken, by reason and pollutant.
+    """
+
+    def __init__(self, times: pd.DatetimeIndex) -> None:
+        self.times = times
+        self.counts: dict[str, dict[str, int]] = {}
+        self._rows: dict[str, int] = {}
+        self._values = np.empty((0, len(TARGETS), len(times)), dtype=np.float32)
+        self._contradicted = np.empty(self._values.shape, dtype=bool)
+
+    def add(self, table: pd.DataFrame) -> None:
+        """Add rows with the columns ``station``, ``time``, ``pollutant`` and ``value``.
+
+        A value that stands there twice is taken once. Two different values for one hour contradict
+        each other, and neither is taken.
+        """
+        on_the_hour = table["time"] == table["time"].dt.floor("h")
+        self.count("not_on_the_hour", table.loc[~on_the_hour, "pollutant"])
+        hour = self.times.get_indexer(pd.DatetimeIndex(table["time"]))
+        kept = on_the_hour & (hour >= 0) & table["value"].notna()
+        rows = self._rows_of(table.loc[kept, "station"])
+        pollutant = pd.Index(TARGETS).get_indexer(pd.Index(table.loc[kept, "pollutant"]))
+        cell = (rows * len(TARGETS) + pollutant) * len(self.times) + hour[kept]
+        given = (
+            table.loc[kept, "value"].astype(np.float32).groupby(cell).agg(["min", "max", "size"])
+        )
+        self._take(given.index.to_numpy(), *(given[key].to_numpy() for key in given))
+
+    def _take(self, at: Integers, low: Floats, high: Floats, size: Integers) -> None:
+        """Lowest and highest value and number of rows that are given for some cells."""
+        values, contradicted = self._values.reshape(-1), self._contradicted.reshape(-1)
+        again = np.isfinite(values[at])
+        differs = (low != high) | (again & (values[at] != low)) | contradicted[at]
+        values[at] = np.where(differs, np.nan, low)
+        contradicted[at] = differs
+        pollutant = at // len(self.times) % len(TARGETS)
+        rows = size + again
+        for reason, flags, number in (
+            ("duplicate", ~differs, rows - 1),
+            ("contradiction", differs, rows),
+        ):
+            for index, name in enumerate(TARGETS):
+                self._count(reason, name, int(number[flags & (pollutant == index)].sum()))
+
+    def _rows_of(self, stations: pd.Series) -> Integers:
+        """Row of each station; new ones get new rows."""
+        for station in stations.unique():
+            self._rows.setdefault(station, len(self._rows))
+        lacking = len(self._rows) - len(self._values)
+        if lacking > 0:
+            more = max(lacking, len(self._values))  # doubled, so that growing takes little time
+            shape = (more, *self._values.shape[1:])
+            unknown = np.full(shape, np.nan, dtype=np.float32)
+            self._values = np.concatenate([self._values, unknown])
+            self._contradicted = np.concatenate([self._contradicted, np.zeros(shape, dtype=bool)])
+        rows: Integers = stations.map(self._rows).to_numpy(np.int64)
+        return rows
+
+    def count(self, reason: str, pollutants: pd.Series) -> None:
+        """Count rows that are not taken, each given by its pollutant."""
+        for pollutant, number in pollutants.value_counts().items():
+            self._count(reason, str(pollutant), int(number))
+
+    def _count(self, reason: str, pollutant: str, number: int) -> None:
+        if number:
+            counts = self.counts.setdefault(reason, {})
+            counts[pollutant] = counts.get(pollutant, 0) + number
+
+    def stations(self) -> list[str]:
+        """Every station, in the order of their names."""
+        return sorted(self._rows)
+
+    def believed(self, stations: Sequence[str], settings: StationQuality) -> Floats:
+        """Values [S, 6, T] of some stations that pass every check; NaN elsewhere."""
+        out = np.full((len(stations), len(TARGETS), len(self.times)), np.nan, dtype=np.float32)
+        for row, station in enumerate(stations):
+            for number, pollutant in enumerate(TARGETS):
+                values = self._values[self._rows[station], number]
+                for reason, flags in checks(values, pollutant, settings).items():
+                    self._count(reason, pollutant, int((flags & np.isfinite(values)).sum()))
+                    values = np.where(flags, np.nan, values)
+                out[row, number] = values
+        return out
+
+
+def checks(values: Floats, pollutant: str, settings: StationQuality) -> dict[str, Flags]:
+    """What is not believed of a series of hourly values [T], by reason, in the order of the checks.
+
+    - ``negative``: below zero; missing values are often coded so.
+    - ``implausible``: above what is physically possible.
+    - ``flat_line``: the same value in ``flat_line_h`` consecutive hours or more.
+    - ``spike``: one hour that lies above or below both its neighbours by more than ``spike_factor``
+      times the usual change from one hour to the next (median of the changes that are not zero).
+    """
+    negative = values < 0
+    implausible = values > VARIABLES[pollutant].high
+    plausible = np.where(negative | implausible, np.nan, values)
+    return {
+        "negative": negative,
+        "implausible": implausible,
+        "flat_line": flat_line(plausible, settings.flat_line_h),
+        "spike": spike(plausible, settings.spike_factor),
+    }
+
+
+def flat_line(values: Floats, hours: int) -> Flags:
+    """Hours [T] that belong to a run of equal values at least ``hours`` long."""
+    if not len(values):
+        return np.zeros(0, dtype=bool)
+    starts = np.concatenate([[True], ~(values[1:] == values[:-1])])  # NaN equals nothing
+    run = np.cumsum(starts) - 1
+    flat: Flags = np.bincount(run)[run] >= hours
+    return flat & np.isfinite(values)
+
+
+def spike(values: Floats, factor: float) -> Flags:
+    """Hours [T] that stand out from both their neighbours, to the same side."""
+    flags = np.zeros(len(values), dtype=bool)
+    changes = np.diff(values)
+    usual = np.abs(changes[np.isfinite(changes) & (changes != 0)])
+    if len(usual):
+        limit = factor * np.median(usual)
+        up, down = changes[:-1], -changes[1:]
+        flags[1:-1] = (np.minimum(up, down) > limit) | (np.maximum(up, down) < -limit)
+    return flags

@@ -1,0 +1,84 @@
+"""Tables of the report for stations, other people's forecasts and episodes."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from airshed.report.results import POLLUTANT_LABELS, Results, units_of
+from airshed.report.tables import MISSING, Table
+
+STATIONS_CAPTION = (
+    "RMSE against observations, pooled over stations and samples, mean of seeds. Within height:"
+    " over the stations no further above or below their cell than the study's tolerance."
+    " Reanalysis: the truth of all other tables, scored at the same stations and hours; stations"
+    " that it assimilated are not independent of it."
+)
+EXTERNAL_CAPTION = (
+    "RMSE of every forecast (mean of seeds) on exactly the samples of the external one that the row"
+    " names."
+)
+EPISODES_CAPTION = "RMSE in the days and region of each episode, mean of seeds."
+
+
+def stations(results: Results) -> Table:
+    """Scores at stations; no rows without stations."""
+    found = results.verification.get("stations")
+    header = ["pollutant", "forecast", "horizon", "stations", "RMSE", "within height", "reanalysis"]
+    if found is None:
+        return Table(header, [])
+    keys = ["pollutant", "name", "horizon_h"]
+    used = {name: rows.groupby(keys, sort=False) for name, rows in found.groupby("stations_used")}
+    within = used["height_within"]["rmse"].mean() if "height_within" in used else pd.Series()
+    every = used["all"][["stations", "rmse", "reanalysis_rmse"]].mean()
+    rows = [
+        [
+            _label(str(key[0])),
+            str(key[1]),
+            f"{key[2]} h",
+            f"{row['stations']:.0f}",
+            f"{row['rmse']:.4g}",
+            f"{within[key]:.4g}" if key in within.index else MISSING,
+            f"{row['reanalysis_rmse']:.4g}",
+        ]
+        for key, row in every.sort_index(level=[0, 2], sort_remaining=False).iterrows()
+        if isinstance(key, tuple)
+    ]
+    return Table(header, rows)
+
+
+def external(results: Results) -> Table:
+    """All forecasts on the samples of each external one; no rows without one."""
+    return _side_by_side(results.verification.get("external"), "external")
+
+
+def episodes(results: Results) -> Table:
+    """Scores in episodes; no rows without one."""
+    return _side_by_side(results.verification.get("episodes"), "episode")
+
+
+def _side_by_side(found: pd.DataFrame | None, what: str) -> Table:
+    """RMSE by a first column, pollutant and horizon; a column for each forecast."""
+    if found is None:
+        return Table([], [])
+    names = list(dict.fromkeys(found["name"]))
+    keys = [what, "pollutant", "horizon_h"]
+    rmse = found.groupby([*keys, "name"])["rmse"].mean()
+    rows = [
+        [
+            str(first),
+            _label(str(pollutant)),
+            f"{horizon} h",
+            f"{group['samples'].min()}",
+            *(_shown(rmse.get((first, pollutant, horizon, name))) for name in names),
+        ]
+        for (first, pollutant, horizon), group in found.groupby(keys, sort=False)
+    ]
+    return Table([what, "pollutant", "horizon", "samples", *names], rows)
+
+
+def _label(pollutant: str) -> str:
+    return f"{POLLUTANT_LABELS[pollutant]} ({units_of(pollutant)})"
+
+
+def _shown(value: float | None) -> str:
+    return MISSING if value is None or pd.isna(value) else f"{value:.4g}"

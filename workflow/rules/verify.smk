@@ -1,0 +1,209 @@
+# What is checked beyond the scores: what every variant costs, whether it uses its bias, and how it
+# stands against stations and other people's forecasts.
+
+
+rule cost:
+    input:
+        **PREPARED,
+    output:
+        f"{RESULTS}/cost.json",
+    log:
+        f"{RESULTS}/logs/cost.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/cost.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: STUDY.train.threads
+    resources:
+        devices=1,
+        mem_mb=memory(STUDY.jobs.mem_mb),
+        runtime=minutes(STUDY.jobs.runtime_min),
+        gres=gpus(1),
+    params:
+        config=CONFIG,
+        study=settings(
+            "dataset",
+            "splits",
+            "horizons_h",
+            "normalisation",
+            "model",
+            "train",
+            "variants",
+            "seeds",
+        ),
+        variants=stanzas_of_study(),
+    shell:
+        f"airshed bench step {PREPARED_OPTIONS}" " --output {output:q} > {log:q} 2>&1"
+
+
+rule interpret:
+    input:
+        **PREPARED,
+        run=rules.train.output.run,
+        history=rules.train.output.history,
+    output:
+        f"{RUN}/interpretation.json",
+    log:
+        f"{RUN}/logs/interpret.log",
+    benchmark:
+        f"{RUN}/benchmarks/interpret.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: STUDY.train.threads
+    resources:
+        devices=1,
+        mem_mb=memory(STUDY.jobs.mem_mb),
+        runtime=minutes(STUDY.jobs.runtime_min),
+        gres=gpus(1),
+    params:
+        config=CONFIG,
+        study=settings("splits", "horizons_h", "interpretation"),
+    shell:
+        "airshed interpret --run {input.run:q}"
+        f" {PREPARED_OPTIONS}"
+        " --output {output:q} 2> {log:q}"
+
+
+BIASED = [name for name in STUDY.variants if STUDY.variant_stanzas[name].bias.kind != "none"]
+INTERPRETATIONS = expand(rules.interpret.output, variant=BIASED, seed=STUDY.seeds)
+
+
+rule external:
+    input:
+        **OBSERVED,
+        hourly=rules.ingest.output.hourly,
+        static=rules.static_fields.output[0],
+        climatology=rules.climatology.output[0],
+        forecast=external_files,
+    output:
+        **scored_in(f"{RESULTS}/external/{{external}}"),
+    log:
+        f"{RESULTS}/external/{{external}}/logs/external.log",
+    benchmark:
+        f"{RESULTS}/external/{{external}}/benchmarks/external.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(120),
+    params:
+        config=CONFIG,
+        study=settings("splits", "horizons_h", "evaluation", "episodes"),
+        external=lambda wildcards: RESOLVED["external"][wildcards.external],
+    shell:
+        "airshed external {wildcards.external:q} --config {params.config:q}"
+        " --hourly {input.hourly:q} --static {input.static:q}"
+        " --climatology {input.climatology:q} --output {output.scores:q}"
+        f" {VERIFICATION_OPTIONS} 2> {{log:q}}"
+
+
+VERIFICATION = []
+
+if STUDY.external:
+
+    rule external_table:
+        input:
+            runs=rules.compare.input.runs,
+            baselines=expand(rules.baseline.output.scores, baseline=BASELINES),
+            externals=expand(rules.external.output.scores, external=STUDY.external),
+        output:
+            f"{RESULTS}/external.csv",
+        log:
+            f"{RESULTS}/logs/external_table.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/external_table.tsv"
+        conda:
+            "../../envs/report.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(2000),
+            runtime=minutes(30),
+        shell:
+            "airshed external-table --output {output:q} {input.runs:q} {input.baselines:q}"
+            " {input.externals:q} 2> {log:q}"
+
+    VERIFICATION += rules.external_table.output
+
+
+if STUDY.stations is not None:
+
+    rule stations:
+        input:
+            tables=files_of(*STUDY.stations.tables),
+            sites=files_of(*filter(None, [STUDY.stations.sites])),
+            static=rules.static_fields.output[0],
+        output:
+            observations=OBSERVATIONS,
+            report=f"{RESULTS}/stations/quality.json",
+        log:
+            f"{RESULTS}/logs/stations.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/stations.tsv"
+        conda:
+            "../../envs/data.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(4000),
+            runtime=minutes(120),
+        params:
+            config=CONFIG,
+            study=settings("stations"),
+            test=RESOLVED["splits"]["test"],
+        shell:
+            "airshed stations --config {params.config:q} --static {input.static:q}"
+            " --output {output.observations:q} --report {output.report:q} {input.tables:q}"
+            " 2> {log:q}"
+
+    rule stations_summary:
+        input:
+            runs=expand(
+                rules.evaluate.output.verification, variant=STUDY.variants, seed=STUDY.seeds
+            ),
+            baselines=expand(rules.baseline.output.verification, baseline=BASELINES),
+            externals=expand(rules.external.output.verification, external=STUDY.external),
+        output:
+            f"{RESULTS}/stations.csv",
+        log:
+            f"{RESULTS}/logs/stations_summary.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/stations_summary.tsv"
+        conda:
+            "../../envs/report.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(2000),
+            runtime=minutes(30),
+        shell:
+            "airshed stations-summary --output {output:q} {input.runs:q} {input.baselines:q}"
+            " {input.externals:q} 2> {log:q}"
+
+    VERIFICATION += rules.stations_summary.output
+
+
+if STUDY.episodes:
+
+    rule episodes_table:
+        input:
+            runs=expand(
+                rules.evaluate.output.verification, variant=STUDY.variants, seed=STUDY.seeds
+            ),
+            baselines=expand(rules.baseline.output.verification, baseline=BASELINES),
+            externals=expand(rules.external.output.verification, external=STUDY.external),
+        output:
+            f"{RESULTS}/episodes.csv",
+        log:
+            f"{RESULTS}/logs/episodes_table.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/episodes_table.tsv"
+        conda:
+            "../../envs/report.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(2000),
+            runtime=minutes(30),
+        shell:
+            "airshed episodes-table --output {output:q} {input.runs:q} {input.baselines:q}"
+            " {input.externals:q} 2> {log:q}"
+
+    VERIFICATION += rules.episodes_table.output
