@@ -117,6 +117,12 @@ def test_the_scores_of_one_run_alone(finished: Finished) -> None:
     assert "wind_baseline/seed" not in finished.said
 
 
+def test_one_horizon_of_one_run_is_scored_by_itself(finished: Finished) -> None:
+    scores = "results/tiny/variants/physics_mask/seed1/horizons/24h/scores.nc"
+    assert finished.planned("--", scores) == {"evaluate_horizon": 1}
+    assert "--horizon 24" in finished.said
+
+
 @pytest.mark.parametrize(
     ("removed", "expected"),
     [("physics_mask/seed1", 1), ("physics_mask", 2), ("wind_baseline/seed0", 2)],

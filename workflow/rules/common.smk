@@ -50,6 +50,7 @@ INGEST_SETTINGS = {
 wildcard_constraints:
     variant="|".join(map(re.escape, STUDY.variants)),
     seed=r"\d+",
+    horizon_h="|".join(map(str, STUDY.horizons_h)),
     baseline="|".join(BASELINES),
     external="|".join(map(re.escape, STUDY.external)) or "-",
 

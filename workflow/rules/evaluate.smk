@@ -17,8 +17,8 @@ rule climatology:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(240),
+        mem_mb=memory(2000),
+        runtime=minutes(240),
     params:
         config=CONFIG,
         train=RESOLVED["splits"]["train"],
@@ -50,11 +50,26 @@ rule evaluate:
     params:
         config=CONFIG,
         study=settings("splits", "horizons_h", "evaluation", "episodes"),
+        only="",
     shell:
-        "airshed evaluate --run {input.run:q}"
+        "airshed evaluate --run {input.run:q} {params.only}"
         f" {PREPARED_OPTIONS}"
         " --climatology {input.climatology:q} --output {output.scores:q}"
         f" {VERIFICATION_OPTIONS} 2> {{log:q}}"
+
+
+# One horizon alone, on request: nothing else of a study reads it.
+use rule evaluate as evaluate_horizon with:
+    output:
+        **scored_in(f"{RUN}/horizons/{{horizon_h}}h"),
+    log:
+        f"{RUN}/logs/evaluate_{{horizon_h}}h.log",
+    benchmark:
+        f"{RUN}/benchmarks/evaluate_{{horizon_h}}h.tsv"
+    params:
+        config=CONFIG,
+        study=settings("splits", "horizons_h", "evaluation", "episodes"),
+        only="--horizon {horizon_h}",
 
 
 rule baseline:
@@ -99,8 +114,8 @@ rule score_tables:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        mem_mb=memory(2000),
+        runtime=minutes(30),
     shell:
         "airshed score-tables --by-stratum {output.by_stratum:q}"
         " {input.runs:q} {input.baselines:q} 2> {log:q}"
