@@ -60,6 +60,7 @@ EFFECTS = {
 
 def calibration(scale: float) -> dict[str, Any]:
     """Counts of verdicts and of intervals that hold the truth, for every design."""
+    logging.getLogger("airshed").setLevel(logging.ERROR)  # thousands of refused verdicts
     groups = {"times": TIMES, "seeds": SEEDS, "departures": DEPARTURES, "effects": EFFECTS}
     found: dict[str, Any] = {}
     for group, designs in groups.items():
@@ -93,7 +94,6 @@ def rates(design: Design, replicates: int, seed: int) -> dict[str, float]:
 
 
 def _replicates(design: Design, replicates: int, seed: int) -> Iterator[dict[str, Any]]:
-    logging.getLogger("airshed").setLevel(logging.ERROR)
     for stream in np.random.SeedSequence(seed).spawn(replicates):
         rng = np.random.default_rng(stream)
         table = compare(

@@ -1,4 +1,4 @@
-"""Measured numbers in docs/statistics.md: whole sections, so that none is typed by hand."""
+"""Measured numbers in pages of docs/: whole sections, so that none is typed by hand."""
 
 from __future__ import annotations
 

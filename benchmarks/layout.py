@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from document import document, recorded
 from made_data import SEED_GRID, study
 from zarr.codecs import BloscCodec, Crc32cCodec
 
@@ -20,6 +21,7 @@ from airshed.variables import HOURLY
 
 log = logging.getLogger(__name__)
 HOURS = 24
+PAGE = Path("docs/data-format.md")
 CODECS = {
     "lz4_shuffle": {"cname": "lz4", "clevel": 5, "shuffle": "shuffle"},
     "lz4_bitshuffle": {"cname": "lz4", "clevel": 5, "shuffle": "bitshuffle"},
@@ -86,3 +88,22 @@ def reading(path: Path) -> Callable[[], object]:
             reader.read(hour, out)
 
     return run
+
+
+def table(record: dict[str, Any]) -> str:
+    """Rows of the measured sizes and times, in Markdown."""
+    lines = ["| precision | compressor | size | ms to read an hour |", "|---|---|---|---|"]
+    for precision in ("float32", "float16"):
+        for codec in CODECS:
+            case = f"{precision}_{codec}"
+            size = record["ratios"][f"store_bytes_{case}"]["median"]
+            took = record["seconds"][f"read_hour_{case}"]
+            shown = [f"{1e3 * took[key]:.2f}" for key in ("median", "min", "max")]
+            label = codec.replace("_", ", ")
+            times = f"{shown[0]} [{shown[1]}, {shown[2]}]"
+            lines.append(f"| {precision} | {label} | {size:.3f} | {times} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    document("layout", table({name: recorded(name) for name in ("ratios", "seconds")}), PAGE)

@@ -28,7 +28,8 @@ from torch.utils.data import default_collate
 
 from airshed.assembly import build_network
 from airshed.config import Study, dump_study
-from airshed.config.training import JobsConfig, TrainConfig
+from airshed.config.jobs import JobsConfig
+from airshed.config.training import TrainConfig
 from airshed.data.dataset import ForecastDataset
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError

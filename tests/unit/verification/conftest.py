@@ -12,6 +12,7 @@ from airshed.config import Study, read_yaml, validate_study
 from airshed.data.prepared import Prepared
 from airshed.evaluation.climatology import fit_climatology
 from airshed.training.run import train
+from airshed.training.stopping import StopRequest
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -37,7 +38,8 @@ def run(study: Study, prepared: Prepared, tmp_path_factory: pytest.TempPathFacto
     """``run.json`` of a trained ``physics_mask``."""
     folder = tmp_path_factory.mktemp("run")
     run = folder / "run.json"
-    train(study, "physics_mask", 1, prepared, None, run, folder / "history.csv")
+    with StopRequest() as stop:
+        train(study, "physics_mask", 1, prepared, None, run, folder / "history.csv", stop)
     return run
 
 
