@@ -1,5 +1,5 @@
 # make demo   install the pinned set and run the demo study; prints where the report is
-# make test   format, lint, types, unit tests, dry runs and a small study end to end
+# make test   format, lint, types, unit tests, dry runs, a small study end to end and on a SLURM
 # make bench  speed and memory at full size, error rates; an hour or two; writes results/benchmarks.json
 # make recovery  two simulated worlds, with and without blocking terrain; writes docs/statistics.md
 
@@ -13,7 +13,7 @@ SMK := Snakefile workflow/rules/*.smk
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench recovery format lint unit workflow clean
+.PHONY: help install demo test bench recovery format lint unit workflow slurm clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -32,7 +32,7 @@ demo: $(INSTALLED)
 	@airshed verdicts results/demo/comparisons.csv
 	@echo 'Report: $(CURDIR)/results/demo/report.html'
 
-test: lint unit workflow
+test: lint unit workflow slurm
 
 format: $(INSTALLED)
 	ruff format .
@@ -51,6 +51,9 @@ unit: $(INSTALLED)
 
 workflow: $(INSTALLED)
 	pytest tests/workflow
+
+slurm: $(INSTALLED)
+	pytest tests/slurm
 
 bench: $(INSTALLED)
 	python benchmarks/run.py

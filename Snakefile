@@ -23,3 +23,6 @@ rule all:
         rules.report.output.html,
         rules.report.output.markdown,
         rules.manifest.output,
+        # every run for itself, so that one whose files are removed is made again
+        expand(rules.train.output, variant=STUDY.variants, seed=STUDY.seeds),
+        rules.compare.input.runs,

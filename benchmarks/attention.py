@@ -55,7 +55,7 @@ def attention(scale: float) -> dict[str, Any]:
     return {"ratios": ratios, "seconds": took}
 
 
-def attention_memory() -> dict[str, Any]:
+def attention_memory(scale: float) -> dict[str, Any]:
     """Peak memory of fresh processes at N = 8192, biased over unbiased."""
     peaks = {
         kind: [peak_mb(work, kind, 8192) for _ in range(2)]

@@ -2,41 +2,42 @@
 
 Without ``--parts`` the file is written anew; with it, these parts of the file are measured again.
 
-Needs torch and this package's source, nothing else (``PYTHONPATH=src python benchmarks/run.py``),
-except for ``calibration``, which needs the whole package.
+Parts of the model need torch and this package's source, nothing else.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from attention import attention, attention_memory
 from measure import environment, measured, say
-from parts import aggregation, scans
-from step import step_memory, steps
 
-
-def _calibration(scale: float) -> dict[str, Any]:
-    """Needs the whole package, not torch alone; so it is imported when it is asked for."""
-    from calibration import calibration
-
-    return calibration(scale)
-
-
-PARTS: dict[str, Callable[..., dict[str, Any]]] = {
-    "scan": scans,
-    "aggregation": aggregation,
-    "attention": attention,
-    "attention_memory": lambda scale: attention_memory(),
-    "step": steps,
-    "step_memory": lambda scale: step_memory(),
-    "calibration": _calibration,
+PARTS = {
+    "scan": "parts:scans",
+    "aggregation": "parts:aggregation",
+    "attention": "attention:attention",
+    "attention_memory": "attention:attention_memory",
+    "layout": "layout:layout",
+    "loader": "loader:loader",
+    "data_wait": "loader:data_wait",
+    "ingest": "ingest:ingest",
+    "ingest_scaling": "ingest:scaling",
+    "step": "step:steps",
+    "step_memory": "step:step_memory",
+    "calibration": "calibration:calibration",
 }
+"""Module and function of each part; its module is imported when the part is measured."""
+
+
+def measure(part: str, scale: float) -> dict[str, Any]:
+    """What one part finds, by sections of the file."""
+    module, function = PARTS[part].split(":")
+    found: dict[str, Any] = getattr(importlib.import_module(module), function)(scale)
+    return found
 
 
 def main() -> None:
@@ -56,7 +57,7 @@ def main() -> None:
             found = kept
     for name in options.parts or PARTS:
         say(f"measuring {name}")
-        for section, values in PARTS[name](options.scale).items():
+        for section, values in measure(name, options.scale).items():
             found.setdefault(section, {}).update(values)
         found.setdefault("measured", {})[name] = measured()
         if {"scan", "step_wind_baseline"} <= found.get("seconds", {}).keys():

@@ -111,7 +111,7 @@ def step_flop() -> float:
     return float(3 * (linear + head) + 7 * scores)
 
 
-def step_memory() -> dict[str, Any]:
+def step_memory(scale: float) -> dict[str, Any]:
     """Peak memory of one uncompiled step in a fresh process, weights apart."""
     names = ("wind_baseline", "physics_mask", "physics_mlp")
     return {"memory_mb": {f"step_{name}": spread([peak_mb(alone, name)]) for name in names}}

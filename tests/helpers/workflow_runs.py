@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "workflow", "config", "envs", "profiles", "slurm")
+PARTS = ("Snakefile", "workflow", "config", "envs", "profiles", "slurm", "lumi")
 TIMEOUT_S = 600
 
 Completed = subprocess.CompletedProcess[str]

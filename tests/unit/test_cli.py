@@ -26,6 +26,8 @@ STEPS = (
     "verdicts",
     "resolve-config",
     "schema",
+    "plan",
+    "status",
 )
 
 

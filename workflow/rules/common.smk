@@ -1,5 +1,7 @@
 # The validated study, the folders that follow from it, and what makes a step run again.
 
+import os
+import signal
 from pathlib import Path
 from shlex import quote
 
@@ -7,12 +9,15 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version, validate
 
 from airshed.atomic import write_text
+from airshed.cluster.site import read_site
 from airshed.config import dump_study, validate_study
+from airshed.config.training import WITHOUT_INFLUENCE
 from airshed.errors import AirshedError
 
 min_version("9.0")
 
 try:
+    SITE = read_site()
     STUDY = validate_study(config, where=", ".join(map(str, workflow.configfiles)))
 except AirshedError as error:
     raise WorkflowError(str(error))
@@ -28,9 +33,9 @@ RUN = f"{RESULTS}/variants/{{variant}}/seed{{seed}}"
 BASELINES = ["persistence", "climatology"]
 RAW = f"{DATASET}/raw" if STUDY.dataset.source == "simulator" else STUDY.dataset.path
 # What the hourly store depends on; the rest of the dataset's section enters with static fields.
-AFTER_INGEST = {"elevation_file", "population_file", "mask_file", "min_coverage"}
+AFTER_INGEST = ("elevation_", "population_", "static_crs", "mask_file", "min_coverage")
 INGEST_SETTINGS = {
-    key: value for key, value in RESOLVED["dataset"].items() if key not in AFTER_INGEST
+    key: value for key, value in RESOLVED["dataset"].items() if not key.startswith(AFTER_INGEST)
 }
 
 
@@ -45,9 +50,24 @@ def settings(*keys):
     return {key: RESOLVED[key] for key in keys}
 
 
+def training_settings():
+    """What shapes the weights of every variant."""
+    train = {
+        key: RESOLVED["train"][key] for key in RESOLVED["train"] if key not in WITHOUT_INFLUENCE
+    }
+    return settings("dataset", "splits", "horizons_h", "normalisation", "model") | {"train": train}
+
+
 def variant_settings(wildcards):
-    """The stanza of the variant that is trained or evaluated."""
-    return RESOLVED["variant_stanzas"][wildcards.variant]
+    """What of its stanza shapes a variant's weights; label and reference belong to the report."""
+    stanza = RESOLVED["variant_stanzas"][wildcards.variant]
+    return {key: value for key, value in stanza.items() if key not in ("label", "reference")}
+
+
+def compared_settings():
+    """What the comparison reads of the stanzas: who is compared with whom, under which name."""
+    stanzas = {name: RESOLVED["variant_stanzas"][name] for name in STUDY.variants}
+    return {name: (stanza["label"], stanza["reference"]) for name, stanza in stanzas.items()}
 
 
 def start_of(wildcards):
@@ -58,9 +78,79 @@ def start_of(wildcards):
     return [] if stanza.pretrained is None else [stanza.pretrained.checkpoint]
 
 
-def growing(amount):
-    """A resource that is doubled with every retry."""
-    return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+def growing(amount, most=None):
+    """A resource that is doubled with every retry, up to what the site has.
+
+    The amount may depend on the wildcards. One that is above the site's most is left as it is,
+    and SLURM says what is wrong.
+    """
+
+    def grown(wildcards, attempt):
+        first = amount(wildcards) if callable(amount) else amount
+        doubled = first * 2 ** (attempt - 1)
+        return doubled if most is None else max(first, min(doubled, most))
+
+    return grown
+
+
+def memory(amount_mb):
+    """Memory of a job, for mem_mb."""
+    return growing(amount_mb, SITE.max_mem_mb)
+
+
+def minutes(amount):
+    """Time limit of a job, for runtime."""
+    return growing(amount, SITE.max_runtime_min)
+
+
+def requested(key):
+    """What the `jobs` section gives the training of a variant."""
+    return lambda wildcards: getattr(STUDY.jobs.request(wildcards.variant), key)
+
+
+def if_parallel(value):
+    """A resource of trainings with several processes; for all others it is not set."""
+
+    def chosen(wildcards):
+        request = STUDY.jobs.request(wildcards.variant)
+        return None if request.processes == 1 else value(request)
+
+    return chosen
+
+
+def gpus(devices):
+    """The site's way to ask SLURM for devices on each node; not set in a study on CPUs."""
+
+    def asked(wildcards):
+        if STUDY.train.accelerator == "cpu":
+            return None
+        return SITE.gpus(devices(wildcards) if callable(devices) else devices)
+
+    return asked
+
+
+def launch(wildcards, resources):
+    """What starts the processes of a training: srun inside a job, nothing for a single process.
+
+    It follows from the resources, so that Snakemake does not take another number of devices for
+    another training.
+    """
+    tasks = resources.get("tasks", 1)
+    if tasks == 1 or "SLURM_JOB_ID" not in os.environ:
+        return ""
+    return (
+        f"srun --nodes={resources.nodes} --ntasks={tasks}"
+        f" --ntasks-per-node={resources.devices} --cpus-per-task={resources.cpus_per_task}"
+        " --kill-on-bad-exit=1 "
+    )
+
+
+# SLURM's warning before the time limit reaches every process of a job step. It is meant for the
+# training, which saves and stops; the snakemake around it waits for that.
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+
+# What a site puts before each step: where its own `airshed` and its container lie.
+shell.prefix(SITE.shell_prefix())
 
 
 # Not a rule: its output would be an input of every step, and one changed key would repeat them

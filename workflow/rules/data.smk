@@ -12,8 +12,8 @@ rule simulate:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        mem_mb=memory(2000),
+        runtime=minutes(60),
     params:
         config=CONFIG,
         dataset=settings("dataset"),
@@ -36,8 +36,8 @@ rule ingest:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(720),
+        mem_mb=memory(4000),
+        runtime=minutes(720),
     params:
         config=CONFIG,
         dataset=INGEST_SETTINGS,
@@ -60,8 +60,8 @@ rule static_fields:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        mem_mb=memory(2000),
+        runtime=minutes(30),
     params:
         config=CONFIG,
         dataset=settings("dataset"),
@@ -83,8 +83,8 @@ rule patch_elevation:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         config=CONFIG,
         patch=STUDY.model.patch,
@@ -107,8 +107,8 @@ rule statistics:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(120),
+        mem_mb=memory(2000),
+        runtime=minutes(120),
     params:
         config=CONFIG,
         train=RESOLVED["splits"]["train"],
@@ -133,8 +133,8 @@ rule scan_tables:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         config=CONFIG,
         model=settings("model"),

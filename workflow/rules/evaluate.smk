@@ -15,8 +15,10 @@ rule evaluate:
         "../../envs/train.yaml"
     threads: STUDY.train.threads
     resources:
-        mem_mb=growing(STUDY.jobs.mem_mb),
-        runtime=growing(STUDY.jobs.runtime_min),
+        devices=1,
+        mem_mb=memory(requested("mem_mb")),
+        runtime=minutes(requested("runtime_min")),
+        gres=gpus(1),
     params:
         config=CONFIG,
         study=settings("splits", "horizons_h", "evaluation"),
@@ -40,8 +42,8 @@ rule baseline:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(120),
+        mem_mb=memory(2000),
+        runtime=minutes(120),
     params:
         config=CONFIG,
         study=settings("splits", "horizons_h", "evaluation"),
@@ -66,12 +68,12 @@ rule compare:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(60),
+        mem_mb=memory(2000),
+        runtime=minutes(60),
     params:
         config=CONFIG,
         study=settings("study", "variants", "seeds", "comparison"),
-        references=STUDY.references(),
+        stanzas=compared_settings(),
         init_every_h=STUDY.splits.test.init_every_h,
     shell:
         "airshed compare --config {params.config:q} --scores {output.scores:q}"

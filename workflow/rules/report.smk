@@ -34,8 +34,8 @@ rule report:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        mem_mb=memory(2000),
+        runtime=minutes(30),
     params:
         config=CONFIG,
         results=subpath(output.html, parent=True),
@@ -62,8 +62,8 @@ rule manifest:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(240),
+        mem_mb=memory(1000),
+        runtime=minutes(240),
     params:
         config=CONFIG,
         results=subpath(output[0], parent=True),

@@ -1,5 +1,6 @@
 # One training per variant and seed. Checkpoints are no declared output: they outlive a job that
-# dies, and the next attempt continues from them.
+# dies, and the next attempt continues from them. With several processes `mpi` makes SLURM's jobs
+# span their nodes, and tasks_per_gpu=0 keeps the executor from counting tasks by GPU as well.
 
 
 rule train:
@@ -17,14 +18,23 @@ rule train:
         "../../envs/train.yaml"
     threads: STUDY.train.threads
     resources:
-        mem_mb=growing(STUDY.jobs.mem_mb),
-        runtime=growing(STUDY.jobs.runtime_min),
+        nodes=requested("nodes"),
+        devices=requested("devices"),
+        cpus_per_task=STUDY.train.threads,
+        mem_mb=memory(requested("mem_mb")),
+        runtime=minutes(requested("runtime_min")),
+        gres=gpus(requested("devices")),
+        mpi=if_parallel(lambda request: "srun"),
+        tasks=if_parallel(lambda request: request.processes),
+        tasks_per_gpu=if_parallel(lambda request: 0),
     params:
         config=CONFIG,
-        study=settings("dataset", "splits", "horizons_h", "normalisation", "model", "train"),
+        study=training_settings(),
         variant=variant_settings,
+        launch=launch,
         start=lambda wildcards, input: " ".join(f"--start {quote(path)}" for path in input.start),
     shell:
-        "airshed train --variant {wildcards.variant:q} --seed {wildcards.seed}"
+        "{params.launch}airshed train --variant {wildcards.variant:q} --seed {wildcards.seed}"
+        " --nodes {resources.nodes} --devices {resources.devices}"
         f" {PREPARED_OPTIONS}"
         " {params.start} --run {output.run:q} --history {output.history:q} 2> {log:q}"

@@ -6,7 +6,17 @@ under Snakemake alike. Heavy libraries are imported by the step that needs them.
 
 from __future__ import annotations
 
-from airshed.cli import data, evaluation, inspect, report, study, training
+from airshed.cli import cluster, data, evaluation, inspect, report, study, training
 from airshed.cli.app import app, main
 
-__all__ = ["app", "data", "evaluation", "inspect", "main", "report", "study", "training"]
+__all__ = [
+    "app",
+    "cluster",
+    "data",
+    "evaluation",
+    "inspect",
+    "main",
+    "report",
+    "study",
+    "training",
+]

@@ -28,4 +28,4 @@ PatchElevation = Annotated[
 Statistics = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Made by statistics.")]
 ScanTables = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Made by scan-tables.")]
 Output = Annotated[Path, typer.Option(help="Where the result goes; it appears when complete.")]
-Workers = Annotated[int, typer.Option(min=1, help="Processes on this machine.")]
+Workers = Annotated[int, typer.Option(min=1, help="Tasks at a time on this machine.")]

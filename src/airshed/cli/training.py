@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -32,11 +34,30 @@ def train(
             " for one with pretrained, its checkpoint.",
         ),
     ] = None,
+    nodes: Annotated[int, typer.Option(min=1, help="Nodes that train together, see srun.")] = 1,
+    devices: Annotated[int, typer.Option(min=1, help="Devices of each node to train on.")] = 1,
 ) -> None:
-    """Train one variant with one seed; continues from its last checkpoint if there is one."""
-    from airshed.config import load_study
-    from airshed.data.prepared import Prepared
-    from airshed.training.run import train as run_training
+    """Train one variant with one seed; continues from its last checkpoint if there is one.
 
-    prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-    run_training(load_study([config]), variant, seed, prepared, start, run, history)
+    Exit code 75 means: interrupted by a signal, run it again to continue.
+    """
+    from airshed.training.processes import Processes, run_processes
+    from airshed.training.stopping import EXIT_INTERRUPTED, InterruptedTrainingError, StopRequest
+
+    processes = Processes(nodes, devices)
+    if processes.to_be_started_here(os.environ):
+        raise typer.Exit(
+            run_processes(devices, [sys.executable, "-m", "airshed.cli", *sys.argv[1:]])
+        )
+    try:
+        with StopRequest() as stop:
+            from airshed.config import load_study
+            from airshed.data.prepared import Prepared
+            from airshed.training.run import train as run_training
+
+            prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
+            study = load_study([config]).for_variant(variant)
+            run_training(study, variant, seed, prepared, start, run, history, stop, processes)
+    except InterruptedTrainingError as interruption:
+        typer.echo(f"airshed: {interruption}; run it again to continue", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from interruption

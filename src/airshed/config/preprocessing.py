@@ -108,4 +108,4 @@ class LoaderConfig(Section):
     """
 
     hold: Literal["auto", "always", "never"] = "auto"
-    start_method: Literal["fork", "spawn", "forkserver"] = "forkserver"
+    start_method: Literal["fork", "spawn", "forkserver"] = "fork"

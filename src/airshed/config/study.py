@@ -11,9 +11,10 @@ from airshed.config.biases import Blocks
 from airshed.config.comparison import ComparisonConfig
 from airshed.config.data import DatasetConfig, Name, Splits
 from airshed.config.evaluation import EvaluationConfig
+from airshed.config.jobs import JobsConfig
 from airshed.config.model import ModelConfig
 from airshed.config.preprocessing import DaskConfig, LoaderConfig, NormalisationConfig
-from airshed.config.training import JobsConfig, TrainConfig
+from airshed.config.training import TrainConfig
 from airshed.config.variants import Variant
 
 Horizon = Annotated[int, Field(ge=1)]
@@ -85,10 +86,12 @@ class Study(Section):
                 )
 
     def _check_variants(self) -> None:
+        for key, names in (("variants", self.variants), ("jobs.variants", self.jobs.variants)):
+            for name in names:
+                if name not in self.variant_stanzas:
+                    message = unknown_key_message(name, list(self.variant_stanzas))
+                    raise ValueError(f"{key}: {message.replace('key', 'variant')}")
         for name in self.variants:
-            if name not in self.variant_stanzas:
-                message = unknown_key_message(name, list(self.variant_stanzas))
-                raise ValueError(f"variants: {message.replace('key', 'variant')}")
             for key in ("reference", "start_from"):
                 other = getattr(self.variant_stanzas[name], key)
                 if other is not None and (other not in self.variants or other == name):
@@ -140,6 +143,16 @@ class Study(Section):
     def random_seed(self, variant: str, seed: int) -> int:
         """What the random numbers of a variant's training with that seed are drawn from."""
         return seed + self.variant_stanzas[variant].seed_offset
+
+    def for_variant(self, variant: str) -> Self:
+        """The study as ``variant`` is trained: with the precision of its stanza, if it has one.
+
+        Precision shapes weights, so it belongs to the stanza and not to what jobs ask for.
+        """
+        own = self.variant_stanzas[variant].precision if variant in self.variant_stanzas else None
+        if own is None:
+            return self
+        return self.model_copy(update={"train": self.train.model_copy(update={"precision": own})})
 
     def references(self) -> dict[str, str]:
         """Each variant that has a reference, with that reference."""

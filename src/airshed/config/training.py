@@ -1,4 +1,4 @@
-"""Configuration of training, and of the jobs that it runs in."""
+"""Configuration of training."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from pydantic import Field
 from airshed.config.base import Section
 from airshed.config.data import Count, Positive
 
+Precision = Literal["32-true", "bf16-mixed"]
+
+WITHOUT_INFLUENCE = ("workers", "strategy", "timeout_min", "log_every_steps", "tensorboard")
+"""Keys on which no weight depends: a run is not repeated when they change."""
+
 
 class TrainConfig(Section):
     """Optimisation (AdamW; linear warm-up, then cosine) and all else that shapes a result."""
 
     epochs: Count = 1
+    global_batch_size: Count = 8
     batch_size: Count = 2
-    accumulate: Count = 4
     learning_rate: Positive = 1.5e-4
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     warmup_steps: Annotated[int, Field(ge=0)] = 100
     clip: Positive = 1.0
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    precision: Precision = "32-true"
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     compile: Literal["auto", "always", "never"] = "auto"
     recompute_blocks: bool = False
     threads: Count = 1
     workers: Annotated[int, Field(ge=0)] = 0
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    timeout_min: Positive = 30.0
     log_every_steps: Count = 10
-
-
-class JobsConfig(Section):
-    """What a training job asks for; no result depends on it, so changing it repeats nothing."""
-
-    checkpoint_every_min: Positive = 10.0
-    mem_mb: Count = 4000
-    runtime_min: Count = 60
+    tensorboard: bool = False

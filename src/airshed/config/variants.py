@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from airshed.config.base import Section
 from airshed.config.biases import Bias, NoBias
 from airshed.config.data import GridShape, Positive
+from airshed.config.training import Precision
 
 
 class Pretrained(Section):
@@ -30,6 +31,7 @@ class Variant(Section):
     pretrained: Pretrained | None = None
     learning_rate: Positive | None = None
     seed_offset: Annotated[int, Field(ge=0)] = 0
+    precision: Precision | None = None
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:

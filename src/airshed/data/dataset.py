@@ -133,7 +133,8 @@ class ForecastDataset(Dataset[Batch]):
         count, grid = len(chosen), self.mask.shape
         x = torch.empty(count, len(INPUTS), *grid)
         y = torch.empty(count, len(TARGETS), *grid)
-        x[:, STATIC_CHANNELS] = self._static
+        for here, there in STATIC_RUNS:
+            x[:, here] = self._static[there]
         for number in range(count):
             for here, there in INPUT_RUNS:
                 torch.nan_to_num(fields[number][there], nan=0.0, out=x[number, here])
@@ -143,10 +144,10 @@ class ForecastDataset(Dataset[Batch]):
 
 
 def loader_options(settings: LoaderConfig, workers: int) -> dict[str, Any]:
-    """How a ``DataLoader`` reads this dataset: batches as they come, by processes that stay."""
+    """How a ``DataLoader`` reads this dataset: batches as they come, made ahead by processes."""
     options: dict[str, Any] = {"collate_fn": _as_it_is, "num_workers": workers}
     if workers:
-        options |= {"multiprocessing_context": settings.start_method, "persistent_workers": True}
+        options |= {"multiprocessing_context": settings.start_method}
         options |= {"prefetch_factor": BATCHES_AHEAD}
     return options
 
@@ -178,4 +179,5 @@ def _runs(targets: Sequence[int], sources: Sequence[int]) -> list[tuple[slice, s
 
 
 INPUT_RUNS = _runs(HOURLY_CHANNELS, range(len(HOURLY)))
+STATIC_RUNS = _runs(STATIC_CHANNELS, range(len(STATIC)))
 TARGET_RUNS = _runs(range(len(TARGETS)), TARGET_FIELDS)

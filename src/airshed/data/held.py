@@ -37,6 +37,7 @@ FillHour = Callable[[int, Floats], None]
 FOLDER = Path("/dev/shm")  # noqa: S108 (Linux: files here are memory)
 PREFIX = f"airshed-{os.getuid()}-"
 LOCK = f"{PREFIX}lock"  # one for all, and never removed: whoever makes or removes a file has it
+QUIET_S = 10.0  # filling shows its progress if it takes longer
 SHARE = 0.5  # of the memory that is free, at most
 
 
@@ -122,7 +123,7 @@ def _make(path: Path, shape: tuple[int, ...], fill: FillHour, first: int) -> Non
     log.info("holding %d hours, %.1f GB, in %s", shape[0], size / 1e9, FOLDER)
     with ThreadPoolExecutor(min(8, len(os.sched_getaffinity(0)))) as pool:
         done = pool.map(lambda number: fill(first + number, fields[number]), range(shape[0]))
-        for _ in progress(done, "hours read", total=shape[0]):
+        for _ in progress(done, "hours read", shape[0], delay_s=QUIET_S):
             pass
     partial.replace(path)
 

@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.floating[Any]]
 HOURS_A_DAY = 24
 CHUNK_CELLS = 2**15  # what is read at once; smaller chunks cost more than they hold
 PACKING = (("scale_factor", 1.0), ("add_offset", 0.0))
-COMPRESSION = (BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"), Crc32cCodec())
+COMPRESSION = (BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"), Crc32cCodec())
 
 
 def create(path: Path, dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats) -> None:

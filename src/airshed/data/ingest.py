@@ -28,6 +28,7 @@ from airshed.errors import AirshedError
 from airshed.variables import HOURLY
 
 Floats = npt.NDArray[np.floating[Any]]
+THREADS = 2  # in one process: while one waits for the NetCDF library, another computes
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def ingest(
         outputs: Where the Zarr store, the JSON with hours, gaps and ranges, and the table of
             quality go.
         scale_out: Where the days are read.
-        workers: Processes on this machine.
+        workers: Days at a time on this machine.
 
     Raises:
         AirshedError: There are no raw hours, or one is damaged or does not hold what it should.
@@ -71,7 +72,7 @@ def ingest(
         (dataset, source.day(days[number]), partial, number, days[number]) for number in missing
     ]
     done = len(days) - len(missing)
-    for _ in run_tasks(_ingest_day, tasks, scale_out, workers, "days ingested", done):
+    for _ in run_tasks(_ingest_day, tasks, scale_out, workers, "days ingested", done, THREADS):
         pass
     noted = [DayNote.read(_note(notes, day)) for day in days]
     store.write_present(partial / "store.zarr", np.concatenate([day.present for day in noted]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from airshed.errors import AirshedError
 from airshed.variables import HOURLY, VARIABLES, canonical_name
 
 Floats = npt.NDArray[np.floating[Any]]
+NETCDF_LOCK = threading.Lock()  # the library is not thread-safe
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,7 @@ def read_raw_hour(content: bytes, where: str, units: Mapping[str, str]) -> RawHo
                 found=field.shape,
                 hint="rows come before columns, in every variable",
             )
-    # rows outermost in memory, as regridding wants them
-    stacked = np.stack([fields[name] for name in HOURLY], axis=1).transpose(1, 0, 2)
+    stacked = np.stack([fields[name] for name in HOURLY])
     return RawHour(stacked, fields["lat2d"], fields["lon2d"])
 
 
@@ -65,7 +66,7 @@ def read_fields(
         AirshedError: As for :func:`read_raw_hour`.
     """
     try:
-        with netCDF4.Dataset("raw", memory=content) as file:
+        with NETCDF_LOCK, netCDF4.Dataset("raw", memory=content) as file:
             stored = by_canonical_name(file.variables, where)
             missing = [name for name in names if name not in stored]
             if missing:

@@ -39,31 +39,27 @@ def regrid(fields: Floats, shape: Shape) -> Floats:
             found=f"{shape[0]} x {shape[1]}",
             hint="choose a coarser dataset.grid",
         )
-    known = np.isfinite(fields)
+    flat = fields.reshape(-1, *fields.shape[-2:])
+    means = np.empty((len(flat), *shape))
+    for field, out in zip(flat, means, strict=True):
+        out[:] = _means(field, shape)
+    return means.reshape(*fields.shape[:-2], *shape)
+
+
+def _means(field: Floats, shape: Shape) -> Floats:
+    known = np.isfinite(field)
     if known.all():
-        return _weighted(fields, shape)
-    sums = _weighted(np.where(known, fields, 0), shape)
-    covered = _coverage(known, shape)
-    missing = np.full(sums.shape, np.nan)
+        return _weighted(field, shape)
+    sums, covered = _weighted(np.where(known, field, 0), shape), _weighted(known, shape)
+    missing = np.full(shape, np.nan)
     return np.divide(sums, covered, out=missing, where=covered >= MIN_COVERED)
 
 
-def _coverage(known: npt.NDArray[np.bool_], shape: Shape) -> Floats:
-    """Share of each new cell that is known; computed once where all fields know the same cells."""
-    flat = known.reshape(-1, *known.shape[-2:])
-    same = (flat == flat[0]).all()
-    covered = _weighted(flat[:1] if same else flat, shape)
-    return np.broadcast_to(covered, (len(flat), *shape)).reshape(*known.shape[:-2], *shape)
-
-
-def _weighted(fields: npt.NDArray[Any], shape: Shape) -> Floats:
-    """Weighted means of fields [..., Y, X] without missing values."""
-    rows, columns = _weights(fields.shape[-2], shape[0]), _weights(fields.shape[-1], shape[1])
-    flat = fields.reshape(-1, *fields.shape[-2:])
-    by_row = np.ascontiguousarray(np.moveaxis(flat, 1, 0)).reshape(flat.shape[1], -1)
-    by_column = (rows @ by_row).reshape(-1, flat.shape[2]).T
-    means = (columns @ by_column).T.reshape(shape[0], len(flat), shape[1])
-    return np.moveaxis(means, 1, 0).reshape(*fields.shape[:-2], *shape)
+def _weighted(field: npt.NDArray[Any], shape: Shape) -> Floats:
+    """Weighted means of a field [Y, X] without missing values."""
+    rows, columns = _weights(field.shape[0], shape[0]), _weights(field.shape[1], shape[1])
+    means: Floats = (columns @ (rows @ field).T).T
+    return means
 
 
 @lru_cache

@@ -28,6 +28,7 @@ def run_tasks(
     workers: int,
     what: str,
     done: int = 0,
+    threads: int = 1,
 ) -> Iterator[Result]:
     """Call a function with each task's arguments, and yield results as they come.
 
@@ -39,15 +40,17 @@ def run_tasks(
         function: Importable by workers; arguments and results are pickled.
         tasks: Positional arguments of each call.
         settings: Where to run.
-        workers: Processes, if on this machine.
+        workers: Tasks at a time, if on this machine.
         what: Label of the progress bar.
         done: Tasks that were done before, for the progress bar.
+        threads: Tasks at a time in one process: more than one if the function mostly leaves the
+            interpreter's lock alone. With as many workers as threads no other process is started.
 
     Raises:
         AirshedError: The cluster cannot be reached; or whatever the function raises.
     """
     with progress_bar(what, total=len(tasks) + done, initial=done) as bar:
-        for result in _results(function, tasks, settings, workers):
+        for result in _results(function, tasks, settings, workers, threads):
             bar.update()
             yield result
 
@@ -57,13 +60,14 @@ def _results(
     tasks: Sequence[tuple[Any, ...]],
     settings: DaskConfig,
     workers: int,
+    threads: int,
 ) -> Iterator[Result]:
     if not tasks:
         return
     if settings.cluster == "local" and min(workers, len(tasks)) == 1:
         yield from (function(*arguments) for arguments in tasks)
         return
-    with _client(settings, min(workers, len(tasks))) as client:
+    with _client(settings, min(workers, len(tasks)), threads) as client:
         yield from _few_at_a_time(client, function, tasks)
 
 
@@ -87,13 +91,16 @@ def _few_at_a_time(
 
 
 @contextmanager
-def _client(settings: DaskConfig, workers: int) -> Iterator[Any]:
+def _client(settings: DaskConfig, workers: int, threads: int) -> Iterator[Any]:
     """A dask client; workers that it started end with it."""
     from distributed import Client  # takes a while
 
     logging.getLogger("distributed").setLevel(logging.WARNING)
     try:
-        with _cluster(settings, workers) as cluster, Client(cluster, timeout=CONNECT_S) as client:
+        with (
+            _cluster(settings, workers, threads) as cluster,
+            Client(cluster, timeout=CONNECT_S) as client,
+        ):
             if settings.cluster == "slurm":
                 log.info("waiting for the first of %d worker jobs", settings.jobs)
             client.wait_for_workers(1)
@@ -127,16 +134,18 @@ def _check_versions(client: Any) -> None:
 
 
 @contextmanager
-def _cluster(settings: DaskConfig, workers: int) -> Iterator[Any]:
+def _cluster(settings: DaskConfig, workers: int, threads: int) -> Iterator[Any]:
     if settings.cluster == "scheduler":
         yield settings.address
     elif settings.cluster == "local":
         from distributed import LocalCluster
 
+        several = workers > threads  # processes; threads of this one need no address
         with LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,  # the NetCDF library is not thread-safe
-            host=LOOPBACK,
+            n_workers=-(-workers // threads),
+            threads_per_worker=min(workers, threads),
+            processes=several,
+            host=LOOPBACK if several else None,
             dashboard_address=f"{LOOPBACK}:0",
             memory_limit=0,  # tasks hold little, and the job's own limit holds for all
         ) as cluster:
@@ -146,7 +155,7 @@ def _cluster(settings: DaskConfig, workers: int) -> Iterator[Any]:
 
         with SLURMCluster(
             cores=settings.cores_per_job,
-            processes=settings.cores_per_job,
+            processes=-(-settings.cores_per_job // threads),
             memory=f"{settings.memory_per_job_gb}GB",
             walltime=f"{settings.runtime_min // 60:02d}:{settings.runtime_min % 60:02d}:00",
             queue=settings.queue,

@@ -33,14 +33,14 @@ def compare(
 ) -> pd.DataFrame:
     """Say whether a variant forecasts better than its reference, by how much and how surely.
 
-    The change is the RMSE of the variant over that of the reference, minus 1; this RMSE is the
-    root of the mean squared error over seeds and init times. The overall change is that of the
-    geometric mean of the RMSEs of all pollutants and horizons. Both forecast the same init times, so their errors are
-    paired in time; their seeds are separate trainings and are not paired, so that the sets may
-    differ in seeds and in number. Intervals and p-values hold for another set of seeds and another
-    test period (:mod:`airshed.comparison.inference`); p-values are adjusted by Holm (1979) over
-    pollutants and horizons. The overall row is one test, adjusted for nothing. How often verdicts
-    are wrong was simulated: docs/statistics.md.
+    The change is the RMSE of the variant over that of the reference, minus 1; this RMSE is the root
+    of the mean squared error over seeds and init times. The overall change is that of the geometric
+    mean of the RMSEs of all pollutants and horizons. Both forecast the same init times, so their
+    errors are paired in time; their seeds are separate trainings and are not paired, so that the
+    sets may differ in seeds and in number. Intervals and p-values hold for another set of seeds and
+    another test period (:mod:`airshed.comparison.inference`); p-values are adjusted by Holm (1979)
+    over pollutants and horizons. The overall row is one test, adjusted for nothing. How often
+    verdicts are wrong was simulated: docs/statistics.md.
 
     An init time counts for a pollutant and horizon if every seed of both has it; the others leave
     gaps, also those that the coordinate skips.

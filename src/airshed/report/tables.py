@@ -143,7 +143,7 @@ def settings(results: Results) -> Table:
         ["wind scan", f"{model.regions} regions, {model.sectors} sectors"],
         [
             "training",
-            f"{train.epochs} epochs, batch {train.batch_size} x {train.accumulate}, AdamW, learning"
+            f"{train.epochs} epochs, batch {train.global_batch_size}, AdamW, learning"
             f" rate {train.learning_rate:g}, {train.warmup_steps} warm-up steps, {train.precision}",
         ],
         [

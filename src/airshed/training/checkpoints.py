@@ -2,132 +2,155 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from airshed.atomic import atomic_path
+from airshed.atomic import atomic_path, remove
 from airshed.errors import AirshedError, brief
 
 log = logging.getLogger(__name__)
 
-BEST, LAST = "best.ckpt", "last.ckpt"
-IDENTITY = "airshed_identity"
+BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
 
 
-def load_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
-    """Read a checkpoint without unpickling code.
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors and plain values; a killed process leaves what was there untouched."""
+    with atomic_path(path) as temporary:
+        torch.save({"sha256": content_sha256(content), "content": content}, temporary)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint without unpickling code, and compare it with its checksum.
 
     Raises:
         AirshedError: The file is damaged or holds more than tensors and plain values.
     """
     try:
-        content: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        expected, content = stored["sha256"], stored["content"]
     except Exception as error:
         raise AirshedError(
             "a checkpoint cannot be read",
             where=path,
             expected="tensors and plain values, written by airshed train",
             found=brief(error),
-            hint="delete it; training then starts anew",
         ) from error
-    return content
+    if content_sha256(content) != expected:
+        raise AirshedError(
+            "a checkpoint is damaged", where=path, expected="its checksum", found="another one"
+        )
+    return dict(content)
 
 
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes under a temporary name and renames; loads plain tensors and values only."""
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
-    ) -> None:
-        """Write one checkpoint; a killed process leaves the previous one untouched."""
-        with atomic_path(Path(path)) as temporary:
-            super().save_checkpoint(checkpoint, temporary, storage_options)
-
-    def load_checkpoint(
-        self, path: Any, map_location: Any = None, weights_only: bool | None = None
-    ) -> dict[str, Any]:
-        """Read one checkpoint, whatever the caller trusts."""
-        return load_checkpoint(Path(path), map_location)
+def content_sha256(content: Any) -> str:
+    """Checksum of nested dicts and lists of tensors and plain values."""
+    digest = hashlib.sha256()
+    for part in _parts(content):
+        digest.update(part)
+    return digest.hexdigest()
 
 
-class Checkpoints(pl.Callback):
-    """Keeps the best weights, and the state to continue from.
+def _parts(value: Any) -> Iterator[bytes | memoryview]:
+    if isinstance(value, torch.Tensor):
+        yield f"{value.dtype} {tuple(value.shape)}".encode()
+        yield value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+    elif isinstance(value, Mapping):
+        for key, entry in value.items():
+            yield repr(key).encode()
+            yield from _parts(entry)
+    elif isinstance(value, (list, tuple)):
+        yield f"{len(value)} entries".encode()
+        for entry in value:
+            yield from _parts(entry)
+    else:
+        yield repr(value).encode()
 
-    The state is saved after every epoch and every so many minutes within one, yet never between
-    batches whose gradients are accumulated nor before the validation of a finished epoch: every
-    saved position can be resumed exactly.
+
+class Checkpoints:
+    """The best weights, and the two newest states to continue from.
 
     Args:
-        folder: Where ``best.ckpt`` and ``last.ckpt`` are kept.
-        interval_min: Minutes between saves within an epoch.
+        folder: Where they are kept.
+        interval_min: Minutes between saved states.
         identity: Fingerprint of everything that the run's result depends on.
     """
 
     def __init__(self, folder: Path, interval_min: float, identity: str) -> None:
         self.folder, self.interval_s, self.identity = folder, 60 * interval_min, identity
-        self.best_val_loss = float("inf")
+        self._saved_at = time.monotonic()
+        self._foreign = False
+
+    def due(self) -> bool:
+        """Whether the last save is long ago."""
+        return time.monotonic() - self._saved_at >= self.interval_s
+
+    def save_state(self, content: dict[str, Any]) -> None:
+        """Keep a state to continue from; the one before it is kept too."""
+        incoming, last, previous = self._states()
+        save_checkpoint(incoming, content | {"identity": self.identity})
+        if self._foreign:  # another run's states are no way back for this one
+            remove(previous)
+            self._foreign = False
+        elif last.exists():
+            last.replace(previous)
+        incoming.replace(last)
         self._saved_at = time.monotonic()
 
-    def state_dict(self) -> dict[str, Any]:
-        """The lowest validation loss so far."""
-        return {"best_val_loss": self.best_val_loss}
+    def save_best(self, weights: dict[str, Any]) -> None:
+        """Replace the best weights."""
+        save_checkpoint(self.folder / BEST, {"state_dict": weights, "identity": self.identity})
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from a checkpoint."""
-        self.best_val_loss = state_dict["best_val_loss"]
+    def newest(self) -> Path | None:
+        """The newest readable state of this run, or None for a new start.
 
-    def on_save_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Mark the checkpoint as this run's."""
-        checkpoint[IDENTITY] = self.identity
+        States of other settings or data are not continued; they are replaced when this run saves.
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Save when the interval has passed."""
-        accumulating = (batch_idx + 1) % trainer.accumulate_grad_batches != 0
-        due = time.monotonic() - self._saved_at >= self.interval_s
-        if due and not accumulating and not trainer.is_last_batch:
-            self._save_state(trainer)
+        Raises:
+            AirshedError: There are states, but none that can be read, or the best weights are gone.
+        """
+        for unfinished in self.folder.glob(".*.partial"):  # of a process that was killed
+            remove(unfinished)
+        present = [path for path in self._states() if path.exists()]
+        for path in present:
+            try:
+                content = load_checkpoint(path)
+            except AirshedError as error:
+                log.warning("%s", error)
+                continue
+            if content["identity"] == self.identity:
+                return self._with_best(path, content)
+            if path is present[0]:
+                log.info("%s was made with other settings or data: starting anew", path)
+                self._foreign = True
+                return None
+        if not present:
+            return None
+        raise AirshedError(
+            "none of the run's checkpoints can be continued from",
+            where=self.folder,
+            found=", ".join(path.name for path in present),
+            hint="restore one of them from a copy, or delete the folder to train from the start",
+        )
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save after validation, whatever the time."""
-        val_loss = float(trainer.callback_metrics["val_loss"])
-        if val_loss < self.best_val_loss:
-            self.best_val_loss = val_loss
-            trainer.save_checkpoint(self.folder / BEST, weights_only=True)
-        self._save_state(trainer)
+    def _states(self) -> list[Path]:
+        """All places of a state, the newest first.
 
-    def _save_state(self, trainer: pl.Trainer) -> None:
-        trainer.save_checkpoint(self.folder / LAST)
-        self._saved_at = time.monotonic()
+        A new one lies beside the others for the moment in which they change their names.
+        """
+        return [self.folder / name for name in (f"new-{LAST}", LAST, PREVIOUS)]
 
-
-def resumable(folder: Path, identity: str) -> Path | None:
-    """The checkpoint to continue from, or None for a new start.
-
-    A checkpoint of other settings or data is not continued; it is replaced when the new run saves.
-
-    Raises:
-        AirshedError: The checkpoint cannot be read.
-    """
-    path = folder / LAST
-    if not path.exists():
-        return None
-    if load_checkpoint(path).get(IDENTITY) != identity:
-        log.info("%s was made with other settings or data: starting anew", path)
-        return None
-    log.info("continuing from %s", path)
-    return path
+    def _with_best(self, path: Path, content: dict[str, Any]) -> Path:
+        if content["history"]["val_loss"] and not (self.folder / BEST).exists():
+            raise AirshedError(
+                "the best weights of the run so far are missing",
+                where=self.folder / BEST,
+                hint="restore the file, or delete the folder to train from the start",
+            )
+        log.info("continuing from %s, step %d", path, content["step"])
+        return path

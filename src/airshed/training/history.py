@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pytorch_lightning as pl
 import torch
 
 from airshed.atomic import atomic_path
 from airshed.provenance import code_commit
 
+Row = dict[str, float]
 
-class History(pl.Callback):
+
+class History:
     """Collects one row every ``every_steps`` optimiser steps and one at the end of each epoch.
 
     The rows travel in the checkpoint, so that a resumed run continues them where it continues.
+
+    Args:
+        every_steps: Steps between rows.
+        listener: Is given every row, and the validation losses, as they come.
+
+    Attributes:
+        rows: The rows of ``history.csv``.
+        step_seconds: Duration of every step.
+        val_loss: Validation loss of every epoch that is complete.
+        commits: Commits of the code that trained, in order.
+        processes: Numbers of processes that trained, in order.
     """
 
-    def __init__(self, every_steps: int) -> None:
-        self.every_steps = every_steps
-        self.rows: list[dict[str, float]] = []
+    def __init__(self, every_steps: int, listener: Callable[[Row], None] | None = None) -> None:
+        self.every_steps, self.listener = every_steps, listener
+        self.rows: list[Row] = []
         self.step_seconds: list[float] = []
         self.val_loss: list[float] = []
         self.commits: list[str] = []
+        self.processes: list[int] = []
         self._losses: list[float] = []
-        self._step_started = 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """Everything collected so far, as plain numbers."""
@@ -36,62 +48,59 @@ class History(pl.Callback):
             "step_seconds": self.step_seconds,
             "val_loss": self.val_loss,
             "commits": self.commits,
+            "processes": self.processes,
             "losses": self._losses,
         }
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a checkpoint."""
-        self.rows = state_dict["rows"]
-        self.step_seconds = state_dict["step_seconds"]
-        self.val_loss = state_dict["val_loss"]
-        self.commits = state_dict["commits"]
-        self._losses = state_dict["losses"]
+        self.rows = state["rows"]
+        self.step_seconds = state["step_seconds"]
+        self.val_loss = state["val_loss"]
+        self.commits = state["commits"]
+        self.processes = state["processes"]
+        self._losses = state["losses"]
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note which code continues the run from here."""
+    def started(self, processes: int) -> None:
+        """Note which code and how many processes continue the run from here."""
         commit = code_commit().sha
         if commit is not None and commit not in self.commits:
             self.commits.append(commit)
+        if processes not in self.processes[-1:]:
+            self.processes.append(processes)
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """Start the clock of an optimiser step at its first batch."""
-        if batch_idx % trainer.accumulate_grad_batches == 0:
-            self._step_started = time.perf_counter()
+    def stepped(self, loss: float, seconds: float) -> None:
+        """Note an optimiser step."""
+        self._losses.append(loss)
+        self.step_seconds.append(seconds)
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Note the loss, and a row when one is due."""
-        self._losses.append(float(outputs["loss"]) * trainer.accumulate_grad_batches)
-        last = trainer.is_last_batch
-        if (batch_idx + 1) % trainer.accumulate_grad_batches and not last:
-            return
-        self.step_seconds.append(time.perf_counter() - self._step_started)
-        if trainer.global_step % self.every_steps == 0 or last:
-            mean_loss = sum(self._losses) / len(self._losses)
-            self._losses = []
-            self.rows.append(self._row(trainer, pl_module) | {"train_loss": mean_loss})
+    def row_due(self, step: int) -> bool:
+        """Whether a row is due after so many steps."""
+        return step % self.every_steps == 0
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Put the validation loss into the epoch's last row."""
-        loss = float(trainer.callback_metrics["val_loss"])
+    def add_row(self, step: int, epoch: int, rate: float, alpha: dict[int, float]) -> None:
+        """Add a row; its training loss is the mean of the steps since the one before."""
+        row: Row = {"step": step, "epoch": epoch, "lr": rate}
+        row |= {f"alpha_block{block}": value for block, value in alpha.items()}
+        row["train_loss"] = self.recent_loss
+        self._losses = []
+        self.rows.append(row)
+        self._tell(row)
+
+    def validated(self, loss: float) -> None:
+        """Complete an epoch: its validation loss goes into its last row."""
         self.val_loss.append(loss)
         self.rows[-1]["val_loss"] = loss
+        self._tell({"step": self.rows[-1]["step"], "val_loss": loss})
 
-    def _row(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, float]:
-        row = {
-            "step": trainer.global_step,
-            "epoch": trainer.current_epoch,
-            "lr": trainer.optimizers[0].param_groups[0]["lr"],
-        }
-        return row | {f"alpha_block{block}": value for block, value in alphas(module).items()}
+    @property
+    def recent_loss(self) -> float:
+        """Mean training loss of the steps since the last row."""
+        return sum(self._losses) / len(self._losses)
+
+    def _tell(self, row: Row) -> None:
+        if self.listener is not None:
+            self.listener(row)
 
     def write_csv(self, path: Path) -> None:
         """Write ``history.csv``: step, epoch, losses, learning rate, alpha of each biased block."""

@@ -1,59 +1,128 @@
-"""One line a minute: epoch, step, loss, speed, time left."""
+"""How far a training is: a line a minute in its log, and ``progress.json`` for who watches it."""
 
 from __future__ import annotations
 
 import logging
+import os
+import platform
 import time
-from datetime import timedelta
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
-
+from airshed.atomic import write_json
 from airshed.progress import LOG_INTERVAL_S
 
 log = logging.getLogger(__name__)
 
+FORMAT_VERSION = 1
+FILE_INTERVAL_S = 5.0
+LATER_KNOWN = (
+    *("step", "steps", "epoch", "epochs", "train_loss", "val_loss", "seconds_per_step"),
+    *("eta_s", "message", "attempts", "resumed_from_step"),
+)
+RECENT_STEPS = 50  # over which the speed is taken
 
-class TrainingProgress(pl.Callback):
-    """Logs how far a training got, once a minute and after each epoch."""
 
-    def __init__(self) -> None:
-        self._started_at = self._logged_at = 0.0
-        self._first_step = 0
+class TrainingProgress:
+    """Tells the log and ``progress.json`` how far a training is; silent in all processes but one.
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note where this process started, which is not step 0 after a resume."""
-        self._started_at = self._logged_at = time.monotonic()
-        self._first_step = trainer.global_step
-        log.info(
-            "training: %d optimiser steps in %s epochs, starting at step %d",
-            trainer.estimated_stepping_batches,
-            trainer.max_epochs,
-            self._first_step,
-        )
+    What goes wrong while telling is logged once and never ends a training.
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any
-    ) -> None:
-        """Log if a minute has passed."""
-        if time.monotonic() - self._logged_at >= LOG_INTERVAL_S:
-            self._log(trainer)
+    Args:
+        path: Where ``progress.json`` goes.
+        facts: What does not change: variant, seed, nodes, devices.
+        speaks: Whether this process is the one that tells.
+    """
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Log the validation loss."""
-        self._log(trainer)
+    def __init__(self, path: Path, facts: Mapping[str, Any], speaks: bool) -> None:
+        self.path, self.speaks = path, speaks
+        self.content: dict[str, Any] = {
+            "format_version": FORMAT_VERSION,
+            "state": "running",
+            **facts,
+            **dict.fromkeys(LATER_KNOWN),
+            "started": _now(),
+            "updated": _now(),
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "slurm_job_id": os.environ.get("SLURM_JOB_ID"),
+        }
+        self._recent: deque[float] = deque(maxlen=RECENT_STEPS)
+        self._written_at = self._logged_at = float("-inf")
+        self._complained = False
+        self._write()
 
-    def _log(self, trainer: pl.Trainer) -> None:
+    def begin(self, step: int, epoch: int, steps: int, epochs: int, attempts: int) -> None:
+        """The training starts, or continues, from a step."""
+        self._set(step=step, epoch=epoch, steps=steps, epochs=epochs, attempts=attempts)
+        self._set(resumed_from_step=step or None)
+        self._log("training: %d optimiser steps in %d epochs, from step %d", steps, epochs, step)
         self._logged_at = time.monotonic()
-        elapsed = self._logged_at - self._started_at
-        step, total = trainer.global_step, int(trainer.estimated_stepping_batches)
-        remaining = elapsed / max(1, step - self._first_step) * (total - step)
-        losses = {name: f"{float(value):.4f}" for name, value in trainer.callback_metrics.items()}
-        log.info(
-            "epoch %d, step %d/%d, %s, %s left",
-            trainer.current_epoch,
-            step,
-            total,
-            losses,
-            timedelta(seconds=round(remaining)),
+        self._write()
+
+    def stepped(self, step: int, epoch: int, train_loss: float, seconds: float) -> None:
+        """A step is done."""
+        self._recent.append(seconds)
+        pace = sum(self._recent) / len(self._recent)
+        left = (self.content["steps"] - step) * pace
+        self._set(step=step, epoch=epoch, train_loss=train_loss, seconds_per_step=pace, eta_s=left)
+        now = time.monotonic()
+        if now - self._written_at >= FILE_INTERVAL_S:
+            self._write()
+        if now - self._logged_at >= LOG_INTERVAL_S:
+            self._log_line()
+
+    def validated(self, epoch: int, val_loss: float) -> None:
+        """An epoch is complete."""
+        self._set(epoch=epoch, val_loss=val_loss)
+        self._write()
+        self._log_line()
+
+    def end(self, state: str, message: str | None = None) -> None:
+        """The process ends: ``interrupted``, ``failed`` or ``done``."""
+        self._set(state=state, message=message)
+        self._set(eta_s=0.0 if state == "done" else None)
+        self._write()
+
+    def _set(self, **values: Any) -> None:
+        self.content |= values
+
+    def _log_line(self) -> None:
+        self._logged_at = time.monotonic()
+        told = self.content
+        losses = (
+            f"{name.replace('_', ' ')} {told[name]:.4f}"
+            for name in ("train_loss", "val_loss")
+            if told[name] is not None
         )
+        left = timedelta(seconds=round(told["eta_s"] or 0))
+        self._log(
+            "epoch %s, step %d/%d, %s, %s left",
+            told["epoch"],
+            told["step"],
+            told["steps"],
+            ", ".join(losses),
+            left,
+        )
+
+    def _log(self, message: str, *values: Any) -> None:
+        if self.speaks:
+            log.info(message, *values)
+
+    def _write(self) -> None:
+        if not self.speaks:
+            return
+        self._written_at = time.monotonic()
+        try:
+            write_json(self.path, self.content | {"updated": _now()})
+        except (OSError, ValueError) as error:  # a full disk, a loss that is not finite
+            if not self._complained:
+                log.warning("%s cannot be written: %s", self.path, error)
+            self._complained = True
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

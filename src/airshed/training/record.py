@@ -23,7 +23,7 @@ from airshed.training.history import History
 FORMAT_VERSION = 1
 SHAPING_SECTIONS = ("dataset", "splits", "horizons_h", "normalisation", "model", "train")
 WITHOUT_INFLUENCE: Any = {
-    "train": {"log_every_steps"},
+    "train": {"log_every_steps", "strategy", "tensorboard", "timeout_min", "workers"},
     "variant_stanzas": {"__all__": {"label", "reference"}},
 }
 
@@ -97,6 +97,7 @@ def run_record(
         "attention_path": sorted({core.path for core in network.cores}),
         "device": _device_name(device),
         "threads": study.train.threads,
+        "processes": history.processes,
         "commit": commit.sha,
         "dirty": commit.dirty,
         "earlier_commits": [sha for sha in history.commits if sha != commit.sha],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from torch.utils.data import DataLoader
+from lightning_fabric import Fabric
 
 from airshed.assembly import build_network
 from airshed.atomic import write_json
@@ -13,16 +15,32 @@ from airshed.config import Study
 from airshed.config.data import Split
 from airshed.data.dataset import ForecastDataset, loader_options
 from airshed.data.prepared import Prepared
-from airshed.training.checkpoints import Checkpoints, resumable
+from airshed.errors import AirshedError, brief
+from airshed.training.attempts import DONE, FAILED, INTERRUPTED, Attempts
+from airshed.training.checkpoints import Checkpoints
 from airshed.training.compilation import compile_blocks
+from airshed.training.fabric import launch_fabric, lost_connection, shared_store, told_by_first
 from airshed.training.history import History
-from airshed.training.module import ForecastModule
+from airshed.training.loop import Keepers, Samples, Training
+from airshed.training.processes import PARENT, Processes
 from airshed.training.progress import TrainingProgress
 from airshed.training.record import identity, run_record
-from airshed.training.sampling import ResumableLoader
+from airshed.training.scalars import scalar_writer
 from airshed.training.start import load_start
-from airshed.training.trainer import build_trainer
+from airshed.training.stopping import InterruptedTrainingError, StopRequest
+from airshed.training.watchdog import Watchdog
 from airshed.variables import TARGETS
+
+ONE_PROCESS = Processes()
+
+
+class Endings(list[Callable[[str, str | None], None]]):
+    """Who is told how a training ended: its state, and why."""
+
+    def tell(self, state: str, reason: str | None = None) -> None:
+        """Tell everyone."""
+        for ending in self:
+            ending(state, reason)
 
 
 def train(
@@ -33,8 +51,10 @@ def train(
     start: Path | None,
     run: Path,
     history: Path,
+    stop: StopRequest,
+    processes: Processes = ONE_PROCESS,
 ) -> None:
-    """Train ``variant`` with ``seed``; continue from ``checkpoints/last.ckpt`` if it fits.
+    """Train ``variant`` with ``seed``; continue from the checkpoints beside ``run`` if they fit.
 
     Args:
         study: The resolved study.
@@ -43,53 +63,108 @@ def train(
             apart.
         prepared: Paths of the prepared data.
         start: What the variant's weights start from; see :func:`load_start`.
-        run: Where ``run.json`` goes; checkpoints are kept in ``checkpoints/`` beside it.
+        run: Where ``run.json`` goes; ``checkpoints/`` and ``progress.json`` are kept beside it.
         history: Where ``history.csv`` goes.
+        stop: Notes the signals that ask to stop.
+        processes: How many processes train together; each of them calls this function.
 
     Raises:
-        AirshedError: The data do not fit the study, a checkpoint is damaged, or the loss is not
-            finite.
+        AirshedError: The data do not fit the study, no checkpoint can be read, the loss is not
+            finite, or another process is lost.
+        InterruptedTrainingError: A signal asked to stop.
     """
-    settings = study.train
-    folder = run.parent / "checkpoints"
-    samples = _samples(study, prepared, study.splits.train)
-    random_seed = study.random_seed(variant, seed)
-    network = build_network(study, variant, prepared, random_seed)
-    started = load_start(network, study, variant, seed, start)
-    fingerprint = identity(study, variant, seed, prepared, started)
-    options = loader_options(study.loader, settings.workers)
-    batches = ResumableLoader(samples, settings.batch_size, random_seed, **options)
-    steps = settings.epochs * math.ceil(len(batches) / settings.accumulate)
-    rate = study.learning_rate(variant)
-    module = ForecastModule(network, TARGETS, samples.mask, settings, rate, random_seed, steps)
-    events = History(settings.log_every_steps)
-    checkpoints = Checkpoints(folder, study.jobs.checkpoint_every_min, fingerprint)
-    trainer = build_trainer(settings, [events, TrainingProgress(), checkpoints])
-    device = trainer.strategy.root_device
-    compiled = compile_blocks(network, settings.compile, device)
-    trainer.fit(
-        module,
-        train_dataloaders=batches,
-        val_dataloaders=DataLoader(
-            _samples(study, prepared, study.splits.validation),
-            batch_size=settings.batch_size,
-            **options,
-        ),
-        ckpt_path=resumable(folder, fingerprint),
-        weights_only=True,
-    )
-    record = run_record(study, variant, seed, network, started, events, device, folder)
-    record["compiled"] = compiled
-    events.write_csv(history)
-    write_json(run, record)
+    settings, folder = study.train, run.parent / "checkpoints"
+    fabric = launch_fabric(settings, processes)
+    facts = {"variant": variant, "seed": seed, **vars(processes)}
+    progress = TrainingProgress(run.with_name("progress.json"), facts, fabric.is_global_zero)
+    endings = Endings([progress.end])
+    with _told(endings, stop, fabric), _watchdog(settings.timeout_min, fabric, endings) as dog:
+        random_seed = study.random_seed(variant, seed)
+        network = build_network(study, variant, prepared, random_seed)
+        dog.beat(0, "preparing the start")
+        started = load_start(network, study, variant, seed, start)
+        fingerprint = identity(study, variant, seed, prepared, started)
+        compiled = compile_blocks(network, settings.compile, fabric.device)
+        notes = History(settings.log_every_steps)
+        checkpoints = Checkpoints(folder, study.jobs.checkpoint_every_min, fingerprint)
+        keepers = Keepers(checkpoints, notes, progress, stop, dog)
+        dog.beat(0, "preparing samples")
+        rate, samples = study.learning_rate(variant), _samples(study, prepared)
+        training = Training(fabric, network, samples, settings, rate, random_seed, keepers)
+        dog.beat(0, "reading checkpoints")
+        training.resume()
+        attempts = Attempts(folder / "attempts.json", fingerprint)
+        told_by_first(fabric, lambda: attempts.begin(*training.position))
+        progress.begin(*training.position, training.total_steps, settings.epochs, len(attempts))
+        if fabric.is_global_zero:
+            endings.append(attempts.end)
+            if settings.tensorboard:
+                notes.listener = scalar_writer(run.with_name("tensorboard"), training.step)
+        training.run()
+        if fabric.is_global_zero:
+            record = run_record(
+                study, variant, seed, network, started, notes, fabric.device, folder
+            )
+            notes.write_csv(history)
+            write_json(run, record | {"compiled": compiled} | vars(processes))
 
 
-def _samples(study: Study, prepared: Prepared, split: Split) -> ForecastDataset:
-    return ForecastDataset(
-        prepared.hourly,
-        prepared.static,
-        prepared.statistics,
-        split,
-        study.horizons_h,
-        study.loader.hold,
+def _samples(study: Study, prepared: Prepared) -> Samples:
+    def of(split: Split) -> ForecastDataset:
+        return ForecastDataset(
+            prepared.hourly,
+            prepared.static,
+            prepared.statistics,
+            split,
+            study.horizons_h,
+            study.loader.hold,
+        )
+
+    train = of(study.splits.train)
+    options = loader_options(study.loader, study.train.workers)
+    return Samples(train, of(study.splits.validation), train.mask, TARGETS, options)
+
+
+def _watchdog(timeout_min: float, fabric: Fabric, endings: Endings) -> Watchdog:
+    parent = os.environ.get(PARENT)
+    return Watchdog(
+        60 * timeout_min,
+        fabric.global_rank,
+        shared_store(fabric),
+        fabric.world_size,
+        None if parent is None else int(parent),
+        lambda message: endings.tell(FAILED, message),
     )
+
+
+@contextmanager
+def _told(endings: Endings, stop: StopRequest, fabric: Fabric) -> Iterator[None]:
+    """Tell how the block ends; an error is raised as what it means to the user."""
+    try:
+        yield
+    except BaseException as error:
+        state, meant = _meaning(error, stop, fabric)
+        endings.tell(state, str(meant) or type(meant).__name__)
+        if meant is error:
+            raise
+        raise meant from error
+    endings.tell(DONE)
+
+
+def _meaning(error: BaseException, stop: StopRequest, fabric: Fabric) -> tuple[str, BaseException]:
+    if isinstance(error, InterruptedTrainingError):
+        return INTERRUPTED, error
+    if isinstance(error, AirshedError) or not isinstance(error, Exception):
+        return FAILED, error
+    if stop.received is not None:  # what a job that is being ended takes down with it
+        saved = f"stopped by {stop.received}, continues from the last checkpoint ({brief(error)})"
+        return INTERRUPTED, InterruptedTrainingError(saved)
+    if lost_connection(error):
+        lost = AirshedError(
+            "another process of the training is gone",
+            where=f"seen by process {fabric.global_rank} of {fabric.world_size}",
+            found=brief(error),
+            hint="the messages of the other processes say why",
+        )
+        return FAILED, lost
+    return FAILED, error

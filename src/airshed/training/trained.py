@@ -12,8 +12,6 @@ from airshed.errors import AirshedError
 from airshed.provenance import sha256
 from airshed.training.checkpoints import load_checkpoint
 
-NETWORK = "network."  # where the training module keeps the network
-
 
 def read_run(run: Path) -> dict[str, Any]:
     """The content of ``run.json``."""
@@ -38,9 +36,5 @@ def trained_weights(run: Path) -> dict[str, Tensor]:
         raise AirshedError(
             "the checkpoint is not the one that run.json was written for", where=path, hint=hint
         )
-    state = load_checkpoint(path)["state_dict"]
-    return {
-        name.removeprefix(NETWORK): value
-        for name, value in state.items()
-        if name.startswith(NETWORK)
-    }
+    weights: dict[str, Tensor] = load_checkpoint(path)["state_dict"]
+    return weights

@@ -42,7 +42,7 @@ def test_founding_study_has_the_published_setup() -> None:
     assert (study.model.dim, study.model.depth, study.model.heads) == (768, 6, 8)
     train = study.train
     assert (train.learning_rate, train.weight_decay, train.warmup_steps) == (1.5e-4, 0.01, 100)
-    assert (train.batch_size, train.accumulate, train.clip, train.epochs) == (2, 4, 1.0, 1)
+    assert (train.global_batch_size, train.batch_size, train.clip, train.epochs) == (8, 2, 1.0, 1)
     years = [(s.start.year, s.end.year) for s in (study.splits.train, study.splits.test)]
     assert years == [(2013, 2016), (2018, 2018)]
 

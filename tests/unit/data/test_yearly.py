@@ -76,7 +76,7 @@ def test_hours_across_new_year_come_from_two_stores(yearly: DatasetConfig, tmp_p
     local = DatasetConfig.model_validate(
         yearly.model_dump()
         | {"utc_offset_h": 8, "period": {"start": "2016-12-31", "end": "2016-12-31"}}
-        | {"quality": {"limits": dict.fromkeys(HOURLY, [-1e9, 1e9])}}  # values grow with time
+        | {"quality": {"limits": {name: [-1e9, 1e9] for name in HOURLY}}}  # values grow with time
     )
     store = open_hourly(made.ingest_into(tmp_path / "out", local, tmp_path / "yearly"))
     assert store["present"].all()

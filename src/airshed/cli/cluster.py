@@ -1,0 +1,96 @@
+"""A study on a cluster: what it will take, and how far it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from airshed.cli.app import app
+from airshed.errors import AirshedError
+
+if TYPE_CHECKING:
+    from airshed.config import Study
+
+DEFAULTS = (Path("config/config.yaml"), Path("config/variants.yaml"))
+RESULTS = Path("results")
+
+StudyFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--study",
+        exists=True,
+        dir_okay=False,
+        help="A study's YAML file, as for --configfile; may be given several times.",
+    ),
+]
+
+
+@app.command()
+def plan(study: StudyFiles = None) -> None:
+    """Print what a study still has to do and will take, before anything is submitted."""
+    from airshed.cluster.dryrun import planned_jobs
+    from airshed.cluster.plan import plan_study
+    from airshed.cluster.plan_table import show
+
+    files = study or []
+    resolved = _load(files)
+    show(plan_study(resolved, planned_jobs(files), RESULTS))
+
+
+@app.command()
+def status(
+    folder: Annotated[
+        Path | None, typer.Argument(exists=True, file_okay=False, help="One study's results.")
+    ] = None,
+    study: StudyFiles = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between refreshes.")] = 5,
+) -> None:
+    """Show every training: waiting, queued, running, interrupted, failed or done.
+
+    Without arguments it shows every study below results/. It reads files and SLURM's queue, and
+    writes nothing.
+    """
+    from airshed.cluster import table
+    from airshed.cluster.squeue import read_queue
+    from airshed.cluster.status import study_status
+
+    studies = _studies(folder, study)
+
+    def read() -> table.Statuses:
+        queue = read_queue()
+        return {
+            found.study: study_status(found, results, queue) for results, found in studies.items()
+        }
+
+    if watch:
+        table.watch(read, every)
+    else:
+        table.show(read())
+
+
+def _load(files: list[Path]) -> Study:
+    from airshed.config import load_study
+
+    return load_study([*DEFAULTS, *files])
+
+
+def _studies(folder: Path | None, files: list[Path] | None) -> dict[Path, Study]:
+    """Each study that is asked for, by its results folder."""
+    from airshed.config import load_study
+
+    if files:
+        study = _load(files)
+        return {RESULTS / study.study: study}
+    pattern = RESULTS.glob("*") if folder is None else [folder]
+    found = [path for path in pattern if (path / "config.resolved.yaml").exists()]
+    if not found:
+        raise AirshedError(
+            "there is no study to show",
+            where=folder or RESULTS,
+            expected="config.resolved.yaml, which snakemake writes when it starts",
+            hint="give its YAML file with --study, or start it with snakemake",
+        )
+    return {path: load_study([path / "config.resolved.yaml"]) for path in sorted(found)}

@@ -1,0 +1,110 @@
+"""What is particular to one cluster: account, partitions, how it names GPUs, its container.
+
+It comes from ``site.yaml`` in the project's folder, which git ignores, or from environment
+variables ``AIRSHED_<KEY>``, which win. Nothing else in the project names a site.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from shlex import quote
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from airshed.config.base import Section
+from airshed.config.data import Count
+from airshed.config.load import read_yaml
+from airshed.errors import AirshedError
+
+SITE_FILE = Path("site.yaml")
+ENVIRONMENT_PREFIX = "AIRSHED_"
+HINT = "copy site.example.yaml to site.yaml and fill it in, or set {variable}; see docs/cluster.md"
+
+
+class Site(Section):
+    """Settings of one cluster; all may stay empty on a workstation.
+
+    Attributes:
+        account: Who pays for the jobs.
+        cpu_partition: Where jobs run that need no device.
+        train_partition: Where trainings run.
+        evaluate_partition: Where trained models are scored, on one device each.
+        gres: How the site asks for GPUs on each node, e.g. ``gpu:a100:{devices}``.
+        max_mem_mb: Memory of a node, which a retried job does not exceed.
+        max_runtime_min: The partitions' longest time limit, which it does not exceed either.
+        bin: Folder that is put in front of PATH in jobs; its ``airshed`` starts each step.
+        container: Image in which the ``airshed`` of that folder runs.
+    """
+
+    account: str | None = None
+    cpu_partition: str | None = None
+    train_partition: str | None = None
+    evaluate_partition: str | None = None
+    gres: Annotated[str, Field(pattern=r"\{devices\}")] = "gpu:{devices}"
+    max_mem_mb: Count | None = None
+    max_runtime_min: Count | None = None
+    bin: str | None = None
+    container: str | None = None
+
+    def gpus(self, devices: int) -> str:
+        """The request for ``devices`` GPUs on each node, as SLURM's ``--gres`` takes it."""
+        return self.gres.format(devices=devices)
+
+    def shell_prefix(self) -> str:
+        """Shell commands to run before each step; empty where the site needs none."""
+        commands = []
+        if self.container is not None:
+            commands.append(f"export AIRSHED_CONTAINER={quote(self.container)}; ")
+        if self.bin is not None:
+            commands.append(f'export PATH={quote(str(Path(self.bin).resolve()))}:"$PATH"; ')
+        return "".join(commands)
+
+
+def read_site(
+    path: Path = SITE_FILE,
+    environment: Mapping[str, str] = os.environ,
+    needed: tuple[str, ...] = (),
+) -> Site:
+    """The site's settings from its file, where there is one, and from the environment.
+
+    Args:
+        path: The YAML file.
+        environment: Environment variables.
+        needed: Keys that must be set.
+
+    Raises:
+        AirshedError: The file is wrong, or a needed key is missing.
+    """
+    values: dict[str, Any] = read_yaml(path) if path.exists() else {}
+    for key in Site.model_fields:
+        given = environment.get(ENVIRONMENT_PREFIX + key.upper())
+        if given:
+            values[key] = given
+    try:
+        site = Site.model_validate(values)
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, part['loc']))} {part['msg']}" for part in error.errors())
+        raise AirshedError(
+            "the site's settings are not valid", where=path, found="; ".join(problems)
+        ) from None
+    for key in needed:
+        if getattr(site, key) is None:
+            raise AirshedError(
+                f"this cluster needs '{key}'",
+                where=path,
+                found="nothing" if path.exists() else "no such file",
+                hint=HINT.format(variable=ENVIRONMENT_PREFIX + key.upper()),
+            )
+    return site
+
+
+def site_for_profile(*needed: str) -> Site:
+    """For profiles, which are read before the workflow: a wrong site ends in one message."""
+    try:
+        return read_site(needed=needed)
+    except AirshedError as error:
+        sys.exit(f"airshed: {error}")

@@ -1,0 +1,75 @@
+"""What SLURM's queue says of the trainings of this folder, where there is a SLURM."""
+
+from __future__ import annotations
+
+import getpass
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+TIMEOUT_S = 10.0
+FIELDS = "%i|%T|%r|%k|%Z"  # id, state, reason, comment, folder
+PENDING = frozenset({"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT"})
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job in the queue; ``comment`` names its rule and wildcards, ``folder`` its workflow."""
+
+    job_id: str
+    state: str
+    reason: str
+    comment: str
+    folder: str
+
+    @property
+    def pending(self) -> bool:
+        """Whether it has not started yet."""
+        return self.state in PENDING
+
+
+class Queue:
+    """The user's jobs, as they were when the queue was asked.
+
+    Attributes:
+        known: Whether it could be asked; without SLURM it cannot.
+    """
+
+    def __init__(self, jobs: Sequence[Job] | None) -> None:
+        self.known = jobs is not None
+        self._jobs = list(jobs or ())
+
+    def training(self, variant: str, seed: int, folder: Path, told_id: object) -> Job | None:
+        """The job that trains a variant; one that runs goes before one that waits.
+
+        Args:
+            variant: Name of the variant.
+            seed: Its seed.
+            folder: Where the workflow runs.
+            told_id: The job in which the training says that it is, whoever sent it.
+        """
+        comment = f"rule_train_wildcards_{variant}_{seed}"  # as Snakemake's executor writes it
+        found = [
+            job
+            for job in self._jobs
+            if job.job_id == told_id or (job.comment, job.folder) == (comment, str(folder))
+        ]
+        return min(found, key=lambda job: job.pending, default=None)
+
+
+def read_queue() -> Queue:
+    """Ask ``squeue`` for the user's jobs."""
+    command = ["squeue", "--noheader", f"--user={getpass.getuser()}", f"--format={FIELDS}"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return Queue(None)
+    return Queue(parse(done.stdout))
+
+
+def parse(listing: str) -> list[Job]:
+    """The jobs in the lines of ``squeue``."""
+    return [Job(*line.split("|", 4)) for line in listing.splitlines() if line.count("|") >= 4]

@@ -1,0 +1,208 @@
+"""How far every training of a study is, from the files that it leaves and from SLURM's queue.
+
+Everything is read and nothing is written: a training is never disturbed by who watches it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from airshed.cluster.squeue import Job, Queue
+from airshed.config import Study
+
+SILENCE_S = 300.0  # without a queue or a process to ask, a run that told nothing so long is gone
+SILENCE_STEPS = 10  # or so many steps, if they take longer
+LOG_LINES = 6
+LOG_TAIL_BYTES = 8192
+ERROR_MARKS = ("airshed: ", "Traceback ")
+
+
+class State(StrEnum):
+    """What a training is doing."""
+
+    WAITING = "waiting"
+    QUEUED = "queued"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    DONE = "done"
+
+
+NEXT = {
+    State.INTERRUPTED: "run snakemake again: it continues from its last checkpoint"
+    " (a snakemake that still runs does this by itself)",
+    State.FAILED: "mend the cause, then run snakemake again: it continues from its last checkpoint",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of one training.
+
+    Attributes:
+        finished: ``run.json`` is there.
+        progress: Content of ``progress.json``; empty if there is none.
+        job: Its job in the queue.
+        queue_known: Whether the queue could be asked.
+        process_alive: Whether its process runs on this machine; None if it ran on another one.
+        silent_s: Seconds since ``progress.json`` was written.
+        log_has_error: Whether its log ends with an error.
+    """
+
+    finished: bool = False
+    progress: Mapping[str, Any] = field(default_factory=dict)
+    job: Job | None = None
+    queue_known: bool = False
+    process_alive: bool | None = None
+    silent_s: float = 0.0
+    log_has_error: bool = False
+
+
+def decide(facts: Facts) -> State:
+    """The state of a training. What the queue says goes before what the training told last."""
+    told = facts.progress.get("state")
+    if facts.finished:
+        return State.DONE
+    if facts.job is not None:
+        if facts.job.pending:
+            return State.QUEUED
+        ending = str(facts.progress.get("slurm_job_id")) == facts.job.job_id
+        return State(told) if ending and told in ("interrupted", "failed") else State.RUNNING
+    if told == "running":
+        return State.RUNNING if _goes_on(facts) else State.INTERRUPTED
+    if told in ("interrupted", "failed"):
+        return State(told)
+    return State.FAILED if facts.log_has_error else State.WAITING
+
+
+def _goes_on(facts: Facts) -> bool:
+    """Whether a training that told it runs, and has no job in the queue, still does."""
+    if facts.progress.get("slurm_job_id") is not None and facts.queue_known:
+        return False
+    if facts.process_alive is not None:
+        return facts.process_alive
+    pace_s = facts.progress.get("seconds_per_step") or 0.0
+    return facts.silent_s < max(SILENCE_S, SILENCE_STEPS * pace_s)
+
+
+@dataclass(frozen=True)
+class TrainingStatus:
+    """One row of the table.
+
+    Attributes:
+        scored: Whether ``scores.nc`` is there.
+        log: Last lines of its log, where it failed or was interrupted.
+        log_path: Where the log is.
+    """
+
+    variant: str
+    seed: int
+    state: State
+    facts: Facts
+    scored: bool
+    log: tuple[str, ...]
+    log_path: Path
+
+    @property
+    def advice(self) -> str | None:
+        """What to do next, where something is to be done."""
+        return NEXT.get(self.state)
+
+
+def study_status(study: Study, results: Path, queue: Queue) -> list[TrainingStatus]:
+    """The status of every variant and seed of a study.
+
+    Args:
+        study: The study.
+        results: Its folder, ``results/<study>``.
+        queue: The queue; the workflow is expected to run in this folder.
+    """
+    return [
+        _training_status(results / "variants" / variant / f"seed{seed}", variant, seed, queue)
+        for variant in study.variants
+        for seed in study.seeds
+    ]
+
+
+def _training_status(folder: Path, variant: str, seed: int, queue: Queue) -> TrainingStatus:
+    progress, log_path = _read_progress(folder / "progress.json"), folder / "logs/train.log"
+    log = tuple(_tail(log_path))
+    facts = Facts(
+        finished=(folder / "run.json").exists(),
+        progress=progress,
+        job=queue.training(variant, seed, Path.cwd(), progress.get("slurm_job_id")),
+        queue_known=queue.known,
+        process_alive=_process_alive(progress),
+        silent_s=_silence_s(progress),
+        log_has_error=any(line.startswith(ERROR_MARKS) for line in log),
+    )
+    state, scored = decide(facts), (folder / "scores.nc").exists()
+    shown = (*log, *_slurm_words(variant, seed, progress)) if state in NEXT else ()
+    return TrainingStatus(variant, seed, state, facts, scored, shown, log_path)
+
+
+def _read_progress(path: Path) -> dict[str, Any]:
+    """What a training told last; nothing if it told nothing that can be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _process_alive(progress: Mapping[str, Any]) -> bool | None:
+    """Whether the process that told of a training runs; None if this machine cannot know."""
+    pid = progress.get("pid")
+    if progress.get("host") != platform.node() or not isinstance(pid, int):
+        return None
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return _signal_arrives(pid) if not Path("/proc").is_dir() else False
+    return b"train" in command  # else the number belongs to another process by now
+
+
+def _signal_arrives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _silence_s(progress: Mapping[str, Any]) -> float:
+    try:
+        updated = datetime.fromisoformat(str(progress.get("updated")))
+    except ValueError:
+        return float("inf")
+    if updated.tzinfo is None:
+        updated = updated.replace(tzinfo=UTC)
+    return (datetime.now(UTC) - updated).total_seconds()
+
+
+def _tail(path: Path) -> Iterator[str]:
+    """The last lines of a log that is not read as a whole."""
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - LOG_TAIL_BYTES))
+            text = stream.read().decode("utf-8", errors="replace")
+    except OSError:
+        return
+    yield from [line for line in text.splitlines() if line.strip()][-LOG_LINES:]
+
+
+def _slurm_words(variant: str, seed: int, progress: Mapping[str, Any]) -> list[str]:
+    """What SLURM wrote when it ended a job: time limit, memory, cancelled by whom."""
+    job = progress.get("slurm_job_id")
+    log = Path(".snakemake/slurm_logs/rule_train") / f"{variant}_{seed}" / f"{job}.log"
+    return [line for line in _tail(log) if "slurmstepd: error" in line]

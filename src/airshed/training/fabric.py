@@ -1,0 +1,107 @@
+"""Lightning Fabric: devices, the processes' connection to each other, and the strategy."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
+from lightning_fabric.strategies.strategy import Strategy
+from torch.distributed import DistError, Store, TCPStore  # type: ignore[attr-defined]
+from torch.utils import deterministic
+
+from airshed.config.training import TrainConfig
+from airshed.errors import AirshedError, brief
+from airshed.training.processes import Processes
+from airshed.training.sharding import sharded_strategy
+
+log = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
+CONNECTION_MARGIN = 2.0  # the watchdog, which says more, speaks before a collective times out
+LEAST_CONNECTION_S = 60.0  # processes on a busy machine do not start at once
+
+
+def launch_fabric(settings: TrainConfig, processes: Processes) -> Fabric:
+    """Connect the processes of a training; nothing distributed is set up for a single one.
+
+    Raises:
+        AirshedError: The devices are not there, or the processes do not find each other.
+    """
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    by_slurm = processes.count > 1 and processes.started_by_slurm(os.environ)
+    environment = SLURMEnvironment(auto_requeue=False) if by_slurm else LightningEnvironment()
+    try:
+        fabric = Fabric(
+            accelerator=settings.accelerator,
+            devices=processes.devices,
+            num_nodes=processes.nodes,
+            strategy=_strategy(settings, processes.count) if processes.count > 1 else "auto",
+            plugins=[environment],
+        )
+        fabric.launch()
+    except (RuntimeError, ValueError) as error:
+        raise AirshedError(
+            "the devices or processes of the training cannot be set up",
+            where=f"{processes.nodes} nodes, {processes.devices} devices each,"
+            f" train.accelerator {settings.accelerator}",
+            found=brief(error),
+        ) from error
+    torch.set_num_threads(settings.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # a debugging aid that costs time
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    if not fabric.is_global_zero:
+        logging.getLogger("airshed").setLevel(logging.WARNING)
+    return fabric
+
+
+def _strategy(settings: TrainConfig, processes: int) -> Strategy:
+    limit_s = max(LEAST_CONNECTION_S, CONNECTION_MARGIN * 60 * settings.timeout_min)
+    timeout = timedelta(seconds=limit_s)
+    if settings.strategy == "fsdp":
+        return sharded_strategy(processes, timeout)
+    # its successor is not known to the oldest torch that is supported
+    warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated")
+    return DDPStrategy(timeout=timeout, broadcast_buffers=False, gradient_as_bucket_view=True)
+
+
+def shared_store(fabric: Fabric) -> Store | None:
+    """A store that all processes can reach, apart from the connection that they train over."""
+    if fabric.world_size == 1:
+        return None
+    host, timeout = os.environ["MASTER_ADDR"], timedelta(seconds=LEAST_CONNECTION_S)
+    store = None
+    if fabric.is_global_zero:
+        store = TCPStore(host, 0, is_master=True, wait_for_workers=False, timeout=timeout)
+    port = fabric.broadcast(store.port if store else 0)
+    return store or TCPStore(host, port, is_master=False, timeout=timeout)
+
+
+def told_by_first(fabric: Fabric, find: Callable[[], Found]) -> Found:
+    """What the first process finds, in all processes; an error that it meets is raised in all."""
+    told: Any = None
+    if fabric.is_global_zero:
+        try:
+            told = find()
+        except AirshedError as error:
+            told = error
+    told = fabric.broadcast(told)
+    if isinstance(told, AirshedError):
+        raise told
+    return told
+
+
+def lost_connection(error: BaseException) -> bool:
+    """Whether an error says that another process of the training is gone."""
+    return isinstance(error, DistError) or (
+        isinstance(error, RuntimeError) and "gloo" in str(error).lower()
+    )

@@ -1,0 +1,92 @@
+"""A network with its optimizer, held by one process or by several together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, cast
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from airshed.config.training import TrainConfig
+from airshed.training.sharding import clip_gradients, like, whole
+
+
+class Learner:
+    """Forward passes, optimiser steps and states of a network, whatever the strategy.
+
+    Args:
+        fabric: Connects the processes.
+        network: All its parameters exist; it is changed in place.
+        settings: Optimisation settings.
+
+    Attributes:
+        network: The network by its own names; call :meth:`forecast` instead of it.
+        module: What the processes share.
+    """
+
+    def __init__(self, fabric: Fabric, network: nn.Module, settings: TrainConfig) -> None:
+        self.fabric, self.network, self.settings = fabric, network, settings
+        self.module = fabric.setup_module(network)
+        self.parameters: list[nn.Parameter] = list(network.parameters())
+        # apart from each other, because they may be held in different ways
+        strengths = [parameter for parameter in self.parameters if parameter.dim() == 0]
+        others = [parameter for parameter in self.parameters if parameter.dim() > 0]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": group} for group in (others, strengths) if group],
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+        )
+        self.autocast = torch.autocast(
+            fabric.device.type, torch.bfloat16, enabled=settings.precision == "bf16-mixed"
+        )
+
+    def forecast(self, x: Tensor, lead_hours: Tensor, targets: Sequence[str]) -> Tensor:
+        """Normalised forecast [B, targets, Y, X]."""
+        with self.autocast:
+            forecast: Tensor = self.module(x, lead_hours, targets)
+        return forecast
+
+    def accumulating(self, more_follows: bool) -> AbstractContextManager[Any]:
+        """For a backward pass: the processes exchange gradients in the last one of a step."""
+        return self.fabric.no_backward_sync(self.module, enabled=more_follows)
+
+    def step(self, scale: float, rate: float) -> None:
+        """One step of AdamW with the accumulated gradients times ``scale``, which are used up."""
+        sharded = self.settings.strategy == "fsdp" and self.fabric.world_size > 1
+        for parameter in self.parameters:
+            gradient = parameter.grad
+            if gradient is None:
+                continue
+            if sharded and parameter.dim() == 0:  # which the strategy leaves alone
+                gradient.copy_(cast(Tensor, self.fabric.all_reduce(gradient, reduce_op="mean")))
+            gradient.mul_(scale)
+        clip_gradients(self.parameters, self.settings.clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def weights(self) -> dict[str, Tensor]:
+        """The whole weights, by the network's own names; called by all processes."""
+        weights: dict[str, Tensor] = whole(dict(self.network.state_dict()))
+        return weights
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights and the optimizer's moments, the same for all strategies; called by all."""
+        return {"network": self.weights(), "optimizer": whole(self.optimizer.state_dict())}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state, whatever the strategy that it was saved with."""
+        current = self.network.state_dict()
+        self.network.load_state_dict(
+            {name: like(value, current[name]) for name, value in state["network"].items()}
+        )
+        held = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        moments = {
+            number: {name: like(value, held[number]) for name, value in entry.items()}
+            for number, entry in state["optimizer"]["state"].items()
+        }
+        self.optimizer.load_state_dict(state["optimizer"] | {"state": moments})

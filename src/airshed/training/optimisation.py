@@ -1,0 +1,33 @@
+"""The loss, and the schedule of the learning rate."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+
+def masked_squares(forecast: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Sum of squared errors over the cells of the domain whose truth is known, and their number.
+
+    Both are sums, so that micro-batches and processes with different numbers of known cells add up
+    to the mean squared error of all of them together.
+
+    Args:
+        forecast: [B, V, Y, X], normalised.
+        truth: [B, V, Y, X], normalised, NaN where it is not known.
+        mask: bool [Y, X], True inside the domain.
+
+    Returns:
+        The sum, differentiable, and the number of cells, both without dimensions.
+    """
+    known = mask & truth.isfinite()
+    return (forecast - truth).where(known, 0).square().sum(), known.sum()
+
+
+def warmup_cosine(step: int, warmup_steps: int, total_steps: int) -> float:
+    """Factor of the learning rate: linear from 0 to 1, then half a cosine down to 0."""
+    if step < warmup_steps:
+        return (step + 1) / (warmup_steps + 1)
+    done = (step - warmup_steps) / max(1, total_steps - warmup_steps)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))

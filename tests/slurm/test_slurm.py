@@ -1,0 +1,190 @@
+"""A small study on a real cluster: jobs are cancelled and warned, lack time and memory."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cluster import Cluster, missing
+from workflow_runs import checkout, environment, snakemake_in
+
+HERE = Path(__file__).resolve().parent
+STUDY = HERE.parent / "helpers" / "tiny_study.yaml"
+CANCELLED, TIMED_OUT, TOO_BIG, ON_TWO_NODES = "climax", "wind_baseline", "physics_mask", "topoflow"
+VARIANTS = [CANCELLED, TIMED_OUT, TOO_BIG, ON_TWO_NODES]
+TIMEOUT_S = 900
+RESULTS = "results/tiny"
+SCORES = f"{RESULTS}/scores.csv"
+
+pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster(tmp_path_factory.mktemp("slurm")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the study has run on this machine, every training on one device."""
+    folder = checkout(tmp_path_factory.mktemp("undisturbed") / "checkout")
+    write_study(folder, jobs={})
+    done = snakemake_in(folder)("--cores", "2", "--configfile", "study.yaml", "--", SCORES)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return folder
+
+
+def write_study(folder: Path, jobs: dict[str, Any]) -> None:
+    values = yaml.safe_load(STUDY.read_text(encoding="utf-8"))
+    values |= {"variants": VARIANTS, "seeds": [0], "jobs": jobs}
+    values["train"]["accelerator"] = "auto"  # asks for GPUs, which the test's nodes only count
+    (folder / "study.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+
+
+def progress_of(folder: Path, variant: str) -> dict[str, Any]:
+    path = folder / RESULTS / "variants" / variant / "seed0" / "progress.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def endings_of(folder: Path, variant: str) -> list[str]:
+    """How each process that trained a variant ended, as it noted itself."""
+    path = folder / RESULTS / "variants" / variant / "seed0/checkpoints/attempts.json"
+    return [start["end"] for start in json.loads(path.read_text())["starts"]]
+
+
+def scores_of(folder: Path) -> dict[tuple[str, ...], float]:
+    with (folder / SCORES).open() as stream:
+        rows = list(csv.DictReader(stream))
+    keys = ("variant", "seed", "pollutant", "horizon_h", "metric")
+    return {tuple(row[key] for key in keys): float(row["value"]) for row in rows}
+
+
+class Disturbed:
+    """A checkout whose study runs on the cluster."""
+
+    def __init__(self, folder: Path, cluster: Cluster) -> None:
+        self.folder, self.cluster = checkout(folder), cluster
+        self.trouble = folder / "trouble"
+        self.trouble.mkdir()
+        site = {"bin": str(HERE / "bin"), "max_mem_mb": cluster.memory_mb}
+        (folder / "site.yaml").write_text(yaml.safe_dump(site))
+        self.status_when_running = ""
+        self.environment = environment() | cluster.environment() | {"TROUBLE": str(self.trouble)}
+
+    def run(self) -> str:
+        """Run the study as users do; cancel one job and warn another once they made a step."""
+        profiles = ("--profile", "slurm", "--profile", str(HERE / "profile"))
+        with (self.folder / "snakemake.log").open("w+") as log:
+            with subprocess.Popen(
+                [
+                    "setpriv",
+                    "--pdeathsig",
+                    "TERM",
+                    "snakemake",
+                    *profiles,
+                    "--configfile",
+                    "study.yaml",
+                ],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            ) as process:
+                try:
+                    self._disturb(process)
+                    process.wait(TIMEOUT_S)
+                finally:
+                    process.kill()
+            log.seek(0)
+            said = log.read()
+        assert process.returncode == 0, said[-6000:]
+        return said
+
+    def status(self) -> str:
+        """What ``airshed status`` prints."""
+        return subprocess.run(
+            ["airshed", "status", "--study", "study.yaml"],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+
+    def _disturb(self, process: subprocess.Popen[bytes]) -> None:
+        # a warning before the time limit is sent like this: to all processes of the job's steps
+        signals: dict[str, list[str]] = {CANCELLED: [], ON_TWO_NODES: ["--signal=USR1"]}
+        deadline = time.monotonic() + TIMEOUT_S
+        while signals and process.poll() is None and time.monotonic() < deadline:
+            for variant in list(signals):
+                progress = progress_of(self.folder, variant)
+                if progress.get("state") == "running" and progress["step"]:
+                    if variant == CANCELLED:
+                        self.status_when_running = self.status()
+                    job = str(progress["slurm_job_id"])
+                    self.cluster.command("scancel", *signals.pop(variant), job)
+            time.sleep(0.5)
+        assert not signals, f"{list(signals)} never made a step"
+
+
+@pytest.fixture(scope="module")
+def disturbed(
+    tmp_path_factory: pytest.TempPathFactory, cluster: Cluster, undisturbed: Path
+) -> Disturbed:
+    """The same study on the cluster, from the same prepared data, with trouble."""
+    study = Disturbed(tmp_path_factory.mktemp("disturbed") / "checkout", cluster)
+    shutil.copytree(undisturbed / "results/data", study.folder / "results/data", symlinks=True)
+    own = {TIMED_OUT: {"runtime_min": 1}, TOO_BIG: {"mem_mb": 1500}, ON_TWO_NODES: {"nodes": 2}}
+    write_study(study.folder, {"runtime_min": 10, "mem_mb": 2000, "variants": own})
+    (study.trouble / f"{CANCELLED}.slow").write_text("3")
+    (study.trouble / f"{ON_TWO_NODES}.slow").write_text("3")
+    (study.trouble / f"{TIMED_OUT}.slow").write_text("8")
+    (study.trouble / f"{TOO_BIG}.greedy").write_text("1200")
+    study.run()
+    return study
+
+
+def test_every_job_that_died_was_continued_and_the_scores_are_the_same(
+    disturbed: Disturbed, undisturbed: Path
+) -> None:
+    expected, found = scores_of(undisturbed), scores_of(disturbed.folder)
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        if key[0] == ON_TWO_NODES:
+            assert found[key] == pytest.approx(value, rel=1e-3), key
+        else:
+            assert found[key] == value, key
+    for name in ("report.html", "manifest.json", "comparisons.csv"):
+        assert (disturbed.folder / RESULTS / name).exists()
+
+
+def test_every_job_ended_as_it_was_made_to(disturbed: Disturbed) -> None:
+    endings = {variant: endings_of(disturbed.folder, variant) for variant in VARIANTS}
+    for variant in (CANCELLED, TIMED_OUT, ON_TWO_NODES):  # asked to stop, saved, continued
+        assert (endings[variant][0], endings[variant][-1]) == ("interrupted", "done"), variant
+        assert progress_of(disturbed.folder, variant)["resumed_from_step"] > 0
+    assert endings[TOO_BIG][0] == "running"  # killed without a word; a retry has twice as much
+    assert endings[TOO_BIG][-1] == "done"
+    assert progress_of(disturbed.folder, ON_TWO_NODES)["nodes"] == 2
+    finished = (disturbed.cluster.folder / "log/finished_jobs.txt").read_text()
+    for state in ("CANCELLED", "TIMEOUT"):
+        assert f"JobState={state}" in finished
+
+
+def test_the_status_follows_the_jobs(disturbed: Disturbed) -> None:
+    rows = [line.split() for line in disturbed.status_when_running.splitlines()]
+    row = next(row for row in rows if row[:2] == [CANCELLED, "0"])
+    assert row[2] == "running"
+    assert "running" in row[-1]  # the queue's word for its job
+    assert "4 done" in disturbed.status()

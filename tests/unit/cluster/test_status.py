@@ -1,0 +1,231 @@
+"""What a training is doing, decided from every kind of trace that it can leave."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from airshed.cli import app
+from airshed.cluster.squeue import Job, Queue, parse, read_queue
+from airshed.cluster.status import Facts, State, decide, study_status
+from airshed.cluster.table import Statuses, console, render, watch
+from airshed.config import Study, dump_study
+from airshed.errors import AirshedError
+
+COMMENT = "rule_train_wildcards_wind_baseline_0"
+FOLDER = Path("/data/study")
+PENDING = Job("7", "PENDING", "Priority", COMMENT, str(FOLDER))
+RUNNING = Job("7", "RUNNING", "None", COMMENT, str(FOLDER))
+IN_JOB = {"state": "running", "slurm_job_id": "7"}
+BY_HAND = {"state": "running", "slurm_job_id": None}
+
+CASES: dict[str, tuple[Facts, State]] = {
+    "nothing is there": (Facts(), State.WAITING),
+    "the log ends with an error": (Facts(log_has_error=True), State.FAILED),
+    "in the queue": (Facts(job=PENDING, queue_known=True), State.QUEUED),
+    "started, told nothing yet": (Facts(job=RUNNING, queue_known=True), State.RUNNING),
+    "runs in its job": (Facts(progress=IN_JOB, job=RUNNING, queue_known=True), State.RUNNING),
+    "says it runs, its job is gone": (Facts(progress=IN_JOB, queue_known=True), State.INTERRUPTED),
+    "the queue cannot be asked, it spoke just now": (Facts(progress=IN_JOB), State.RUNNING),
+    "the queue cannot be asked, it is silent": (
+        Facts(progress=IN_JOB, silent_s=3600),
+        State.INTERRUPTED,
+    ),
+    "silent, but its steps take long": (
+        Facts(progress=IN_JOB | {"seconds_per_step": 500.0}, silent_s=3600),
+        State.RUNNING,
+    ),
+    "its process runs": (Facts(progress=BY_HAND, process_alive=True), State.RUNNING),
+    "its process runs, silently": (
+        Facts(progress=BY_HAND, process_alive=True, silent_s=1e6),
+        State.RUNNING,
+    ),
+    "its process is gone": (Facts(progress=BY_HAND, process_alive=False), State.INTERRUPTED),
+    "runs by hand, whatever the queue": (
+        Facts(progress=BY_HAND, process_alive=True, queue_known=True),
+        State.RUNNING,
+    ),
+    "interrupted": (Facts(progress={"state": "interrupted"}), State.INTERRUPTED),
+    "interrupted, sent again": (
+        Facts(progress={"state": "interrupted", "slurm_job_id": "6"}, job=PENDING),
+        State.QUEUED,
+    ),
+    "failed in an earlier job, runs again": (
+        Facts(progress={"state": "failed", "slurm_job_id": "6"}, job=RUNNING),
+        State.RUNNING,
+    ),
+    "failed in the job that is ending": (
+        Facts(progress={"state": "failed", "slurm_job_id": "7"}, job=RUNNING),
+        State.FAILED,
+    ),
+    "failed": (Facts(progress={"state": "failed"}), State.FAILED),
+    "done once, its result was removed": (Facts(progress={"state": "done"}), State.WAITING),
+    "done": (Facts(finished=True, progress={"state": "done"}), State.DONE),
+    "done, with an old word of running": (Facts(finished=True, progress=IN_JOB), State.DONE),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_state(case: str) -> None:
+    facts, expected = CASES[case]
+    assert decide(facts) is expected
+
+
+LISTING = """\
+12|RUNNING|None|rule_train_wildcards_wind_baseline_1|/data/study
+13|PENDING|Priority|rule_train_wildcards_wind_baseline_0|/data/study
+14|RUNNING|None|rule_train_wildcards_wind_baseline_0|/data/other
+15|PENDING|Resources|(null)|/data/study
+slurm_load_jobs error
+"""
+
+
+def test_jobs_of_this_folder_are_found_by_variant_and_seed() -> None:
+    queue = Queue(parse(LISTING))
+    first = queue.training("wind_baseline", 0, FOLDER, None)
+    second = queue.training("wind_baseline", 1, FOLDER, None)
+    assert first is not None
+    assert second is not None
+    assert (first.job_id, first.pending, first.reason) == ("13", True, "Priority")
+    assert (second.job_id, second.pending) == ("12", False)
+    assert queue.training("physics_mask", 0, FOLDER, None) is None
+
+
+def test_a_training_in_a_job_of_another_name_is_found_by_its_number() -> None:
+    """Run by hand in an allocation, say."""
+    by_hand = Job("99", "RUNNING", "None", "(null)", "/home/me")
+    assert Queue([by_hand]).training("climax", 0, FOLDER, "99") == by_hand
+
+
+def test_a_job_that_runs_goes_before_one_that_waits() -> None:
+    assert Queue([PENDING, RUNNING]).training("wind_baseline", 0, FOLDER, None) == RUNNING
+
+
+def fake_squeue(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = folder / "squeue"
+    command.write_text(f"#!/bin/sh\n{script}\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.mark.parametrize("script", ["exit 1", "sleep 5"])
+def test_a_queue_that_does_not_answer_is_not_known(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_squeue(tmp_path, script, monkeypatch)
+    monkeypatch.setattr("airshed.cluster.squeue.TIMEOUT_S", 0.2)
+    assert not read_queue().known
+
+
+def test_a_queue_that_answers_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = f"3|PENDING|Priority|rule_train_wildcards_climax_2|{tmp_path}"
+    fake_squeue(tmp_path, f"echo '{line}'", monkeypatch)
+    queue = read_queue()
+    assert queue.known
+    assert queue.training("climax", 2, tmp_path, None) == Job(*line.split("|"))
+
+
+def leave(results: Path, variant: str, seed: int, **told: Any) -> Path:
+    """Traces of a training: ``progress.json`` and an empty log folder."""
+    folder = results / "variants" / variant / f"seed{seed}"
+    (folder / "logs").mkdir(parents=True)
+    now = datetime.now(UTC) - timedelta(seconds=1)
+    progress = {"host": platform.node(), "pid": os.getpid(), "updated": now.isoformat()} | told
+    (folder / "progress.json").write_text(json.dumps(progress))
+    return folder
+
+
+def ended_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def contents(folder: Path) -> dict[Path, tuple[bytes, int]]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def test_a_study_is_read_and_shown_without_touching_it(tiny_study: Study, tmp_path: Path) -> None:
+    done = leave(tmp_path, "wind_baseline", 0, state="done")
+    (done / "run.json").write_text("{}")
+    (done / "scores.nc").write_text("")
+    killed = leave(tmp_path, "wind_baseline", 1, state="running", pid=ended_process(), step=7)
+    (killed / "logs/train.log").write_text("".join(f"line {n}\n" for n in range(40)))
+    failed = leave(
+        tmp_path, "physics_mask", 0, state="failed", message="the loss is not finite", step=3
+    )
+    (failed / "logs/train.log").write_text("airshed: the loss is not finite\n")
+    (tmp_path / "variants/physics_mask/seed1").mkdir()
+    before = contents(tmp_path)
+    rows = study_status(tiny_study, tmp_path, Queue(None))
+    assert contents(tmp_path) == before
+    states = {(row.variant, row.seed): row.state for row in rows}
+    assert states == {
+        ("wind_baseline", 0): State.DONE,
+        ("wind_baseline", 1): State.INTERRUPTED,
+        ("physics_mask", 0): State.FAILED,
+        ("physics_mask", 1): State.WAITING,
+    }
+    assert [row.scored for row in rows] == [True, False, False, False]
+    shown = console()
+    with shown.capture() as captured:
+        shown.print(render({"tiny": rows}))
+    said = captured.get()
+    assert "1 waiting, 1 interrupted, 1 failed, 1 done" in said
+    for part in ("the loss is not finite", "run snakemake again", "line 39", str(failed / "logs")):
+        assert part in said
+    assert "line 20" not in said
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"state": null, "updated": "yesterday"}'])
+def test_a_progress_file_that_says_nothing_is_no_error(
+    tiny_study: Study, tmp_path: Path, content: str
+) -> None:
+    folder = leave(tmp_path, "wind_baseline", 0)
+    (folder / "progress.json").write_text(content)
+    rows = study_status(tiny_study, tmp_path, Queue([]))
+    assert {row.state for row in rows} == {State.WAITING}
+
+
+def test_watching_reads_again_until_it_is_stopped(
+    tiny_study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = 0
+
+    def read() -> Statuses:
+        nonlocal reads
+        reads += 1
+        if reads == 3:
+            raise KeyboardInterrupt
+        return {"tiny": study_status(tiny_study, tmp_path, Queue(None))}
+
+    waited: list[float] = []
+    monkeypatch.setattr("airshed.cluster.table.time.sleep", waited.append)
+    watch(read, every_s=7)
+    assert waited == [7, 7]
+
+
+def test_the_command_shows_a_results_folder_and_says_if_there_is_none(
+    tiny_study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    nothing = CliRunner().invoke(app, ["status"])
+    assert isinstance(nothing.exception, AirshedError)
+    assert "--study" in str(nothing.exception)
+    folder = tmp_path / "results/tiny"
+    folder.mkdir(parents=True)
+    (folder / "config.resolved.yaml").write_text(dump_study(tiny_study))
+    for arguments in (["status"], ["status", "results/tiny"]):
+        shown = CliRunner().invoke(app, arguments)
+        assert shown.exit_code == 0, shown.output
+        assert "tiny: 4 waiting" in shown.output

@@ -1,0 +1,137 @@
+"""Which steps run again after which change: params decide, not the whole configuration.
+
+The study is finished by a stand-in for `airshed` that only makes files, since what counts here is
+what Snakemake plans next.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from workflow_runs import Snakemake, checkout, jobs, snakemake_in
+
+from airshed.config import read_yaml
+from airshed.config.load import merge
+from airshed.config.training import WITHOUT_INFLUENCE
+from airshed.training import record
+
+HELPERS = Path(__file__).resolve().parents[1] / "helpers"
+STANDS_IN = """\
+#!/bin/sh
+step=$1
+while [ $# -gt 0 ]; do
+    case $step$1 in
+        ingest--hourly|report--figures|simulate--output) mkdir -p "$2" ;;
+        ingest--report|train--run|train--history|report--html|report--markdown) echo > "$2" ;;
+        compare--scores|compare--comparisons|*--output) echo > "$2" ;;
+    esac
+    shift
+done
+"""
+VARIANTS = ["wind_baseline", "physics_mask", "physics_finetune"]  # the last starts from the first
+AFTER = {"compare": 1, "report": 1, "manifest": 1}
+
+
+class Finished:
+    """A checkout in which the study is finished."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = checkout(folder)
+        (folder / "bin").mkdir()
+        (folder / "bin/airshed").write_text(STANDS_IN)
+        (folder / "bin/airshed").chmod(0o755)
+        (folder / "site.yaml").write_text("bin: bin\n")
+        self._snakemake: Snakemake = snakemake_in(folder)
+        done = self.run()
+        assert done.returncode == 0, done.stderr[-3000:]
+
+    def run(self, *arguments: str, changes: dict[str, Any] | None = None) -> Any:
+        values = merge(read_yaml(HELPERS / "tiny_study.yaml"), {"variants": VARIANTS})
+        text = yaml.safe_dump(merge(values, changes or {}))
+        (self.folder / "study.yaml").write_text(text, encoding="utf-8")
+        return self._snakemake("--cores", "2", "--configfile", "study.yaml", *arguments)
+
+    def planned(self, *arguments: str, changes: dict[str, Any] | None = None) -> dict[str, int]:
+        """Rules and their jobs that a dry run plans."""
+        done = self.run("-n", *arguments, changes=changes)
+        assert done.returncode == 0, done.stderr
+        self.said = done.stdout
+        found = jobs(done.stdout)
+        return {rule: count for rule, count in found.items() if rule not in ("all", "total")}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return Finished(tmp_path_factory.mktemp("rerun") / "checkout")
+
+
+def stanza(variant: str, **keys: Any) -> dict[str, Any]:
+    return {"variant_stanzas": {variant: keys}}
+
+
+def trained(count: int) -> dict[str, int]:
+    return {"train": count, "evaluate": count} | AFTER
+
+
+CHANGES: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
+    "nothing": ({}, {}),
+    "one variant's bias": (stanza("physics_mask", bias={"alpha_init": 0.3}), trained(2)),
+    "one variant's learning rate": (stanza("physics_finetune", learning_rate=1e-4), trained(2)),
+    "one variant's precision": (stanza("physics_mask", precision="bf16-mixed"), trained(2)),
+    "a variant that another starts from": (stanza("wind_baseline", scan="raster"), trained(4)),
+    "a variant that this study does not have": (stanza("topoflow", bias={"alpha_init": 9.0}), {}),
+    "a label": (stanza("physics_mask", label="Mask"), AFTER),
+    "a reference": (stanza("physics_finetune", reference="physics_mask"), AFTER),
+    "what jobs ask for": ({"jobs": {"mem_mb": 9, "nodes": 2, "variants": {"climax": {}}}}, {}),
+    "what shapes no weight": ({"train": {"tensorboard": True, "workers": 3}}, {}),
+    "epochs": ({"train": {"epochs": 7}}, trained(6)),
+    "a third seed": ({"seeds": [0, 1, 2]}, trained(3)),
+    "the margin": ({"comparison": {"margin": 0.02}}, AFTER),
+    "how scores are made": (
+        {"evaluation": {"batch_size": 3}},
+        {"evaluate": 6, "baseline": 2} | AFTER,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_a_change_repeats_what_depends_on_it_and_nothing_else(
+    finished: Finished, case: str
+) -> None:
+    changes, expected = CHANGES[case]
+    assert finished.planned(changes=changes) == expected
+
+
+def test_the_report_alone(finished: Finished) -> None:
+    assert finished.planned("--forcerun", "report") == {"report": 1, "manifest": 1}
+
+
+def test_the_scores_of_one_run_alone(finished: Finished) -> None:
+    scores = "results/tiny/variants/physics_mask/seed1/scores.nc"
+    assert finished.planned("--forcerun", scores) == {"evaluate": 1} | AFTER
+    assert finished.planned("--forcerun", scores, "--", scores) == {"evaluate": 1}
+    assert "wind_baseline/seed" not in finished.said
+
+
+@pytest.mark.parametrize(
+    ("removed", "expected"),
+    [("physics_mask/seed1", 1), ("physics_mask", 2), ("wind_baseline/seed0", 2)],
+)
+def test_a_removed_seed_or_variant_is_trained_anew(
+    finished: Finished, removed: str, expected: int, tmp_path: Path
+) -> None:
+    """With a seed of wind_baseline goes that of physics_finetune, which starts from it."""
+    folder = finished.folder / "results/tiny/variants" / removed
+    shutil.move(folder, tmp_path / "kept")
+    try:
+        assert finished.planned() == trained(expected)
+    finally:
+        shutil.move(tmp_path / "kept", folder)
+
+
+def test_the_workflow_and_the_training_agree_on_what_shapes_no_weight() -> None:
+    assert set(WITHOUT_INFLUENCE) == record.WITHOUT_INFLUENCE["train"]
