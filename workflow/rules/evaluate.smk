@@ -141,7 +141,7 @@ rule compare:
     params:
         config=CONFIG,
         study=settings("study", "variants", "seeds", "comparison"),
-        references=STUDY.references(),
+        stanzas=compared_settings(),
         init_every_h=STUDY.splits.test.init_every_h,
     shell:
         "airshed compare --config {params.config:q} --scores {output.scores:q}"
