@@ -157,7 +157,7 @@ def test_only_the_first_process_writes(together: Path) -> None:
         *(f"checkpoints/{name}" for name in checkpoints),
         *("history.csv", "progress.json", "run.json", "said0.txt", "said1.txt"),
     ]
-    assert (together / "said1.txt").read_text() == ""
+    assert "optimiser steps" not in (together / "said1.txt").read_text()
 
 
 def test_a_run_continues_on_another_number_of_devices(
