@@ -86,7 +86,7 @@ def test_the_report_is_one_file_that_says_what_it_is(finished: Run) -> None:
     for outside in ('src="http', 'href="http', "<script", "@import", "url("):
         assert outside not in page
     figures = list(finished.path("figures").glob("*.png"))
-    assert len(figures) == page.count("data:image/png;base64,") == 7
+    assert len(figures) == page.count("data:image/png;base64,") == 8
 
 
 def test_the_manifest_holds_the_checksums_of_what_is_there(finished: Run) -> None:

@@ -141,7 +141,7 @@ rule compare:
     params:
         config=CONFIG,
         study=settings("study", "variants", "seeds", "comparison"),
-        stanzas=compared_settings(),
+        references=STUDY.references(),
         init_every_h=STUDY.splits.test.init_every_h,
     shell:
         "airshed compare --config {params.config:q} --scores {output.scores:q}"

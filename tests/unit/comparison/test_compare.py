@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy import stats
 
 from airshed.comparison.table import COLUMNS
 from airshed.errors import AirshedError

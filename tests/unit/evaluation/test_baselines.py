@@ -168,6 +168,18 @@ def test_a_cell_without_samples_has_no_regression() -> None:
     np.testing.assert_allclose(constant[0], [[0, 0], [0, 0], [2, 2]])  # no predictor varies
 
 
+def test_ridge_forecasts_from_hours_of_the_day_that_it_never_saw(
+    tiny_study: Study, tmp_path: Path
+) -> None:
+    """Learned every 6 h, where a wave of the hour is zero but for rounding; asked at 3 h."""
+    fields = weather(np.random.default_rng(2))
+    known = known_of(with_penalty(tiny_study, 0.01, every_h=6), tmp_path, fields)
+    found = next(ridge(known)([rows(("2016-03-05 03:00", 12))]))
+    learnt = np.stack([fields[name] for name in TARGETS])
+    spread = np.abs(learnt).max()
+    assert np.abs(found[:, :, MASK]).max() < 10 * spread
+
+
 def test_ridge_without_complete_training_samples_is_refused(
     tiny_study: Study, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ from airshed.variables import HOURLY, TARGETS
 
 HOURS_A_DAY = 24
 DAY_HARMONICS = 2
+WAVE_DECIMALS = 12
 SOLVED_AT_ONCE = 1024  # cells
 INITS_AT_ONCE = 16
 SMALLEST_VARIANCE = 1e-10  # against the mean square: less is rounding
@@ -87,7 +88,12 @@ class _Predictors:
         fields = self._reader.fields(indices)[:, :, self._mask].swapaxes(1, 2)
         times = self._times[indices]
         angle = 2 * np.pi * times.hour.to_numpy() / HOURS_A_DAY
-        waves = [wave(k * angle) for k in range(1, DAY_HARMONICS + 1) for wave in (np.cos, np.sin)]
+        # a sine of pi is 1e-16: where only such hours are learned from, that is no predictor
+        waves = [
+            np.round(wave(k * angle), WAVE_DECIMALS)
+            for k in range(1, DAY_HARMONICS + 1)
+            for wave in (np.cos, np.sin)
+        ]
         season = seasonal_terms(times, self._season)
         terms = np.concatenate([np.stack(waves, axis=1), season[:, 1:], season[:, :1]], axis=1)
         everywhere = np.broadcast_to(terms[:, None], (*fields.shape[:2], terms.shape[1]))
