@@ -26,7 +26,7 @@ step=$1
 while [ $# -gt 0 ]; do
     case $step$1 in
         ingest--hourly|report--figures|simulate--output) mkdir -p "$2" ;;
-        ingest--report|train--run|train--history|report--html|report--markdown) echo > "$2" ;;
+        ingest--report|ingest--quality|score-tables--by-stratum|train--run|train--history|report--html|report--markdown) echo > "$2" ;;
         compare--scores|compare--comparisons|*--output) echo > "$2" ;;
     esac
     shift
@@ -34,6 +34,7 @@ done
 """
 VARIANTS = ["wind_baseline", "physics_mask", "physics_finetune"]  # the last starts from the first
 AFTER = {"compare": 1, "report": 1, "manifest": 1}
+SCORED = {"score_tables": 1} | AFTER
 
 
 class Finished:
@@ -73,27 +74,35 @@ def stanza(variant: str, **keys: Any) -> dict[str, Any]:
     return {"variant_stanzas": {variant: keys}}
 
 
-def trained(count: int) -> dict[str, int]:
-    return {"train": count, "evaluate": count} | AFTER
+def trained(count: int, biased: int, **others: int) -> dict[str, int]:
+    """What follows from so many trainings, of which some have a bias."""
+    again = {"train": count, "evaluate": count, "interpret": biased}
+    return {rule: jobs for rule, jobs in again.items() if jobs} | SCORED | others
 
 
 CHANGES: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
     "nothing": ({}, {}),
-    "one variant's bias": (stanza("physics_mask", bias={"alpha_init": 0.3}), trained(2)),
-    "one variant's learning rate": (stanza("physics_finetune", learning_rate=1e-4), trained(2)),
-    "one variant's precision": (stanza("physics_mask", precision="bf16-mixed"), trained(2)),
-    "a variant that another starts from": (stanza("wind_baseline", scan="raster"), trained(4)),
+    "one variant's bias": (stanza("physics_mask", bias={"alpha_init": 0.3}), trained(2, 2, cost=1)),
+    "one variant's learning rate": (stanza("physics_finetune", learning_rate=1e-4), trained(2, 2)),
+    "one variant's precision": (
+        stanza("physics_mask", precision="bf16-mixed"),
+        trained(2, 2, cost=1),
+    ),
+    "a variant that another starts from": (
+        stanza("wind_baseline", scan="raster"),
+        trained(4, 2, cost=1),
+    ),
     "a variant that this study does not have": (stanza("topoflow", bias={"alpha_init": 9.0}), {}),
     "a label": (stanza("physics_mask", label="Mask"), {"report": 1, "manifest": 1}),
-    "a reference": (stanza("physics_finetune", reference="physics_mask"), AFTER),
+    "a reference": (stanza("physics_finetune", reference="physics_mask"), AFTER | {"cost": 1}),
     "what jobs ask for": ({"jobs": {"mem_mb": 9, "nodes": 2, "variants": {"climax": {}}}}, {}),
     "what shapes no weight": ({"train": {"tensorboard": True, "workers": 3}}, {}),
-    "epochs": ({"train": {"epochs": 7}}, trained(6)),
-    "a third seed": ({"seeds": [0, 1, 2]}, trained(3)),
+    "epochs": ({"train": {"epochs": 7}}, trained(6, 4, cost=1)),
+    "a third seed": ({"seeds": [0, 1, 2]}, trained(3, 2, cost=1)),
     "the margin": ({"comparison": {"margin": 0.02}}, AFTER),
     "how scores are made": (
         {"evaluation": {"batch_size": 3}},
-        {"evaluate": 6, "baseline": 2} | AFTER,
+        {"evaluate": 6, "baseline": 4} | SCORED,
     ),
 }
 
@@ -112,7 +121,7 @@ def test_the_report_alone(finished: Finished) -> None:
 
 def test_the_scores_of_one_run_alone(finished: Finished) -> None:
     scores = "results/tiny/variants/physics_mask/seed1/scores.nc"
-    assert finished.planned("--forcerun", scores) == {"evaluate": 1} | AFTER
+    assert finished.planned("--forcerun", scores) == {"evaluate": 1} | SCORED
     assert finished.planned("--forcerun", scores, "--", scores) == {"evaluate": 1}
     assert "wind_baseline/seed" not in finished.said
 
@@ -124,17 +133,17 @@ def test_one_horizon_of_one_run_is_scored_by_itself(finished: Finished) -> None:
 
 
 @pytest.mark.parametrize(
-    ("removed", "expected"),
-    [("physics_mask/seed1", 1), ("physics_mask", 2), ("wind_baseline/seed0", 2)],
+    ("removed", "count", "biased"),
+    [("physics_mask/seed1", 1, 1), ("physics_mask", 2, 2), ("wind_baseline/seed0", 2, 1)],
 )
 def test_a_removed_seed_or_variant_is_trained_anew(
-    finished: Finished, removed: str, expected: int, tmp_path: Path
+    finished: Finished, removed: str, count: int, biased: int, tmp_path: Path
 ) -> None:
     """With a seed of wind_baseline goes that of physics_finetune, which starts from it."""
     folder = finished.folder / "results/tiny/variants" / removed
     shutil.move(folder, tmp_path / "kept")
     try:
-        assert finished.planned() == trained(expected)
+        assert finished.planned() == trained(count, biased)
     finally:
         shutil.move(tmp_path / "kept", folder)
 

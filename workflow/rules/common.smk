@@ -80,9 +80,12 @@ def compared_settings():
     return {name: (stanza["label"], stanza["reference"]) for name, stanza in stanzas.items()}
 
 
-def stanzas_of_study():
-    """The stanzas of all variants of the study, by name."""
-    return {name: RESOLVED["variant_stanzas"][name] for name in STUDY.variants}
+def cost_settings():
+    """What the cost of a step depends on, and how many steps there are."""
+    keys = ("scan", "bias", "reference", "precision")
+    stanzas = {name: RESOLVED["variant_stanzas"][name] for name in STUDY.variants}
+    measured = {name: {key: stanza[key] for key in keys} for name, stanza in stanzas.items()}
+    return training_settings() | settings("seeds") | {"variants": measured}
 
 
 def start_of(wildcards):

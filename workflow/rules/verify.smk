@@ -21,17 +21,7 @@ rule cost:
         gres=gpus(1),
     params:
         config=CONFIG,
-        study=settings(
-            "dataset",
-            "splits",
-            "horizons_h",
-            "normalisation",
-            "model",
-            "train",
-            "variants",
-            "seeds",
-        ),
-        variants=stanzas_of_study(),
+        study=cost_settings(),
     shell:
         f"airshed bench step {PREPARED_OPTIONS}" " --output {output:q} > {log:q} 2>&1"
 

@@ -93,9 +93,13 @@ def _few_at_a_time(
 @contextmanager
 def _client(settings: DaskConfig, workers: int, threads: int) -> Iterator[Any]:
     """A dask client; workers that it started end with it."""
+    import dask
+
+    # a task's error comes back as itself; the warning about it would show its traceback
+    dask.config.set({"logging.distributed": "error"})  # for processes that are to start
     from distributed import Client  # takes a while
 
-    logging.getLogger("distributed").setLevel(logging.WARNING)
+    logging.getLogger("distributed").setLevel(logging.ERROR)
     try:
         with (
             _cluster(settings, workers, threads) as cluster,
