@@ -26,7 +26,8 @@ step=$1
 while [ $# -gt 0 ]; do
     case $step$1 in
         ingest--hourly|report--figures|simulate--output) mkdir -p "$2" ;;
-        ingest--report|ingest--quality|score-tables--by-stratum|train--run|train--history|report--html|report--markdown) echo > "$2" ;;
+        ingest--report|ingest--quality|train--run|train--history) echo > "$2" ;;
+        score-tables--by-stratum|report--html|report--markdown) echo > "$2" ;;
         compare--scores|compare--comparisons|*--output) echo > "$2" ;;
     esac
     shift
