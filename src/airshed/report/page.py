@@ -113,9 +113,10 @@ def _drawn(results: Results) -> Iterator[tuple[str, str, str, tuple[Figure, pd.D
     yield (
         "data_quality",
         "quality",
-        "What the ingest found, by month and variable: hours that are missing, there twice,"
+        "What the ingest found. Bars: smallest to largest value on the study grid, dots: mean,"
+        " against what is plausible. If there are any, by month: hours missing, there twice,"
         " constant or without a value, and values that are implausible or missing where the first"
-        " hour has one. Pale: none. Nothing is filled in.",
+        " hour has one (pale: none). Nothing is filled in.",
         quality.data_quality(results),
     )
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from airshed.config.preprocessing import QualityConfig
 from airshed.report.results import Results
 from airshed.variables import HOURLY
 
@@ -19,42 +20,55 @@ CELLS = ("cells_missing", "cells_implausible")
 
 
 def data_quality(results: Results) -> tuple[Figure, pd.DataFrame]:
-    """Shares of hours and numbers of cells that cannot be used; blank where there are none."""
+    """Values within their plausible ranges; and months with hours or values that cannot be used.
+
+    Months have a panel only where something was found.
+    """
     table = results.quality
-    months = sorted(table["month"].unique())
     by_place = table.set_index(["variable", "month"])
-    panels = [
-        (
-            "hours that cannot be used (%)",
-            100 * by_place["hours_missing"] / by_place["hours_expected"],
-        ),
-        ("values lost or implausible", by_place[list(CELLS)].sum(axis=1)),
-    ]
-    width = float(np.clip(3.4 + 0.1 * len(months), 6.5, 10))
-    figure, axes = plt.subplots(1, 2, figsize=(width, 2.9), sharey=True)
-    for panel, (label, values) in zip(axes, panels, strict=True):
-        _heat_map(panel, values.unstack("month").loc[list(HOURLY), months], label)
+    hours = 100 * by_place["hours_missing"] / by_place["hours_expected"]
+    found = {
+        "hours that cannot be used (%)": hours,
+        "values lost or implausible": by_place[list(CELLS)].sum(axis=1),
+    }
+    shown = {label: values for label, values in found.items() if values.any()}
+    figure, axes = plt.subplots(
+        1, 1 + len(shown), figsize=(3.6 + 3.2 * len(shown), 2.9), squeeze=False, sharey=True
+    )
+    _ranges(axes[0, 0], table, results.study.dataset.quality)
+    for panel, (label, values) in zip(axes[0, 1:], shown.items(), strict=True):
+        _heat_map(panel, values.unstack("month").loc[list(HOURLY)], label)
     kept = ["month", "variable", "units", "hours_expected", *HOURS, *CELLS, "min", "mean", "max"]
     return figure, table[kept]
 
 
+def _ranges(panel: Axes, table: pd.DataFrame, quality: QualityConfig) -> None:
+    """Smallest to largest value of each variable, and its mean, as shares of its limits."""
+    by_variable = table.groupby("variable").agg({"min": "min", "mean": "mean", "max": "max"})
+    for row, name in enumerate(HOURLY):
+        low, high = quality.bounds(name)
+        share = 100 * (by_variable.loc[name] - low) / (high - low)
+        panel.plot([share["min"], share["max"]], [row, row], color="C0", linewidth=3, alpha=0.5)
+        panel.plot(share["mean"], row, "o", color="C0", markersize=3.5)
+    panel.set_xlim(-2, 102)
+    panel.set_xlabel("values (% of the plausible range)")
+    panel.set_yticks(range(len(HOURLY)), HOURLY)
+    panel.invert_yaxis()
+    panel.grid(axis="y", visible=False)
+
+
 def _heat_map(panel: Axes, values: pd.DataFrame, label: str) -> None:
     shown = values.astype(float).where(values > 0)
-    highest = float(np.nanmax(shown.to_numpy(), initial=1.0))
-    lowest = min(float(np.nanmin(shown.to_numpy(), initial=highest)), highest / 10)
-    colours = plt.get_cmap("viridis_r").with_extremes(bad=NOTHING)
+    highest = float(np.nanmax(shown.to_numpy()))
+    lowest = min(float(np.nanmin(shown.to_numpy())), highest / 10)
     mesh = panel.imshow(
         np.ma.masked_invalid(shown.to_numpy()),
         aspect="auto",
-        cmap=colours,
+        cmap=plt.get_cmap("viridis_r").with_extremes(bad=NOTHING),
         norm=LogNorm(lowest, highest),
         interpolation="nearest",
     )
     step = -(-values.shape[1] // LABELLED_MONTHS)
     panel.set_xticks(range(0, values.shape[1], step), values.columns[::step], rotation=60)
-    panel.set_yticks(range(len(values)), values.index)
     panel.grid(False)
-    if shown.notna().to_numpy().any():
-        panel.figure.colorbar(mesh, ax=panel, label=label)
-    else:
-        panel.set_title(f"{label}: none", fontsize="small")
+    panel.figure.colorbar(mesh, ax=panel, label=label)
