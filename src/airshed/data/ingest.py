@@ -28,7 +28,6 @@ from airshed.errors import AirshedError
 from airshed.variables import HOURLY
 
 Floats = npt.NDArray[np.floating[Any]]
-THREADS = 2  # in one process: while one waits for the NetCDF library, another computes
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def ingest(
         (dataset, source.day(days[number]), partial, number, days[number]) for number in missing
     ]
     done = len(days) - len(missing)
-    for _ in run_tasks(_ingest_day, tasks, scale_out, workers, "days ingested", done, THREADS):
+    for _ in run_tasks(_ingest_day, tasks, scale_out, workers, "days ingested", done):
         pass
     noted = [DayNote.read(_note(notes, day)) for day in days]
     store.write_present(partial / "store.zarr", np.concatenate([day.present for day in noted]))

@@ -28,7 +28,6 @@ def run_tasks(
     workers: int,
     what: str,
     done: int = 0,
-    threads: int = 1,
 ) -> Iterator[Result]:
     """Call a function with each task's arguments, and yield results as they come.
 
@@ -43,14 +42,12 @@ def run_tasks(
         workers: Tasks at a time, if on this machine.
         what: Label of the progress bar.
         done: Tasks that were done before, for the progress bar.
-        threads: Tasks at a time in one process: more than one if the function mostly leaves the
-            interpreter's lock alone. With as many workers as threads no other process is started.
 
     Raises:
         AirshedError: The cluster cannot be reached; or whatever the function raises.
     """
     with progress_bar(what, total=len(tasks) + done, initial=done) as bar:
-        for result in _results(function, tasks, settings, workers, threads):
+        for result in _results(function, tasks, settings, workers):
             bar.update()
             yield result
 
@@ -60,14 +57,13 @@ def _results(
     tasks: Sequence[tuple[Any, ...]],
     settings: DaskConfig,
     workers: int,
-    threads: int,
 ) -> Iterator[Result]:
     if not tasks:
         return
     if settings.cluster == "local" and min(workers, len(tasks)) == 1:
         yield from (function(*arguments) for arguments in tasks)
         return
-    with _client(settings, min(workers, len(tasks)), threads) as client:
+    with _client(settings, min(workers, len(tasks))) as client:
         yield from _few_at_a_time(client, function, tasks)
 
 
@@ -91,7 +87,7 @@ def _few_at_a_time(
 
 
 @contextmanager
-def _client(settings: DaskConfig, workers: int, threads: int) -> Iterator[Any]:
+def _client(settings: DaskConfig, workers: int) -> Iterator[Any]:
     """A dask client; workers that it started end with it."""
     import dask
 
@@ -102,7 +98,7 @@ def _client(settings: DaskConfig, workers: int, threads: int) -> Iterator[Any]:
     logging.getLogger("distributed").setLevel(logging.ERROR)
     try:
         with (
-            _cluster(settings, workers, threads) as cluster,
+            _cluster(settings, workers) as cluster,
             Client(cluster, timeout=CONNECT_S) as client,
         ):
             if settings.cluster == "slurm":
@@ -138,18 +134,16 @@ def _check_versions(client: Any) -> None:
 
 
 @contextmanager
-def _cluster(settings: DaskConfig, workers: int, threads: int) -> Iterator[Any]:
+def _cluster(settings: DaskConfig, workers: int) -> Iterator[Any]:
     if settings.cluster == "scheduler":
         yield settings.address
     elif settings.cluster == "local":
         from distributed import LocalCluster
 
-        several = workers > threads  # processes; threads of this one need no address
         with LocalCluster(
-            n_workers=-(-workers // threads),
-            threads_per_worker=min(workers, threads),
-            processes=several,
-            host=LOOPBACK if several else None,
+            n_workers=workers,
+            threads_per_worker=1,  # threads would wait for the NetCDF library and the interpreter
+            host=LOOPBACK,
             dashboard_address=f"{LOOPBACK}:0",
             memory_limit=0,  # tasks hold little, and the job's own limit holds for all
         ) as cluster:
@@ -159,7 +153,7 @@ def _cluster(settings: DaskConfig, workers: int, threads: int) -> Iterator[Any]:
 
         with SLURMCluster(
             cores=settings.cores_per_job,
-            processes=-(-settings.cores_per_job // threads),
+            processes=settings.cores_per_job,
             memory=f"{settings.memory_per_job_gb}GB",
             walltime=f"{settings.runtime_min // 60:02d}:{settings.runtime_min % 60:02d}:00",
             queue=settings.queue,

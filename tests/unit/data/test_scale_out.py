@@ -32,16 +32,6 @@ def test_several_workers_do_each_task_once(caplog: pytest.LogCaptureFixture) -> 
     assert "//127.0.0.1:" in address
 
 
-def test_threads_share_a_process_and_more_workers_are_more_processes() -> None:
-    tasks = [(n,) for n in range(12)]
-    for workers, processes in ((2, 1), (4, 2)):
-        found = list(run_tasks(square, tasks, LOCAL, workers, "squares", threads=2))
-        assert sorted(value for value, _ in found) == [n**2 for n in range(12)]
-        used = {process for _, process in found}
-        assert (used == {os.getpid()}) == (processes == 1)
-        assert len(used) <= processes
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_arrives_as_itself(workers: int) -> None:
     with pytest.raises(AirshedError, match="count again"):
