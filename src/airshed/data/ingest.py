@@ -23,7 +23,7 @@ from airshed.data.quality import inspect_hour
 from airshed.data.rawfile import RawHour
 from airshed.data.regrid import regrid, regrid_directions
 from airshed.data.scale_out import run_tasks
-from airshed.data.source import DaySource, Source, open_source
+from airshed.data.source import DaySource, Source, first_hour, open_source
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY
 
@@ -100,7 +100,7 @@ def _note(notes: Path, day: date) -> Path:
 
 def _begin(dataset: DatasetConfig, source: Source, partial: Path) -> None:
     """Create the empty store, and note the native grid that every hour must have."""
-    where, first = source.first_hour()
+    where, first = first_hour(source, dataset)
     grid = native_grid(first, dataset, where)
     shape = (dataset.grid.rows, dataset.grid.columns)
     lat_deg, lon_deg = regrid_directions(grid.cut(grid.lat_deg), grid.cut(grid.lon_deg), shape)

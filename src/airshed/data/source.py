@@ -27,8 +27,8 @@ class Source(Protocol):
     def fingerprint(self) -> list[Any]:
         """Names, sizes and times of the files, as plain values: another list, other data."""
 
-    def first_hour(self) -> tuple[str, RawHour]:
-        """Name and content of the first hour of the period; it defines the native grid."""
+    def span(self) -> str:
+        """What the source holds, for messages."""
 
     def day(self, day: date) -> DaySource:
         """The part of the source that one day needs; it can be sent to another process."""
@@ -68,21 +68,9 @@ class Archives:
         stats = [(str(path), path.stat()) for day in sorted(self.files) for path in self.files[day]]
         return [[path, stat.st_size, stat.st_mtime_ns] for path, stat in stats]
 
-    def first_hour(self) -> tuple[str, RawHour]:
-        """Name and content of the first hour of the period.
-
-        Raises:
-            AirshedError: The archives hold no hour of the period.
-        """
-        for day in self.dataset.period.days:
-            for _, where, hour in self.day(day).hours():
-                return where, hour
-        raise AirshedError(
-            "no hour of the period was found in the archives",
-            where=f"dataset.period ({self.dataset.period})",
-            found=f"archives of {min(self.files)} to {max(self.files)}",
-            hint="correct dataset.period or dataset.path",
-        )
+    def span(self) -> str:
+        """First and last day that are there."""
+        return f"archives of {min(self.files)} to {max(self.files)}"
 
     def day(self, day: date) -> ArchiveDay:
         """The files that one UTC day needs."""
@@ -100,3 +88,20 @@ def open_source(dataset: DatasetConfig, folder: Path) -> Source:
     if dataset.source == "yearly_zarr":
         return YearlyStores(dataset, folder)
     return Archives(dataset, folder)
+
+
+def first_hour(source: Source, dataset: DatasetConfig) -> tuple[str, RawHour]:
+    """Name and content of the first hour of the period; it defines the native grid.
+
+    Raises:
+        AirshedError: The source holds no hour of the period.
+    """
+    for day in dataset.period.days:
+        for _, where, hour in source.day(day).hours():
+            return where, hour
+    raise AirshedError(
+        "no hour of the period was found",
+        where=f"dataset.period ({dataset.period})",
+        found=source.span(),
+        hint="correct dataset.period or dataset.path",
+    )

@@ -81,21 +81,9 @@ class YearlyStores:
         ]
         return [[str(path), file.name, file.stat().st_mtime_ns] for path, file in files]
 
-    def first_hour(self) -> tuple[str, RawHour]:
-        """Name and content of the first hour of the period.
-
-        Raises:
-            AirshedError: The stores hold no hour of the period.
-        """
-        for day in self.dataset.period.days:
-            for _, where, hour in self.day(day).hours():
-                return where, hour
-        raise AirshedError(
-            "no hour of the period was found in the yearly stores",
-            where=f"dataset.period ({self.dataset.period})",
-            found=f"stores of {', '.join(map(str, self.stores))}",
-            hint="correct dataset.period or dataset.path",
-        )
+    def span(self) -> str:
+        """The years that are there."""
+        return f"stores of {', '.join(map(str, self.stores))}"
 
     def day(self, day: date) -> YearlyDay:
         """What one UTC day needs."""
