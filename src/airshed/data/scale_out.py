@@ -89,10 +89,6 @@ def _few_at_a_time(
 @contextmanager
 def _client(settings: DaskConfig, workers: int) -> Iterator[Any]:
     """A dask client; workers that it started end with it."""
-    import dask
-
-    # a task's error comes back as itself; the warning about it would show its traceback
-    dask.config.set({"logging.distributed": "error"})  # for processes that are to start
     from distributed import Client  # takes a while
 
     logging.getLogger("distributed").setLevel(logging.ERROR)
@@ -144,6 +140,7 @@ def _cluster(settings: DaskConfig, workers: int) -> Iterator[Any]:
             n_workers=workers,
             threads_per_worker=1,  # threads would wait for the NetCDF library and the interpreter
             host=LOOPBACK,
+            silence_logs=logging.CRITICAL,  # a task's error comes back as itself, not as traceback
             dashboard_address=f"{LOOPBACK}:0",
             memory_limit=0,  # tasks hold little, and the job's own limit holds for all
         ) as cluster:
