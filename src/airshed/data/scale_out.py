@@ -75,15 +75,26 @@ def _few_at_a_time(
     waiting = iter(tasks)
     running = max(1, sum(client.nthreads().values()))
     first = [
-        client.submit(function, *arguments, pure=False)
+        client.submit(_outcome, function, *arguments, pure=False)
         for arguments in islice(waiting, AHEAD * running)
     ]
     futures = as_completed(first)
     for future in futures:
-        yield future.result()
+        result = future.result()
+        if isinstance(result, AirshedError):
+            raise result
+        yield result
         future.release()
         for arguments in islice(waiting, 1):
-            futures.add(client.submit(function, *arguments, pure=False))
+            futures.add(client.submit(_outcome, function, *arguments, pure=False))
+
+
+def _outcome(function: Callable[..., Any], *arguments: Any) -> Any:
+    """A result or the user's error, returned: dask would log the traceback of what is raised."""
+    try:
+        return function(*arguments)
+    except AirshedError as error:
+        return error
 
 
 @contextmanager

@@ -33,10 +33,9 @@ def test_several_workers_do_each_task_once(caplog: pytest.LogCaptureFixture) -> 
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_error_arrives_as_itself(workers: int, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_error_arrives_as_itself(workers: int) -> None:
     with pytest.raises(AirshedError, match="count again"):
         list(run_tasks(refuse, [(n,) for n in range(3)], LOCAL, workers, "refusals"))
-    assert "Traceback" not in capfd.readouterr().err  # of the worker processes
 
 
 def test_a_given_scheduler_is_used_and_left_running() -> None:
