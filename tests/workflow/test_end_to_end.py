@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,18 @@ import yaml
 from workflow_runs import Snakemake, checkout, environment, jobs, snakemake_in
 
 STUDY = Path(__file__).resolve().parents[1] / "helpers" / "tiny_study.yaml"
+VERIFICATION_DATA = Path(__file__).resolve().parents[2] / "docs/examples/verification_data.py"
+VERIFIED = {
+    "stations": {"tables": ["verification/stations.csv"]},
+    "external": {"shifted": {"path": "verification/forecast.nc"}},
+    "episodes": {
+        "haze": {
+            "start": "2016-03-06",
+            "end": "2016-03-07",
+            "box": {"south": 20, "north": 45, "west": 90, "east": 120},
+        }
+    },
+}
 DATA = "results/data/tiny"
 HOURLY = f"{DATA}/8x16/hourly.zarr"
 
@@ -123,6 +136,41 @@ def test_snakemakes_own_report_has_the_figures(finished: Run) -> None:
     page = (finished.folder / "workflow.html").read_text(encoding="utf-8")
     assert "change_heatmap_physics_mask.png" in page
     assert "report.html" in page
+
+
+def test_stations_other_forecasts_and_episodes_are_scored_without_training_again(
+    finished: Run, tmp_path: Path
+) -> None:
+    verified = Run(tmp_path / "verified")
+    for part in ("results", ".snakemake"):
+        shutil.copytree(finished.folder / part, verified.folder / part, symlinks=True)
+    config = verified.path("config.resolved.yaml")
+    make = [sys.executable, VERIFICATION_DATA, config, HOURLY, "verification"]
+    subprocess.run(make, cwd=verified.folder, env=environment(), check=True)
+    verified.configure(VERIFIED)
+    assert not jobs(verified("-n").stdout).keys() & {"ingest", "train", "interpret", "cost"}
+    done = verified()
+    assert done.returncode == 0, done.stderr[-4000:]
+
+    tables = {}
+    for name in ("stations", "external", "episodes", "scores"):
+        with verified.path(f"{name}.csv").open() as stream:
+            tables[name] = list(csv.DictReader(stream))
+    everyone = {"wind_baseline", "physics_mask", "persistence", "climatology", "ridge", "shifted"}
+    for name in ("stations", "external", "episodes"):
+        assert everyone <= {row["name"] for row in tables[name]}, name
+        assert all(float(row["rmse"]) > 0 for row in tables[name]), name
+    assert {row["pollutant"] for row in tables["stations"]} == {"pm25", "o3"}
+    # the made-believe forecast repeats the init hour on a coarse grid, so it comes near persistence
+    rmse = {
+        row["variant"]: float(row["value"])
+        for row in tables["scores"]
+        if (row["metric"], row["pollutant"], row["horizon_h"]) == ("rmse", "pm25", "24")
+        and not row["seed"]
+    }
+    assert rmse["shifted"] == pytest.approx(rmse["persistence"], rel=0.3)
+    page = verified.path("report.html").read_text(encoding="utf-8")
+    assert all(word in page for word in ("haze", "shifted", "stations"))
 
 
 def test_killed_in_the_middle_the_results_are_the_same(finished: Run, tmp_path: Path) -> None:
