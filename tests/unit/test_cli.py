@@ -30,6 +30,7 @@ STEPS = (
     "external-table",
     "score-tables",
     "compare",
+    "compare-study",
     "report",
     "manifest",
     "verdicts",

@@ -28,7 +28,7 @@ while [ $# -gt 0 ]; do
         ingest--hourly|report--figures|simulate--output) mkdir -p "$2" ;;
         ingest--report|ingest--quality|train--run|train--history) echo > "$2" ;;
         score-tables--by-stratum|report--html|report--markdown) echo > "$2" ;;
-        compare--scores|compare--comparisons|*--output) echo > "$2" ;;
+        compare-study--scores|compare-study--comparisons|*--output) echo > "$2" ;;
     esac
     shift
 done

@@ -144,5 +144,5 @@ rule compare:
         references=STUDY.references(),
         init_every_h=STUDY.splits.test.init_every_h,
     shell:
-        "airshed compare --config {params.config:q} --scores {output.scores:q}"
+        "airshed compare-study --config {params.config:q} --scores {output.scores:q}"
         " --comparisons {output.comparisons:q} {input.runs:q} {input.baselines:q} 2> {log:q}"

@@ -122,17 +122,17 @@ def score_tables(
 
 
 @app.command()
-def compare(
+def compare_study(
     config: Config,
     scores: Annotated[Path, typer.Option(help="Table of all scores to write.")],
     comparisons: Annotated[Path, typer.Option(help="Table of paired comparisons to write.")],
     files: Annotated[list[Path], typer.Argument(exists=True, help="scores.nc of every run.")],
 ) -> None:
     """Compare each variant with its reference: change of RMSE, interval, verdict."""
-    from airshed.comparison.study import compare_study
+    from airshed.comparison.study import write_comparisons
     from airshed.config import load_study
 
-    compare_study(load_study([config]), files, scores, comparisons)
+    write_comparisons(load_study([config]), files, scores, comparisons)
 
 
 @app.command()

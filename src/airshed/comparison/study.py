@@ -24,7 +24,7 @@ Run = tuple[str, int]
 """Name and seed of a scored variant or baseline; the seed of a baseline is -1."""
 
 
-def compare_study(study: Study, files: Sequence[Path], scores: Path, comparisons: Path) -> None:
+def write_comparisons(study: Study, files: Sequence[Path], scores: Path, comparisons: Path) -> None:
     """Write ``scores.csv`` and ``comparisons.csv``; the same input gives the same bytes.
 
     Args:

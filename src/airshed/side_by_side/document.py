@@ -1,0 +1,136 @@
+"""A comparison as it is shown: on a terminal, as a page, as Markdown."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+from rich.console import Group
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from airshed.atomic import atomic_path, write_text
+from airshed.cluster.table import console
+from airshed.report.figures import style
+from airshed.report.tables import Table
+
+SPARKS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
+SPARKLINE_WIDTH = 40
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table under a heading."""
+
+    title: str
+    caption: str
+    table: Table
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with its data."""
+
+    name: str
+    caption: str
+    drawn: tuple[Figure, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a comparison says.
+
+    Attributes:
+        title: What is compared with what.
+        simulated: Whether the data are known to be simulated.
+        answers: Sentences that stand at the top.
+        sections: Tables.
+        limits: What cannot be concluded.
+        drawings: Figures.
+        data: Tables that are written as CSV, by name.
+    """
+
+    title: str
+    simulated: bool
+    answers: Sequence[str]
+    sections: Sequence[Section]
+    limits: Sequence[str]
+    drawings: Sequence[Drawing]
+    data: dict[str, pd.DataFrame]
+
+
+def show(document: Document) -> None:
+    """Print a comparison."""
+    parts: list[Text | RichTable] = [Text(document.title, style="bold")]
+    if document.simulated:
+        parts.append(Text("The data are simulated.", style="yellow"))
+    parts += [Text(f"\n{sentence}") for sentence in document.answers]
+    for section in document.sections:
+        parts += [Text(f"\n{section.title}", style="bold"), _rich(section.table)]
+        parts += [Text(section.caption, style="dim")] if section.caption else []
+    if document.limits:
+        parts.append(Text("\nWhat cannot be concluded", style="bold"))
+        parts += [Text(f"- {sentence}") for sentence in document.limits]
+    console().print(Group(*parts))
+
+
+def write(document: Document, folder: Path) -> None:
+    """Write ``comparison.html``, ``comparison.md``, figures and tables into a folder, as a whole.
+
+    Args:
+        document: What to write.
+        folder: Where; it appears when it is complete, in place of an earlier one.
+    """
+    style.apply_style()
+    with atomic_path(folder) as target:
+        target.mkdir()
+        pictures = {}
+        for drawing in document.drawings:
+            style.save(*drawing.drawn, target, drawing.name)
+            picture = (target / f"{drawing.name}.png").read_bytes()
+            pictures[drawing.name] = base64.b64encode(picture).decode("ascii")
+        for name, table in document.data.items():
+            table.to_csv(target / f"{name}.csv", index=False)
+        content = {**vars(document), "pictures": pictures, "css": _css()}
+        for form in ("html", "md"):
+            template = _environment(form).get_template(f"comparison.{form}.jinja")
+            write_text(target / f"comparison.{form}", template.render(content))
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """A row of bars from the lowest to the highest value; evenly spaced ones of a long row."""
+    if len(values) > SPARKLINE_WIDTH:
+        step = (len(values) - 1) / (SPARKLINE_WIDTH - 1)
+        values = [values[round(step * index)] for index in range(SPARKLINE_WIDTH)]
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+    return "".join(SPARKS[round((value - low) / span * (len(SPARKS) - 1))] for value in values)
+
+
+def _css() -> str:
+    return (files("airshed.report") / "templates/style.css").read_text(encoding="utf-8")
+
+
+def _environment(form: str) -> Environment:
+    return Environment(
+        loader=PackageLoader("airshed.report"),
+        autoescape=form == "html",
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _rich(table: Table) -> RichTable:
+    drawn = RichTable(box=None, pad_edge=False, show_header=any(table.header))
+    for name in table.header:
+        drawn.add_column(name, overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*map(Text, row))
+    return drawn
