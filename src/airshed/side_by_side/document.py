@@ -17,9 +17,11 @@ from rich.text import Text
 
 from airshed.atomic import atomic_path, write_text
 from airshed.cluster.table import console
+from airshed.errors import AirshedError
 from airshed.report.figures import style
 from airshed.report.tables import Table
 
+PAGE = "comparison.html"
 SPARKS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 SPARKLINE_WIDTH = 40
 
@@ -85,8 +87,17 @@ def write(document: Document, folder: Path) -> None:
 
     Args:
         document: What to write.
-        folder: Where; it appears when it is complete, in place of an earlier one.
+        folder: Where; it appears when it is complete, in place of an earlier comparison.
+
+    Raises:
+        AirshedError: The folder holds something else.
     """
+    if folder.exists() and not (folder / PAGE).is_file():
+        raise AirshedError(
+            "the folder to write to holds something else than a comparison",
+            where=folder,
+            hint="name a new folder with --output",
+        )
     style.apply_style()
     with atomic_path(folder) as target:
         target.mkdir()
