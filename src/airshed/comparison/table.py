@@ -25,6 +25,9 @@ COMPARISONS = (
 """The first columns of ``comparisons.csv``: the comparison itself."""
 COLUMNS = (
     *COMPARISONS,
+    "seed_variance",
+    "time_variance",
+    "time_degrees",
     "dm_statistic",
     "dm_p_value",
     "init_times",
@@ -35,7 +38,8 @@ COLUMNS = (
 )
 """All columns of ``comparisons.csv``.
 
-``dm_``: the test of Diebold and Mariano. ``init_times``: how many are compared; ``block_length``
+``seed_variance``, ``time_variance``: the parts of the variance of log RMSE's change, the first one
+empty with one seed each; ``time_degrees``: degrees of freedom of the second. ``dm_``: the test of Diebold and Mariano. ``init_times``: how many are compared; ``block_length``
 counts them too, gaps included. ``limit``: why the verdict can only be ``inconclusive``, or empty.
 """
 ALL = "all"

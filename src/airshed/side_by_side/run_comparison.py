@@ -60,7 +60,8 @@ def compare_runs(a: Path, b: Path, reference: str | None, variant: str | None) -
 
 COST_CAPTION = (
     "Validation loss: the lowest of each seed. Seconds per step: wall clock, median and 10th to"
-    " 90th percentile, mean of the seeds. Memory: the largest of the seeds."
+    " 90th percentile, mean of the seeds; the overhead is from it, so other work on the machines is"
+    " in it. Memory: the largest of the seeds."
 )
 
 
