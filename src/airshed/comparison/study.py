@@ -40,6 +40,22 @@ def write_comparisons(study: Study, files: Sequence[Path], scores: Path, compari
             samples, cells, pollutants or horizons.
     """
     runs = _read_runs(study, files)
+    _check_complete(study, runs)
+    _write(study, runs, scores, comparisons)
+
+
+def write_available_comparisons(
+    study: Study, files: Sequence[Path], scores: Path, comparisons: Path
+) -> None:
+    """As :func:`write_comparisons`, from those seeds that are there; each variant has one at least.
+
+    Raises:
+        AirshedError: A run is not of this study, or two runs were scored on different samples.
+    """
+    _write(study, _read_runs(study, files), scores, comparisons)
+
+
+def _write(study: Study, runs: dict[Run, xr.Dataset], scores: Path, comparisons: Path) -> None:
     write_text(scores, _csv(pd.DataFrame(_score_rows(runs), columns=list(SCORES))))
     tables = [
         _compare(study, runs, variant, reference)
@@ -82,7 +98,7 @@ def squared_errors(scores: Sequence[xr.Dataset], name: str) -> xr.DataArray:
 
 
 def _read_runs(study: Study, files: Sequence[Path]) -> dict[Run, xr.Dataset]:
-    """All runs in the order of the study, baselines last; every pair is comparable."""
+    """All runs that are there, in the order of the study, baselines last, pairwise comparable."""
     found: dict[Run, tuple[Path, xr.Dataset]] = {}
     for path in files:
         dataset = read_with_domain(path)
@@ -92,10 +108,14 @@ def _read_runs(study: Study, files: Sequence[Path]) -> dict[Run, xr.Dataset]:
         found[run] = path, dataset
         first_path, first = next(iter(found.values()))
         _check_same_samples(first_path, first, path, dataset)
-    wanted = [(variant, seed) for variant in study.variants for seed in study.seeds]
-    _check_complete(study, found, wanted)
+        _check_belongs(study, path, dataset)
+    wanted = [run for run in _wanted(study) if run in found]
     baselines = sorted(run for run in found if run not in wanted)
     return {run: found[run][1] for run in wanted + baselines}
+
+
+def _wanted(study: Study) -> list[Run]:
+    return [(variant, seed) for variant in study.variants for seed in study.seeds]
 
 
 def read_with_domain(path: Path) -> xr.Dataset:
@@ -137,20 +157,22 @@ def _check_same_samples(path: Path, one: xr.Dataset, other_path: Path, other: xr
         )
 
 
-def _check_complete(
-    study: Study, found: dict[Run, tuple[Path, xr.Dataset]], wanted: list[Run]
-) -> None:
-    for run, (path, dataset) in found.items():
-        foreign = dataset.attrs["kind"] == "variant" and run not in wanted
-        if foreign or dataset.attrs["study"] != study.study:
-            raise AirshedError(
-                "a scored run does not belong to the study",
-                where=path,
-                expected=f"study {study.study}, variants {', '.join(study.variants)},"
-                f" seeds {', '.join(map(str, study.seeds))}",
-                found=f"study {dataset.attrs['study']}, {run[0]}, seed {run[1]}",
-            )
-    missing = [f"{name} with seed {seed}" for name, seed in wanted if (name, seed) not in found]
+def _check_belongs(study: Study, path: Path, scores: xr.Dataset) -> None:
+    name, seed = scores.attrs["name"], int(scores.attrs["seed"])
+    foreign = scores.attrs["kind"] == "variant" and (name, seed) not in _wanted(study)
+    if foreign or scores.attrs["study"] != study.study:
+        raise AirshedError(
+            "a scored run does not belong to the study",
+            where=path,
+            expected=f"study {study.study}, variants {', '.join(study.variants)},"
+            f" seeds {', '.join(map(str, study.seeds))}",
+            found=f"study {scores.attrs['study']}, {name}, seed {seed}",
+        )
+
+
+def _check_complete(study: Study, runs: dict[Run, xr.Dataset]) -> None:
+    wanted = _wanted(study)
+    missing = [f"{name} with seed {seed}" for name, seed in wanted if (name, seed) not in runs]
     if missing:
         raise AirshedError(
             "every variant of a study needs every seed",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,16 @@ POLLUTANT_LABELS = {
 
 
 @dataclass(frozen=True)
+class Unfinished:
+    """A training that a partial report is without: how far it is, and what to do."""
+
+    variant: str
+    seed: int
+    state: str
+    next: str
+
+
+@dataclass(frozen=True)
 class Results:
     """Results of a study.
 
@@ -46,6 +57,7 @@ class Results:
         cost: ``cost.json``; None if the study has none.
         verification: ``stations.csv``, ``external.csv`` and ``episodes.csv``, by the name of the
             section, as far as the study has them.
+        unfinished: The trainings that are not part of it yet, if the study is not finished.
     """
 
     study: Study
@@ -60,6 +72,7 @@ class Results:
     interpretations: dict[tuple[str, int], dict[str, Any]]
     cost: dict[str, Any] | None
     verification: dict[str, pd.DataFrame]
+    unfinished: tuple[Unfinished, ...] = ()
 
     @property
     def simulated(self) -> bool:
@@ -84,8 +97,8 @@ class Results:
         return rows.groupby(["variant", "pollutant", "horizon_h"])["value"].mean().reset_index()
 
     def of_variant(self, variant: str) -> list[dict[str, Any]]:
-        """The records of a variant's runs, one for each seed."""
-        return [self.runs[variant, seed] for seed in self.study.seeds]
+        """The records of a variant's runs, one for each seed that has one."""
+        return [run for (name, _), run in self.runs.items() if name == variant]
 
     def step_seconds(self, variant: str) -> float:
         """Median seconds per step, mean over seeds."""
@@ -106,8 +119,21 @@ class Results:
         return self.step_seconds(variant) / self.step_seconds(reference) - 1
 
 
-def load_results(study: Study, results: Path, data: Path) -> Results:
-    """Read the results of a finished study.
+def load_results(
+    study: Study,
+    results: Path,
+    data: Path,
+    runs: Collection[tuple[str, int]] | None = None,
+    tables: Path | None = None,
+) -> Results:
+    """Read the results of a study.
+
+    Args:
+        study: The resolved study.
+        results: Its folder.
+        data: The folder of the prepared data.
+        runs: The variants and seeds that are there; by default all.
+        tables: Where the tables over all runs lie, if not in ``results``.
 
     Raises:
         AirshedError: A file is missing or cannot be read.
@@ -116,12 +142,14 @@ def load_results(study: Study, results: Path, data: Path) -> Results:
         (variant, seed): results / "variants" / variant / f"seed{seed}"
         for variant in study.variants
         for seed in study.seeds
+        if runs is None or (variant, seed) in runs
     }
-    scores = _table(results / "scores.csv")
+    tables = tables or results
+    scores = _table(tables / "scores.csv")
     return Results(
         study=study,
         scores=scores.assign(seed=scores["seed"].fillna(-1).astype(int)),
-        comparisons=_table(results / "comparisons.csv"),
+        comparisons=_table(tables / "comparisons.csv"),
         runs={key: _json(folder / "run.json") for key, folder in folders.items()},
         histories={key: _table(folder / "history.csv") for key, folder in folders.items()},
         maps=_maps(study, folders),
@@ -147,7 +175,9 @@ def _maps(study: Study, folders: dict[tuple[str, int], Path]) -> dict[str, xr.Da
     maps = {}
     for variant in study.variants:
         parts = [
-            read_scores(folders[variant, seed] / "scores.nc")["map_mse"] for seed in study.seeds
+            read_scores(folder / "scores.nc")["map_mse"]
+            for (name, _), folder in folders.items()
+            if name == variant
         ]
         stacked = xr.concat(parts, dim="seed", coords="minimal", compat="override")
         maps[variant] = stacked.mean("seed", skipna=False).sel(pollutant=list(TARGETS))

@@ -104,11 +104,14 @@ def sanity(results: Results, variant: str) -> str:
     horizons = [hour for hour in results.study.horizons_h if hour >= SANITY_FROM_H]
     pairs = [(pollutant, hour) for pollutant in TARGETS for hour in horizons]
     parts = []
-    for baseline in BASELINES:
+    for baseline in [name for name in BASELINES if name in rmse.index]:
         won = sum(rmse[variant, *pair] < rmse[baseline, *pair] for pair in pairs)
         parts.append(f"{baseline} in {won}")
+    if not parts:
+        return f"No forecast without a network is scored yet that {variant} could be held against."
+    beaten = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
     return (
-        f"At {SANITY_FROM_H} h and beyond, {variant} beats {', '.join(parts[:-1])} and {parts[-1]}"
+        f"At {SANITY_FROM_H} h and beyond, {variant} beats {beaten}"
         f" of {len(pairs)} pairs of pollutant and horizon."
     )
 

@@ -70,11 +70,16 @@ class Trained:
 
     def settings(self) -> dict[str, Any]:
         """Every setting that belongs to the data, the model or its training, by dotted name."""
-        shared = {key: self.config[key] for key in self.config if key not in NO_PART_OF_A_MODEL}
-        stanza = self.config["variant_stanzas"][self.name]
-        own = {key: stanza[key] for key in stanza if key not in ("label", "reference")}
-        flat = pd.json_normalize(shared | {"variant": own}).iloc[0]
-        return {str(key): value for key, value in flat.items()}
+        return settings_of(self.config, self.name)
+
+
+def settings_of(config: dict[str, Any], variant: str) -> dict[str, Any]:
+    """What a resolved study says of the data, the model and the training of one variant."""
+    shared = {key: config[key] for key in config if key not in NO_PART_OF_A_MODEL}
+    stanza = config["variant_stanzas"][variant]
+    own = {key: stanza[key] for key in stanza if key not in ("label", "reference")}
+    flat = pd.json_normalize(shared | {"variant": own}).iloc[0]
+    return {str(key): value for key, value in flat.items()}
 
 
 def trained_in(path: Path) -> dict[str, Trained]:
