@@ -22,7 +22,7 @@ def report(
 ) -> None:
     """Write the report of a study."""
     from airshed.config import load_study
-    from airshed.report import build_report
+    from airshed.report.page import build_report
 
     build_report(load_study([config]), results, data, html, markdown, figures)
 

@@ -13,7 +13,7 @@ import xarray as xr
 
 from airshed.comparison.table import ALL
 from airshed.config import Study
-from airshed.data.stores import open_static
+from airshed.data.stores import open_static, open_wind_roses
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import read_scores
 from airshed.variables import TARGETS, VARIABLES
@@ -44,6 +44,9 @@ class Results:
         quality: ``quality.csv``: what the ingest found, by month and variable.
         interpretations: ``interpretation.json`` of each biased variant and seed that has one.
         cost: ``cost.json``; None if the study has none.
+        strata: ``scores_by_stratum.csv``; baselines have seed -1.
+        winds: Wind roses of the test period, see :mod:`airshed.evaluation.roses`.
+        episodes: ``episode_<name>.nc`` of each episode, variant and seed.
         verification: ``stations.csv``, ``external.csv`` and ``episodes.csv``, by the name of the
             section, as far as the study has them.
     """
@@ -59,6 +62,9 @@ class Results:
     quality: pd.DataFrame
     interpretations: dict[tuple[str, int], dict[str, Any]]
     cost: dict[str, Any] | None
+    strata: pd.DataFrame
+    winds: xr.Dataset
+    episodes: dict[tuple[str, str, int], xr.Dataset]
     verification: dict[str, pd.DataFrame]
 
     @property
@@ -117,10 +123,9 @@ def load_results(study: Study, results: Path, data: Path) -> Results:
         for variant in study.variants
         for seed in study.seeds
     }
-    scores = _table(results / "scores.csv")
     return Results(
         study=study,
-        scores=scores.assign(seed=scores["seed"].fillna(-1).astype(int)),
+        scores=_scores(results / "scores.csv"),
         comparisons=_table(results / "comparisons.csv"),
         runs={key: _json(folder / "run.json") for key, folder in folders.items()},
         histories={key: _table(folder / "history.csv") for key, folder in folders.items()},
@@ -134,6 +139,13 @@ def load_results(study: Study, results: Path, data: Path) -> Results:
             if (path := folder / "interpretation.json").is_file()
         },
         cost=_cost(study, results / "cost.json"),
+        strata=_scores(results / "scores_by_stratum.csv"),
+        winds=open_wind_roses(results / "wind_roses.nc"),
+        episodes={
+            (episode, *key): _dataset(folder / "verification" / f"episode_{episode}.nc")
+            for episode in study.episodes
+            for key, folder in folders.items()
+        },
         verification={
             section: _table(results / f"{section}.csv")
             for section in ("stations", "external", "episodes")
@@ -169,6 +181,18 @@ def _cost(study: Study, path: Path) -> dict[str, Any] | None:
             hint="delete it and run the workflow, which measures all of them in one job",
         )
     return cost
+
+
+def _scores(path: Path) -> pd.DataFrame:
+    """A table of scores; a row without a seed belongs to what has no training."""
+    scores = _table(path)
+    return scores.assign(seed=scores["seed"].fillna(-1).astype(int))
+
+
+def _dataset(path: Path) -> xr.Dataset:
+    _require(path)
+    with xr.open_dataset(path) as opened:
+        return opened.load()
 
 
 def _table(path: Path) -> pd.DataFrame:
