@@ -32,6 +32,7 @@ STEPS = (
     "compare",
     "compare-study",
     "report",
+    "partial-report",
     "manifest",
     "verdicts",
     "resolve-config",

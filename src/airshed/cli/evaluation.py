@@ -51,6 +51,16 @@ def climatology(config: Config, hourly: Hourly, static: Static, output: Output) 
 
 
 @app.command()
+def wind_roses(config: Config, hourly: Hourly, static: Static, output: Output) -> None:
+    """Count how often the wind comes from where in parts of the domain, over the test split."""
+    from airshed.config import load_study
+    from airshed.evaluation.roses import wind_roses as run
+
+    study = load_study([config])
+    run(hourly, static, study.splits.test, study.evaluation.wind_speed_edges_ms, output)
+
+
+@app.command()
 def evaluate(
     run: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="run.json of a training.")],
     config: Config,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,16 +15,13 @@ from airshed.comparison.study import write_available_comparisons
 from airshed.config import Study
 from airshed.config.training import WITHOUT_INFLUENCE
 from airshed.errors import AirshedError
+from airshed.evaluation.roses import wind_roses
+from airshed.evaluation.tables import write_stratum_table
 from airshed.report.page import write_report
-from airshed.report.results import Results, Unfinished, load_results
-from airshed.report.tables import Table
+from airshed.report.results import Unfinished, load_results
 from airshed.side_by_side.runs import settings_of, trained_in
 
 FOLDER = "partial"  # beside the study's own report, in whose place it never stands
-CAPTION = (
-    "Trainings that this report is without. What it says holds for those that are there; with more"
-    " of them, numbers and verdicts change."
-)
 Run = tuple[str, int]
 
 
@@ -54,14 +52,19 @@ def build_partial_report(study: Study, results: Path, data: Path, queue: Queue) 
     scored = [results / "variants" / name / f"seed{seed}" / "scores.nc" for name, seed in there]
     with atomic_path(results / FOLDER) as folder:
         folder.mkdir()
+        files = [*scored, *baselines]
         write_available_comparisons(
-            reduced,
-            [*scored, *baselines],
-            folder / "scores.csv",
-            folder / "comparisons.csv",
+            reduced, files, folder / "scores.csv", folder / "comparisons.csv"
         )
+        write_stratum_table(files, folder / "scores_by_stratum.csv")
+        _provide_wind_roses(reduced, results, data, folder / "wind_roses.nc")
         found = load_results(reduced, results, data, runs=there, tables=folder)
-        write_report(replace(found, unfinished=tuple(missing)), folder)
+        write_report(
+            replace(found, unfinished=tuple(missing)),
+            folder / "report.html",
+            folder / "report.md",
+            folder / "figures",
+        )
     return results / FOLDER / "report.html"
 
 
@@ -85,21 +88,14 @@ def available_study(study: Study, there: Sequence[Run]) -> Study:
     return study.model_copy(update=changes | {"stations": None, "external": {}, "episodes": {}})
 
 
-def table(results: Results) -> Table:
-    """The trainings that are missing; no rows in a finished study."""
-    rows = [
-        [entry.variant, str(entry.seed), entry.state, entry.next] for entry in results.unfinished
-    ]
-    return Table(["variant", "seed", "state", "next"], rows)
-
-
-def sentence(results: Results) -> str:
-    """How much of the study is there."""
-    there, missing = len(results.runs), len(results.unfinished)
-    return (
-        f"This report is partial: {there} of {there + missing} trainings are finished and scored."
-        " It is not the study's result."
-    )
+def _provide_wind_roses(study: Study, results: Path, data: Path, output: Path) -> None:
+    """Those of the study where it has them already, else new ones."""
+    made = results / output.name
+    if made.is_file():
+        shutil.copy(made, output)
+        return
+    edges = study.evaluation.wind_speed_edges_ms
+    wind_roses(data / "hourly.zarr", data / "static.nc", study.splits.test, edges, output)
 
 
 def _missing(

@@ -14,7 +14,7 @@ import xarray as xr
 
 from airshed.comparison.table import ALL
 from airshed.config import Study
-from airshed.data.stores import open_static
+from airshed.data.stores import open_static, open_wind_roses
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import read_scores
 from airshed.variables import TARGETS, VARIABLES
@@ -55,6 +55,9 @@ class Results:
         quality: ``quality.csv``: what the ingest found, by month and variable.
         interpretations: ``interpretation.json`` of each biased variant and seed that has one.
         cost: ``cost.json``; None if the study has none.
+        strata: ``scores_by_stratum.csv``; baselines have seed -1.
+        winds: Wind roses of the test period, see :mod:`airshed.evaluation.roses`.
+        episodes: ``episode_<name>.nc`` of each episode, variant and seed.
         verification: ``stations.csv``, ``external.csv`` and ``episodes.csv``, by the name of the
             section, as far as the study has them.
         unfinished: The trainings that are not part of it yet, if the study is not finished.
@@ -71,6 +74,9 @@ class Results:
     quality: pd.DataFrame
     interpretations: dict[tuple[str, int], dict[str, Any]]
     cost: dict[str, Any] | None
+    strata: pd.DataFrame
+    winds: xr.Dataset
+    episodes: dict[tuple[str, str, int], xr.Dataset]
     verification: dict[str, pd.DataFrame]
     unfinished: tuple[Unfinished, ...] = ()
 
@@ -133,7 +139,7 @@ def load_results(
         results: Its folder.
         data: The folder of the prepared data.
         runs: The variants and seeds that are there; by default all.
-        tables: Where the tables over all runs lie, if not in ``results``.
+        tables: Where the tables over all runs and the wind roses lie, if not in ``results``.
 
     Raises:
         AirshedError: A file is missing or cannot be read.
@@ -145,10 +151,9 @@ def load_results(
         if runs is None or (variant, seed) in runs
     }
     tables = tables or results
-    scores = _table(tables / "scores.csv")
     return Results(
         study=study,
-        scores=scores.assign(seed=scores["seed"].fillna(-1).astype(int)),
+        scores=_scores(tables / "scores.csv"),
         comparisons=_table(tables / "comparisons.csv"),
         runs={key: _json(folder / "run.json") for key, folder in folders.items()},
         histories={key: _table(folder / "history.csv") for key, folder in folders.items()},
@@ -162,6 +167,13 @@ def load_results(
             if (path := folder / "interpretation.json").is_file()
         },
         cost=_cost(study, results / "cost.json"),
+        strata=_scores(tables / "scores_by_stratum.csv"),
+        winds=open_wind_roses(tables / "wind_roses.nc"),
+        episodes={
+            (episode, *key): _dataset(folder / "verification" / f"episode_{episode}.nc")
+            for episode in study.episodes
+            for key, folder in folders.items()
+        },
         verification={
             section: _table(results / f"{section}.csv")
             for section in ("stations", "external", "episodes")
@@ -199,6 +211,18 @@ def _cost(study: Study, path: Path) -> dict[str, Any] | None:
             hint="delete it and run the workflow, which measures all of them in one job",
         )
     return cost
+
+
+def _scores(path: Path) -> pd.DataFrame:
+    """A table of scores; a row without a seed belongs to what has no training."""
+    scores = _table(path)
+    return scores.assign(seed=scores["seed"].fillna(-1).astype(int))
+
+
+def _dataset(path: Path) -> xr.Dataset:
+    _require(path)
+    with xr.open_dataset(path) as opened:
+        return opened.load()
 
 
 def _table(path: Path) -> pd.DataFrame:

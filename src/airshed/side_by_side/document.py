@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from rich.console import Group
 from rich.table import Table as RichTable
@@ -18,7 +16,9 @@ from rich.text import Text
 from airshed.atomic import atomic_path, write_text
 from airshed.cluster.table import console
 from airshed.errors import AirshedError
-from airshed.report.figures import style
+from airshed.report.drawing import CSS_PIXELS_AN_INCH, Shown
+from airshed.report.figures.style import apply_style, save
+from airshed.report.page import inlined, render
 from airshed.report.tables import Table
 
 PAGE = "comparison.html"
@@ -41,7 +41,8 @@ class Drawing:
 
     name: str
     caption: str
-    drawn: tuple[Figure, pd.DataFrame]
+    figure: Figure
+    data: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -98,20 +99,25 @@ def write(document: Document, folder: Path) -> None:
             where=folder,
             hint="name a new folder with --output",
         )
-    style.apply_style()
+    apply_style()
     with atomic_path(folder) as target:
         target.mkdir()
-        pictures = {}
-        for drawing in document.drawings:
-            style.save(*drawing.drawn, target, drawing.name)
-            picture = (target / f"{drawing.name}.png").read_bytes()
-            pictures[drawing.name] = base64.b64encode(picture).decode("ascii")
         for name, table in document.data.items():
             table.to_csv(target / f"{name}.csv", index=False)
-        content = {**vars(document), "pictures": pictures, "css": _css()}
-        for form in ("html", "md"):
-            template = _environment(form).get_template(f"comparison.{form}.jinja")
-            write_text(target / f"comparison.{form}", template.render(content))
+        page = vars(document) | {
+            "drawn": [_shown(drawing, target) for drawing in document.drawings],
+            "figures_folder": ".",
+        }
+        write_text(target / PAGE, render("comparison", "html", page | inlined()))
+        write_text(target / "comparison.md", render("comparison", "md", page))
+
+
+def _shown(drawing: Drawing, folder: Path) -> Shown:
+    """A figure in its files and as the templates use it."""
+    width, height = (round(side * CSS_PIXELS_AN_INCH) for side in drawing.figure.get_size_inches())
+    save(drawing.figure, drawing.data, folder, drawing.name)
+    encoded = base64.b64encode((folder / f"{drawing.name}.png").read_bytes()).decode("ascii")
+    return Shown(drawing.name, drawing.caption, drawing.caption, None, encoded, width, height)
 
 
 def sparkline(values: Sequence[float]) -> str:
@@ -122,20 +128,6 @@ def sparkline(values: Sequence[float]) -> str:
     low, high = min(values), max(values)
     span = (high - low) or 1.0
     return "".join(SPARKS[round((value - low) / span * (len(SPARKS) - 1))] for value in values)
-
-
-def _css() -> str:
-    return (files("airshed.report") / "templates/style.css").read_text(encoding="utf-8")
-
-
-def _environment(form: str) -> Environment:
-    return Environment(
-        loader=PackageLoader("airshed.report"),
-        autoescape=form == "html",
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _rich(table: Table) -> RichTable:

@@ -65,7 +65,7 @@ def compare_logs(baseline: Path, physics: Path) -> Document:
                 "loss_curves",
                 "Loss against epochs. Dots: validation; pale lines: training. A line breaks where"
                 " a training was continued from an earlier epoch.",
-                _draw(logs),
+                *_draw(logs),
             )
         ],
         data={},
