@@ -41,6 +41,7 @@ rule report:
             labels={"figure": "{figure}"},
             caption="../report/figure.rst",
         ),
+        tables=directory(f"{RESULTS}/tables"),
     log:
         f"{RESULTS}/logs/report.log",
     benchmark:
@@ -60,7 +61,7 @@ rule report:
     shell:
         "airshed report --config {params.config:q} --results {params.results:q}"
         " --data {params.data:q} --html {output.html:q} --markdown {output.markdown:q}"
-        " --figures {output.figures:q} 2> {log:q}"
+        " --figures {output.figures:q} --tables {output.tables:q} 2> {log:q}"
 
 
 rule manifest:

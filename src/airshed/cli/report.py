@@ -19,12 +19,13 @@ def report(
     html: Annotated[Path, typer.Option(help="The page to write.")],
     markdown: Annotated[Path, typer.Option(help="The same in Markdown.")],
     figures: Annotated[Path, typer.Option(help="Folder for figures and their data.")],
+    tables: Annotated[Path, typer.Option(help="Folder for the tables as LaTeX.")],
 ) -> None:
     """Write the report of a study."""
     from airshed.config import load_study
     from airshed.report.page import build_report
 
-    build_report(load_study([config]), results, data, html, markdown, figures)
+    build_report(load_study([config]), results, data, html, markdown, figures, tables)
 
 
 @app.command()

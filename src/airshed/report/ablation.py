@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from airshed.report import text
+from airshed.report import commits, text
 from airshed.report.results import Results
 from airshed.report.tables import MISSING, Table, Value
 
@@ -38,7 +38,8 @@ Cell = tuple[str, Value]
 
 def caption(results: Results) -> str:
     """What the columns are, and where the overhead comes from."""
-    return CAPTION + (OVERHEAD_WALL_CLOCK if results.cost is None else OVERHEAD_MEASURED)
+    overhead = OVERHEAD_WALL_CLOCK if results.cost is None else OVERHEAD_MEASURED
+    return CAPTION + overhead + commits.note(results)
 
 
 def ablation(results: Results) -> Table:
@@ -56,7 +57,7 @@ def _row(results: Results, variant: str) -> list[Cell]:
     differs = text.differences(results, variant)
     parameters = int(runs[0]["parameters"])
     return [
-        (variant, variant),
+        (commits.marked(results, variant), variant),
         (differs, differs),
         *_comparison(results, variant),
         _overhead(results, variant),

@@ -20,9 +20,7 @@ def change_table(comparisons: pd.DataFrame) -> Table:
     """
     cells = comparisons[comparisons["pollutant"] != ALL]
     horizons = list(dict.fromkeys(cells["horizon_h"].astype(int)))
-    placed = {
-        (str(row["pollutant"]), int(row["horizon_h"])): row for _, row in cells.iterrows()
-    }
+    placed = {(str(row["pollutant"]), int(row["horizon_h"])): row for _, row in cells.iterrows()}
     rows = [
         [
             POLLUTANT_LABELS[pollutant],

@@ -16,6 +16,7 @@ from airshed.progress import progress
 from airshed.report import unfinished
 from airshed.report.drawing import Shown, show
 from airshed.report.figures.style import apply_style
+from airshed.report.latex import write_tables
 from airshed.report.outline import SECTIONS, figure_kind
 from airshed.report.results import Results, load_results
 from airshed.report.sections import BUILDERS
@@ -24,7 +25,13 @@ TEMPLATES = files("airshed.report") / "templates"
 
 
 def build_report(
-    study: Study, results: Path, data: Path, html: Path, markdown: Path, figures: Path
+    study: Study,
+    results: Path,
+    data: Path,
+    html: Path,
+    markdown: Path,
+    figures: Path,
+    tables: Path,
 ) -> None:
     """Write the report of a finished study.
 
@@ -35,18 +42,22 @@ def build_report(
         html: The page: one file that needs no other and no network.
         markdown: The same in Markdown, with links to ``figures``.
         figures: Folder of the figures as PNG and SVG, with their data as CSV.
+        tables: Folder of the tables for a paper, LaTeX.
 
     Raises:
         AirshedError: A result is missing or cannot be read.
     """
-    write_report(load_results(study, results, data), html, markdown, figures)
+    write_report(load_results(study, results, data), html, markdown, figures, tables)
 
 
-def write_report(found: Results, html: Path, markdown: Path, figures: Path) -> None:
+def write_report(found: Results, html: Path, markdown: Path, figures: Path, tables: Path) -> None:
     """Write the report of results that are at hand; see :func:`build_report`."""
     with atomic_path(figures) as folder:
         folder.mkdir()
         shown = _draw(found, folder)
+    with atomic_path(tables) as folder:
+        folder.mkdir()
+        write_tables(found, folder)
     page = {
         "study": found.study,
         "simulated": found.simulated,

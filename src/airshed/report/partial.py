@@ -64,6 +64,7 @@ def build_partial_report(study: Study, results: Path, data: Path, queue: Queue) 
             folder / "report.html",
             folder / "report.md",
             folder / "figures",
+            folder / "tables",
         )
     return results / FOLDER / "report.html"
 
@@ -98,9 +99,7 @@ def _provide_wind_roses(study: Study, results: Path, data: Path, output: Path) -
     wind_roses(data / "hourly.zarr", data / "static.nc", study.splits.test, edges, output)
 
 
-def _missing(
-    study: Study, results: Path, statuses: Sequence[TrainingStatus]
-) -> list[Unfinished]:
+def _missing(study: Study, results: Path, statuses: Sequence[TrainingStatus]) -> list[Unfinished]:
     found = []
     for row in statuses:
         state, advice = _state(row), row.advice

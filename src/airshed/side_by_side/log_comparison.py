@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -73,7 +74,7 @@ def compare_logs(baseline: Path, physics: Path) -> Document:
 
 
 def common_best(logs: tuple[TrainingLog, TrainingLog]) -> tuple[float, list[Loss | None]]:
-    """The epochs that both trainings reached, and the lowest validation loss of each up to there."""
+    """The epochs that both trainings reached, and each one's lowest validation loss up to there."""
     reached = min(_reached(log) for log in logs)
     lowest = [
         min(
@@ -170,8 +171,8 @@ def _caption(logs: tuple[TrainingLog, TrainingLog]) -> str:
     names = " and ".join(dict.fromkeys(name for log in logs for name in log.names.values()))
     return (
         f"Losses behind the progress bars: {names}. Seconds per step: median, and 10th to 90th"
-        f" percentile, of stretches of at least {WINDOW_S} s; the first {FIRST_STEPS} steps of every"
-        " start and all validations are left out. An epoch is broken where it was not over."
+        f" percentile, of stretches of at least {WINDOW_S} s, without validations and the first"
+        f" {FIRST_STEPS} steps of every start. An epoch is broken where it was not over."
     )
 
 
@@ -227,7 +228,7 @@ def _draw(logs: tuple[TrainingLog, TrainingLog]) -> tuple[Figure, pd.DataFrame]:
     return figure, values
 
 
-def _style(which: str) -> dict[str, float | str]:
+def _style(which: str) -> dict[str, Any]:
     if which == "training":
         return {"linewidth": 0.8, "alpha": 0.4}
     return {"marker": "o", "markersize": 4, "linewidth": 1.4}

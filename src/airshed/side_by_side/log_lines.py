@@ -1,4 +1,4 @@
-"""Lines of a log of any size, read as a stream: a progress bar's carriage return ends a line too."""
+"""Lines of a log of any size, read as a stream; the carriage return of a bar ends a line too."""
 
 from __future__ import annotations
 

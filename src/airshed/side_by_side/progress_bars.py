@@ -1,6 +1,6 @@
 """Lightning's progress bars in a log, as tqdm writes them, whatever stands around them.
 
-A bar reads ``Epoch 3:  45%|####5     | 450/1000 [2:30:15<3:03:20, 40.01s/it, v_num=1, val_loss=2]``;
+A bar reads ``Epoch 3:  45%|####5     | 450/1000 [2:30:15<3:03:20, 40.01s/it, val_loss=0.234]``;
 before it may stand the prefix of srun or of a launcher, or another bar on the same line. The bar
 may lack its drawing, its total (``450it``, ``450/?``) and, where the terminal was narrow, its end.
 """

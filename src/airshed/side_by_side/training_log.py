@@ -100,7 +100,9 @@ def read_log(path: Path) -> TrainingLog:
             where=path,
             expected="Lightning's progress bar as text:"
             " 'Epoch 0:  45%|####5     | 450/1000 [2:30:15<3:03:20, ..., val_loss=0.234]'",
-            found="bars of RichProgressBar, which a file gets only at the end" if log.rich else None,
+            found="bars of RichProgressBar, which a file gets only at the end"
+            if log.rich
+            else None,
             hint="was it written to another file, such as the one of srun's --error?",
         )
     if not log.val.points and not log.train.points:
@@ -202,7 +204,7 @@ class _Reader:
 
 
 def _empties(bar: Bar, last: Bar) -> bool:
-    """Whether a finished bar stands at 0 once more, as Lightning leaves it before the next epoch."""
+    """Whether a finished bar stands at 0 once more, as Lightning leaves it before the next one."""
     return bar.epoch == last.epoch and bar.step == 0 and last.step == last.total
 
 

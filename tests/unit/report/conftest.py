@@ -61,6 +61,7 @@ class Made:
             out / "report.html",
             out / "report.md",
             out / "figures",
+            out / "tables",
         )
         return self.page
 

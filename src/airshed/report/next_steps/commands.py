@@ -41,7 +41,9 @@ def with_variant(study: Study, base: str, name: str, stanza: Variant) -> dict[st
     known = known_as(study, stanza)
     if known is not None:
         return {"variants": [*study.variants, known]}
-    label = f"{study.variant_stanzas[base].label}: {name.removeprefix(base + '_').replace('_', ' ')}"
+    label = (
+        f"{study.variant_stanzas[base].label}: {name.removeprefix(base + '_').replace('_', ' ')}"
+    )
     own = stanza.model_copy(update={"label": label}).model_dump(mode="json", exclude_none=True)
     return {"variants": [*study.variants, name], "variant_stanzas": {name: own}}
 

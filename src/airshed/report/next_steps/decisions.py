@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from airshed.config.biases import BarrierLookupBias
@@ -17,8 +16,8 @@ from airshed.report.tables import MISSING, Table
 
 CAPTION = (
     "Each row follows from a verdict: what it suggests, what this study says about it already, and"
-    " else the command that finds out, to be pasted in the project's folder. A command with the name"
-    " of this study adds to it and repeats nothing that is finished."
+    " else the command that finds out, to be pasted in the project's folder. A command that names"
+    " no other study adds to this one and repeats nothing that is finished."
 )
 
 
@@ -68,9 +67,7 @@ def _other_bias(
     return rule
 
 
-def _variant_step(
-    results: Results, variant: str, what: str, name: str, wanted: Variant
-) -> Step:
+def _variant_step(results: Results, variant: str, what: str, name: str, wanted: Variant) -> Step:
     study, known = results.study, known_as(results.study, wanted)
     if known in study.references():
         return Step(what, _because(results, variant), evidence.comparison(results, str(known)))

@@ -22,19 +22,17 @@ def comparison(results: Results, variant: str) -> str:
 
 
 def still_falling(results: Results, variant: str) -> tuple[bool | None, str]:
-    """Whether the validation loss of most seeds still fell in the last epoch; None if unknown."""
+    """Whether the validation loss of most seeds fell in the last epoch; None if unknown."""
     losses = [run["val_loss"] for run in results.of_variant(variant)]
     if min(map(len, losses)) < 2:
         return None, f"{variant}: one epoch, so the validation loss does not tell"
     changes = [loss[-1] / loss[-2] - 1 for loss in losses]
     falling = sum(change < -STILL_FALLING for change in changes)
     shown = ", ".join(percent(change) for change in changes)
-    answer = "still falling" if falling > len(changes) / 2 else "hardly falling"
-    return (
-        falling > len(changes) / 2,
-        f"{variant}: validation loss in the last of {len(losses[0])} epochs {shown}: {answer}, while"
-        " the learning rate went to zero",
-    )
+    mostly = falling > len(changes) / 2
+    answer = f"{'still' if mostly else 'hardly'} falling, while the learning rate went to zero"
+    epochs = len(losses[0])
+    return mostly, f"{variant}: validation loss in the last of {epochs} epochs {shown}: {answer}"
 
 
 def diverging(results: Results, variant: str) -> str:

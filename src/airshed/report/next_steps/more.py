@@ -17,6 +17,7 @@ from airshed.report.next_steps import evidence
 from airshed.report.next_steps.commands import snakemake_command
 from airshed.report.next_steps.step import Step
 from airshed.report.results import Results
+from airshed.report.text import percent
 
 FEW_SEEDS = 5  # suggested where one seed leaves the variance between trainings unknown
 IF_IT_STAYS = "if the change stays as it is"
@@ -34,7 +35,7 @@ def more_seeds(results: Results, variant: str) -> Iterator[Step]:
         needed = variances.seeds_needed(study.comparison.margin)
         share = variances.between_seeds * sum(1 / count for count in _seeds(row))
         share /= share + variances.over_time
-        part = f"{variant}: {share:.0%} of the variance is between trainings"
+        part = f"{variant}: {percent(share, signed=False)} of the variance is between trainings"
         if needed is None:
             told = f"{part}; not even {MOST_SEEDS} seeds would decide {IF_IT_STAYS}"
             yield Step("more seeds", because, told)
