@@ -29,7 +29,9 @@ def unfinished(results: Results) -> dict[str, Any] | None:
 
 
 def next_steps(results: Results) -> dict[str, Any] | None:
-    """What the verdicts suggest."""
+    """What the verdicts suggest; nothing while they may still change."""
+    if results.unfinished:
+        return None
     steps = decisions.table(results)
     return {"table": steps, "caption": decisions.CAPTION} if steps.rows else None
 
