@@ -1,7 +1,7 @@
 """How often verdicts err: the comparison applied to simulated errors, of which the truth is known.
 
 ``run.py --parts calibration`` simulates and keeps the counts in results/benchmarks.json; this file,
-run by itself, writes them into docs/statistics.md.
+run by itself, writes them into docs/statistics.md and, for the reports of studies, into the package.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 RESAMPLES = 1000
 SIGNIFICANCE, MARGIN = 0.05, 0.01
 REPLICATES, REPLICATES_HOURLY = 400, 150
+IN_THE_PACKAGE = Path("src/airshed/report/calibration.md")
 
 PERIODS = {
     "20 days, every 2 h": Design(init_times=240, step_h=2),
@@ -184,4 +186,6 @@ def _coverage(counts: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    document("calibration", tables(recorded("calibration")))
+    written = tables(recorded("calibration"))
+    document("calibration", written)
+    IN_THE_PACKAGE.write_text(f"{written}\n", encoding="utf-8")

@@ -12,7 +12,8 @@ from airshed.progress import progress
 from airshed.provenance import code_commit, sha256, tree_files, versions
 
 FORMAT_VERSION = 1
-WORKFLOW_FOLDERS = ("logs", "benchmarks")  # differ from run to run by their nature
+# no results: what differs from run to run by its nature, and a report from before the study ended
+NO_RESULTS = ("logs", "benchmarks", "partial")
 
 
 def write_manifest(study: Study, results: Path, inputs: Sequence[Path], output: Path) -> None:
@@ -42,7 +43,7 @@ def write_manifest(study: Study, results: Path, inputs: Sequence[Path], output: 
 
 
 def _is_result(relative: Path, path: Path, output: Path) -> bool:
-    return path != output and not set(relative.parts) & set(WORKFLOW_FOLDERS)
+    return path != output and not set(relative.parts) & set(NO_RESULTS)
 
 
 def _checksums(files: Sequence[Path], what: str) -> dict[str, str]:

@@ -27,6 +27,31 @@ rule climatology:
         " --static {input.static:q} --output {output:q} 2> {log:q}"
 
 
+rule wind_roses:
+    input:
+        hourly=rules.ingest.output.hourly,
+        static=rules.static_fields.output[0],
+    output:
+        f"{RESULTS}/wind_roses.nc",
+    log:
+        f"{RESULTS}/logs/wind_roses.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/wind_roses.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(60),
+    params:
+        config=CONFIG,
+        test=RESOLVED["splits"]["test"],
+        edges=RESOLVED["evaluation"]["wind_speed_edges_ms"],
+    shell:
+        "airshed wind-roses --config {params.config:q} --hourly {input.hourly:q}"
+        " --static {input.static:q} --output {output:q} 2> {log:q}"
+
+
 rule evaluate:
     input:
         **PREPARED,
@@ -144,5 +169,5 @@ rule compare:
         references=STUDY.references(),
         init_every_h=STUDY.splits.test.init_every_h,
     shell:
-        "airshed compare --config {params.config:q} --scores {output.scores:q}"
+        "airshed compare-study --config {params.config:q} --scores {output.scores:q}"
         " --comparisons {output.comparisons:q} {input.runs:q} {input.baselines:q} 2> {log:q}"

@@ -1,6 +1,14 @@
 # One page that answers the question, and the checksums of everything behind it.
 
+from airshed.report.outline import FIGURES as KINDS
+from airshed.report.outline import SECTIONS, figure_kind
+
 FIGURES = f"{RESULTS}/figures"
+
+
+def section_of(wildcards):
+    """Title of the section that a figure stands in, by the name of its file."""
+    return SECTIONS[figure_kind(wildcards.figure).section]
 
 
 rule report:
@@ -10,6 +18,8 @@ rule report:
         runs=rules.compare.input.runs,
         histories=expand(rules.train.output.history, variant=STUDY.variants, seed=STUDY.seeds),
         baselines=rules.compare.input.baselines,
+        strata=rules.score_tables.output,
+        winds=rules.wind_roses.output,
         static=rules.static_fields.output[0],
         ingest=rules.ingest.output.report,
         quality=rules.ingest.output.quality,
@@ -27,8 +37,11 @@ rule report:
             directory(FIGURES),
             patterns=["{figure}.png"],
             category="Figures",
+            subcategory=section_of,
+            labels={"figure": "{figure}"},
             caption="../report/figure.rst",
         ),
+        tables=directory(f"{RESULTS}/tables"),
     log:
         f"{RESULTS}/logs/report.log",
     benchmark:
@@ -42,12 +55,13 @@ rule report:
     params:
         config=CONFIG,
         stanzas=compared_settings(),
+        captions={name: kind.caption for name, kind in KINDS.items()},
         results=subpath(output.html, parent=True),
         data=subpath(input.static, parent=True),
     shell:
         "airshed report --config {params.config:q} --results {params.results:q}"
         " --data {params.data:q} --html {output.html:q} --markdown {output.markdown:q}"
-        " --figures {output.figures:q} 2> {log:q}"
+        " --figures {output.figures:q} --tables {output.tables:q} 2> {log:q}"
 
 
 rule manifest:

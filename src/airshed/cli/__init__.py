@@ -9,6 +9,7 @@ from __future__ import annotations
 from airshed.cli import (
     bench,
     cluster,
+    comparing,
     data,
     evaluation,
     inspect,
@@ -23,6 +24,7 @@ __all__ = [
     "app",
     "bench",
     "cluster",
+    "comparing",
     "data",
     "evaluation",
     "inspect",

@@ -18,7 +18,7 @@ app = typer.Typer(
     help=(
         "Ablation studies of air-quality forecasting transformers. The workflow (snakemake) calls"
         " these steps in order: simulate, ingest, static-fields, patch-elevation, statistics,"
-        " scan-tables, train, evaluate, baseline, bench step, interpret, compare, report,"
+        " scan-tables, train, evaluate, baseline, bench step, interpret, compare-study, report,"
         " manifest. Each can be run by hand too. Before all of them, inspect says what raw files"
         " hold and what would be refused."
     ),

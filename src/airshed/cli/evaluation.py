@@ -51,6 +51,16 @@ def climatology(config: Config, hourly: Hourly, static: Static, output: Output) 
 
 
 @app.command()
+def wind_roses(config: Config, hourly: Hourly, static: Static, output: Output) -> None:
+    """Count how often the wind comes from where in parts of the domain, over the test split."""
+    from airshed.config import load_study
+    from airshed.evaluation.roses import wind_roses as run
+
+    study = load_study([config])
+    run(hourly, static, study.splits.test, study.evaluation.wind_speed_edges_ms, output)
+
+
+@app.command()
 def evaluate(
     run: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="run.json of a training.")],
     config: Config,
@@ -122,17 +132,17 @@ def score_tables(
 
 
 @app.command()
-def compare(
+def compare_study(
     config: Config,
     scores: Annotated[Path, typer.Option(help="Table of all scores to write.")],
     comparisons: Annotated[Path, typer.Option(help="Table of paired comparisons to write.")],
     files: Annotated[list[Path], typer.Argument(exists=True, help="scores.nc of every run.")],
 ) -> None:
     """Compare each variant with its reference: change of RMSE, interval, verdict."""
-    from airshed.comparison.study import compare_study
+    from airshed.comparison.study import write_comparisons
     from airshed.config import load_study
 
-    compare_study(load_study([config]), files, scores, comparisons)
+    write_comparisons(load_study([config]), files, scores, comparisons)
 
 
 @app.command()

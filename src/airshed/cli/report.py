@@ -19,12 +19,34 @@ def report(
     html: Annotated[Path, typer.Option(help="The page to write.")],
     markdown: Annotated[Path, typer.Option(help="The same in Markdown.")],
     figures: Annotated[Path, typer.Option(help="Folder for figures and their data.")],
+    tables: Annotated[Path, typer.Option(help="Folder for the tables as LaTeX.")],
 ) -> None:
     """Write the report of a study."""
     from airshed.config import load_study
-    from airshed.report import build_report
+    from airshed.report.page import build_report
 
-    build_report(load_study([config]), results, data, html, markdown, figures)
+    build_report(load_study([config]), results, data, html, markdown, figures, tables)
+
+
+@app.command()
+def partial_report(
+    results: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="One study, results/<study>.")
+    ],
+) -> None:
+    """Write a report of what an unfinished study has so far into its folder `partial`.
+
+    Trainings that are missing are listed with their state. It may be called while the workflow
+    runs; no step of the workflow reads what it writes.
+    """
+    from airshed.cluster.squeue import read_queue
+    from airshed.config import load_study
+    from airshed.report.partial import build_partial_report
+
+    study = load_study([results / "config.resolved.yaml"])
+    dataset = study.dataset
+    data = results.parent / "data" / dataset.name / str(dataset.grid)
+    typer.echo(f"Partial report: {build_partial_report(study, results, data, read_queue())}")
 
 
 @app.command()

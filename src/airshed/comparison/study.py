@@ -13,6 +13,7 @@ import xarray as xr
 from airshed.atomic import write_text
 from airshed.comparison.table import COLUMNS
 from airshed.config import Study
+from airshed.config.comparison import ComparisonConfig
 from airshed.errors import AirshedError
 from airshed.evaluation.compare import compare
 from airshed.evaluation.scores import domain_metrics, metric_units, read_scores
@@ -24,7 +25,7 @@ Run = tuple[str, int]
 """Name and seed of a scored variant or baseline; the seed of a baseline is -1."""
 
 
-def compare_study(study: Study, files: Sequence[Path], scores: Path, comparisons: Path) -> None:
+def write_comparisons(study: Study, files: Sequence[Path], scores: Path, comparisons: Path) -> None:
     """Write ``scores.csv`` and ``comparisons.csv``; the same input gives the same bytes.
 
     Args:
@@ -39,6 +40,22 @@ def compare_study(study: Study, files: Sequence[Path], scores: Path, comparisons
             samples, cells, pollutants or horizons.
     """
     runs = _read_runs(study, files)
+    _check_complete(study, runs)
+    _write(study, runs, scores, comparisons)
+
+
+def write_available_comparisons(
+    study: Study, files: Sequence[Path], scores: Path, comparisons: Path
+) -> None:
+    """As :func:`write_comparisons`, from those seeds that are there; each variant has one at least.
+
+    Raises:
+        AirshedError: A run is not of this study, or two runs were scored on different samples.
+    """
+    _write(study, _read_runs(study, files), scores, comparisons)
+
+
+def _write(study: Study, runs: dict[Run, xr.Dataset], scores: Path, comparisons: Path) -> None:
     write_text(scores, _csv(pd.DataFrame(_score_rows(runs), columns=list(SCORES))))
     tables = [
         _compare(study, runs, variant, reference)
@@ -51,11 +68,21 @@ def compare_study(study: Study, files: Sequence[Path], scores: Path, comparisons
 def _compare(
     study: Study, runs: dict[Run, xr.Dataset], variant: str, reference: str
 ) -> pd.DataFrame:
-    settings, step_h = study.comparison, study.splits.test.init_every_h
+    errors = [
+        squared_errors([scores for (name, _), scores in runs.items() if name == wanted], wanted)
+        for wanted in (variant, reference)
+    ]
+    return compare_as(study.comparison, study.splits.test.init_every_h, *errors)
+
+
+def compare_as(
+    settings: ComparisonConfig, step_h: int, variant: xr.DataArray, reference: xr.DataArray
+) -> pd.DataFrame:
+    """Compare squared errors with a study's settings; ``step_h``: hours between its init times."""
     fixed = settings.block_length_h
     return compare(
-        _squared_errors(study, runs, variant),
-        _squared_errors(study, runs, reference),
+        variant,
+        reference,
         margin=settings.margin,
         significance=settings.significance,
         rng=settings.seed,
@@ -65,72 +92,87 @@ def _compare(
     )
 
 
-def _squared_errors(study: Study, runs: dict[Run, xr.Dataset], variant: str) -> xr.DataArray:
-    """(seed, init_time, horizon_h, pollutant), under the name of the variant."""
-    errors = [runs[variant, seed]["init_mse"] for seed in study.seeds]
-    return xr.concat(errors, dim="seed").rename(variant)
+def squared_errors(scores: Sequence[xr.Dataset], name: str) -> xr.DataArray:
+    """(seed, init_time, horizon_h, pollutant), under a name: the errors of a variant's seeds."""
+    return xr.concat([one["init_mse"] for one in scores], dim="seed").rename(name)
 
 
 def _read_runs(study: Study, files: Sequence[Path]) -> dict[Run, xr.Dataset]:
-    """All runs in the order of the study, baselines last; every pair is comparable."""
+    """All runs that are there, in the order of the study, baselines last, pairwise comparable."""
     found: dict[Run, tuple[Path, xr.Dataset]] = {}
     for path in files:
-        dataset = _with_domain(read_scores(path))
+        dataset = read_with_domain(path)
         run = dataset.attrs["name"], int(dataset.attrs["seed"])
         if run in found:
             raise AirshedError("a run is given twice", where=f"{found[run][0]} and {path}")
         found[run] = path, dataset
         first_path, first = next(iter(found.values()))
         _check_same_samples(first_path, first, path, dataset)
-    wanted = [(variant, seed) for variant in study.variants for seed in study.seeds]
-    _check_complete(study, found, wanted)
+        _check_belongs(study, path, dataset)
+    wanted = [run for run in _wanted(study) if run in found]
     baselines = sorted(run for run in found if run not in wanted)
     return {run: found[run][1] for run in wanted + baselines}
 
 
-def _with_domain(scores: xr.Dataset) -> xr.Dataset:
+def _wanted(study: Study) -> list[Run]:
+    return [(variant, seed) for variant in study.variants for seed in study.seeds]
+
+
+def read_with_domain(path: Path) -> xr.Dataset:
     """Scores with the domain in place of the maps, which are large."""
+    scores = read_scores(path)
     domain = scores["map_mse"].notnull().any(["horizon_h", "pollutant"])
-    return scores.drop_vars(["map_mse", "map_bias"]).assign(domain=domain)
+    maps = [name for name in scores if str(name).startswith("map_")]
+    return scores.drop_vars(maps).assign(domain=domain)
 
 
-def _check_same_samples(path: Path, one: xr.Dataset, other_path: Path, other: xr.Dataset) -> None:
-    problem = None
-    for name in ("dataset", "data_source"):
-        if one.attrs[name] != other.attrs[name]:
-            problem = f"{name}: {one.attrs[name]} and {other.attrs[name]}"
-    for name in ("horizon_h", "pollutant", "init_time", "lat2d", "lon2d", "domain"):
-        if not np.array_equal(one[name].values, other[name].values):
-            problem = problem or f"different {name}"
-    if problem is None:
+def sample_differences(one: xr.Dataset, other: xr.Dataset) -> list[str]:
+    """In what the samples and cells differ on which two runs were scored; empty if in nothing."""
+    found = [
+        f"{name}: {one.attrs[name]} and {other.attrs[name]}"
+        for name in ("dataset", "data_source")
+        if one.attrs[name] != other.attrs[name]
+    ]
+    found += [
+        f"different {name}"
+        for name in ("horizon_h", "pollutant", "init_time", "lat2d", "lon2d", "domain")
+        if not np.array_equal(one[name].values, other[name].values)
+    ]
+    if not found:
         pairs = (one["init_mse"].notnull() != other["init_mse"].notnull()).any("pollutant")
         if pairs.any():
             first = pairs.stack(sample=("init_time", "horizon_h"))
             time, horizon = first["sample"].values[int(first.values.argmax())]
-            problem = f"only one has the sample at {time} + {horizon} h"
-    if problem:
+            found.append(f"only one has the sample at {time} + {horizon} h")
+    return found
+
+
+def _check_same_samples(path: Path, one: xr.Dataset, other_path: Path, other: xr.Dataset) -> None:
+    if problems := sample_differences(one, other):
         raise AirshedError(
             "two runs were not scored on the same samples",
             where=f"{path} and {other_path}",
-            found=problem,
+            found="; ".join(problems),
             hint="evaluate both again with the same study and data",
         )
 
 
-def _check_complete(
-    study: Study, found: dict[Run, tuple[Path, xr.Dataset]], wanted: list[Run]
-) -> None:
-    for run, (path, dataset) in found.items():
-        foreign = dataset.attrs["kind"] == "variant" and run not in wanted
-        if foreign or dataset.attrs["study"] != study.study:
-            raise AirshedError(
-                "a scored run does not belong to the study",
-                where=path,
-                expected=f"study {study.study}, variants {', '.join(study.variants)},"
-                f" seeds {', '.join(map(str, study.seeds))}",
-                found=f"study {dataset.attrs['study']}, {run[0]}, seed {run[1]}",
-            )
-    missing = [f"{name} with seed {seed}" for name, seed in wanted if (name, seed) not in found]
+def _check_belongs(study: Study, path: Path, scores: xr.Dataset) -> None:
+    name, seed = scores.attrs["name"], int(scores.attrs["seed"])
+    foreign = scores.attrs["kind"] == "variant" and (name, seed) not in _wanted(study)
+    if foreign or scores.attrs["study"] != study.study:
+        raise AirshedError(
+            "a scored run does not belong to the study",
+            where=path,
+            expected=f"study {study.study}, variants {', '.join(study.variants)},"
+            f" seeds {', '.join(map(str, study.seeds))}",
+            found=f"study {scores.attrs['study']}, {name}, seed {seed}",
+        )
+
+
+def _check_complete(study: Study, runs: dict[Run, xr.Dataset]) -> None:
+    wanted = _wanted(study)
+    missing = [f"{name} with seed {seed}" for name, seed in wanted if (name, seed) not in runs]
     if missing:
         raise AirshedError(
             "every variant of a study needs every seed",

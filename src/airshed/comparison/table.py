@@ -25,6 +25,9 @@ COMPARISONS = (
 """The first columns of ``comparisons.csv``: the comparison itself."""
 COLUMNS = (
     *COMPARISONS,
+    "seed_variance",
+    "time_variance",
+    "time_degrees",
     "dm_statistic",
     "dm_p_value",
     "init_times",
@@ -35,8 +38,10 @@ COLUMNS = (
 )
 """All columns of ``comparisons.csv``.
 
-``dm_``: the test of Diebold and Mariano. ``init_times``: how many are compared; ``block_length``
-counts them too, gaps included. ``limit``: why the verdict can only be ``inconclusive``, or empty.
+``seed_variance`` and ``time_variance``: the parts of the variance of the change of log RMSE, the
+first one empty with one seed each; ``time_degrees``: degrees of freedom of the second. ``dm_``: the
+test of Diebold and Mariano. ``init_times``: how many are compared; ``block_length`` counts them
+too, gaps included. ``limit``: why the verdict can only be ``inconclusive``, or empty.
 """
 ALL = "all"
 """Stands for pollutant and horizon in the overall row of a variant."""

@@ -126,6 +126,11 @@ def open_scan_tables(path: Path, scan: str) -> xr.Dataset:
     return _open_netcdf(path, (f"{scan}_local_order", f"{scan}_region_token"))
 
 
+def open_wind_roses(path: Path) -> xr.Dataset:
+    """How often the wind comes from where in parts of the domain."""
+    return _open_netcdf(path, ("frequency", "latitude", "longitude", "from_deg"))
+
+
 def write_netcdf(dataset: xr.Dataset, path: Path) -> None:
     """Write a small dataset atomically, marked with the format's version."""
     with atomic_path(path) as temporary:

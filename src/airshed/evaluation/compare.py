@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 
 import numpy as np
 import pandas as pd
@@ -80,6 +81,7 @@ def compare(
         "reference": names[1],
         **tests.labels(),
         **_judged(found, margin, significance, limit),
+        **_variances(found),
         **_cross_checks(errors, tests),
         "init_times": [errors.exists.any(axis=1).sum(), *errors.exists.sum(axis=0)],
         "block_length": block,
@@ -116,6 +118,15 @@ def _judged(
         "p_value": p_values,
         "p_adjusted": adjusted,
         "verdict": [one.value for one in verdicts],
+    }
+
+
+def _variances(found: Estimate) -> dict[str, object]:
+    *between_seeds, over_time = found.parts
+    return {
+        "seed_variance": between_seeds[0].variance if between_seeds else math.nan,
+        "time_variance": over_time.variance,
+        "time_degrees": over_time.degrees,
     }
 
 

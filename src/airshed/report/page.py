@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from dataclasses import dataclass
+import hashlib
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from matplotlib.figure import Figure
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from airshed.atomic import atomic_path, write_text
 from airshed.config import Study
 from airshed.progress import progress
-from airshed.report import bias, tables, text, verification
-from airshed.report.figures import maps, quality, scores, style, training
+from airshed.report import unfinished
+from airshed.report.drawing import Shown, show
+from airshed.report.figures.style import apply_style
+from airshed.report.latex import write_tables
+from airshed.report.outline import SECTIONS, figure_kind
 from airshed.report.results import Results, load_results
+from airshed.report.sections import BUILDERS
 
-
-@dataclass(frozen=True)
-class Shown:
-    """A figure as the templates use it."""
-
-    name: str
-    section: str
-    caption: str
-    png_base64: str
-    width_in: float
+TEMPLATES = files("airshed.report") / "templates"
 
 
 def build_report(
-    study: Study, results: Path, data: Path, html: Path, markdown: Path, figures: Path
+    study: Study,
+    results: Path,
+    data: Path,
+    html: Path,
+    markdown: Path,
+    figures: Path,
+    tables: Path,
 ) -> None:
     """Write the report of a finished study.
 
@@ -43,123 +42,81 @@ def build_report(
         html: The page: one file that needs no other and no network.
         markdown: The same in Markdown, with links to ``figures``.
         figures: Folder of the figures as PNG and SVG, with their data as CSV.
+        tables: Folder of the tables for a paper, LaTeX.
 
     Raises:
         AirshedError: A result is missing or cannot be read.
     """
-    found = load_results(study, results, data)
-    style.apply_style()
+    write_report(load_results(study, results, data), html, markdown, figures, tables)
+
+
+def write_report(found: Results, html: Path, markdown: Path, figures: Path, tables: Path) -> None:
+    """Write the report of results that are at hand; see :func:`build_report`."""
     with atomic_path(figures) as folder:
         folder.mkdir()
-        shown = [
-            _save(folder, *drawn) for drawn in progress(_drawn(found), "figures of the report")
-        ]
+        shown = _draw(found, folder)
+    with atomic_path(tables) as folder:
+        folder.mkdir()
+        write_tables(found, folder)
+    page = {
+        "study": found.study,
+        "simulated": found.simulated,
+        "partial": unfinished.sentence(found),
+        "sections": _sections(found, shown),
+        "figures_folder": figures.name,
+    }
+    write_text(html, render("report", "html", page | inlined()))
+    write_text(markdown, render("report", "md", page))
+
+
+def _draw(results: Results, folder: Path) -> list[Shown]:
+    """Draw every figure that this study has."""
+    apply_style()
+    drawings = (drawing for name in SECTIONS for drawing in BUILDERS[name].drawings(results))
+    return [show(drawing, folder) for drawing in progress(drawings, "figures of the report")]
+
+
+def _sections(results: Results, shown: list[Shown]) -> list[dict[str, Any]]:
+    """Name, title, content and figures of every section that this study has something for."""
+    return [
+        {
+            "name": name,
+            "title": title,
+            "content": content,
+            "figures": [figure for figure in shown if figure_kind(figure.name).section == name],
+        }
+        for name, title in SECTIONS.items()
+        if (content := BUILDERS[name].content(results)) is not None
+    ]
+
+
+def render(name: str, form: str, page: dict[str, Any]) -> str:
+    """A page as ``html`` or ``md``; both forms offer the same macros to templates."""
     environment = Environment(
         loader=PackageLoader("airshed.report"),
-        autoescape=select_autoescape(("html.jinja",)),
+        autoescape=form == "html",
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    content = _content(found, shown) | {"figures_folder": figures.name}
-    for name, path in (("report.html.jinja", html), ("report.md.jinja", markdown)):
-        write_text(path, environment.get_template(name).render(content))
+    environment.filters["plain"] = _plain_markdown
+    macros = environment.get_template(f"macros.{form}.jinja").make_module(page)
+    return environment.get_template(f"{name}.{form}.jinja").render(page | {"m": macros})
 
 
-def _drawn(results: Results) -> Iterator[tuple[str, str, str, tuple[Figure, pd.DataFrame]]]:
-    """Name, section, caption and drawing of every figure that this study has."""
-    for variant in results.study.references():
-        yield (
-            f"change_heatmap_{variant}",
-            "change",
-            "Change of RMSE in percent with its 95\u00a0% interval, by pollutant and horizon."
-            " \u2248: equivalent, ?: inconclusive.",
-            scores.change_heatmap(results, variant),
-        )
-    yield (
-        "rmse_by_horizon",
-        "horizon",
-        "RMSE against horizon. Bands span the seeds; grey: forecasts that need no training.",
-        scores.rmse_by_horizon(results),
-    )
-    yield (
-        "validation_loss",
-        "learning",
-        "Lowest validation loss of each training, and the mean of the seeds.",
-        training.validation_loss(results),
-    )
-    yield (
-        "learning_curves",
-        "learning",
-        "Training and validation loss over the optimiser steps.",
-        training.learning_curves(results),
-    )
-    if (alpha := training.alpha_curves(results)) is not None:
-        yield ("alpha", "alpha", "Strength of the bias over the optimiser steps.", alpha)
-    yield (
-        "step_time",
-        "cost",
-        "Wall clock of an optimiser step in these trainings, on whatever else the machine did"
-        " meanwhile.",
-        training.step_time(results),
-    )
-    for variant in results.study.references():
-        yield (
-            f"change_maps_{variant}",
-            "maps",
-            "Change of RMSE in each cell over all horizons and seeds.",
-            maps.change_maps(results, variant),
-        )
-    yield (
-        "data_quality",
-        "quality",
-        "What the ingest found. Bars: smallest to largest value on the study grid, dots: mean,"
-        " against what is plausible. If there are any, by month: hours missing, there twice,"
-        " constant or without a value, and values that are implausible or missing where the first"
-        " hour has one (pale: none). Nothing is filled in.",
-        quality.data_quality(results),
-    )
+def _plain_markdown(text: str) -> str:
+    """Text in which Markdown finds no end of a cell, no HTML and no emphasis."""
+    escaped = text.replace("\\", "\\\\").replace("<", "&lt;")
+    for character in "|*`":
+        escaped = escaped.replace(character, f"\\{character}")
+    return escaped
 
 
-def _save(
-    folder: Path, name: str, section: str, caption: str, drawn: tuple[Figure, pd.DataFrame]
-) -> Shown:
-    width_in = float(drawn[0].get_figwidth())
-    style.save(*drawn, folder, name)
-    encoded = base64.b64encode((folder / f"{name}.png").read_bytes()).decode("ascii")
-    return Shown(name, section, caption, encoded, width_in)
-
-
-def _content(results: Results, shown: list[Shown]) -> dict[str, Any]:
-    study = results.study
-    compared = list(study.references())
-    return {
-        "study": study,
-        "simulated": results.simulated,
-        "answers": [text.answer(results, variant) for variant in compared],
-        "details": [text.details(results, variant) for variant in compared],
-        "caveat": text.caveat(results),
-        "sanity": [text.sanity(results, variant) for variant in study.variants],
-        "alphas": [
-            sentence
-            for variant in study.variants
-            for sentence in text.alpha_sentences(results, variant)
-        ],
-        "ablation": tables.ablation(results),
-        "ablation_caption": tables.ablation_caption(results),
-        "bias": bias.table(results),
-        "bias_caption": f"{bias.CAPTION} {bias.how(results)}",
-        "rmse": tables.rmse(results),
-        "beyond": [
-            ("Against stations", verification.STATIONS_CAPTION, verification.stations(results)),
-            ("Other forecasts", verification.EXTERNAL_CAPTION, verification.external(results)),
-            ("Episodes", verification.EPISODES_CAPTION, verification.episodes(results)),
-        ],
-        "samples": tables.samples(results),
-        "settings": tables.settings(results),
-        "gaps": tables.gaps(results),
-        "runs": tables.runs(results),
-        "warnings": tables.warnings(results),
-        "figures": shown,
-        "css": (Path(__file__).parent / "templates" / "style.css").read_text(encoding="utf-8"),
-    }
+def inlined() -> dict[str, str]:
+    """Style and script, with the checksums by which the page's security policy knows them."""
+    parts = {}
+    for key, name in (("css", "style.css"), ("js", "table.js")):
+        text = (TEMPLATES / name).read_text(encoding="utf-8")
+        digest = hashlib.sha256(text.encode("utf-8")).digest()
+        parts |= {key: text, f"{key}_sha256": base64.b64encode(digest).decode("ascii")}
+    return parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import xarray as xr
 
 from airshed.comparison.table import ALL
 from airshed.config import Study
-from airshed.data.stores import open_static
+from airshed.data.stores import open_static, open_wind_roses
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import read_scores
 from airshed.variables import TARGETS, VARIABLES
@@ -27,6 +28,16 @@ POLLUTANT_LABELS = {
     "co": "CO",
     "o3": "O3",
 }
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A training that a partial report is without: how far it is, and what to do."""
+
+    variant: str
+    seed: int
+    state: str
+    next: str
 
 
 @dataclass(frozen=True)
@@ -44,8 +55,12 @@ class Results:
         quality: ``quality.csv``: what the ingest found, by month and variable.
         interpretations: ``interpretation.json`` of each biased variant and seed that has one.
         cost: ``cost.json``; None if the study has none.
+        strata: ``scores_by_stratum.csv``; baselines have seed -1.
+        winds: Wind roses of the test period, see :mod:`airshed.evaluation.roses`.
+        episodes: ``episode_<name>.nc`` of each episode, variant and seed.
         verification: ``stations.csv``, ``external.csv`` and ``episodes.csv``, by the name of the
             section, as far as the study has them.
+        unfinished: The trainings that are not part of it yet, if the study is not finished.
     """
 
     study: Study
@@ -59,7 +74,11 @@ class Results:
     quality: pd.DataFrame
     interpretations: dict[tuple[str, int], dict[str, Any]]
     cost: dict[str, Any] | None
+    strata: pd.DataFrame
+    winds: xr.Dataset
+    episodes: dict[tuple[str, str, int], xr.Dataset]
     verification: dict[str, pd.DataFrame]
+    unfinished: tuple[Unfinished, ...] = ()
 
     @property
     def simulated(self) -> bool:
@@ -84,8 +103,8 @@ class Results:
         return rows.groupby(["variant", "pollutant", "horizon_h"])["value"].mean().reset_index()
 
     def of_variant(self, variant: str) -> list[dict[str, Any]]:
-        """The records of a variant's runs, one for each seed."""
-        return [self.runs[variant, seed] for seed in self.study.seeds]
+        """The records of a variant's runs, one for each seed that has one."""
+        return [run for (name, _), run in self.runs.items() if name == variant]
 
     def step_seconds(self, variant: str) -> float:
         """Median seconds per step, mean over seeds."""
@@ -106,8 +125,21 @@ class Results:
         return self.step_seconds(variant) / self.step_seconds(reference) - 1
 
 
-def load_results(study: Study, results: Path, data: Path) -> Results:
-    """Read the results of a finished study.
+def load_results(
+    study: Study,
+    results: Path,
+    data: Path,
+    runs: Collection[tuple[str, int]] | None = None,
+    tables: Path | None = None,
+) -> Results:
+    """Read the results of a study.
+
+    Args:
+        study: The resolved study.
+        results: Its folder.
+        data: The folder of the prepared data.
+        runs: The variants and seeds that are there; by default all.
+        tables: Where the tables over all runs and the wind roses lie, if not in ``results``.
 
     Raises:
         AirshedError: A file is missing or cannot be read.
@@ -116,12 +148,13 @@ def load_results(study: Study, results: Path, data: Path) -> Results:
         (variant, seed): results / "variants" / variant / f"seed{seed}"
         for variant in study.variants
         for seed in study.seeds
+        if runs is None or (variant, seed) in runs
     }
-    scores = _table(results / "scores.csv")
+    tables = tables or results
     return Results(
         study=study,
-        scores=scores.assign(seed=scores["seed"].fillna(-1).astype(int)),
-        comparisons=_table(results / "comparisons.csv"),
+        scores=_scores(tables / "scores.csv"),
+        comparisons=_table(tables / "comparisons.csv"),
         runs={key: _json(folder / "run.json") for key, folder in folders.items()},
         histories={key: _table(folder / "history.csv") for key, folder in folders.items()},
         maps=_maps(study, folders),
@@ -134,6 +167,13 @@ def load_results(study: Study, results: Path, data: Path) -> Results:
             if (path := folder / "interpretation.json").is_file()
         },
         cost=_cost(study, results / "cost.json"),
+        strata=_scores(tables / "scores_by_stratum.csv"),
+        winds=open_wind_roses(tables / "wind_roses.nc"),
+        episodes={
+            (episode, *key): _dataset(folder / "verification" / f"episode_{episode}.nc")
+            for episode in study.episodes
+            for key, folder in folders.items()
+        },
         verification={
             section: _table(results / f"{section}.csv")
             for section in ("stations", "external", "episodes")
@@ -147,7 +187,9 @@ def _maps(study: Study, folders: dict[tuple[str, int], Path]) -> dict[str, xr.Da
     maps = {}
     for variant in study.variants:
         parts = [
-            read_scores(folders[variant, seed] / "scores.nc")["map_mse"] for seed in study.seeds
+            read_scores(folder / "scores.nc")["map_mse"]
+            for (name, _), folder in folders.items()
+            if name == variant
         ]
         stacked = xr.concat(parts, dim="seed", coords="minimal", compat="override")
         maps[variant] = stacked.mean("seed", skipna=False).sel(pollutant=list(TARGETS))
@@ -169,6 +211,18 @@ def _cost(study: Study, path: Path) -> dict[str, Any] | None:
             hint="delete it and run the workflow, which measures all of them in one job",
         )
     return cost
+
+
+def _scores(path: Path) -> pd.DataFrame:
+    """A table of scores; a row without a seed belongs to what has no training."""
+    scores = _table(path)
+    return scores.assign(seed=scores["seed"].fillna(-1).astype(int))
+
+
+def _dataset(path: Path) -> xr.Dataset:
+    _require(path)
+    with xr.open_dataset(path) as opened:
+        return opened.load()
 
 
 def _table(path: Path) -> pd.DataFrame:

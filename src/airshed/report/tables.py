@@ -14,88 +14,42 @@ from airshed.report.results import BASELINES, POLLUTANT_LABELS, Results, units_o
 from airshed.variables import TARGETS
 
 MISSING = "\u2013"
-ABLATION_CAPTION = (
-    "Change of RMSE with its 95\u00a0% interval, over all pollutants and horizons. Validation loss:"
-    " mean of the seeds, and each. Seconds per step: wall clock of the trainings, median, and 10th"
-    " to 90th percentile. MB: peak memory of the trainings. Alpha: at the end, for each seed."
+TRAININGS_CAPTION = (
+    "Lowest validation loss: mean of the seeds, and each. Seconds per step: wall clock of the"
+    " trainings, median, and 10th to 90th percentile. Memory: peak of the trainings."
 )
-OVERHEAD_MEASURED = (
-    " Overhead against the reference: steps that took turns in one process, median of the ratios"
-    " round by round, and quartiles."
-)
-OVERHEAD_WALL_CLOCK = (
-    " Overhead against the reference: from the wall clock of different jobs, so other work on the"
-    " machine is in it."
-)
+
+Value = str | float
 
 
 @dataclass(frozen=True)
 class Table:
-    """Column names and rows, all text."""
+    """Column names and rows, all text.
+
+    Attributes:
+        header: Names of the columns.
+        rows: Cells as they are shown.
+        values: What each cell is sorted by, empty text where it is missing; None for a table that
+            is not sorted.
+    """
 
     header: list[str]
     rows: list[list[str]]
+    values: list[list[Value]] | None = None
 
 
-def ablation_caption(results: Results) -> str:
-    """What the columns are, and where the overhead comes from."""
-    source = OVERHEAD_WALL_CLOCK if results.cost is None else OVERHEAD_MEASURED
-    return ABLATION_CAPTION + source
-
-
-def ablation(results: Results) -> Table:
-    """One row per variant: what it is, what it gave, what it cost."""
-    header = [
-        "variant",
-        "differs from its reference in",
-        "change of RMSE",
-        "verdict",
-        "validation loss",
-        "s per step",
-        "overhead",
-        "MB",
-        "parameters",
-        "alpha",
-    ]
-    return Table(header, [_ablation_row(results, variant) for variant in results.study.variants])
-
-
-def _ablation_row(results: Results, variant: str) -> list[str]:
-    runs = results.of_variant(variant)
-    compared = variant in results.study.references()
-    change, verdict = "reference", MISSING
-    if compared:
-        row = results.overall(variant)
-        change = (
-            f"{text.percent(row['relative_rmse_change'])}"
-            f" ({text.percent(row['ci_low'])} to {text.percent(row['ci_high'])})"
+def trainings(results: Results) -> Table:
+    """Losses, time and memory of each variant's trainings."""
+    rows = []
+    for variant in results.study.variants:
+        runs = results.of_variant(variant)
+        losses = [run["best_val_loss"] for run in runs]
+        each = ", ".join(f"{loss:.4f}" for loss in losses)
+        memory_mb = max(run["peak_memory_mb"] for run in runs)
+        rows.append(
+            [variant, f"{np.mean(losses):.4f} ({each})", _step_time(runs), f"{memory_mb:.0f}"]
         )
-        verdict = str(row["verdict"])
-    losses = [run["best_val_loss"] for run in runs]
-    return [
-        variant,
-        text.differences(results, variant),
-        change,
-        verdict,
-        f"{np.mean(losses):.4f} ({', '.join(f'{loss:.4f}' for loss in losses)})",
-        _step_time(runs),
-        _overhead(results, variant),
-        f"{max(run['peak_memory_mb'] for run in runs):.0f}",
-        f"{runs[0]['parameters']:,}",
-        _final_alphas(runs),
-    ]
-
-
-def _overhead(results: Results, variant: str) -> str:
-    overhead = results.overhead(variant)
-    if overhead is None:
-        return MISSING
-    if results.cost is None:
-        return text.percent(overhead)
-    found = results.cost["variants"][variant]["overhead"]
-    return (
-        f"{text.percent(overhead)} ({text.percent(found['p25'])} to {text.percent(found['p75'])})"
-    )
+    return Table(["variant", "validation loss", "s per step", "memory (MB)"], rows)
 
 
 def _step_time(runs: list[dict[str, Any]]) -> str:
@@ -104,16 +58,6 @@ def _step_time(runs: list[dict[str, Any]]) -> str:
         for key in ("median", "p10", "p90")
     )
     return f"{median:.3g} ({p10:.3g} to {p90:.3g})"
-
-
-def _final_alphas(runs: list[dict[str, Any]]) -> str:
-    values = [
-        f"{value:.3f}"
-        for run in runs
-        for name, value in run["bias"]["parameters"].items()
-        if name.endswith("alpha")
-    ]
-    return ", ".join(values) or MISSING
 
 
 def rmse(results: Results) -> Table:
@@ -197,22 +141,6 @@ def gaps(results: Results) -> Table:
         for gap in results.ingest["gaps"]
     ]
     return Table(["from", "to", "hours", "reason"], rows)
-
-
-def runs(results: Results) -> Table:
-    """Where each run was made, with what."""
-    rows = [
-        [
-            f"{variant}, seed {seed}",
-            (run["commit"] or "unknown")[:10] + (" with changes" if run["dirty"] else ""),
-            f"{run['device']}, {run['threads']} thread{'s' if run['threads'] > 1 else ''}",
-            ", ".join(run["attention_path"]),
-            f"{run['training_seconds'] / 60:.1f}",
-            f"Python {run['versions']['python']}, torch {run['versions']['torch']}",
-        ]
-        for (variant, seed), run in results.runs.items()
-    ]
-    return Table(["run", "commit", "device", "attention", "minutes", "versions"], rows)
 
 
 def warnings(results: Results) -> list[str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pandas as pd
+
 from airshed.comparison.verdict import Limit
-from airshed.report.results import BASELINES, Results
+from airshed.config import Study
+from airshed.report.results import BASELINES, POLLUTANT_LABELS, Results
 from airshed.variables import TARGETS
 
 SANITY_FROM_H = 24
@@ -35,25 +38,62 @@ def count_word(number: int) -> str:
     return NUMBER_WORDS[number] if number < len(NUMBER_WORDS) else str(number)
 
 
+def interval(row: pd.Series[Any]) -> str:
+    """A change with its interval."""
+    low, high = (float(row[key]) for key in ("ci_low", "ci_high"))
+    ends = "no interval" if math.isnan(low + high) else f"{percent(low)} to {percent(high)}"
+    return f"{percent(float(row['relative_rmse_change']))} ({ends})"
+
+
 def answer(results: Results, variant: str) -> str:
-    """By how much a variant differs from its reference, how sure that is and at what cost."""
-    row, study = results.overall(variant), results.study
-    where = "On simulated data, " if results.simulated else ""
-    change = row["relative_rmse_change"]
-    overhead = results.overhead(variant)
-    longer = "longer" if overhead is not None and overhead >= 0 else "less time"
-    cost = (
-        ""
-        if overhead is None
-        else f" A training step takes {percent(abs(overhead), signed=False)} {longer}."
-    )
+    """By how much a variant differs from its reference, where, how surely and at what cost."""
+    row, label = results.overall(variant), results.study.variant_stanzas[variant].label
+    change = float(row["relative_rmse_change"])
+    if math.isnan(change):
+        return f"{variant} ({label}) could not be compared with {row['reference']}."
+    low, high = (float(row[key]) for key in ("ci_low", "ci_high"))
+    ends = "unknown" if math.isnan(low + high) else f"{percent(low)} to {percent(high)}"
     sentence = (
-        f"{where}{variant} ({study.variant_stanzas[variant].label}) {_effect(change)}"
-        f" (95\u00a0% interval {percent(row['ci_low'])} to {percent(row['ci_high'])}) on average"
-        f" over {count_word(len(TARGETS))} pollutants and {count_word(len(study.horizons_h))}"
-        f" horizons compared with {row['reference']}: {VERDICTS[row['verdict']]}.{cost}"
+        f"{'On simulated data, ' if results.simulated else ''}{variant} ({label})"
+        f" {_effect(change)} (95\u00a0% interval {ends}) compared with {row['reference']}:"
+        f" {VERDICTS[row['verdict']]}{_where(results, variant)}.{_cost(results, variant)}"
     )
     return sentence[0].upper() + sentence[1:]
+
+
+def _where(results: Results, variant: str) -> str:
+    """For which pollutants and horizons it helps or hurts; nothing where no pair is decided."""
+    cells = results.cells(variant)
+    parts = []
+    for verdict in ("helps", "hurts"):
+        decided = cells[cells["verdict"] == verdict]
+        if decided.empty:
+            continue
+        names = [POLLUTANT_LABELS[name] for name in TARGETS if name in set(decided["pollutant"])]
+        horizons = sorted(decided["horizon_h"].unique())
+        all_of = len(names) == len(TARGETS)
+        which = "all pollutants" if all_of else listed(names)
+        hours = listed([str(hour) for hour in horizons])
+        parts.append(
+            f"{verdict} in {len(decided)} of {len(cells)} pairs of pollutant and horizon"
+            f" ({which}; {hours} h)"
+        )
+    return (
+        f"; it {' and '.join(parts)}" if parts else "; no single pollutant and horizon is decided"
+    )
+
+
+def _cost(results: Results, variant: str) -> str:
+    overhead = results.overhead(variant)
+    if overhead is None:
+        return ""
+    longer = "longer" if overhead >= 0 else "less time"
+    return f" A training step takes {percent(abs(overhead), signed=False)} {longer}."
+
+
+def listed(names: list[str]) -> str:
+    """Words as they are listed in a sentence."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _effect(change: float) -> str:
@@ -78,7 +118,11 @@ def details(results: Results, variant: str) -> str:
 
 def caveat(results: Results) -> str:
     """What so few seeds, and so short a test, can say."""
-    sentences = [_seeds_caveat(len(results.study.seeds))]
+    sentences = [
+        f"Changes are averages over {count_word(len(TARGETS))} pollutants and"
+        f" {count_word(len(results.study.horizons_h))} horizons.",
+        _seeds_caveat(len(results.study.seeds)),
+    ]
     if (results.comparisons["limit"] == Limit.short_test).any():
         sentences.append(
             "The test period is short against the correlation of its errors: intervals are too"
@@ -104,11 +148,14 @@ def sanity(results: Results, variant: str) -> str:
     horizons = [hour for hour in results.study.horizons_h if hour >= SANITY_FROM_H]
     pairs = [(pollutant, hour) for pollutant in TARGETS for hour in horizons]
     parts = []
-    for baseline in BASELINES:
+    for baseline in [name for name in BASELINES if name in rmse.index]:
         won = sum(rmse[variant, *pair] < rmse[baseline, *pair] for pair in pairs)
         parts.append(f"{baseline} in {won}")
+    if not parts:
+        return f"No forecast without a network is scored yet that {variant} could be held against."
+    beaten = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
     return (
-        f"At {SANITY_FROM_H} h and beyond, {variant} beats {', '.join(parts[:-1])} and {parts[-1]}"
+        f"At {SANITY_FROM_H} h and beyond, {variant} beats {beaten}"
         f" of {len(pairs)} pairs of pollutant and horizon."
     )
 
@@ -143,21 +190,36 @@ def differences(results: Results, variant: str) -> str:
     reference = results.study.references().get(variant)
     if reference is None:
         return "\u2013"
-    mine, theirs = (
-        _flat(results.study.variant_stanzas[name].model_dump(mode="json"))
-        for name in (variant, reference)
-    )
-    ignored = ("label", "reference")
-    changed = [
-        f"{key}: {_shown(mine[key])}"
-        for key in mine
-        if key not in ignored and mine[key] != theirs.get(key)
-    ]
-    return ", ".join(changed) or "nothing"
+    changed = changed_settings(results.study, variant, reference)
+    shown = (f"{key}: {shown_setting(value)}" for key, value in changed.items())
+    return ", ".join(shown) or "nothing"
 
 
-def _shown(value: Any) -> str:
+def changed_settings(study: Study, variant: str, reference: str) -> dict[str, Any]:
+    """The settings of a variant that its reference has not, or has otherwise."""
+    theirs = settings_of(study, reference)
+    mine = settings_of(study, variant)
+    return {key: value for key, value in mine.items() if value != theirs.get(key)}
+
+
+def settings_of(study: Study, variant: str) -> dict[str, Any]:
+    """A variant's settings by name; keys of inner sections are joined by points."""
+    settings = _flat(study.variant_stanzas[variant].model_dump(mode="json"))
+    return {key: value for key, value in settings.items() if key not in ("label", "reference")}
+
+
+def shown_setting(value: Any) -> str:
+    """A setting as it is written in a configuration."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def exceedances(limit: str, happened: pd.Series[int]) -> str:
+    """How many hours and cells were above the limits in the truth of the test split."""
+    found = [
+        f"{POLLUTANT_LABELS[str(name)]} {count:,}" for name, count in happened.items() if count
+    ]
+    counted = f"above it were {listed(found)}" if found else "nothing was above any of them"
+    return f"Limits for {limit} means, hours and cells of all horizons together: {counted}."
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

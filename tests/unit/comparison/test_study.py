@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from airshed.comparison.study import compare_study
+from airshed.comparison.study import write_comparisons
 from airshed.comparison.table import COLUMNS as NAMES
 from airshed.comparison.table import verdict_table
 from airshed.config import Study
@@ -84,7 +84,7 @@ def run_compare(study: Study, folder: Path, datasets: list[xr.Dataset]) -> pd.Da
     for number, dataset in enumerate(datasets):
         files.append(folder / f"run{number}" / "scores.nc")
         write_scores(dataset, files[-1])
-    compare_study(study, files, folder / "scores.csv", folder / "comparisons.csv")
+    write_comparisons(study, files, folder / "scores.csv", folder / "comparisons.csv")
     return pd.read_csv(folder / "comparisons.csv")
 
 

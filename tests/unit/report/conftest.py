@@ -19,8 +19,10 @@ from airshed.data.stores import write_netcdf
 from airshed.evaluation.batch import Batch
 from airshed.evaluation.climatology import Climatology
 from airshed.evaluation.gridded import Domain, GriddedScores
+from airshed.evaluation.roses import PARTS, SECTORS
 from airshed.evaluation.scores import Subject, write_scores
-from airshed.report import build_report
+from airshed.evaluation.tables import write_stratum_table
+from airshed.report.page import build_report
 from airshed.variables import HOURLY, TARGETS, VARIABLES
 
 ROWS, COLUMNS = 8, 16
@@ -59,6 +61,7 @@ class Made:
             out / "report.html",
             out / "report.md",
             out / "figures",
+            out / "tables",
         )
         return self.page
 
@@ -77,6 +80,13 @@ def make_study(folder: Path, label: str = "the mask", verdict: str = "helps") ->
     for variant in made.study.variants:
         for seed in made.study.seeds:
             _write_run(made, variant, seed)
+    runs = [
+        made.results / "variants" / variant / f"seed{seed}" / "scores.nc"
+        for variant in made.study.variants
+        for seed in made.study.seeds
+    ]
+    write_stratum_table(runs, made.results / "scores_by_stratum.csv")
+    _write_winds(made)
     return made
 
 
@@ -127,6 +137,30 @@ def _write_data(made: Made) -> None:
     quality.loc[quality["month"] == "2016-02", "hours_missing"] = 3
     quality.loc[0, "cells_implausible"] = 7
     quality.to_csv(made.data / "quality.csv", index=False)
+
+
+def _write_winds(made: Made) -> None:
+    """Wind from the north everywhere, half of the time calm."""
+    frequency = np.zeros((*PARTS, SECTORS, 2))
+    frequency[:, :, 0] = 0.5
+    lat, lon = np.meshgrid(
+        np.linspace(25, 40, PARTS[0]), np.linspace(86, 124, PARTS[1]), indexing="ij"
+    )
+    places = ("region_row", "region_column")
+    roses = xr.Dataset(
+        {
+            "frequency": ((*places, "sector", "speed_class"), frequency),
+            "latitude": (places, lat),
+            "longitude": (places, lon),
+        },
+        coords={
+            "region_row": range(PARTS[0]),
+            "region_column": range(PARTS[1]),
+            "from_deg": ("sector", np.arange(SECTORS) * 360 / SECTORS),
+            "speed_class": ["below 2 m s-1", "from 2 m s-1"],
+        },
+    )
+    write_netcdf(roses, made.results / "wind_roses.nc")
 
 
 def _write_tables(made: Made, verdict: str) -> None:

@@ -1,4 +1,4 @@
-"""Maps of where a variant's error is lower or higher than its reference's."""
+"""Maps: terrain with the wind over it, and where a variant's error is lower or higher."""
 
 from __future__ import annotations
 
@@ -6,17 +6,130 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import xarray as xr
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
+from airshed.report import text
+from airshed.report.drawing import Drawing
 from airshed.report.figures.style import BETTER_WORSE
 from airshed.report.results import POLLUTANT_LABELS, Results
 from airshed.variables import TARGETS
 
 CONTOURS_M = (1000, 2000, 3000, 4000)
 SCALE_QUANTILE = 0.98
+SCALE_STEPS_PERCENT = 20  # of the time; circles of the roses
+ROSE_SHARE = 0.8  # of the distance between regions
+WIND_COLOURS = "YlOrRd"
+COMPASS = ("north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest")
 
 
-def change_maps(results: Results, variant: str) -> tuple[Figure, pd.DataFrame]:
+def contours(panel: Axes, x: np.ndarray, y: np.ndarray, elevation_m: np.ndarray) -> None:
+    """Lines of equal elevation, as far as the terrain reaches them."""
+    levels = [level for level in CONTOURS_M if np.nanmin(elevation_m) < level]
+    levels = [level for level in levels if level < np.nanmax(elevation_m)]
+    if levels:
+        panel.contour(x, y, elevation_m, levels, colors="0.25", linewidths=0.6)
+
+
+def on_a_map(panel: Axes, lat_deg: np.ndarray) -> None:
+    """Degrees of longitude as wide as they are in the middle of the map."""
+    panel.set_aspect(1 / np.cos(np.radians(float(np.mean(lat_deg)))))
+    panel.grid(False)
+
+
+def terrain_and_wind(results: Results) -> Drawing:
+    """Elevation, its contours, and a wind rose in every part of the domain."""
+    static, roses = results.static, results.winds
+    lon, lat = static["lon2d"].values, static["lat2d"].values
+    figure, panel = plt.subplots(figsize=(9.5, 5.6))
+    terrain = panel.pcolormesh(
+        lon,
+        lat,
+        static["elevation"].where(static["domain_mask"] > 0).values,
+        cmap="Greys",
+        vmin=0,
+        vmax=7000,
+        shading="nearest",
+        rasterized=True,
+    )
+    contours(panel, lon, lat, static["elevation"].values)
+    on_a_map(panel, lat)
+    panel.set(xlabel="longitude (\u00b0E)", ylabel="latitude (\u00b0N)")
+    figure.colorbar(terrain, ax=panel, label="elevation (m)", shrink=0.8)
+    frequency = roses["frequency"]
+    largest = float(frequency.sum("speed_class").max())
+    top = SCALE_STEPS_PERCENT * max(1.0, np.ceil(100 * largest / SCALE_STEPS_PERCENT))
+    reach = _reach(lon, lat, frequency.shape[:2])
+    for row in roses["region_row"].values:
+        for column in roses["region_column"].values:
+            _rose(panel, roses.sel(region_row=row, region_column=column), top / 100, reach)
+    shades = _shades(roses.sizes["speed_class"])
+    names = [str(name) for name in roses["speed_class"].values]
+    handles: list[Patch | Line2D] = [
+        Patch(color=shade, label=f"wind {name}") for shade, name in zip(shades, names, strict=True)
+    ]
+    handles.append(Line2D([], [], color="0.4", linewidth=0.7, label=f"circle: {top:.0f} % of time"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    table = frequency.to_dataframe().dropna().reset_index()
+    return Drawing("terrain_and_wind", figure, table, _prevailing(roses))
+
+
+def _reach(lon: np.ndarray, lat: np.ndarray, parts: tuple[int, ...]) -> tuple[float, float]:
+    """Width and height of a rose, degrees of longitude and latitude."""
+    squeeze = np.cos(np.radians(float(lat.mean())))
+    height = min(np.ptp(lat) / parts[0], np.ptp(lon) / parts[1] * squeeze)
+    return ROSE_SHARE * height / squeeze, ROSE_SHARE * height
+
+
+def _shades(count: int) -> np.ndarray:
+    return np.asarray(plt.get_cmap(WIND_COLOURS)(np.linspace(0.35, 0.95, count)))
+
+
+def _rose(panel: Axes, rose: xr.Dataset, top: float, reach: tuple[float, float]) -> None:
+    frequency = rose["frequency"].values
+    if np.isnan(frequency).any():
+        return  # no cell of the domain lies here
+    width, height = reach
+    corner = (float(rose["longitude"]) - width / 2, float(rose["latitude"]) - height / 2)
+    axes = panel.inset_axes((*corner, width, height), transform=panel.transData, projection="polar")
+    axes.set_theta_zero_location("N")  # type: ignore[attr-defined]
+    axes.set_theta_direction(-1)  # type: ignore[attr-defined]
+    sectors = np.radians(rose["from_deg"].values)
+    bottom = np.zeros(len(sectors))
+    for part, shade in zip(frequency.T, _shades(frequency.shape[1]), strict=True):
+        petal = 2 * np.pi / len(sectors)
+        axes.bar(sectors, part, petal, bottom, color=shade, edgecolor="0.2", linewidth=0.2)
+        bottom += part
+    axes.set_ylim(0, top)
+    axes.set(xticks=[], yticks=[], facecolor=(1, 1, 1, 0.55))
+    axes.grid(False)
+    axes.spines["polar"].set(color="0.4", linewidth=0.7)
+
+
+def _prevailing(roses: xr.Dataset) -> str:
+    """Where the wind mostly comes from in each part of the domain."""
+    stacked = roses["frequency"].sum("speed_class", skipna=False)
+    told = []
+    for row in roses["region_row"].values:
+        for column in roses["region_column"].values:
+            share = stacked.sel(region_row=row, region_column=column)
+            if share.isnull().any():
+                continue
+            place = roses.sel(region_row=row, region_column=column)
+            degrees = float(roses["from_deg"].values[int(share.argmax())])
+            word = COMPASS[round(degrees / 45) % 8]
+            told.append(
+                f"{float(place['latitude']):.0f}\u00b0N {float(place['longitude']):.0f}\u00b0E"
+                f" {word}"
+            )
+    return (
+        "Map of elevation with contours and a wind rose in each part. Most frequent direction that"
+        f" the wind comes from: {', '.join(told)}."
+    )
+
+
+def change_maps(results: Results, variant: str, folded: bool) -> Drawing:
     """Change of RMSE in each cell, over all horizons, with contours of elevation."""
     reference = results.study.references()[variant]
     errors = [results.maps[name].mean("horizon_h") for name in (variant, reference)]
@@ -24,7 +137,7 @@ def change_maps(results: Results, variant: str) -> tuple[Figure, pd.DataFrame]:
     limit = max(float(np.nanquantile(np.abs(change.values), SCALE_QUANTILE)), 0.1)
     static = results.static
     lon, lat = static["lon2d"].values, static["lat2d"].values
-    figure, axes = plt.subplots(2, 3, figsize=(10, 4.6), sharex=True, sharey=True)
+    figure, axes = plt.subplots(2, 3, figsize=(9.5, 4.8), sharex=True, sharey=True)
     for panel, pollutant in zip(axes.flat, TARGETS, strict=True):
         mesh = panel.pcolormesh(
             lon,
@@ -34,25 +147,31 @@ def change_maps(results: Results, variant: str) -> tuple[Figure, pd.DataFrame]:
             vmin=-limit,
             vmax=limit,
             shading="nearest",
+            rasterized=True,
         )
-        panel.contour(
-            lon, lat, static["elevation"].values, CONTOURS_M, colors="0.35", linewidths=0.5
-        )
+        contours(panel, lon, lat, static["elevation"].values)
+        on_a_map(panel, lat)
         panel.set_title(POLLUTANT_LABELS[pollutant])
-        panel.grid(False)
     for panel in axes[-1]:
         panel.set_xlabel("longitude (\u00b0E)")
     for panel in axes[:, 0]:
         panel.set_ylabel("latitude (\u00b0N)")
-    figure.colorbar(
-        mesh,
-        ax=axes,
-        label="change of RMSE (%)\nblue: lower error",
-        extend="both",
-        shrink=0.8,
-    )
-    figure.suptitle(f"{variant} against {reference}; contours: 1, 2, 3 and 4 km")
-    return figure, _table(change, static)
+    figure.colorbar(mesh, ax=axes, label="change of RMSE (%)", extend="both", shrink=0.8)
+    figure.suptitle(f"{variant} against {reference}; contours: 1, 2, 3 and 4 km", fontsize="medium")
+    title = f"{variant} against {reference}" if folded else None
+    alt = _spread_of(change)
+    return Drawing("change_maps", figure, _table(change, static), alt, variant, title)
+
+
+def _spread_of(change: xr.DataArray) -> str:
+    """In which share of the cells the error is lower, for each pollutant."""
+    told = []
+    for pollutant in TARGETS:
+        values = change.sel(pollutant=pollutant).values
+        known = values[np.isfinite(values)]
+        lower = text.percent(float((known < 0).mean()), signed=False)
+        told.append(f"{POLLUTANT_LABELS[pollutant]} {lower}")
+    return f"Six maps, one a pollutant. Share of cells with lower error: {', '.join(told)}."
 
 
 def _table(change: xr.DataArray, static: xr.Dataset) -> pd.DataFrame:

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
 
 from airshed.config.preprocessing import QualityConfig
+from airshed.report.drawing import Drawing
 from airshed.report.results import Results
 from airshed.variables import HOURLY
 
@@ -19,7 +19,7 @@ HOURS = ("hours_missing", "hours_duplicate", "hours_constant")
 CELLS = ("cells_missing", "cells_implausible")
 
 
-def data_quality(results: Results) -> tuple[Figure, pd.DataFrame]:
+def data_quality(results: Results) -> Drawing:
     """Values within their plausible ranges; and months with hours or values that cannot be used.
 
     Months have a panel only where something was found.
@@ -39,7 +39,19 @@ def data_quality(results: Results) -> tuple[Figure, pd.DataFrame]:
     for panel, (label, values) in zip(axes[0, 1:], shown.items(), strict=True):
         _heat_map(panel, values.unstack("month").loc[list(HOURLY)], label)
     kept = ["month", "variable", "units", "hours_expected", *HOURS, *CELLS, "min", "mean", "max"]
-    return figure, table[kept]
+    return Drawing("data_quality", figure, table[kept], _told(table))
+
+
+def _told(table: pd.DataFrame) -> str:
+    """How much was found, in numbers."""
+    hours = table.groupby("variable")[["hours_missing", "hours_expected"]].sum()
+    lost = (100 * hours["hours_missing"] / hours["hours_expected"]).max()
+    odd = {name: int(table[name].sum()) for name in CELLS}
+    return (
+        "A bar for each variable within its plausible range, and coloured months where something"
+        f" was found. Hours that cannot be used: {lost:.1f} % at most for a variable;"
+        f" {odd['cells_missing']:,} values are missing and {odd['cells_implausible']:,} implausible."
+    )
 
 
 def _ranges(panel: Axes, table: pd.DataFrame, quality: QualityConfig) -> None:

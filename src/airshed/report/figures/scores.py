@@ -8,85 +8,152 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
-from airshed.report.figures.style import (
-    BASELINE_DASHES,
-    BASELINE_GREYS,
-    BETTER_WORSE,
-    colours,
-)
-from airshed.report.results import BASELINES, POLLUTANT_LABELS, Results, units_of
+from airshed.report import text
+from airshed.report.drawing import Drawing
+from airshed.report.figures.series import by_place
+from airshed.report.figures.style import BETTER_WORSE, MISSING, legend
+from airshed.report.results import POLLUTANT_LABELS, Results, units_of
 from airshed.variables import TARGETS
 
 MARKS = {"helps": "helps", "hurts": "hurts", "equivalent": "\u2248", "inconclusive": "?"}
 SMALLEST_SCALE = 1.0  # percent; noise below this does not fill the colour scale
+DARK = 0.6  # share of the colour scale from which text on it is white
+VERDICT_LOOKS = {
+    "helps": ("#2166ac", "<"),
+    "hurts": ("#b2182b", ">"),
+    "equivalent": ("0.25", "s"),
+    "inconclusive": ("0.5", "o"),
+}
+CHANGE = ["relative_rmse_change", "ci_low", "ci_high"]
 
 
-def change_heatmap(results: Results, variant: str) -> tuple[Figure, pd.DataFrame]:
+def changes(results: Results) -> Drawing:
+    """Overall change of every variant with its interval; markers and words tell the verdict."""
+    variants = list(results.study.references())
+    rows = pd.DataFrame([results.overall(variant) for variant in variants])
+    figure, panel = plt.subplots(figsize=(8.5, 0.38 * len(rows) + 1.1))
+    margin = 100 * results.study.comparison.margin
+    panel.axvspan(-margin, margin, color="0.92", zorder=0)
+    panel.axvline(0, color="0.3", linewidth=0.8)
+    for place, row in enumerate(rows.to_dict("records")):
+        _interval(panel, place, row)
+    names = [f"{row.variant} (against {row.reference})" for row in rows.itertuples()]
+    panel.set_yticks(range(len(rows)), names)
+    panel.set_ylim(len(rows) - 0.5, -0.5)
+    panel.set_xlabel("change of RMSE (%), with 95 % interval")
+    panel.grid(axis="y", visible=False)
+    told = "; ".join(
+        f"{row.variant} {text.percent(row.relative_rmse_change)}, {row.verdict}"
+        for row in rows.itertuples()
+    )
+    alt = f"One line a variant, with a point for the change and a bar for its interval: {told}."
+    return Drawing("changes", figure, rows, alt)
+
+
+def _interval(panel: Axes, place: int, row: dict[Hashable, Any]) -> None:
+    change, low, high = (100 * float(row[key]) for key in CHANGE)
+    beside = {"xytext": (8, 0), "textcoords": "offset points", "va": "center", "fontsize": "small"}
+    verdict = str(row["verdict"])
+    if np.isnan(change):
+        panel.annotate("missing: could not be compared", (0, place), color="0.35", **beside)
+        return
+    colour, marker = VERDICT_LOOKS[verdict]
+    filled = colour if verdict in ("helps", "hurts") else "white"
+    bars = None if np.isnan([low, high]).any() else [[change - low], [high - change]]
+    panel.errorbar(
+        [change], [place], xerr=bars, fmt=marker, color=colour, mfc=filled, capsize=3, markersize=7
+    )
+    end = change if bars is None else high
+    panel.annotate(verdict, (end, place), color=colour, **beside)
+
+
+def change_heatmap(results: Results, variant: str, folded: bool) -> Drawing:
     """Relative change of RMSE by pollutant and horizon, with interval and verdict."""
     cells = results.cells(variant)
-    labelled = cells.assign(label=[_label(row) for row in cells.to_dict("records")])
-    change = _square(cells, "relative_rmse_change").astype(float) * 100
-    labels = _square(labelled, "label")
-    limit = max(SMALLEST_SCALE, float(np.nanmax(np.abs(change.to_numpy()))))
-    figure, axes = plt.subplots(figsize=(1.6 * change.shape[1] + 2, 0.55 * len(change) + 1.2))
-    sns.heatmap(
-        change,
-        annot=labels,
-        fmt="",
-        cmap=BETTER_WORSE,
-        center=0,
-        vmin=-limit,
-        vmax=limit,
-        linewidths=1,
-        cbar_kws={"label": "change of RMSE (%)"},
-        ax=axes,
-    )
-    axes.set(xlabel="horizon (h)", ylabel="")
-    axes.set_title(f"{variant} against {cells['reference'].iloc[0]}: negative is better")
-    axes.tick_params(axis="y", rotation=0)
-    return figure, cells
+    reference = str(cells["reference"].iloc[0])
+    horizons = sorted(cells["horizon_h"].unique())
+    found = {(row["pollutant"], row["horizon_h"]): row for row in cells.to_dict("records")}
+    change = 100 * np.array(
+        [
+            [found.get((p, h), {}).get("relative_rmse_change", np.nan) for h in horizons]
+            for p in TARGETS
+        ]
+    ).astype(float)
+    limit = max(SMALLEST_SCALE, float(np.max(np.abs(change), where=~np.isnan(change), initial=0)))
+    figure, panel = plt.subplots(figsize=(1.5 * len(horizons) + 2.2, 3.6))
+    colours = plt.get_cmap(BETTER_WORSE).with_extremes(bad=MISSING)
+    mesh = panel.imshow(change, cmap=colours, vmin=-limit, vmax=limit, aspect="auto")
+    for (row, column), value in np.ndenumerate(change):
+        cell = found.get((TARGETS[row], horizons[column]))
+        decided = cell is not None and cell["verdict"] in ("helps", "hurts")
+        panel.text(
+            column,
+            row,
+            "missing" if cell is None or np.isnan(value) else _label(cell),
+            ha="center",
+            va="center",
+            color="white" if abs(value) > DARK * limit else "black",
+            weight="bold" if decided else "normal",
+            fontsize="small",
+        )
+    panel.set_xticks(range(len(horizons)), [str(hour) for hour in horizons])
+    panel.set_yticks(range(len(TARGETS)), [POLLUTANT_LABELS[name] for name in TARGETS])
+    panel.set(xlabel="horizon (h)", title=f"{variant} against {reference}")
+    panel.grid(False)
+    figure.colorbar(mesh, ax=panel, label="change of RMSE (%)")
+    title = f"{variant} against {reference}" if folded else None
+    return Drawing("change_heatmap", figure, cells, _told(cells), variant, title)
+
+
+def _told(cells: pd.DataFrame) -> str:
+    """The extremes and the verdicts of a heat map, in words."""
+    known = cells.dropna(subset="relative_rmse_change")
+    if known.empty:
+        return "A table of colours in which every cell is missing."
+    ends = []
+    for place in (known["relative_rmse_change"].idxmin(), known["relative_rmse_change"].idxmax()):
+        row = known.loc[place]
+        label = POLLUTANT_LABELS[row["pollutant"]]
+        ends.append(
+            f"{text.percent(row['relative_rmse_change'])} for {label} at {row['horizon_h']} h"
+        )
+    counts = ", ".join(f"{count} {name}" for name, count in cells["verdict"].value_counts().items())
+    return f"Changes reach from {ends[0]} to {ends[1]}. Verdicts: {counts}."
 
 
 def _label(cell: dict[Hashable, Any]) -> str:
-    change, low, high = (100 * cell[key] for key in ("relative_rmse_change", "ci_low", "ci_high"))
-    text = f"{change:+.2f} {MARKS[cell['verdict']]}\n[{low:+.2f}, {high:+.2f}]"
-    return text.replace("-", "\u2212")
+    change, low, high = (100 * cell[key] for key in CHANGE)
+    interval = "no interval" if np.isnan([low, high]).any() else f"[{low:+.2f}, {high:+.2f}]"
+    return f"{change:+.2f} {MARKS[cell['verdict']]}\n{interval}".replace("-", "\u2212")
 
 
-def _square(cells: pd.DataFrame, column: str) -> pd.DataFrame:
-    table = cells.pivot(index="pollutant", columns="horizon_h", values=column)
-    return table.loc[list(TARGETS)].rename(index=POLLUTANT_LABELS)
-
-
-def rmse_by_horizon(results: Results) -> tuple[Figure, pd.DataFrame]:
+def rmse_by_horizon(results: Results) -> Drawing:
     """RMSE against horizon for each pollutant: variants (range of seeds) and baselines."""
     rmse = results.scores[results.scores["metric"] == "rmse"]
-    palette = colours(results.study.variants)
-    figure, axes = plt.subplots(2, 3, figsize=(9, 5), sharex=True)
+    variants, horizons = results.study.variants, sorted(results.study.horizons_h)
+    figure, axes = plt.subplots(2, 3, figsize=(9.5, 5.4), sharex=True)
     for panel, pollutant in zip(axes.flat, TARGETS, strict=True):
         shown = rmse[rmse["pollutant"] == pollutant]
-        for baseline in BASELINES:
-            line = shown[shown["variant"] == baseline].sort_values("horizon_h")
-            panel.plot(
-                line["horizon_h"],
-                line["value"],
-                color=BASELINE_GREYS[baseline],
-                linestyle=BASELINE_DASHES[baseline],
-                label=baseline,
-            )
-        for variant, colour in palette.items():
-            seeds = shown[shown["variant"] == variant].groupby("horizon_h")["value"]
-            mean = seeds.mean()
-            panel.fill_between(mean.index, seeds.min(), seeds.max(), color=colour, alpha=0.25)
-            panel.plot(mean.index, mean, color=colour, marker="o", markersize=3, label=variant)
+        by_place(panel, shown, "horizon_h", horizons, variants)
         panel.set(title=POLLUTANT_LABELS[pollutant], ylabel=f"RMSE ({units_of(pollutant)})")
-        panel.set_xticks(results.study.horizons_h)
+        panel.set_xticks(horizons)
         panel.set_ylim(bottom=0)
     for panel in axes[-1]:
         panel.set_xlabel("horizon (h)")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-    return figure, rmse
+    legend(figure)
+    return Drawing("rmse_by_horizon", figure, rmse, _rise(results, horizons))
+
+
+def _rise(results: Results, horizons: list[int]) -> str:
+    """How errors grow from the first to the last horizon, for each variant."""
+    rmse = results.rmse().set_index(["variant", "horizon_h"])["value"].sort_index()
+    told = []
+    for variant in results.study.variants:
+        first, last = (rmse[variant, hour].to_numpy() for hour in (horizons[0], horizons[-1]))
+        told.append(f"{variant} {np.exp(np.mean(np.log(last / first))):.2f}")
+    return (
+        "Six panels, one a pollutant, with a line for each forecast. RMSE at"
+        f" {horizons[-1]} h over RMSE at {horizons[0]} h, mean of pollutants: {', '.join(told)}."
+    )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
@@ -13,42 +16,68 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-DPI = 150
+DPI = 130
 BETTER_WORSE = "RdBu_r"  # blue: lower error; red: higher; told apart by colour-blind readers
-BASELINE_GREYS = {
-    "persistence": "0.55",
-    "same_hour_persistence": "0.7",
-    "climatology": "0.25",
-    "ridge": "0.4",
+MISSING = "0.9"
+COLOURS = ("#0173b2", "#d55e00", "#029e73", "#cc78bc", "#a0632a", "#56b4e9", "#de8f05")
+MARKERS = "os^DvPX<>*hpd8"  # tell variants apart where colours come again, and in print
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)))
+BASELINES: dict[str, tuple[str, Any]] = {
+    "persistence": ("0.55", (0, (4, 2))),
+    "same_hour_persistence": ("0.7", (0, (6, 1.5, 1, 1.5))),
+    "climatology": ("0.25", (0, (1, 1.5))),
+    "ridge": ("0.4", (0, (8, 2))),
 }
-BASELINE_DASHES = {
-    "persistence": (0, (4, 2)),
-    "same_hour_persistence": (0, (6, 1.5, 1, 1.5)),
-    "climatology": (0, (1, 1.5)),
-    "ridge": (0, (8, 2)),
-}
+"""Grey and dashes of each forecast that needs no training."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a variant is drawn, the same in every figure."""
+
+    color: str
+    marker: str
+    linestyle: Any
 
 
 def apply_style() -> None:
     """Set fonts, grid and palette; the same figure gives the same bytes."""
-    sns.set_theme(context="paper", style="whitegrid", palette="colorblind")
+    sns.set_theme(context="paper", style="whitegrid")
     plt.rcParams |= {
         "figure.constrained_layout.use": True,
+        "figure.max_open_warning": 0,
         "svg.hashsalt": "airshed",
+        "axes.prop_cycle": mpl.cycler(color=COLOURS),
         "axes.titlesize": "medium",
         "legend.frameon": False,
+        "lines.markersize": 4.5,
     }
 
 
-def colours(names: Iterable[str]) -> dict[str, tuple[float, float, float]]:
-    """A colour for each variant."""
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """Colour, marker and dashes of each variant."""
     names = list(names)
-    return dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
+    dashes = [DASHES[index // len(COLOURS) % len(DASHES)] for index in range(len(names))]
+    return {
+        name: Look(color, marker, dash)
+        for name, color, marker, dash in zip(names, cycle(COLOURS), cycle(MARKERS), dashes)
+    }
+
+
+def legend(figure: Figure, columns: int = 4) -> None:
+    """One legend below all panels, each label once."""
+    found: dict[str, Any] = {}
+    for panel in figure.axes:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    if found:
+        entries = (list(found.values()), list(found))
+        figure.legend(*entries, loc="outside lower center", ncols=min(columns, len(found)))
 
 
 def save(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> None:
     """Write a figure as PNG and SVG, and its data as CSV."""
     figure.savefig(folder / f"{name}.png", dpi=DPI, metadata={"Software": None})
-    figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    figure.savefig(folder / f"{name}.svg", dpi=DPI, metadata={"Date": None})
     data.to_csv(folder / f"{name}.csv", index=False)
     plt.close(figure)

@@ -3,45 +3,77 @@
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
-import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from airshed.report.figures.style import colours
+from airshed.report.drawing import Drawing
+from airshed.report.figures.style import legend, looks
 from airshed.report.results import Results
 
 SMOOTHING_ROWS = 5
-SEED_STYLES = ("-", "--", "-.", ":")
+COLUMNS = 4  # of small panels side by side
+LOSS = "loss (normalised mean squared error)"
 
 
-def learning_curves(results: Results) -> tuple[Figure, pd.DataFrame]:
-    """Training loss (running mean) and validation loss against the optimiser step."""
-    palette = colours(results.study.variants)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
+def small_panels(
+    count: int, columns: int = COLUMNS, share_y: bool = True
+) -> tuple[Figure, list[Axes]]:
+    """A figure of so many panels, a few in a row."""
+    columns = min(count, columns)
+    rows = -(-count // columns)
+    size = (max(4.5, 2.6 * columns + 0.8), 2.2 * rows + 0.7)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=size, sharex=True, sharey=share_y, squeeze=False
+    )
+    for panel in axes.flat[count:]:
+        panel.set_visible(False)
+    for panel in axes.flat[max(0, count - columns) : count]:
+        panel.tick_params(labelbottom=True)
+    return figure, list(axes.flat[:count])
+
+
+def learning_curves(results: Results) -> Drawing:
+    """Training loss (running mean) and validation loss against the step: a panel a variant."""
+    variants = results.study.variants
+    figure, panels = small_panels(len(variants))
     parts = []
-    for (variant, seed), history in results.histories.items():
-        style = SEED_STYLES[results.study.seeds.index(seed) % len(SEED_STYLES)]
-        label = f"{variant}, seed {seed}"
-        smooth = history["train_loss"].rolling(SMOOTHING_ROWS, min_periods=1, center=True).mean()
-        left.plot(history["step"], smooth, color=palette[variant], linestyle=style, label=label)
-        known = history.dropna(subset="val_loss")
-        right.plot(
-            known["step"],
-            known["val_loss"],
-            color=palette[variant],
-            linestyle=style,
-            marker="o",
-            markersize=4,
-        )
-        parts.append(history.assign(variant=variant, seed=seed))
-    left.set(title=f"training (mean of {SMOOTHING_ROWS} rows)", xlabel="optimiser step")
-    left.set_ylabel("loss (normalised mean squared error)")
-    right.set(title="validation", xlabel="optimiser step")
-    figure.legend(loc="outside lower center", ncols=2)
-    return figure, pd.concat(parts, ignore_index=True)
+    for panel, (variant, look) in zip(panels, looks(variants).items(), strict=True):
+        for (name, seed), history in results.histories.items():
+            if name != variant:
+                continue
+            smooth = history["train_loss"].rolling(SMOOTHING_ROWS, min_periods=1, center=True)
+            known = history.dropna(subset="val_loss")
+            panel.plot(history["step"], smooth.mean(), color="0.6", linewidth=0.8, label="training")
+            panel.plot(
+                known["step"],
+                known["val_loss"],
+                color=look.color,
+                marker="o",
+                linewidth=1.2,
+                label="validation (the variant's colour)",
+            )
+            parts.append(history.assign(variant=variant, seed=seed))
+        panel.set_title(variant, fontsize="small")
+    figure.supxlabel("optimiser step", fontsize="medium")
+    figure.supylabel(LOSS, fontsize="medium")
+    legend(figure)
+    data = pd.concat(parts, ignore_index=True)
+    return Drawing("learning_curves", figure, data, _falls(results))
 
 
-def validation_loss(results: Results) -> tuple[Figure, pd.DataFrame]:
+def _falls(results: Results) -> str:
+    """From where to where validation losses went, and which still fell at the end."""
+    told = []
+    for variant in results.study.variants:
+        losses = [run["val_loss"] for run in results.of_variant(variant)]
+        first, last = (np.mean([loss[place] for loss in losses]) for place in (0, -1))
+        told.append(f"{variant} from {first:.3f} to {last:.3f}")
+    return f"One panel a variant. Validation loss, mean of seeds: {'; '.join(told)}."
+
+
+def validation_loss(results: Results) -> Drawing:
     """Best validation loss of every training."""
     data = pd.DataFrame(
         [
@@ -49,76 +81,64 @@ def validation_loss(results: Results) -> tuple[Figure, pd.DataFrame]:
             for (variant, seed), run in results.runs.items()
         ]
     )
-    figure, axes = plt.subplots(figsize=(6, 0.4 * len(results.study.variants) + 1.4))
-    sns.stripplot(
-        data,
-        x="best_val_loss",
-        y="variant",
-        hue="variant",
-        order=results.study.variants,
-        hue_order=results.study.variants,
-        palette=colours(results.study.variants),
-        size=7,
-        jitter=False,
-        legend=False,
-        ax=axes,
+    variants = results.study.variants
+    figure, panel = plt.subplots(figsize=(7, 0.32 * len(variants) + 1.3))
+    means = data.groupby("variant")["best_val_loss"].mean()
+    for place, (variant, look) in enumerate(looks(variants).items()):
+        losses = data.loc[data["variant"] == variant, "best_val_loss"]
+        panel.plot(losses, [place] * len(losses), look.marker, color=look.color, markersize=6)
+        label = "mean of seeds"
+        panel.plot(means[variant], place, "|", color="black", markersize=15, label=label)
+    panel.set_yticks(range(len(variants)), variants)
+    panel.set_ylim(len(variants) - 0.5, -0.5)
+    panel.set_xlabel("lowest validation loss (normalised mean squared error)")
+    legend(figure)
+    lowest = str(means.idxmin())
+    alt = (
+        f"A row of points for each variant. The lowest mean, {means.min():.4f}, has {lowest};"
+        f" the highest is {means.max():.4f} ({means.idxmax()})."
     )
-    axes.plot(
-        data.groupby("variant")["best_val_loss"].mean().loc[results.study.variants],
-        range(len(results.study.variants)),
-        "|",
-        color="black",
-        markersize=16,
-        label="mean of seeds",
-    )
-    axes.set(xlabel="best validation loss (normalised mean squared error)", ylabel="")
-    figure.legend(loc="outside lower center")
-    return figure, data
+    return Drawing("validation_loss", figure, data, alt)
 
 
-def alpha_curves(results: Results) -> tuple[Figure, pd.DataFrame] | None:
-    """Strength of the bias over the steps; None if no variant has one."""
-    palette = colours(results.study.variants)
-    figure, axes = plt.subplots(figsize=(6, 3.2))
+def alpha_curves(results: Results) -> Drawing | None:
+    """Strength of the bias over the steps, a panel a variant; None if no variant has one."""
+    data = _alphas(results)
+    if data.empty:
+        return None
+    variants = list(dict.fromkeys(data["variant"]))
+    figure, panels = small_panels(len(variants), share_y=False)
+    for panel, variant in zip(panels, variants, strict=True):
+        rows = data[data["variant"] == variant]
+        blocks = sorted(rows["block"].unique())
+        shades = plt.get_cmap("viridis")(np.linspace(0, 0.8, max(len(blocks), 1)))
+        for block, shade in zip(blocks, shades, strict=True):
+            seeds = rows[rows["block"] == block].groupby("step")["alpha"]
+            spread = seeds.agg(["mean", "min", "max"])
+            label = f"block {block}"
+            panel.fill_between(spread.index, spread["min"], spread["max"], color=shade, alpha=0.25)
+            panel.plot(spread.index, spread["mean"], color=shade, label=label)
+        initial = getattr(results.study.variant_stanzas[variant].bias, "alpha_init", None)
+        if initial is not None:
+            panel.axhline(initial, color="0.3", linestyle=":", linewidth=1)
+        panel.axhline(0, color="0.3", linewidth=0.8)
+        panel.set_title(variant, fontsize="small")
+    figure.supxlabel("optimiser step", fontsize="medium")
+    figure.supylabel("alpha (no unit; 0: off)", fontsize="medium")
+    legend(figure, columns=6)
+    last = data.loc[data.groupby(["variant", "seed", "block"])["step"].idxmax()]
+    means = last.groupby("variant", sort=False)["alpha"].mean()
+    told = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
+    alt = f"One panel a variant, a line for each block. Alpha at the end, mean: {told}."
+    return Drawing("alpha", figure, data, alt)
+
+
+def _alphas(results: Results) -> pd.DataFrame:
+    """Alpha of every variant, seed, block and step."""
     parts = []
     for (variant, seed), history in results.histories.items():
-        style = SEED_STYLES[results.study.seeds.index(seed) % len(SEED_STYLES)]
         for column in [name for name in history.columns if name.startswith("alpha_block")]:
-            block = int(column.removeprefix("alpha_block"))
-            label = f"{variant}, seed {seed}, block {block}"
-            colour = palette[variant]
-            axes.plot(history["step"], history[column], color=colour, linestyle=style, label=label)
             values = history[["step", column]].rename(columns={column: "alpha"})
+            block = int(column.removeprefix("alpha_block"))
             parts.append(values.assign(variant=variant, seed=seed, block=block))
-    if not parts:
-        plt.close(figure)
-        return None
-    axes.axhline(0, color="0.4", linewidth=0.8)
-    axes.set(xlabel="optimiser step", ylabel="alpha (0: switched off)")
-    figure.legend(loc="outside lower center", ncols=2)
-    return figure, pd.concat(parts, ignore_index=True)
-
-
-def step_time(results: Results) -> tuple[Figure, pd.DataFrame]:
-    """Seconds per optimiser step: median with 10th and 90th percentile, of every training."""
-    data = pd.DataFrame(
-        [
-            {"variant": variant, "seed": seed, **run["seconds_per_step"]}
-            for (variant, seed), run in results.runs.items()
-        ]
-    )
-    palette = colours(results.study.variants)
-    figure, axes = plt.subplots(figsize=(6, 0.35 * len(data) + 1))
-    labels = [f"{row.variant}, seed {row.seed}" for row in data.itertuples()]
-    axes.barh(labels, data["median"], color=[palette[name] for name in data["variant"]], height=0.6)
-    axes.errorbar(
-        data["median"],
-        range(len(data)),
-        xerr=[data["median"] - data["p10"], data["p90"] - data["median"]],
-        fmt="none",
-        ecolor="black",
-        capsize=3,
-    )
-    axes.invert_yaxis()
-    axes.set(xlabel="seconds per optimiser step\n(bar: median, line: 10th to 90th percentile)")
-    return figure, data
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

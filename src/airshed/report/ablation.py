@@ -1,0 +1,106 @@
+"""The ablation table: one row a variant, sorted by numbers where a cell has one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from airshed.report import commits, text
+from airshed.report.results import Results
+from airshed.report.tables import MISSING, Table, Value
+
+CAPTION = (
+    "Every variant. Change of RMSE against the reference, with its 95\u00a0% interval, over all"
+    " pollutants and horizons: negative is better. Alpha: strength of the bias at the end, mean of"
+    " seeds and biased blocks, smallest and largest in brackets."
+)
+OVERHEAD_MEASURED = (
+    " Overhead: extra time of a training step against the reference, taken in turns in one process;"
+    " median of the ratios round by round, and quartiles."
+)
+OVERHEAD_WALL_CLOCK = (
+    " Overhead: extra time of a training step against the reference, from the wall clock of"
+    " different jobs, so other work on the machine is in it."
+)
+HEADER = [
+    "variant",
+    "differs from its reference in",
+    "change of RMSE",
+    "verdict",
+    "overhead",
+    "parameters",
+    "final alpha",
+]
+
+Cell = tuple[str, Value]
+
+
+def caption(results: Results) -> str:
+    """What the columns are, and where the overhead comes from."""
+    overhead = OVERHEAD_WALL_CLOCK if results.cost is None else OVERHEAD_MEASURED
+    return CAPTION + overhead + commits.note(results)
+
+
+def ablation(results: Results) -> Table:
+    """One row per variant: what it is, what it gave, what it cost."""
+    rows = [_row(results, variant) for variant in results.study.variants]
+    return Table(
+        HEADER,
+        [[shown for shown, _ in row] for row in rows],
+        [[value for _, value in row] for row in rows],
+    )
+
+
+def _row(results: Results, variant: str) -> list[Cell]:
+    runs = results.of_variant(variant)
+    differs = text.differences(results, variant)
+    parameters = int(runs[0]["parameters"])
+    return [
+        (commits.marked(results, variant), variant),
+        (differs, differs),
+        *_comparison(results, variant),
+        _overhead(results, variant),
+        (f"{parameters:,}", parameters),
+        _alpha(runs),
+    ]
+
+
+def _comparison(results: Results, variant: str) -> tuple[Cell, Cell]:
+    """The overall change, and the verdict; a variant without a reference has neither."""
+    if variant not in results.study.references():
+        return ("no reference", ""), (MISSING, "")
+    row = results.overall(variant)
+    verdict = str(row["verdict"])
+    because = f" ({row['limit']})" if isinstance(row["limit"], str) and row["limit"] else ""
+    change = float(row["relative_rmse_change"])
+    return (text.interval(row), _sortable(change)), (f"{verdict}{because}", verdict)
+
+
+def _overhead(results: Results, variant: str) -> Cell:
+    overhead = results.overhead(variant)
+    if overhead is None:
+        return MISSING, ""
+    shown = text.percent(overhead)
+    if results.cost is not None:
+        found = results.cost["variants"][variant]["overhead"]
+        shown += f" ({text.percent(found['p25'])} to {text.percent(found['p75'])})"
+    return shown, _sortable(overhead)
+
+
+def _alpha(runs: list[dict[str, Any]]) -> Cell:
+    values = [
+        float(value)
+        for run in runs
+        for name, value in run["bias"]["parameters"].items()
+        if name.endswith("alpha")
+    ]
+    if not values:
+        return MISSING, ""
+    mean = float(np.mean(values))
+    ends = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
+    return f"{mean:.3f}{ends}".replace("-", "\u2212"), _sortable(mean)
+
+
+def _sortable(number: float) -> Value:
+    return "" if np.isnan(number) else number

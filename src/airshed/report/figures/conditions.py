@@ -1,0 +1,151 @@
+"""Errors by class of terrain, wind and season."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from airshed.report import text
+from airshed.report.drawing import Drawing
+from airshed.report.figures.series import DODGE, by_place
+from airshed.report.figures.style import legend, looks
+from airshed.report.results import POLLUTANT_LABELS, Results, units_of
+from airshed.variables import TARGETS
+
+CLASSES = {
+    "elevation": "elevation of the cell",
+    "ruggedness": "ruggedness of the cell",
+    "wind_speed": "wind at the init time",
+    "season": "season of the valid time",
+}
+
+
+def change_by_class(results: Results) -> Drawing:
+    """Change of RMSE in each class, mean over pollutants and horizons."""
+    data = class_changes(results)
+    style = looks(results.study.variants)
+    figure, axes = plt.subplots(2, 2, figsize=(9.5, 5.6), sharey=True)
+    for panel, (kind, label) in zip(axes.flat, CLASSES.items(), strict=True):
+        rows = data[data["stratum_kind"] == kind]
+        names = _class_axis(panel, results.strata, kind)
+        panel.axhline(0, color="0.3", linewidth=0.8)
+        compared = list(results.study.references())
+        shifts = np.linspace(-DODGE / 2, DODGE / 2, len(compared) + 2)[1:-1]
+        for variant, shift in zip(compared, shifts, strict=True):
+            found = rows[rows["variant"] == variant].set_index("stratum").reindex(names)
+            mean, low, high = (found[key] for key in ("change_percent", "lowest", "highest"))
+            look = style[variant]
+            panel.errorbar(
+                np.arange(len(names)) + shift,
+                mean,
+                yerr=[mean - low, high - mean],
+                color=look.color,
+                marker=look.marker,
+                linestyle="none",
+                capsize=2,
+                label=variant,
+            )
+        panel.set_title(label)
+    for panel in axes[:, 0]:
+        panel.set_ylabel("change of RMSE (%)\nbetter \u2190 \u2192 worse")
+    legend(figure)
+    return Drawing("change_by_class", figure, data, _told(data))
+
+
+def class_changes(results: Results) -> pd.DataFrame:
+    """Change of RMSE against the reference by class: mean of log RMSE, and range over pairs.
+
+    A pair is one training of the variant and one of its reference.
+    """
+    rmse = results.strata[results.strata["metric"] == "rmse"].dropna(subset="value")
+    keys = ["stratum_kind", "stratum", "variant", "seed"]
+    levels = rmse.assign(level=np.log(rmse["value"])).groupby(keys)["level"].mean()
+    rows = []
+    for kind, stratum in rmse[["stratum_kind", "stratum"]].drop_duplicates().to_numpy():
+        for variant, reference in results.study.references().items():
+            mine, theirs = (
+                levels.get((kind, stratum, name), pd.Series(dtype=float)).to_numpy()
+                for name in (variant, reference)
+            )
+            if not (len(mine) and len(theirs)):
+                continue
+            pairs = 100 * np.expm1(mine[:, None] - theirs)
+            mean = 100 * np.expm1(mine.mean() - theirs.mean())
+            rows.append((variant, reference, kind, stratum, mean, pairs.min(), pairs.max()))
+    names = ["variant", "reference", "stratum_kind", "stratum", "change_percent"]
+    return pd.DataFrame(rows, columns=[*names, "lowest", "highest"])
+
+
+def _class_axis(panel: Axes, strata: pd.DataFrame, kind: str) -> list[str]:
+    """The classes of a kind along the axis; those without any pair say so."""
+    rows = strata[strata["stratum_kind"] == kind]
+    pairs = rows.groupby("stratum", sort=False)["samples"].sum()
+    labels = [str(name) if count else f"{name}\n(no data)" for name, count in pairs.items()]
+    panel.set_xticks(range(len(labels)), [label.replace(" to ", "\nto ") for label in labels])
+    panel.set_xlim(-0.5, len(labels) - 0.5)
+    panel.grid(axis="x", visible=False)
+    return [str(name) for name in pairs.index]
+
+
+def _told(data: pd.DataFrame) -> str:
+    """Each variant's most and least favourable class."""
+    told = []
+    for variant, rows in data.groupby("variant", sort=False):
+        best, worst = (
+            rows.loc[place]
+            for place in (rows["change_percent"].idxmin(), rows["change_percent"].idxmax())
+        )
+        told.append(
+            f"{variant} from {text.percent(best['change_percent'] / 100)} ({_class(best)})"
+            f" to {text.percent(worst['change_percent'] / 100)} ({_class(worst)})"
+        )
+    return f"Four panels with points for each class. Lowest and highest change: {'; '.join(told)}."
+
+
+def _class(row: pd.Series[object]) -> str:
+    return f"{str(row['stratum_kind']).replace('_', ' ')} {row['stratum']}"
+
+
+def rmse_by_class(results: Results) -> Drawing:
+    """RMSE in each class, of variants and of forecasts that need no training."""
+    rmse = results.strata[results.strata["metric"] == "rmse"]
+    keys = ["variant", "seed", "pollutant", "stratum_kind", "stratum"]
+    over_horizons = rmse.assign(value=rmse["value"] ** 2).groupby(keys, sort=False)["value"].mean()
+    data = (over_horizons**0.5).reset_index()
+    figure, axes = plt.subplots(
+        len(TARGETS), len(CLASSES), figsize=(11.5, 11), sharex="col", sharey="row"
+    )
+    for row, pollutant in zip(axes, TARGETS, strict=True):
+        for panel, kind in zip(row, CLASSES, strict=True):
+            names = _class_axis(panel, results.strata, kind)
+            places = {name: index for index, name in enumerate(names)}
+            shown = data[(data["pollutant"] == pollutant) & (data["stratum_kind"] == kind)]
+            shown = shown.assign(place=shown["stratum"].map(places))
+            by_place(panel, shown, "place", range(len(names)), results.study.variants)
+            panel.set_ylim(bottom=0)
+        row[0].set_ylabel(f"{POLLUTANT_LABELS[pollutant]}\nRMSE ({units_of(pollutant)})")
+    for panel, label in zip(axes[0], CLASSES.values(), strict=True):
+        panel.set_title(label)
+    for panel in axes[-1]:
+        panel.tick_params(axis="x", labelsize="x-small")
+    legend(figure)
+    alt = (
+        "Twenty-four panels: a row for each pollutant, a column each for elevation, ruggedness,"
+        f" wind and season. {_steepest(data, results.study.variants)}"
+    )
+    title = "RMSE of every pollutant by class"
+    return Drawing("rmse_by_class", figure, data, alt, folded=title)
+
+
+def _steepest(data: pd.DataFrame, variants: list[str]) -> str:
+    """By how much errors differ between the lowest and the highest ground."""
+    rows = data[(data["stratum_kind"] == "elevation") & data["variant"].isin(variants)]
+    rows = rows.dropna(subset="value")
+    told = []
+    for pollutant, part in rows.groupby("pollutant", sort=False):
+        means = part.groupby("stratum", sort=False)["value"].mean()
+        ratio = means.iloc[-1] / means.iloc[0]
+        told.append(f"{POLLUTANT_LABELS[str(pollutant)]} {ratio:.2f}")
+    return f"RMSE on the highest ground over that on the lowest, all variants: {', '.join(told)}."

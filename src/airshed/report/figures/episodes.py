@@ -1,0 +1,171 @@
+"""Episodes: maps over time, and a line over the terrain."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+
+from airshed.report.drawing import Drawing
+from airshed.report.figures.maps import contours, on_a_map
+from airshed.report.figures.style import legend, looks
+from airshed.report.results import POLLUTANT_LABELS, Results, units_of
+
+POLLUTANT = "pm25"
+HORIZON_H = 24  # or the one nearest to it
+MOST_TIMES = 4  # shown side by side, evenly chosen; the files hold all
+LABEL = f"{POLLUTANT_LABELS[POLLUTANT]} ({units_of(POLLUTANT)})"
+COLOURS = "viridis"
+NO_FORECAST = "no forecast: its\ninit time is not\nin the test split"
+
+
+def shown_horizon(results: Results) -> int:
+    """The horizon whose forecasts are shown."""
+    return min(results.study.horizons_h, key=lambda hours: abs(hours - HORIZON_H))
+
+
+def seeds_of(results: Results, episode: str, variant: str) -> xr.Dataset:
+    """What is shown of an episode's file, with the seeds of a variant along ``seed``."""
+    parts = [
+        found
+        for (name, of, _), found in results.episodes.items()
+        if (name, of) == (episode, variant)
+    ]
+    joined = xr.concat(parts, dim="seed", coords="minimal", compat="override", data_vars="all")
+    times = joined.sizes["map_time"]
+    chosen = np.unique(np.linspace(0, times - 1, min(times, MOST_TIMES)).round().astype(int))
+    place = {"pollutant": POLLUTANT, "horizon_h": shown_horizon(results)}
+    return joined.isel(map_time=chosen).sel(place)
+
+
+def episode_maps(results: Results, episode: str, variant: str) -> Drawing:
+    """Truth, reference and variant at some times of an episode."""
+    reference, horizon = results.study.references()[variant], shown_horizon(results)
+    found = {name: seeds_of(results, episode, name) for name in (reference, variant)}
+    fields = {"truth": found[variant]["truth"].isel(seed=0)} | {
+        f"{name}\n{horizon} h before": part["forecast"].mean("seed", skipna=False)
+        for name, part in found.items()
+    }
+    scale = Normalize(0, max(float(field.max()) for field in fields.values()))
+    times = fields["truth"]["map_time"].values
+    size = (2.5 * len(times) + 1.6, 1.8 * len(fields) + 0.6)
+    figure, axes = plt.subplots(
+        len(fields), len(times), figsize=size, sharex=True, sharey=True, squeeze=False
+    )
+    for row, (name, field) in zip(axes, fields.items(), strict=True):
+        for panel, time in zip(row, times, strict=True):
+            _map(panel, field.sel(map_time=time), found[variant]["cell_elevation"], scale)
+        row[0].set_ylabel(f"{name}\nlatitude (\u00b0N)", fontsize="small")
+    for panel, time in zip(axes[0], times, strict=True):
+        panel.set_title(f"{pd.Timestamp(time):%Y-%m-%d %H} UTC", fontsize="small")
+    for panel in axes[-1]:
+        panel.set_xlabel("longitude (\u00b0E)", fontsize="small")
+    figure.colorbar(ScalarMappable(scale, COLOURS), ax=axes, label=LABEL, shrink=0.8)
+    parts = [
+        field.rename("value").to_dataframe().reset_index().assign(shown=name.replace("\n", ", "))
+        for name, field in fields.items()
+    ]
+    title = f"{episode}: maps of {variant} and {reference}"
+    data = pd.concat(parts, ignore_index=True).dropna(subset="value")
+    alt = f"Rows of maps of {POLLUTANT_LABELS[POLLUTANT]}, columns are times. {_means(fields)}"
+    return Drawing("episode_maps", figure, data, alt, f"{episode}-{variant}", title)
+
+
+def _map(panel: Axes, field: xr.DataArray, elevation: xr.DataArray, scale: Normalize) -> None:
+    lon, lat = field["longitude"].values, field["latitude"].values
+    terrain = elevation.isel(seed=0) if "seed" in elevation.dims else elevation
+    if not np.isfinite(field.values).any():
+        panel.set_facecolor("0.95")
+        panel.text(
+            *(lon.mean(), lat.mean()), NO_FORECAST, ha="center", va="center", fontsize="x-small"
+        )
+    else:
+        panel.pcolormesh(
+            *(lon, lat, field.values), cmap=COLOURS, norm=scale, shading="nearest", rasterized=True
+        )
+    contours(panel, lon, lat, terrain.values)
+    on_a_map(panel, lat)
+
+
+def _means(fields: dict[str, xr.DataArray]) -> str:
+    told = [
+        f"{name.split(chr(10))[0]} {float(field.mean()):.0f}"
+        for name, field in fields.items()
+        if np.isfinite(field.values).any()
+    ]
+    return f"Mean over the region and the times shown, {units_of(POLLUTANT)}: {', '.join(told)}."
+
+
+def episode_transect(results: Results, episode: str) -> Drawing | None:
+    """Truth and forecasts along a line, over the terrain; None for an episode without one."""
+    variants = results.study.variants
+    found = {name: seeds_of(results, episode, name) for name in variants}
+    truth = found[variants[0]].isel(seed=0)
+    if "transect_truth" not in truth:
+        return None
+    times, distance = truth["map_time"].values, truth["transect_distance"].values
+    figure, axes = plt.subplots(
+        *(2, len(times)),
+        figsize=(3.4 * len(times) + 1, 3.8),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+        height_ratios=(3, 1),
+    )
+    for (above, below), time in zip(axes.T, times, strict=True):
+        above.plot(
+            distance, truth["transect_truth"].sel(map_time=time), color="black", label="truth"
+        )
+        missing = [
+            not _line(above, found[name].sel(map_time=time), name, variants) for name in variants
+        ]
+        above.set_title(f"{pd.Timestamp(time):%Y-%m-%d %H} UTC", fontsize="small")
+        if all(missing):
+            above.text(0.5, 0.9, NO_FORECAST, transform=above.transAxes, ha="center", va="top")
+        below.fill_between(distance, truth["transect_elevation"], color="0.7")
+        below.set(xlabel="distance along the line (km)", ylim=(0, None))
+    axes[0, 0].set_ylabel(LABEL)
+    axes[1, 0].set_ylabel("elevation (m)")
+    legend(figure)
+    title = f"{episode}: along a line over the terrain, {shown_horizon(results)} h before"
+    return Drawing(
+        "episode_transect", figure, _lines(found), _highest(truth), of=episode, folded=title
+    )
+
+
+def _line(panel: Axes, found: xr.Dataset, variant: str, variants: list[str]) -> bool:
+    """Mean and range of a variant's seeds; whether there are forecasts for this time."""
+    values, distance = found["transect_forecast"], found["transect_distance"].values
+    look = looks(variants)[variant]
+    mean = values.mean("seed", skipna=False)
+    panel.fill_between(
+        distance, values.min("seed"), values.max("seed"), color=look.color, alpha=0.2
+    )
+    panel.plot(distance, mean, color=look.color, linestyle=look.linestyle, label=variant)
+    return bool(np.isfinite(mean.values).any())
+
+
+def _lines(found: dict[str, xr.Dataset]) -> pd.DataFrame:
+    names = ["transect_truth", "transect_forecast", "transect_elevation"]
+    parts = [
+        part[names].drop_vars(("latitude", "longitude")).to_dataframe().reset_index()
+        for part in found.values()
+    ]
+    return pd.concat(
+        [part.assign(variant=name) for name, part in zip(found, parts, strict=True)],
+        ignore_index=True,
+    )
+
+
+def _highest(truth: xr.Dataset) -> str:
+    elevation = truth["transect_elevation"]
+    top, mean = float(elevation.max()), float(truth["transect_truth"].mean())
+    at = float(truth["transect_distance"].values[int(elevation.argmax())])
+    return (
+        f"A panel a time: concentration along the line above, elevation below. The highest ground,"
+        f" {top:.0f} m, lies at {at:.0f} km; the truth's mean is {mean:.0f} {units_of(POLLUTANT)}."
+    )

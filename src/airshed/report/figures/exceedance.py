@@ -1,0 +1,71 @@
+"""How well hours above a limit are forecast."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from airshed.evaluation.metrics.exceedance import LIMITS, RATIOS
+from airshed.report.drawing import Drawing
+from airshed.report.figures.series import by_place, say
+from airshed.report.figures.style import legend
+from airshed.report.results import POLLUTANT_LABELS, Results, units_of
+from airshed.variables import TARGETS
+
+NAMES = {
+    "hit_rate": "hit rate",
+    "false_alarm_ratio": "false alarm ratio",
+    "critical_success_index": "critical success index",
+}
+
+
+def events(results: Results, limit: str) -> pd.Series[int]:
+    """Hours and cells above a limit in the truth, over all horizons, by pollutant."""
+    variant = results.study.variants[0]
+    rows = results.scores[results.scores["variant"] == variant]
+    rows = rows[rows["seed"] == rows["seed"].min()]
+    happened = rows[rows["metric"].isin([f"hits_{limit}", f"misses_{limit}"])]
+    counts = happened.groupby("pollutant")["value"].sum()
+    return counts.reindex(list(TARGETS), fill_value=0).astype(int)
+
+
+def exceedance(results: Results, limit: str) -> Drawing:
+    """Scores of exceedances of one set of limits: a row a score, a column a pollutant."""
+    wanted = [f"{name}_{limit}" for name in RATIOS]
+    data = results.scores[results.scores["metric"].isin(wanted)]
+    horizons, happened = sorted(results.study.horizons_h), events(results, limit)
+    figure, axes = plt.subplots(3, 6, figsize=(12, 5.6), sharex="col", sharey=True)
+    for column, pollutant in zip(axes.T, TARGETS, strict=True):
+        column[0].set_title(_limit(pollutant, limit))
+        for panel, metric in zip(column, wanted, strict=True):
+            shown = data[(data["metric"] == metric) & (data["pollutant"] == pollutant)]
+            if shown["value"].notna().any():
+                by_place(panel, shown, "horizon_h", horizons, results.study.variants)
+                panel.set_xticks(horizons)
+            else:
+                say(panel, _why(pollutant, limit, int(happened[pollutant])))
+            panel.set_ylim(-0.03, 1.03)
+        column[-1].set_xlabel("horizon (h)")
+    for panel, name in zip(axes[:, 0], RATIOS, strict=True):
+        panel.set_ylabel(f"{NAMES[name]}\n(share)", fontsize="small")
+        panel.set_yticks([0, 0.5, 1])
+    legend(figure)
+    told = ", ".join(f"{POLLUTANT_LABELS[name]} {count:,}" for name, count in happened.items())
+    alt = (
+        "Three rows of panels, one a score, and six columns, one a pollutant. Hours and cells above"
+        f" the limit in the truth, all horizons together: {told}."
+    )
+    title = f"Limits for {limit} means, applied to single hours"
+    return Drawing("exceedance", figure, data, alt, of=limit, folded=title)
+
+
+def _limit(pollutant: str, limit: str) -> str:
+    value = LIMITS[limit].get(pollutant)
+    shown = "no limit" if value is None else f"> {value:g} {units_of(pollutant)}"
+    return f"{POLLUTANT_LABELS[pollutant]}\n{shown}"
+
+
+def _why(pollutant: str, limit: str, happened: int) -> str:
+    if pollutant not in LIMITS[limit]:
+        return "the standard\nhas no such limit"
+    return "undefined:\nno such hour" if not happened else "undefined:\nnone forecast"

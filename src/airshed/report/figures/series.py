@@ -1,0 +1,68 @@
+"""What several figures draw alike: points with the spread of seeds, baselines, empty panels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from airshed.report.figures.style import BASELINES, looks
+
+DODGE = 0.5  # share of the distance between neighbouring places over which variants are spread
+
+
+def by_place(
+    panel: Axes,
+    table: pd.DataFrame,
+    column: str,
+    places: Sequence[float],
+    variants: Sequence[str],
+) -> None:
+    """Values over places: baselines as lines, variants as points with the range of their seeds.
+
+    Args:
+        panel: Where to draw.
+        table: Columns ``variant``, ``seed``, ``value`` and the column of places.
+        column: Names the places.
+        places: Numbers along the axis, rising; ``table[column]`` holds them.
+        variants: Those that are drawn, all of the study's, so that each keeps its look.
+    """
+    for name, (grey, dashes) in BASELINES.items():
+        line = table[table["variant"] == name].groupby(column)["value"].mean().reindex(places)
+        panel.plot(list(places), line, color=grey, linestyle=dashes, label=name)
+    steps = np.diff(list(places))
+    width = DODGE * (steps.min() if len(steps) else 1.0)
+    shifts = np.linspace(-width / 2, width / 2, len(variants)) if len(variants) > 1 else [0.0]
+    for (name, look), shift in zip(looks(variants).items(), shifts, strict=True):
+        seeds = table[table["variant"] == name].groupby(column)["value"]
+        spread = seeds.agg(["mean", "min", "max"]).reindex(places)
+        panel.errorbar(
+            np.asarray(places) + shift,
+            spread["mean"],
+            yerr=[spread["mean"] - spread["min"], spread["max"] - spread["mean"]],
+            color=look.color,
+            marker=look.marker,
+            linestyle=look.linestyle,
+            linewidth=1,
+            elinewidth=1.2,
+            capsize=1.5,
+            label=name,
+        )
+
+
+def say(panel: Axes, reason: str) -> None:
+    """Write into an empty panel why it is empty."""
+    panel.text(
+        0.5,
+        0.5,
+        reason,
+        transform=panel.transAxes,
+        ha="center",
+        va="center",
+        color="0.35",
+        fontsize="small",
+    )
+    panel.set(xticks=[], yticks=[])
+    panel.grid(False)

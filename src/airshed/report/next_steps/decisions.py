@@ -1,0 +1,172 @@
+"""The table of decisions: for each verdict, what to look at and what to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from airshed.config.biases import BarrierLookupBias
+from airshed.config.variants import Variant
+from airshed.report.next_steps import evidence
+from airshed.report.next_steps.commands import known_as, snakemake_command, with_variant
+from airshed.report.next_steps.more import longer_test, more_seeds
+from airshed.report.next_steps.step import Step
+from airshed.report.results import Results
+from airshed.report.tables import MISSING, Table
+
+CAPTION = (
+    "Each row follows from a verdict: what it suggests, what this study says about it already, and"
+    " else the command that finds out, to be pasted in the project's folder. A command that names"
+    " no other study adds to this one and repeats nothing that is finished."
+)
+
+
+def next_steps(results: Results) -> list[Step]:
+    """What the verdicts of a study suggest; a step that several variants ask for comes once."""
+    found: dict[tuple[str, str], Step] = {}
+    for variant in results.study.references():
+        verdict = str(results.overall(variant)["verdict"])
+        for rule in RULES[verdict]:
+            for step in rule(results, variant):
+                key = step.what, step.command or step.known
+                found[key] = found[key].also_for(step) if key in found else step
+    return list(found.values())
+
+
+def table(results: Results) -> Table:
+    """The steps as a table."""
+    rows = [
+        [step.because, step.what, step.known or "not in this study", step.command or MISSING]
+        for step in next_steps(results)
+    ]
+    return Table(["because", "next", "what this study says", "command"], rows)
+
+
+def _because(results: Results, variant: str) -> str:
+    return evidence.comparison(results, variant)
+
+
+def _other_bias(
+    what: str, suffix: str, change: Callable[[Any], Any | None]
+) -> Callable[[Results, str], Iterator[Step]]:
+    """A rule that suggests the same variant with another bias.
+
+    Args:
+        what: What is suggested.
+        suffix: What the new variant's name ends with, if no variant is like it.
+        change: The bias that is suggested instead of the one given; None if it is that already.
+    """
+
+    def rule(results: Results, variant: str) -> Iterator[Step]:
+        stanza = results.study.variant_stanzas[variant]
+        bias = change(stanza.bias)
+        if bias is not None:
+            wanted = stanza.model_copy(update={"bias": bias})
+            yield _variant_step(results, variant, what, f"{variant}_{suffix}", wanted)
+
+    return rule
+
+
+def _variant_step(results: Results, variant: str, what: str, name: str, wanted: Variant) -> Step:
+    study, known = results.study, known_as(results.study, wanted)
+    if known in study.references():
+        return Step(what, _because(results, variant), evidence.comparison(results, str(known)))
+    changes = with_variant(study, variant, name, wanted)
+    return Step(what, _because(results, variant), "", snakemake_command(study, changes))
+
+
+def _all_blocks(bias: Any) -> Any | None:
+    blocks = getattr(bias, "blocks", "all")
+    return None if blocks == "all" else bias.model_copy(update={"blocks": "all"})
+
+
+def _alpha_half(bias: Any) -> Any | None:
+    initial = getattr(bias, "alpha_init", 0.5)
+    return None if initial == 0.5 else bias.model_copy(update={"alpha_init": 0.5})
+
+
+def _lookup(bias: Any) -> Any | None:
+    if bias.kind != "barrier":
+        return None
+    return BarrierLookupBias(kind="barrier_lookup", blocks=bias.blocks)
+
+
+def _elevation_only(bias: Any) -> Any | None:
+    if bias.kind != "barrier" or not bias.wind_modulation:
+        return None
+    return bias.model_copy(update={"wind_modulation": False})
+
+
+def _more_epochs(results: Results, variant: str) -> Iterator[Step]:
+    falling, told = evidence.still_falling(results, variant)
+    what, because = "more epochs", _because(results, variant)
+    if falling is False:
+        yield Step(what, because, told)
+        return
+    study, epochs = results.study, 2 * results.study.train.epochs
+    changes = {"study": f"{study.study}_epochs{epochs}", "train": {"epochs": epochs}}
+    yield Step(what, because, told, snakemake_command(study, changes))
+
+
+def _alpha_analysis(results: Results, variant: str) -> Iterator[Step]:
+    if results.study.variant_stanzas[variant].bias.kind == "none":
+        return
+    told, study = evidence.interpreted(results, variant), results.study
+    target = f"results/{study.study}/variants/{variant}/seed{study.seeds[0]}/interpretation.json"
+    command = "" if told else snakemake_command(study, {}, target)
+    yield Step("analysis of the bias's strength", _because(results, variant), told or "", command)
+
+
+def _full_ablation(results: Results, variant: str) -> Iterator[Step]:
+    study = results.study
+    runnable = [name for name, stanza in study.variant_stanzas.items() if stanza.pretrained is None]
+    lacking = [name for name in runnable if name not in study.variants]
+    what, because = "full ablation", _because(results, variant)
+    if not lacking:
+        yield Step(what, because, f"all {len(study.variants)} variants are in this study")
+        return
+    command = snakemake_command(study, {"variants": [*study.variants, *lacking]})
+    yield Step(what, because, f"{len(lacking)} variants are not in this study", command)
+
+
+def _alpha_gone(results: Results, variant: str) -> Iterator[Step]:
+    told = evidence.alpha(results, variant)
+    if told is not None:
+        yield Step("has alpha gone to zero?", _because(results, variant), told)
+
+
+def _diverging(results: Results, variant: str) -> Iterator[Step]:
+    told = evidence.diverging(results, variant)
+    yield Step("is the loss diverging?", _because(results, variant), told)
+
+
+def _back(results: Results, variant: str) -> Iterator[Step]:
+    reference = results.study.references()[variant]
+    losses = ", ".join(f"{run['best_val_loss']:.4f}" for run in results.of_variant(reference))
+    told = f"{reference} is in this study: lowest validation losses {losses}"
+    yield Step(f"back to {reference}", _because(results, variant), told)
+
+
+Rule = Callable[[Results, str], Iterator[Step]]
+
+RULES: dict[str, tuple[Rule, ...]] = {
+    "helps": (
+        _other_bias("bias in all blocks", "all_blocks", _all_blocks),
+        _more_epochs,
+        _alpha_analysis,
+        _full_ablation,
+    ),
+    "equivalent": (
+        _alpha_gone,
+        _other_bias("alpha initially 0.5", "alpha_0.5", _alpha_half),
+        _other_bias("the lookup form", "lookup", _lookup),
+    ),
+    "hurts": (
+        _diverging,
+        _alpha_gone,
+        _other_bias("elevation only, without the wind factor", "elevation_only", _elevation_only),
+        _back,
+    ),
+    "inconclusive": (more_seeds, longer_test),
+}
+"""What each verdict asks for, in order: the founding study's table, and what it lacked."""

@@ -1,0 +1,85 @@
+"""What a study's results say about the questions of the table of decisions, in numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from airshed.report.results import Results
+from airshed.report.text import percent
+
+STILL_FALLING = 0.005  # of the validation loss, in the last epoch
+DIVERGED = 0.05  # end above the lowest validation loss
+GONE = 0.1  # final over initial alpha from which it counts as gone to zero
+
+
+def comparison(results: Results, variant: str) -> str:
+    """The overall change of a variant and its verdict."""
+    row = results.overall(variant)
+    change, low, high = (percent(row[key]) for key in ("relative_rmse_change", "ci_low", "ci_high"))
+    return f"{variant}: {change} ({low} to {high}), {row['verdict']}"
+
+
+def still_falling(results: Results, variant: str) -> tuple[bool | None, str]:
+    """Whether the validation loss of most seeds fell in the last epoch; None if unknown."""
+    losses = [run["val_loss"] for run in results.of_variant(variant)]
+    if min(map(len, losses)) < 2:
+        return None, f"{variant}: one epoch, so the validation loss does not tell"
+    changes = [loss[-1] / loss[-2] - 1 for loss in losses]
+    falling = sum(change < -STILL_FALLING for change in changes)
+    shown = ", ".join(percent(change) for change in changes)
+    mostly = falling > len(changes) / 2
+    answer = f"{'still' if mostly else 'hardly'} falling, while the learning rate went to zero"
+    epochs = len(losses[0])
+    return mostly, f"{variant}: validation loss in the last of {epochs} epochs {shown}: {answer}"
+
+
+def diverging(results: Results, variant: str) -> str:
+    """Whether losses rose or were lost."""
+    found = []
+    for run in results.of_variant(variant):
+        history = results.histories[variant, run["seed"]]
+        end, lowest = run["val_loss"][-1], min(run["val_loss"])
+        if not np.isfinite(history["train_loss"]).all() or not math.isfinite(end):
+            found.append(f"seed {run['seed']}: losses that are not finite")
+        elif end > (1 + DIVERGED) * lowest:
+            found.append(f"seed {run['seed']}: validation loss ends {percent(end / lowest - 1)}")
+    if found:
+        return f"{variant}: yes; {'; '.join(found)} above its lowest"
+    ends = ", ".join(
+        percent(run["val_loss"][-1] / min(run["val_loss"]) - 1)
+        for run in results.of_variant(variant)
+    )
+    return f"{variant}: no; validation losses end {ends} above their lowest"
+
+
+def alpha(results: Results, variant: str) -> str | None:
+    """Whether the bias was switched off by training; None if it has no strength."""
+    initial = getattr(results.study.variant_stanzas[variant].bias, "alpha_init", None)
+    finals = [
+        float(value)
+        for run in results.of_variant(variant)
+        for name, value in run["bias"]["parameters"].items()
+        if name.endswith("alpha")
+    ]
+    if not initial or not finals:
+        return None
+    gone = [abs(value) <= GONE * abs(initial) for value in finals]
+    answer = "yes" if all(gone) else "no" if not any(gone) else "in some of them"
+    shown = ", ".join(f"{value:.3f}" for value in finals)
+    return f"{variant}: {answer}; {initial:g} at the start, {shown} at the end"
+
+
+def interpreted(results: Results, variant: str) -> str | None:
+    """What happens to the loss without the bias; None if no run was interpreted."""
+    found = [
+        results.interpretations[key]["relative_loss_change"]["bias_removed"]
+        for key in results.runs
+        if key[0] == variant and key in results.interpretations
+    ]
+    known = [change for change in found if change is not None]
+    if not known:
+        return None
+    shown = ", ".join(percent(change) for change in known)
+    return f"{variant}: loss without the bias {shown} (see the strength of the bias)"

@@ -1,0 +1,54 @@
+"""How large errors are, where and when: by horizon, on maps, by class, above limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from airshed.evaluation.metrics.exceedance import LIMITS
+from airshed.report import tables, text
+from airshed.report.drawing import Drawing
+from airshed.report.figures import conditions, exceedance, maps, scores
+from airshed.report.results import Results
+from airshed.report.sections.outcome import are_folded
+
+
+def horizon(results: Results) -> dict[str, Any]:
+    """Errors against forecasts that need no training."""
+    return {
+        "sanity": [text.sanity(results, variant) for variant in results.study.variants],
+        "rmse": tables.rmse(results),
+    }
+
+
+def horizon_drawings(results: Results) -> Iterator[Drawing]:
+    """Errors over the horizons."""
+    yield scores.rmse_by_horizon(results)
+
+
+def map_drawings(results: Results) -> Iterator[Drawing]:
+    """Terrain and wind, and where each variant is better or worse."""
+    yield maps.terrain_and_wind(results)
+    for variant in results.study.references():
+        yield maps.change_maps(results, variant, are_folded(results))
+
+
+def conditions_drawings(results: Results) -> Iterator[Drawing]:
+    """Errors by class of terrain, wind and season."""
+    if results.study.references():
+        yield conditions.change_by_class(results)
+    yield conditions.rmse_by_class(results)
+
+
+def exceedances(results: Results) -> dict[str, Any]:
+    """Which limits there are, and what was seen above them."""
+    return {
+        "sentences": [text.exceedances(name, exceedance.events(results, name)) for name in LIMITS]
+    }
+
+
+def exceedance_drawings(results: Results) -> Iterator[Drawing]:
+    """Scores of exceedances, of each set of limits that was exceeded at all."""
+    for name in LIMITS:
+        if exceedance.events(results, name).any():
+            yield exceedance.exceedance(results, name)

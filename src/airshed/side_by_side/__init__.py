@@ -1,0 +1,1 @@
+"""Any two things beside each other: runs, studies, or the logs of two trainings."""

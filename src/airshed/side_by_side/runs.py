@@ -1,0 +1,138 @@
+"""Trained runs below a folder of results, as one side of a comparison."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from airshed.comparison.study import read_with_domain, squared_errors
+from airshed.errors import AirshedError
+
+NO_PART_OF_A_MODEL = (
+    *("study", "variants", "seeds", "variant_stanzas", "jobs", "preprocessing", "loader"),
+    *("comparison", "interpretation", "stations", "external", "episodes", "evaluation"),
+)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The finished seeds of one variant of one study.
+
+    Attributes:
+        name: Name of the variant.
+        folders: Folder of each seed.
+        records: ``run.json`` of each seed.
+        unfinished: Folders of seeds that have none yet.
+    """
+
+    name: str
+    folders: Sequence[Path]
+    records: Sequence[dict[str, Any]]
+    unfinished: Sequence[Path]
+
+    @property
+    def study(self) -> str:
+        """Name of the study."""
+        return str(self.records[0]["study"])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved study as its first seed was trained."""
+        config: dict[str, Any] = self.records[0]["config"]
+        return config
+
+    @property
+    def label(self) -> str:
+        """Study, variant and seeds in words."""
+        seeds = ", ".join(str(record["seed"]) for record in self.records)
+        return f"{self.study}/{self.name} (seed{'s' if len(self.records) > 1 else ''} {seeds})"
+
+    @property
+    def scored(self) -> bool:
+        """Whether every finished seed has scores."""
+        return all((folder / "scores.nc").is_file() for folder in self.folders)
+
+    @cached_property
+    def scores(self) -> list[xr.Dataset]:
+        """The scores of every seed."""
+        return [read_with_domain(folder / "scores.nc") for folder in self.folders]
+
+    def squared_errors(self, name: str) -> xr.DataArray:
+        """Of every seed and init time, under a name."""
+        return squared_errors(self.scores, name)
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting that belongs to the data, the model or its training, by dotted name."""
+        return settings_of(self.config, self.name)
+
+
+def settings_of(config: dict[str, Any], variant: str) -> dict[str, Any]:
+    """What a resolved study says of the data, the model and the training of one variant."""
+    shared = {key: config[key] for key in config if key not in NO_PART_OF_A_MODEL}
+    stanza = config["variant_stanzas"][variant]
+    own = {key: stanza[key] for key in stanza if key not in ("label", "reference")}
+    flat = pd.json_normalize(shared | {"variant": own}).iloc[0]
+    return {str(key): value for key, value in flat.items()}
+
+
+def trained_in(path: Path) -> dict[str, Trained]:
+    """The variants with at least one finished seed in the folder of a run, variant or study.
+
+    Raises:
+        AirshedError: There is no such folder, no finished run in it, or one that cannot be read.
+    """
+    if not path.is_dir():
+        raise AirshedError(
+            "there is no folder of results to compare",
+            where=path,
+            expected="results/<study>, results/<study>/variants/<variant>, or its seed<k>",
+            found="a file" if path.is_file() else "nothing",
+            hint="for logs: airshed compare --baseline wind.out --physics physics.out"
+            if path.is_file()
+            else None,
+        )
+    seeds = _seed_folders(path)
+    finished = [folder for folder in seeds if (folder / "run.json").is_file()]
+    if not finished:
+        raise AirshedError(
+            "no training is finished there",
+            where=path,
+            expected="run.json, which a training writes when it ends",
+            found=f"{len(seeds)} unfinished" if seeds else "no training",
+            hint="airshed status shows how far trainings are",
+        )
+    found = {}
+    for variant in dict.fromkeys(folder.parent.name for folder in finished):
+        own = [folder for folder in finished if folder.parent.name == variant]
+        left = [folder for folder in seeds if folder.parent.name == variant and folder not in own]
+        records = [_record(folder / "run.json") for folder in own]
+        name = str(records[0]["variant"])
+        found[name] = Trained(name, own, records, left)
+    return found
+
+
+def _seed_folders(path: Path) -> list[Path]:
+    if (path / "run.json").is_file() or (path / "progress.json").is_file():
+        return [path]
+    patterns = ("seed*", "variants/*/seed*")
+    return sorted(
+        folder for pattern in patterns for folder in path.glob(pattern) if folder.is_dir()
+    )
+
+
+def _record(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AirshedError("the record of a run cannot be read", where=path, found=error) from error
+    lacking = [key for key in ("study", "variant", "seed", "config") if key not in record]
+    if lacking:
+        raise AirshedError("the record of a run lacks a part", where=path, expected=lacking)
+    return dict(record)
