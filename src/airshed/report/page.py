@@ -77,7 +77,7 @@ def _render(form: str, page: dict[str, Any]) -> str:
     """The page as ``html`` or ``md``: both use the same templates of sections, with macros."""
     environment = Environment(
         loader=PackageLoader("airshed.report"),
-        autoescape=form == "html",
+        autoescape=form == "html",  # noqa: S701 - Markdown goes through its filter instead
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -97,7 +97,7 @@ def _plain_markdown(text: str) -> str:
 
 def _inlined() -> dict[str, str]:
     """Style and script, with the checksums by which the page's security policy knows them."""
-    parts = {}
+    parts: dict[str, str] = {}
     for key, name in (("css", "style.css"), ("js", "table.js")):
         text = (TEMPLATES / name).read_text(encoding="utf-8")
         digest = hashlib.sha256(text.encode("utf-8")).digest()
