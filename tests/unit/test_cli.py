@@ -32,6 +32,7 @@ STEPS = (
     "compare",
     "report",
     "manifest",
+    "verify",
     "verdicts",
     "resolve-config",
     "schema",

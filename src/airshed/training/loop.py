@@ -28,6 +28,7 @@ from airshed.training.history import History, alphas
 from airshed.training.learner import Learner
 from airshed.training.optimisation import masked_squares, warmup_cosine
 from airshed.training.progress import TrainingProgress
+from airshed.training.readers import readers_errors
 from airshed.training.stopping import InterruptedTrainingError, StopRequest, ignore_stop_signals
 from airshed.training.watchdog import EXCHANGING, WAITING, Watchdog
 
@@ -240,7 +241,8 @@ class Training:
     def _next(self, batches: Iterator[Batch]) -> Batch:
         """The next micro-batch; between two of them the training may be saved or stopped."""
         self._beat("reading samples")
-        batch = self.fabric.to_device(next(batches))
+        with readers_errors():
+            batch = self.fabric.to_device(next(batches))
         self._save_or_stop()
         self._beat("computing")
         return batch

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from airshed.errors import AirshedError
+from airshed.formats import RUN, read_json
 from airshed.provenance import sha256
 from airshed.training.checkpoints import load_checkpoint
 
 
 def read_run(run: Path) -> dict[str, Any]:
-    """The content of ``run.json``."""
-    record: dict[str, Any] = json.loads(run.read_text(encoding="utf-8"))
-    return record
+    """The content of ``run.json``.
+
+    Raises:
+        AirshedError: It cannot be read, or is of another version.
+    """
+    return read_json(run, RUN)
 
 
 def trained_weights(run: Path) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from airshed.evaluation.batch import Batch
 from airshed.evaluation.climatology import Climatology
 from airshed.evaluation.gridded import Domain, GriddedScores
 from airshed.evaluation.scores import Subject, write_scores
+from airshed.formats import INGEST, RUN, VERSION
 from airshed.report import build_report
 from airshed.variables import HOURLY, TARGETS, VARIABLES
 
@@ -111,7 +112,7 @@ def _write_data(made: Made) -> None:
     static = xr.Dataset({name: (("y", "x"), values) for name, values in fields.items()})
     write_netcdf(static, made.data / "static.nc")
     gap = {"start": "2016-02-27T03:00", "end": "2016-02-27T05:00", "hours": 3, "reason": "lost"}
-    ingest = {"hours_expected": 288, "hours_present": 285, "gaps": [gap]}
+    ingest = {VERSION: INGEST.version, "hours_expected": 288, "hours_present": 285, "gaps": [gap]}
     (made.data / "ingest.json").write_text(json.dumps(ingest))
     quality = pd.DataFrame(
         [
@@ -155,6 +156,7 @@ def _write_run(made: Made, variant: str, seed: int) -> None:
     biased = variant == "physics_mask"
     median = SECONDS[variant]
     record = {
+        VERSION: RUN.version,
         "variant": variant,
         "seed": seed,
         "best_val_loss": 0.3 + 0.01 * seed,
