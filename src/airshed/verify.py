@@ -40,7 +40,7 @@ def verify_study(results: Path, with_inputs: bool = True) -> int:
         expected |= {project / name: digest for name, digest in manifest["inputs"].items()}
         files += input_files(project / name for name in manifest["given"])
     found = checksums(filter(Path.is_file, files), "files hashed again")
-    differences = list(_differences({str(path): hash for path, hash in expected.items()}, found))
+    differences = _differences({str(path): digest for path, digest in expected.items()}, found)
     if differences:
         raise AirshedError(
             "the study is not what its manifest says:\n" + "\n".join(differences),

@@ -21,8 +21,8 @@ app = typer.Typer(
         "Ablation studies of air-quality forecasting transformers. The workflow (snakemake) calls"
         " these steps in order: simulate, ingest, static-fields, patch-elevation, statistics,"
         " scan-tables, train, evaluate, baseline, bench step, interpret, compare, report,"
-        " manifest. Each can be run by hand too; verify hashes a finished study again. Before all of them, inspect says what raw files"
-        " hold and what would be refused."
+        " manifest. Each can be run by hand too. Before all of them, inspect says what raw files"
+        " hold and what would be refused; after them, verify hashes a study again."
     ),
 )
 

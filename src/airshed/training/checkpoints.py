@@ -157,5 +157,7 @@ class Checkpoints:
                 where=self.folder / BEST,
                 hint="restore the file, or delete the folder to train from the start",
             )
+        if content["history"]["val_loss"]:
+            load_checkpoint(self.folder / BEST)  # what is scored in the end, if nothing is better
         log.info("continuing from %s, step %d", path, content["step"])
         return path

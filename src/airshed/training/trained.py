@@ -32,7 +32,8 @@ def trained_weights(run: Path) -> dict[str, Tensor]:
         AirshedError: The checkpoint is missing, or not the one that the record was written for.
     """
     checkpoint = read_run(run)["checkpoint"]
-    path, hint = run.parent / checkpoint["path"], "train this run again"
+    path = run.parent / checkpoint["path"]
+    hint = f"delete {run.parent} and run the workflow: it trains this run again"
     if not path.exists():
         raise AirshedError("the checkpoint of a finished run is missing", where=path, hint=hint)
     if sha256(path) != checkpoint["sha256"]:
