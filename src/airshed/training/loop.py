@@ -231,7 +231,8 @@ class Training:
             )
         )
         try:
-            yield batches
+            with readers_errors():
+                yield batches
         finally:
             # they ignore the signal by which Python would end them at exit, and an error's
             # traceback keeps the iterator alive, which would otherwise do this
@@ -241,8 +242,7 @@ class Training:
     def _next(self, batches: Iterator[Batch]) -> Batch:
         """The next micro-batch; between two of them the training may be saved or stopped."""
         self._beat("reading samples")
-        with readers_errors():
-            batch = self.fabric.to_device(next(batches))
+        batch = self.fabric.to_device(next(batches))
         self._save_or_stop()
         self._beat("computing")
         return batch

@@ -15,6 +15,8 @@ FROM_READER = "AirshedError: "  # stands before the message, at the end of the r
 def readers_errors() -> Iterator[None]:
     """Raise what befell a reader process as what it means to the user.
 
+    That one is gone is raised wherever the training stands, by torch's handler of SIGCHLD.
+
     Raises:
         AirshedError: A reader died, or found the data damaged.
     """
