@@ -1,5 +1,6 @@
 # make demo   install the pinned set and run the demo study; prints where the report is
 # make test   format, lint, types, unit tests, dry runs, a small study end to end and on a SLURM
+# make faults  every rule killed, disks full, files damaged; a quarter of an hour
 # make bench  speed and memory at full size, error rates; an hour or two; writes results/benchmarks.json
 # make recovery  two simulated worlds, with and without blocking terrain; writes docs/statistics.md
 
@@ -13,7 +14,7 @@ SMK := Snakefile workflow/rules/*.smk
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench recovery format lint unit workflow slurm clean
+.PHONY: help install demo test bench recovery format lint unit workflow faults slurm clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -53,6 +54,9 @@ unit: $(INSTALLED)
 
 workflow: $(INSTALLED)
 	pytest tests/workflow
+
+faults: $(INSTALLED)
+	pytest tests/faults
 
 slurm: $(INSTALLED)
 	pytest tests/slurm

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import json
 import os
 import shutil
@@ -10,23 +12,80 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from airshed.errors import AirshedError, brief
+
+FULL_BELOW_BYTES = 2**20
+DISK_PROBLEMS = {
+    errno.ENOSPC: "no space is left",
+    errno.EDQUOT: "the quota is used up",
+    errno.EFBIG: "the file grows larger than is allowed",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.EIO: "the disk reports an error",
+}
+
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``target``; rename it to ``target`` when the block succeeds.
 
     The block may create a file or a folder there. When it raises, nothing stays behind and what
-    ``target`` held before is untouched.
+    ``target`` held before is untouched. What a killed process left of the same target is removed.
+
+    Raises:
+        AirshedError: The disk is full, read-only, or refuses in another way.
     """
     target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    remove(temporary)
     try:
-        yield temporary
-        publish(temporary, target)
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            for unfinished in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
+                remove(unfinished)
+            yield temporary
+            publish(temporary, target)
     finally:
         remove(temporary)
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Say what is wrong with the disk where a block that writes ``target`` fails because of it.
+
+    Raises:
+        AirshedError: The disk is full, read-only, or refuses in another way.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        problem = disk_problem(error, target)
+        if problem is None:
+            raise
+        raise problem from error
+
+
+def disk_problem(error: OSError | RuntimeError, target: Path) -> AirshedError | None:
+    """What an error says of the disk that holds ``target``; None if it has another cause.
+
+    NetCDF and torch hide the cause in a RuntimeError; so the disk itself is asked.
+    """
+    if isinstance(error, OSError):
+        found = DISK_PROBLEMS.get(error.errno or 0)
+    else:
+        found = "no space is left" if _is_full(target.parent) else None
+    if found is None:
+        return None
+    return AirshedError(
+        "results cannot be written",
+        where=getattr(error, "filename", None) or target,
+        found=f"{found} ({brief(error)})",
+        hint="make room or correct the permissions, then run again: finished work is kept",
+    )
+
+
+def _is_full(folder: Path) -> bool:
+    return folder.is_dir() and shutil.disk_usage(folder).free < FULL_BELOW_BYTES
 
 
 def publish(source: Path, target: Path) -> None:
@@ -40,7 +99,7 @@ def remove(path: Path) -> None:
     """Delete a file or folder if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
-    else:
+    elif os.path.lexists(path):  # a read-only file system refuses to delete even what is not there
         path.unlink(missing_ok=True)
 
 

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from airshed.atomic import write_json
 from airshed.config import Study
+from airshed.config.training import WITHOUT_INFLUENCE
+from airshed.formats import MANIFEST, VERSION
 from airshed.progress import progress
-from airshed.provenance import code_commit, sha256, tree_files, versions
+from airshed.provenance import Commit, code_commit, processor, sha256, tree_files, versions
 
-FORMAT_VERSION = 1
+NAME = "manifest.json"
 # no results: what differs from run to run by its nature, and a report from before the study ended
 NO_RESULTS = ("logs", "benchmarks", "partial")
+NUMBERS = ("scores.csv", "comparisons.csv")
+# of the configuration: what names a place, or how work is done, and shapes no number
+NO_NUMBER: Any = {
+    "jobs": True,
+    "loader": True,
+    "preprocessing": True,
+    "dataset": {"path"},
+    "train": set(WITHOUT_INFLUENCE),
+}
 
 
 def write_manifest(study: Study, results: Path, inputs: Sequence[Path], output: Path) -> None:
@@ -22,32 +36,67 @@ def write_manifest(study: Study, results: Path, inputs: Sequence[Path], output: 
     Paths are written as they were given, so that a manifest made in the project's folder can be
     checked there by ``sha256sum``.
     """
-    outputs = [
-        path for path in tree_files(results) if _is_result(path.relative_to(results), path, output)
-    ]
-    sources = [file for path in inputs for file in (tree_files(path) if path.is_dir() else [path])]
+    sources = checksums(input_files(inputs), "checksums of inputs")
+    outputs = checksums(result_files(results), "checksums of results")
     commit = code_commit()
     write_json(
         output,
         {
-            "format_version": FORMAT_VERSION,
+            VERSION: MANIFEST.version,
             "study": study.study,
             "commit": commit.sha,
             "dirty": commit.dirty,
             "versions": versions(),
             "config": study.model_dump(mode="json"),
-            "inputs": _checksums(sources, "checksums of inputs"),
-            "outputs": _checksums(outputs, "checksums of results"),
+            "results": str(results),
+            "given": [str(path) for path in inputs],
+            "numbers": {
+                "sha256": {name: outputs[str(results / name)] for name in NUMBERS},
+                "determined_by": _determinants(study, commit, inputs[0], sources),
+            },
+            "inputs": sources,
+            "outputs": outputs,
         },
     )
 
 
-def _is_result(relative: Path, path: Path, output: Path) -> bool:
-    return path != output and not set(relative.parts) & set(NO_RESULTS)
+def _determinants(
+    study: Study, commit: Commit, raw: Path, sources: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the bytes of NUMBERS depend on. Equal entries, equal bytes (on CPUs)."""
+    shaping = json.dumps(study.model_dump(mode="json", exclude=NO_NUMBER), sort_keys=True)
+    of_raw = [
+        f"{Path(name).relative_to(raw).as_posix()} {digest}"
+        for name, digest in sources.items()
+        if Path(name).is_relative_to(raw)
+    ]
+    return {
+        "settings": hashlib.sha256(shaping.encode()).hexdigest(),
+        "raw_data": hashlib.sha256("\n".join(of_raw).encode()).hexdigest(),
+        "code": f"{commit.sha}{' with local changes' if commit.dirty else ''}",
+        "versions": versions(),
+        "processor": processor(),
+        "processes": {name: study.jobs.request(name).processes for name in study.variants},
+    }
 
 
-def _checksums(files: Sequence[Path], what: str) -> dict[str, str]:
-    files = sorted(set(files))
+def input_files(inputs: Iterable[Path]) -> list[Path]:
+    """The files of inputs that are files or folders."""
+    return [file for path in inputs for file in (tree_files(path) if path.is_dir() else [path])]
+
+
+def result_files(results: Path) -> list[Path]:
+    """The files of a results folder for which a manifest stands."""
+    return [
+        path
+        for path in tree_files(results)
+        if path != results / NAME and not set(path.relative_to(results).parts) & {*NO_RESULTS}
+    ]
+
+
+def checksums(files: Iterable[Path], what: str) -> dict[str, str]:
+    """SHA-256 of files, by their path."""
+    chosen = sorted(set(files))
     with ThreadPoolExecutor(max_workers=2) as pool:
-        digests = list(progress(pool.map(sha256, files), what, total=len(files)))
-    return {str(path): digest for path, digest in zip(files, digests, strict=True)}
+        digests = list(progress(pool.map(sha256, chosen), what, total=len(chosen)))
+    return {str(path): digest for path, digest in zip(chosen, digests, strict=True)}

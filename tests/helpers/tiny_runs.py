@@ -52,11 +52,13 @@ class Disturbance:
         forward: Number of the forward pass, from 1.
         signals: What it and the processes that read for it are sent; none means that it stalls.
         rank: Which process.
+        readers_only: Whether it is spared itself.
     """
 
     forward: int
     signals: tuple[signal.Signals, ...] = ()
     rank: int = 0
+    readers_only: bool = False
 
 
 def start(
@@ -154,7 +156,7 @@ def _disturb(disturbance: Disturbance) -> None:
         if next(forwards) == disturbance.forward:
             for number in disturbance.signals:
                 readers = [process.pid for process in multiprocessing.active_children()]
-                for pid in (*readers, os.getpid()):
+                for pid in readers if disturbance.readers_only else (*readers, os.getpid()):
                     os.kill(pid or 0, number)
             if not disturbance.signals:
                 time.sleep(LIMIT_S)

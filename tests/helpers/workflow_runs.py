@@ -9,10 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "workflow", "config", "envs", "profiles", "slurm", "lumi")
 TIMEOUT_S = 600
+STUDY = ROOT / "tests/helpers/tiny_study.yaml"
 
 Completed = subprocess.CompletedProcess[str]
 Snakemake = Callable[..., Completed]
@@ -56,3 +60,27 @@ def snakemake_in(folder: Path) -> Snakemake:
 def jobs(plan: str) -> dict[str, int]:
     """Rule names and counts from the table that a dry run prints."""
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", plan, re.MULTILINE)}
+
+
+class Run:
+    """A checkout in which the small study runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._snakemake: Snakemake = snakemake_in(folder)
+        if not folder.exists():
+            checkout(folder)
+            self.configure({})
+
+    def configure(self, changes: dict[str, Any]) -> None:
+        """Write the study with changes, given as {section: {key: value}}."""
+        values = yaml.safe_load(STUDY.read_text(encoding="utf-8"))
+        for key, value in changes.items():
+            values[key] = values.get(key, {}) | value
+        (self.folder / "tiny.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self._snakemake("--cores", "2", "--configfile", "tiny.yaml", *arguments)
+
+    def path(self, name: str) -> Path:
+        return self.folder / "results/tiny" / name

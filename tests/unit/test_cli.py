@@ -34,6 +34,7 @@ STEPS = (
     "report",
     "partial-report",
     "manifest",
+    "verify",
     "verdicts",
     "resolve-config",
     "schema",

@@ -13,13 +13,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from workflow_runs import Snakemake, checkout, environment, jobs, snakemake_in
+from workflow_runs import Run, environment, jobs
 
-STUDY = Path(__file__).resolve().parents[1] / "helpers" / "tiny_study.yaml"
 VERIFICATION_DATA = Path(__file__).resolve().parents[2] / "docs/examples/verification_data.py"
 VERIFIED = {
     "stations": {"tables": ["verification/stations.csv"]},
@@ -34,28 +31,6 @@ VERIFIED = {
 }
 DATA = "results/data/tiny"
 HOURLY = f"{DATA}/8x16/hourly.zarr"
-
-
-class Run:
-    """A checkout in which the small study runs."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = checkout(folder)
-        self.configure({})
-        self._snakemake: Snakemake = snakemake_in(self.folder)
-
-    def configure(self, changes: dict[str, Any]) -> None:
-        """Write the study with changes, given as {section: {key: value}}."""
-        values = yaml.safe_load(STUDY.read_text(encoding="utf-8"))
-        for key, value in changes.items():
-            values[key] = values.get(key, {}) | value
-        (self.folder / "tiny.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
-
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self._snakemake("--cores", "2", "--configfile", "tiny.yaml", *arguments)
-
-    def path(self, name: str) -> Path:
-        return self.folder / "results/tiny" / name
 
 
 @pytest.fixture(scope="module")

@@ -14,20 +14,23 @@ from airshed.cluster.site import read_site
 from airshed.config import dump_study, validate_study
 from airshed.config.training import WITHOUT_INFLUENCE
 from airshed.errors import AirshedError
+from airshed.formats import check_folder, stamp_folder
 
 min_version("9.0")
 
 try:
     SITE = read_site()
     STUDY = validate_study(config, where=", ".join(map(str, workflow.configfiles)))
+    RESULTS = f"results/{STUDY.study}"
+    DATASET = f"results/data/{STUDY.dataset.name}"
+    for folder in (RESULTS, DATASET):
+        check_folder(Path(folder))
 except AirshedError as error:
     raise WorkflowError(str(error))
 
 RESOLVED = STUDY.model_dump(mode="json")
 validate(RESOLVED, "../schemas/config.schema.json", set_default=False)
 
-RESULTS = f"results/{STUDY.study}"
-DATASET = f"results/data/{STUDY.dataset.name}"
 DATA = f"{DATASET}/{STUDY.dataset.grid}"
 CONFIG = f"{RESULTS}/config.resolved.yaml"
 RUN = f"{RESULTS}/variants/{{variant}}/seed{{seed}}"
@@ -203,3 +206,5 @@ shell.prefix(SITE.shell_prefix())
 # all. Each step states in its params which settings it depends on.
 onstart:
     write_text(Path(CONFIG), dump_study(STUDY))
+    for folder in (RESULTS, DATASET):
+        stamp_folder(Path(folder))

@@ -36,12 +36,12 @@ from airshed.data.dataset import ForecastDataset
 from airshed.data.prepared import Prepared
 from airshed.data.samples import sample_index
 from airshed.errors import AirshedError
+from airshed.formats import COST, VERSION
 from airshed.model import ClimaX
 from airshed.training.compilation import compile_blocks
 from airshed.training.optimisation import masked_squares
 from airshed.variables import INPUTS, TARGETS
 
-FORMAT_VERSION = 1
 COMPILED_FORMS = 8  # of one block's code, for each variant; torch's own limit is 8 in all
 
 log = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def measure_cost(
     times = interleaved(steps, rounds, "optimiser step")
     optimizer_steps = _optimizer_steps(study, prepared)
     cost: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
+        VERSION: COST.version,
         "study": study.study,
         "environment": environment(),
         "measured": measured(),

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from airshed.provenance import code_commit
+from airshed.provenance import code_commit, processor
 
 log = logging.getLogger(__name__)
 Times = dict[str, list[float]]
@@ -98,14 +98,7 @@ def _status_mb(key: str) -> float:
 def environment() -> dict[str, Any]:
     """Machine and versions."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    cpu = next(
-        (
-            line.split(":")[1].strip()
-            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
+    cpu = processor()
     return {
         "device": gpu or cpu,
         "cpu": cpu,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from airshed import __version__
+from airshed.atomic import disk_problem
 from airshed.errors import AirshedError
 
 app = typer.Typer(
@@ -20,7 +22,7 @@ app = typer.Typer(
         " these steps in order: simulate, ingest, static-fields, patch-elevation, statistics,"
         " scan-tables, train, evaluate, baseline, bench step, interpret, compare-study, report,"
         " manifest. Each can be run by hand too. Before all of them, inspect says what raw files"
-        " hold and what would be refused."
+        " hold and what would be refused; after them, verify hashes a study again."
     ),
 )
 
@@ -44,10 +46,11 @@ class _Settings:
 
 
 def main() -> None:
-    """Run the command; errors of use end in one message and exit code 1."""
+    """Run the command; errors of use and of the disk end in one message and exit code 1."""
     try:
         app()
-    except AirshedError as error:
-        if _Settings.debug:
+    except (AirshedError, OSError) as error:
+        meant = disk_problem(error, Path.cwd()) if isinstance(error, OSError) else error
+        if _Settings.debug or meant is None:
             raise
-        sys.exit(f"airshed: {error}")
+        sys.exit(f"airshed: {meant}")

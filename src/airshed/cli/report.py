@@ -61,3 +61,30 @@ def manifest(
     from airshed.manifest import write_manifest
 
     write_manifest(load_study([config]), results, inputs, output)
+
+
+@app.command()
+def verify(
+    results: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="results/<study>, finished.")
+    ],
+    inputs: Annotated[
+        bool, typer.Option("--inputs/--no-inputs", help="Hash raw and prepared data too.")
+    ] = True,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Instead, compare scores.csv and comparisons.csv with those of this study.",
+        ),
+    ] = None,
+) -> None:
+    """Hash a study again and name every file that changed, is missing or is new."""
+    from airshed.verify import compare_numbers, verify_study
+
+    if against is None:
+        typer.echo(f"{verify_study(results, inputs)} files are what the manifest says")
+    else:
+        compare_numbers(results, against)
+        typer.echo("scores.csv and comparisons.csv are equal, byte for byte")

@@ -15,6 +15,7 @@ from typing import Any
 
 from airshed.config import Study
 from airshed.config.jobs import JobRequest
+from airshed.formats import RUN, VERSION
 
 BENCHMARKS = "benchmarks.json"
 # what of `train` changes the time of a step
@@ -68,6 +69,8 @@ def measured(study: Study, variant: str, request: JobRequest, results: Path) -> 
     )
     for path in reversed(runs):
         record = _read(path)
+        if not RUN.reads(record.get(VERSION)):
+            continue
         own = record.get("variant"), record.get("nodes", 1), record.get("devices", 1)
         if wanted == work_of(record.get("config", {}), *own):
             return _from_run(path, record, results)

@@ -5,7 +5,6 @@ Everything is read and nothing is written: a training is never disturbed by who 
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,8 @@ from typing import Any
 
 from airshed.cluster.squeue import Job, Queue
 from airshed.config import Study
+from airshed.errors import AirshedError
+from airshed.formats import PROGRESS, read_json
 
 SILENCE_S = 300.0  # without a queue or a process to ask, a run that told nothing so long is gone
 SILENCE_STEPS = 10  # or so many steps, if they take longer
@@ -152,10 +153,9 @@ def _training_status(folder: Path, variant: str, seed: int, queue: Queue) -> Tra
 def _read_progress(path: Path) -> dict[str, Any]:
     """What a training told last; nothing if it told nothing that can be read."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(path, PROGRESS)
+    except AirshedError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _process_alive(progress: Mapping[str, Any]) -> bool | None:

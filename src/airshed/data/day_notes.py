@@ -19,9 +19,9 @@ from airshed.atomic import write_json
 from airshed.config.data import DatasetConfig
 from airshed.data.hourly import HOURS_A_DAY
 from airshed.data.quality import Counts, Inspected
+from airshed.formats import INGEST, VERSION
 from airshed.variables import HOURLY, VARIABLES
 
-FORMAT_VERSION = 1
 ABSENT = "not in the archives"
 TWICE = "there more than once"
 QUALITY_COLUMNS = (
@@ -116,7 +116,7 @@ def summary(dataset: DatasetConfig, days: Sequence[DayNote]) -> dict[str, Any]:
     """The content of ``ingest.json`` from the notes of all days."""
     hours = [hour for day in days for hour in day.hours()]
     return {
-        "format_version": FORMAT_VERSION,
+        VERSION: INGEST.version,
         "dataset": dataset.name,
         "source": dataset.data_source,
         "wind_frame": dataset.wind_frame,

@@ -49,7 +49,8 @@ def create(path: Path, dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats)
             "wind_frame": dataset.wind_frame,
         },
     )
-    encoding = {"present": {"chunks": (HOURS_A_BLOCK,)}}
+    encoding: dict[str, Any] = {str(name): {"compressors": COMPRESSION} for name in frame.variables}
+    encoding["present"]["chunks"] = (HOURS_A_BLOCK,)
     describe(frame).to_zarr(path, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
     group = zarr.open_group(path, mode="r+")
     hours = chunk_hours(shape)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from airshed.atomic import publish, write_json, write_text
+from airshed.atomic import publish, write_json, write_text, writing
 from airshed.config.data import DatasetConfig
 from airshed.config.preprocessing import DaskConfig
 from airshed.data import hourly as store
@@ -126,7 +126,8 @@ def _ingest_day(
         _inspect(dataset, grid, hour, where, note, time.hour, fields[time.hour])
     if dataset.quality.missing_hours == "refuse":
         _refuse_gaps(note, day)
-    store.write_day(partial / "store.zarr", number, fields)
+    with writing(partial / "store.zarr"):
+        store.write_day(partial / "store.zarr", number, fields)
     note.add_ranges(fields)
     note.write(_note(partial / "days", day))
 

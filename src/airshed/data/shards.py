@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
-from airshed.data.hourly import HOURS_A_DAY, PACKING
+from airshed.data.hourly import HOURS_A_DAY, PACKING, packing
+from airshed.data.stores import damaged_hours
 from airshed.errors import AirshedError
 
 Floats = npt.NDArray[np.float32]
@@ -93,7 +94,7 @@ class HourReader:
             values = np.frombuffer(numcodecs.blosc.decompress(packed), self.dtype)
             return values.reshape(self.chunk_hours, *self.shape)
         except (OSError, RuntimeError, ValueError) as error:
-            raise _damaged(path, error) from error
+            raise damaged_hours(path, error) from error
 
 
 def _check_layout(array: Any, path: Path, name: str) -> None:
@@ -106,6 +107,9 @@ def _check_layout(array: Any, path: Path, name: str) -> None:
             found=f"shards {shards}, compressors {codecs or 'none'}",
             hint="delete the store and run the workflow again",
         )
+    stored = {key: array.attrs[key] for key, _ in PACKING if key in array.attrs}
+    if stored != packing(name, str(array.dtype)):
+        raise damaged_hours(f"{path}, variable {name}", f"packed as {stored}")
 
 
 def _shard_index(path: Path, chunks: int) -> npt.NDArray[np.uint64]:
@@ -116,7 +120,7 @@ def _shard_index(path: Path, chunks: int) -> npt.NDArray[np.uint64]:
     except FileNotFoundError:
         return np.full((chunks, 2), ABSENT, dtype=np.uint64)
     except (OSError, ValueError) as error:
-        raise _damaged(path, error) from error
+        raise damaged_hours(path, error) from error
     return np.frombuffer(content, "<u8").reshape(chunks, 2)
 
 
@@ -139,12 +143,3 @@ def _read(path: Path, offset: int, length: int) -> bytes:
     if len(content) != length:
         raise OSError(f"{len(content)} of {length} bytes are there")
     return content
-
-
-def _damaged(path: Path, error: Exception) -> AirshedError:
-    return AirshedError(
-        "a shard of the hourly store is damaged",
-        where=path,
-        found=error,
-        hint="delete the store and run the workflow again",
-    )

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import xarray as xr
+import zarr
 
-from airshed.atomic import atomic_path
+from airshed import sealed
 from airshed.errors import AirshedError
+from airshed.formats import STORE, VERSION
 from airshed.variables import HOURLY, STATIC, VARIABLES
 
-FORMAT_VERSION = 1
 HOURS_A_BLOCK = 240  # of the hourly store, in one dask task
 STATIC_VARIABLES = (
     *STATIC,
@@ -34,7 +39,7 @@ def describe(dataset: xr.Dataset) -> xr.Dataset:
                 "standard_name": known.standard_name,
                 "long_name": known.long_name,
             }
-    dataset.attrs["format_version"] = FORMAT_VERSION
+    dataset.attrs[VERSION] = STORE.version
     return dataset
 
 
@@ -45,15 +50,7 @@ def check(dataset: xr.Dataset, names: Sequence[str], path: Path) -> xr.Dataset:
         AirshedError: Something is missing or different.
     """
     hint = "delete it and run the workflow again"
-    version = dataset.attrs.get("format_version")
-    if version != FORMAT_VERSION:
-        raise AirshedError(
-            "a store has another format",
-            where=path,
-            expected=f"format_version {FORMAT_VERSION}",
-            found=version,
-            hint=hint,
-        )
+    STORE.check(dataset.attrs.get(VERSION), path)
     for name in names:
         if name not in dataset.variables:
             raise AirshedError(
@@ -85,7 +82,7 @@ def open_hourly(path: Path, hours_per_task: int | None = HOURS_A_BLOCK) -> xr.Da
     """The hourly store, read lazily: by dask in blocks of hours, or directly if None is given.
 
     Raises:
-        AirshedError: It is no hourly store, or not in canonical units.
+        AirshedError: It is no hourly store, is damaged, or not in canonical units.
     """
     try:
         chunks = {"time": hours_per_task} if hours_per_task else None
@@ -94,36 +91,71 @@ def open_hourly(path: Path, hours_per_task: int | None = HOURS_A_BLOCK) -> xr.Da
             dataset = xr.open_zarr(path, chunks=chunks, consolidated=False)
     except (OSError, ValueError, KeyError) as error:
         raise AirshedError("an hourly store cannot be opened", where=path, found=error) from error
-    return check(dataset, (*HOURLY, "lat2d", "lon2d", "present"), path)
+    small = ("lat2d", "lon2d", "present")
+    check(dataset, (*HOURLY, *small), path)
+    with reading_hours(path):
+        dataset = dataset.assign({name: dataset[name].load() for name in small})
+    _check_shards(path, dataset["present"].values)
+    return dataset
 
 
-def _open_netcdf(path: Path, names: Sequence[str]) -> xr.Dataset:
+@contextmanager
+def reading_hours(path: object) -> Iterator[None]:
+    """What a block reads of the hourly store is there and has the right checksums.
+
+    Raises:
+        AirshedError: A part of it is damaged.
+    """
     try:
-        with xr.open_dataset(path) as stored:
-            dataset = stored.load()
-    except (OSError, ValueError) as error:
-        raise AirshedError("a file cannot be opened", where=path, found=error) from error
-    return check(dataset, names, path)
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        raise damaged_hours(path, error) from error
+
+
+def damaged_hours(where: object, found: object) -> AirshedError:
+    """What is said of an hourly store that cannot be trusted."""
+    return AirshedError("the hourly store is damaged", where=where, found=found, hint=STORE.remake)
+
+
+def _check_shards(path: Path, present: npt.NDArray[np.bool_]) -> None:
+    """Every shard with a usable hour is a file: readers of Zarr take a lost one for no data."""
+    group = zarr.open_group(path, mode="r")
+    for name in HOURLY:
+        array: Any = group[name]
+        hours = (array.shards or array.chunks)[0]
+        for number in np.unique(np.flatnonzero(present) // hours).tolist():
+            shard = path / name / array.metadata.encode_chunk_key((number, 0, 0))
+            if not shard.is_file():
+                raise damaged_hours(shard, "no such file")
+
+
+def open_netcdf(path: Path, names: Sequence[str]) -> xr.Dataset:
+    """A small file that :func:`write_netcdf` wrote, in memory, if it has these variables.
+
+    Raises:
+        AirshedError: It cannot be read, is damaged, or is another file.
+    """
+    return check(sealed.read_netcdf(path, STORE), names, path)
 
 
 def open_static(path: Path) -> xr.Dataset:
     """Static fields: elevation, population, domain mask, directions of the grid's axes."""
-    return _open_netcdf(path, STATIC_VARIABLES)
+    return open_netcdf(path, STATIC_VARIABLES)
 
 
 def open_statistics(path: Path) -> xr.Dataset:
     """Mean, standard deviation and scale of the logarithm of each input, dimension ``variable``."""
-    return _open_netcdf(path, ("mean", "std", "log_scale", "percentiles", "units"))
+    return open_netcdf(path, ("mean", "std", "log_scale", "percentiles", "units"))
 
 
 def open_patch_elevation(path: Path) -> xr.Dataset:
     """Mean elevation of each patch, m."""
-    return _open_netcdf(path, ("elevation_m",))
+    return open_netcdf(path, ("elevation_m",))
 
 
 def open_scan_tables(path: Path, scan: str) -> xr.Dataset:
     """Tables of the wind scans, among them those of the one that is named."""
-    return _open_netcdf(path, (f"{scan}_local_order", f"{scan}_region_token"))
+    return open_netcdf(path, (f"{scan}_local_order", f"{scan}_region_token"))
 
 
 def open_wind_roses(path: Path) -> xr.Dataset:
@@ -132,6 +164,5 @@ def open_wind_roses(path: Path) -> xr.Dataset:
 
 
 def write_netcdf(dataset: xr.Dataset, path: Path) -> None:
-    """Write a small dataset atomically, marked with the format's version."""
-    with atomic_path(path) as temporary:
-        describe(dataset).to_netcdf(temporary, engine="netcdf4")
+    """Write a small dataset atomically, with the format's version and a checksum."""
+    sealed.write_netcdf(describe(dataset), path)

@@ -28,7 +28,7 @@ import xarray as xr
 
 from airshed.config.data import Split
 from airshed.data.samples import hours_of
-from airshed.data.stores import check, open_hourly, open_static, write_netcdf
+from airshed.data.stores import open_hourly, open_netcdf, open_static, reading_hours, write_netcdf
 from airshed.errors import AirshedError
 from airshed.evaluation.batch import Floats
 from airshed.progress import progress
@@ -88,11 +88,7 @@ def open_climatology(path: Path) -> Climatology:
     Raises:
         AirshedError: It is no such file, or has other pollutants or units.
     """
-    try:
-        with xr.open_dataset(path, engine="netcdf4") as stored:
-            dataset = check(stored.load(), ("coefficient", "units"), path)
-    except (OSError, ValueError) as error:
-        raise AirshedError("a climatology cannot be read", where=path, found=error) from error
+    dataset = open_netcdf(path, ("coefficient", "units"))
     expected = [VARIABLES[name].units for name in TARGETS]
     pollutants = list(map(str, dataset["pollutant"].values))
     if pollutants != list(TARGETS) or list(map(str, dataset["units"].values)) != expected:
@@ -214,7 +210,8 @@ def _days(
     for read in range(0, len(split.days), DAYS_AT_ONCE):
         days = min(DAYS_AT_ONCE, len(split.days) - read)
         start = first + read * HOURS_A_DAY
-        fields = hourly[name].isel(time=slice(start, start + days * HOURS_A_DAY)).values
+        with reading_hours(f"{hourly.encoding.get('source')}, variable {name}"):
+            fields = hourly[name].isel(time=slice(start, start + days * HOURS_A_DAY)).values
         for day in range(days):
             hours = np.arange(day * HOURS_A_DAY, (day + 1) * HOURS_A_DAY)
             hours = hours[present[start + hours]]

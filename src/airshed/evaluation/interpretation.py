@@ -25,6 +25,7 @@ from airshed.data.dataset import ForecastDataset, loader_options
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
 from airshed.evaluation.attention_mass import MovedMass
+from airshed.formats import INTERPRETATION, VERSION
 from airshed.model import ClimaX
 from airshed.model.attention import PlainAttention
 from airshed.progress import progress
@@ -34,7 +35,6 @@ from airshed.training.record import biased_blocks
 from airshed.training.trained import read_run, trained_weights
 from airshed.variables import TARGETS
 
-FORMAT_VERSION = 1
 CHOICE_SEED = 0
 
 
@@ -82,7 +82,7 @@ def interpret(study: Study, run: Path, prepared: Prepared, output: Path) -> None
     write_json(
         output,
         {
-            "format_version": FORMAT_VERSION,
+            VERSION: INTERPRETATION.version,
             "study": study.study,
             "variant": variant,
             "seed": seed,

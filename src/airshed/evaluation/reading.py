@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from airshed.data.stores import reading_hours
 from airshed.evaluation.batch import Batch, Floats, Integers
 from airshed.variables import TARGETS
 
@@ -62,7 +63,8 @@ class DayReader:
     def _read(self, number: int) -> npt.NDArray[np.float32]:
         hours = slice(number * HOURS_A_BLOCK, (number + 1) * HOURS_A_BLOCK)
         block = self._hourly[list(self._names)].isel(time=hours)
-        fields = [block[name].values for name in self._names]
+        with reading_hours(self._hourly.encoding.get("source")):
+            fields = [block[name].values for name in self._names]
         return np.stack(fields, axis=1).astype(np.float32, copy=False)
 
 

@@ -9,15 +9,15 @@ from typing import Any, Literal
 
 import xarray as xr
 
-from airshed.atomic import atomic_path
+from airshed import sealed
 from airshed.config import Study
 from airshed.errors import AirshedError
 from airshed.evaluation.metrics.exceedance import EXCEEDANCE_METRICS
 from airshed.evaluation.metrics.moments import POOLED_METRICS
+from airshed.formats import SCORES, VERSION
 from airshed.provenance import code_commit
 from airshed.variables import TARGETS, VARIABLES
 
-FORMAT_VERSION = 1
 METRICS: tuple[str, ...] = (*POOLED_METRICS, *EXCEEDANCE_METRICS)
 IN_UNITS_OF_POLLUTANT = ("rmse", "mae", "bias")
 SCORED_MAPS = ("mse", *METRICS[1:])
@@ -108,37 +108,23 @@ def scores_dataset(
             "metric": list(METRICS),
             "units": ("pollutant", [VARIABLES[target].units for target in TARGETS]),
         },
-        attrs={"format_version": FORMAT_VERSION} | vars(subject) | dict(counts),
+        attrs={VERSION: SCORES.version} | vars(subject) | dict(counts),
     )
 
 
 def write_scores(scores: xr.Dataset, path: Path) -> None:
-    """Write ``scores.nc`` atomically."""
+    """Write ``scores.nc`` atomically, with a checksum."""
     encoding = {str(name): COMPRESSION for name in scores if str(name).startswith("map_")}
-    with atomic_path(path) as temporary:
-        scores.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
+    sealed.write_netcdf(scores, path, encoding)
 
 
 def read_scores(path: Path) -> xr.Dataset:
     """Read ``scores.nc`` into memory.
 
     Raises:
-        AirshedError: The file cannot be read, or its version or form is not the expected one.
+        AirshedError: The file cannot be read, is damaged, or is of another version or form.
     """
-    try:
-        with xr.open_dataset(path, engine="netcdf4") as opened:
-            scores = opened.load()
-    except (OSError, ValueError) as error:
-        raise AirshedError("scores cannot be read", where=path, found=error) from error
-    version = scores.attrs.get("format_version")
-    if version != FORMAT_VERSION:
-        raise AirshedError(
-            "scores have another format version",
-            where=path,
-            expected=FORMAT_VERSION,
-            found=version,
-            hint="evaluate the run again",
-        )
+    scores = sealed.read_netcdf(path, SCORES)
     problems = [f"attribute {name}" for name in ATTRIBUTES if name not in scores.attrs]
     for name, dims in SCHEMA.items():
         if name not in scores.variables or scores[name].dims != dims:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from airshed.config import Study
 from airshed.data.stores import open_static, open_wind_roses
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import read_scores
+from airshed.formats import COST, INGEST, INTERPRETATION, RUN, Format, read_json
 from airshed.variables import TARGETS, VARIABLES
 
 BASELINES = ("persistence", "same_hour_persistence", "climatology", "ridge")
@@ -155,14 +155,14 @@ def load_results(
         study=study,
         scores=_scores(tables / "scores.csv"),
         comparisons=_table(tables / "comparisons.csv"),
-        runs={key: _json(folder / "run.json") for key, folder in folders.items()},
+        runs={key: _json(folder / "run.json", RUN) for key, folder in folders.items()},
         histories={key: _table(folder / "history.csv") for key, folder in folders.items()},
         maps=_maps(study, folders),
         static=open_static(data / "static.nc"),
-        ingest=_json(data / "ingest.json"),
+        ingest=_json(data / "ingest.json", INGEST),
         quality=_table(data / "quality.csv"),
         interpretations={
-            key: _json(path)
+            key: _json(path, INTERPRETATION)
             for key, folder in folders.items()
             if (path := folder / "interpretation.json").is_file()
         },
@@ -200,7 +200,7 @@ def _cost(study: Study, path: Path) -> dict[str, Any] | None:
     """What was measured, if anything was; it must hold every variant."""
     if not path.is_file():
         return None
-    cost = _json(path)
+    cost = _json(path, COST)
     lacking = [name for name in study.variants if name not in cost["variants"]]
     if lacking:
         raise AirshedError(
@@ -230,10 +230,9 @@ def _table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path)
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path, kind: Format) -> dict[str, Any]:
     _require(path)
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+    return read_json(path, kind)
 
 
 def _require(path: Path) -> None:

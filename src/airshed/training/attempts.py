@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -11,6 +10,7 @@ from typing import Any
 
 from airshed.atomic import write_json
 from airshed.errors import AirshedError
+from airshed.formats import ATTEMPTS, VERSION, read_json
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +34,12 @@ class Attempts:
         return len(self.starts)
 
     def _read(self) -> list[dict[str, Any]]:
-        try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
-            return list(content["starts"]) if content["identity"] == self.identity else []
-        except FileNotFoundError:
+        if not self.path.exists():
             return []
-        except (OSError, ValueError, KeyError) as error:
+        try:
+            content = read_json(self.path, ATTEMPTS)
+            return list(content["starts"]) if content["identity"] == self.identity else []
+        except (AirshedError, KeyError) as error:
             log.warning("%s cannot be read and starts anew: %s", self.path, error)
             return []
 
@@ -85,6 +85,5 @@ class Attempts:
             log.warning("%s cannot be written: %s", self.path, error)
 
     def _write(self) -> None:
-        write_json(
-            self.path, {"format_version": 1, "identity": self.identity, "starts": self.starts}
-        )
+        content = {"identity": self.identity, "starts": self.starts}
+        write_json(self.path, {VERSION: ATTEMPTS.version} | content)

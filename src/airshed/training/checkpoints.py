@@ -13,6 +13,7 @@ import torch
 
 from airshed.atomic import atomic_path, remove
 from airshed.errors import AirshedError, brief
+from airshed.formats import CHECKPOINT, VERSION
 
 log = logging.getLogger(__name__)
 
@@ -22,18 +23,21 @@ BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write tensors and plain values; a killed process leaves what was there untouched."""
     with atomic_path(path) as temporary:
-        torch.save({"sha256": content_sha256(content), "content": content}, temporary)
+        stored = {VERSION: CHECKPOINT.version, "sha256": content_sha256(content)}
+        torch.save(stored | {"content": content}, temporary)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint without unpickling code, and compare it with its checksum.
 
     Raises:
-        AirshedError: The file is damaged or holds more than tensors and plain values.
+        AirshedError: The file is damaged, of another version, or holds more than tensors and
+            plain values.
     """
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
-        expected, content = stored["sha256"], stored["content"]
+        version, expected = stored.get(VERSION), stored["sha256"]
+        content = stored["content"]
     except Exception as error:
         raise AirshedError(
             "a checkpoint cannot be read",
@@ -41,6 +45,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             expected="tensors and plain values, written by airshed train",
             found=brief(error),
         ) from error
+    CHECKPOINT.check(version, path)
     if content_sha256(content) != expected:
         raise AirshedError(
             "a checkpoint is damaged", where=path, expected="its checksum", found="another one"
@@ -152,5 +157,7 @@ class Checkpoints:
                 where=self.folder / BEST,
                 hint="restore the file, or delete the folder to train from the start",
             )
+        if content["history"]["val_loss"]:
+            load_checkpoint(self.folder / BEST)  # what is scored in the end, if nothing is better
         log.info("continuing from %s, step %d", path, content["step"])
         return path

@@ -28,6 +28,7 @@ from airshed.training.history import History, alphas
 from airshed.training.learner import Learner
 from airshed.training.optimisation import masked_squares, warmup_cosine
 from airshed.training.progress import TrainingProgress
+from airshed.training.readers import readers_errors
 from airshed.training.stopping import InterruptedTrainingError, StopRequest, ignore_stop_signals
 from airshed.training.watchdog import EXCHANGING, WAITING, Watchdog
 
@@ -230,7 +231,8 @@ class Training:
             )
         )
         try:
-            yield batches
+            with readers_errors():
+                yield batches
         finally:
             # they ignore the signal by which Python would end them at exit, and an error's
             # traceback keeps the iterator alive, which would otherwise do this

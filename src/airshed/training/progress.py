@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from airshed.atomic import write_json
+from airshed.formats import PROGRESS, VERSION
 from airshed.progress import LOG_INTERVAL_S
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1
 FILE_INTERVAL_S = 5.0
 LATER_KNOWN = (
     *("step", "steps", "epoch", "epochs", "train_loss", "val_loss", "seconds_per_step"),
@@ -40,7 +40,7 @@ class TrainingProgress:
     def __init__(self, path: Path, facts: Mapping[str, Any], speaks: bool) -> None:
         self.path, self.speaks = path, speaks
         self.content: dict[str, Any] = {
-            "format_version": FORMAT_VERSION,
+            VERSION: PROGRESS.version,
             "state": "running",
             **facts,
             **dict.fromkeys(LATER_KNOWN),

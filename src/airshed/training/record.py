@@ -15,12 +15,12 @@ from torch import nn
 
 from airshed.config import Study
 from airshed.data.prepared import Prepared
+from airshed.formats import RUN, VERSION
 from airshed.model import ClimaX
 from airshed.provenance import code_commit, sha256, versions
 from airshed.training.checkpoints import BEST
 from airshed.training.history import History
 
-FORMAT_VERSION = 1
 SHAPING_SECTIONS = ("dataset", "splits", "horizons_h", "normalisation", "model", "train")
 WITHOUT_INFLUENCE: Any = {
     "train": {"log_every_steps", "strategy", "tensorboard", "timeout_min", "workers"},
@@ -73,7 +73,7 @@ def run_record(
     commit = code_commit()
     best = int(np.argmin(history.val_loss))
     return {
-        "format_version": FORMAT_VERSION,
+        VERSION: RUN.version,
         "study": study.study,
         "variant": variant,
         "label": stanza.label,

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from airshed.errors import AirshedError
+from airshed.formats import RUN, read_json
 from airshed.provenance import sha256
 from airshed.training.checkpoints import load_checkpoint
 
 
 def read_run(run: Path) -> dict[str, Any]:
-    """The content of ``run.json``."""
-    record: dict[str, Any] = json.loads(run.read_text(encoding="utf-8"))
-    return record
+    """The content of ``run.json``.
+
+    Raises:
+        AirshedError: It cannot be read, or is of another version.
+    """
+    return read_json(run, RUN)
 
 
 def trained_weights(run: Path) -> dict[str, Tensor]:
@@ -29,7 +32,8 @@ def trained_weights(run: Path) -> dict[str, Tensor]:
         AirshedError: The checkpoint is missing, or not the one that the record was written for.
     """
     checkpoint = read_run(run)["checkpoint"]
-    path, hint = run.parent / checkpoint["path"], "train this run again"
+    path = run.parent / checkpoint["path"]
+    hint = f"delete {run.parent} and run the workflow: it trains this run again"
     if not path.exists():
         raise AirshedError("the checkpoint of a finished run is missing", where=path, hint=hint)
     if sha256(path) != checkpoint["sha256"]:

@@ -15,6 +15,7 @@ from airshed.cluster.plan_table import show
 from airshed.config import Study, load_study, validate_study
 from airshed.config.data import Split
 from airshed.data.samples import sample_index
+from airshed.formats import RUN, VERSION
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 SAID = """\
@@ -76,7 +77,7 @@ def leave_run(results: Path, study: Study, variant: str, **changes: Any) -> Path
         "device": "CPU (x86_64)",
         "config": study.model_dump(mode="json"),
     }
-    (folder / "run.json").write_text(json.dumps(record | changes))
+    (folder / "run.json").write_text(json.dumps({VERSION: RUN.version} | record | changes))
     return folder
 
 

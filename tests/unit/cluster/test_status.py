@@ -20,6 +20,7 @@ from airshed.cluster.status import Facts, State, decide, study_status
 from airshed.cluster.table import Statuses, console, render, watch
 from airshed.config import Study, dump_study
 from airshed.errors import AirshedError
+from airshed.formats import PROGRESS, VERSION
 
 COMMENT = "rule_train_wildcards_wind_baseline_0"
 FOLDER = Path("/data/study")
@@ -140,7 +141,7 @@ def leave(results: Path, variant: str, seed: int, **told: Any) -> Path:
     (folder / "logs").mkdir(parents=True)
     now = datetime.now(UTC) - timedelta(seconds=1)
     progress = {"host": platform.node(), "pid": os.getpid(), "updated": now.isoformat()} | told
-    (folder / "progress.json").write_text(json.dumps(progress))
+    (folder / "progress.json").write_text(json.dumps({VERSION: PROGRESS.version} | progress))
     return folder
 
 
@@ -187,7 +188,7 @@ def test_a_study_is_read_and_shown_without_touching_it(tiny_study: Study, tmp_pa
     assert "line 20" not in said
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"state": null, "updated": "yesterday"}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"format_version": 99, "state": "failed"}'])
 def test_a_progress_file_that_says_nothing_is_no_error(
     tiny_study: Study, tmp_path: Path, content: str
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 import raw_files as made
 import xarray as xr
 
+from airshed import sealed
 from airshed.config.data import DatasetConfig, Split
 from airshed.data.patches import patch_elevation
 from airshed.data.regrid import axis_directions, regrid, regrid_counts, regrid_directions
@@ -202,8 +203,8 @@ def test_stores_in_other_units_are_refused(prepared: Path) -> None:
     with xr.open_dataset(prepared / "static.nc") as stored:
         changed = stored.load()
     changed["elevation"].attrs["units"] = "km"
-    changed.to_netcdf(prepared / "changed.nc")
-    changed.drop_vars("elevation").to_netcdf(prepared / "less.nc")
+    sealed.write_netcdf(changed, prepared / "changed.nc")
+    sealed.write_netcdf(changed.drop_vars("elevation"), prepared / "less.nc")
     with pytest.raises(AirshedError, match=r"(?s)units.*elevation.*km"):
         open_static(prepared / "changed.nc")
     with pytest.raises(AirshedError, match=r"(?s)lacks.*elevation"):

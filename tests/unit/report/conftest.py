@@ -22,6 +22,7 @@ from airshed.evaluation.gridded import Domain, GriddedScores
 from airshed.evaluation.roses import PARTS, SECTORS
 from airshed.evaluation.scores import Subject, write_scores
 from airshed.evaluation.tables import write_stratum_table
+from airshed.formats import INGEST, RUN, VERSION
 from airshed.report.page import build_report
 from airshed.report.results import BASELINES
 from airshed.variables import HOURLY, TARGETS, VARIABLES
@@ -133,7 +134,7 @@ def _write_data(made: Made) -> None:
     static = xr.Dataset({name: (("y", "x"), values) for name, values in fields.items()})
     write_netcdf(static, made.data / "static.nc")
     gap = {"start": "2016-02-27T03:00", "end": "2016-02-27T05:00", "hours": 3, "reason": "lost"}
-    ingest = {"hours_expected": 288, "hours_present": 285, "gaps": [gap]}
+    ingest = {VERSION: INGEST.version, "hours_expected": 288, "hours_present": 285, "gaps": [gap]}
     (made.data / "ingest.json").write_text(json.dumps(ingest))
     quality = pd.DataFrame(
         [
@@ -203,6 +204,7 @@ def _write_run(made: Made, variant: str, seed: int) -> None:
     biased = made.study.variant_stanzas[variant].bias.kind != "none"
     median = SECONDS[variant]
     record = {
+        VERSION: RUN.version,
         "variant": variant,
         "seed": seed,
         "best_val_loss": 0.3 + 0.01 * seed,

@@ -16,7 +16,7 @@ from airshed.data.regrid import axis_directions
 from airshed.data.static.averaging import WHOLE, Gathered
 from airshed.data.static.cells import Cells, cells_around
 from airshed.data.static.quantities import elevation, population
-from airshed.data.stores import open_hourly, write_netcdf
+from airshed.data.stores import open_hourly, reading_hours, write_netcdf
 from airshed.data.yearly import YearlyStores
 from airshed.errors import AirshedError, brief
 from airshed.variables import HOURLY
@@ -72,7 +72,8 @@ def static_fields(dataset: DatasetConfig, raw: Path, hourly: Path, output: Path)
 def domain_mask(hourly: xr.Dataset, min_coverage: float) -> npt.NDArray[np.bool_]:
     """Cells [Y, X] known in at least ``min_coverage`` of the usable hours, in every variable."""
     usable = hourly[list(HOURLY)].isel(time=np.flatnonzero(hourly["present"].values))
-    counts = dask.compute(*(usable[name].notnull().sum("time") for name in HOURLY))
+    with reading_hours(hourly.encoding.get("source")):
+        counts = dask.compute(*(usable[name].notnull().sum("time") for name in HOURLY))
     fewest = np.min([count.values for count in counts], axis=0)
     mask: npt.NDArray[np.bool_] = (fewest > 0) & (fewest >= min_coverage * usable.sizes["time"])
     return mask

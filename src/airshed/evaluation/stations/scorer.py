@@ -11,8 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from airshed.data.stores import check
-from airshed.errors import AirshedError
+from airshed.data.stores import open_netcdf
 from airshed.evaluation.batch import Batch, State
 from airshed.evaluation.stations.observations import station_points
 
@@ -147,9 +146,4 @@ def open_observations(path: Path) -> xr.Dataset:
     Raises:
         AirshedError: It cannot be read, or is another file.
     """
-    try:
-        with xr.open_dataset(path) as opened:
-            stored = opened.load()
-    except (OSError, ValueError) as error:
-        raise AirshedError("observations cannot be read", where=path, found=error) from error
-    return check(stored, ("value", "cell_elevation", "height_match"), path)
+    return open_netcdf(path, ("value", "cell_elevation", "height_match"))

@@ -1,0 +1,111 @@
+"""Versions of everything that is kept: each file says which it has, each reader asks here.
+
+A version is raised when a reader of the one before would take something for what it is not. What an
+older version lacks is either filled in by the reader, which then lists it in ``also_read``, or the
+file is refused with the reason and with what makes it anew.
+
+A results folder as a whole has a version too, in ``format.json``: it stands for the tables, which
+have no place for one, and for names and places of files.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airshed.atomic import write_json
+from airshed.errors import AirshedError, brief
+
+VERSION = "format_version"
+STAMP = "format.json"
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of file or folder.
+
+    Attributes:
+        what: Its name in messages.
+        version: The version that is written.
+        remake: What makes it anew.
+        also_read: Older versions that need no other reader; None stands for no version at all.
+    """
+
+    what: str
+    version: int
+    remake: str
+    also_read: frozenset[int | None] = field(default_factory=frozenset)
+
+    def reads(self, version: Any) -> bool:
+        """Whether a file of this version can be read."""
+        return bool(version == self.version or version in self.also_read)
+
+    def check(self, version: Any, where: object) -> None:
+        """Refuse a version that cannot be read.
+
+        Raises:
+            AirshedError: It is older or newer than what can be read, or none.
+        """
+        if self.reads(version):
+            return
+        newer = isinstance(version, (int, float)) and version > self.version
+        raise AirshedError(
+            f"{self.what} of another format version: written by"
+            f" {'a newer' if newer else 'an older'} Airshed, or not by Airshed",
+            where=where,
+            expected=f"{VERSION} {self.version}",
+            found="none" if version is None else f"{VERSION} {version}",
+            hint=f"update Airshed, or {self.remake}" if newer else self.remake,
+        )
+
+
+_RERUN = "delete it and run the workflow again"
+# 1 of the NetCDF files: the same without a checksum at the end
+STORE = Format("a prepared file", 2, _RERUN, frozenset({1}))
+SCORES = Format("scores", 2, "evaluate the run again", frozenset({1}))
+# None: before checkpoints had a version
+CHECKPOINT = Format("a checkpoint", 2, "train this run again", frozenset({None}))
+RUN = Format("the record of a run", 1, "train this run again")
+INGEST = Format("the report of an ingest", 1, _RERUN)
+COST = Format("measured costs", 1, _RERUN)
+INTERPRETATION = Format("an interpretation", 1, _RERUN)
+ATTEMPTS = Format("a record of attempts", 1, "delete it")
+PROGRESS = Format("the progress of a training", 1, "run the training again")
+# 1: without the results' folder and the inputs as they were given, so that nothing new is noticed
+MANIFEST = Format("a manifest", 2, "make it anew with snakemake --forcerun manifest")
+FOLDER = Format("a results folder", 1, "move it away and run the workflow again")
+
+
+def read_json(path: Path, kind: Format) -> dict[str, Any]:
+    """The content of a JSON file of a known version.
+
+    Raises:
+        AirshedError: It cannot be read, or its version is another one.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = content.get(VERSION)
+    except (OSError, ValueError, AttributeError) as error:
+        raise AirshedError(
+            f"{kind.what} cannot be read", where=path, found=brief(error), hint=kind.remake
+        ) from error
+    kind.check(version, path)
+    return content
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a results folder of another version; a new one, or one without a stamp, is accepted.
+
+    Raises:
+        AirshedError: Another version of Airshed keeps its results there in another way.
+    """
+    if (folder / STAMP).exists():
+        read_json(folder / STAMP, FOLDER)
+
+
+def stamp_folder(folder: Path) -> None:
+    """Note the version in a results folder that does not have one yet."""
+    if not (folder / STAMP).exists():
+        write_json(folder / STAMP, {VERSION: FOLDER.version})

@@ -1,0 +1,80 @@
+"""NetCDF files that end with a checksum of everything before it.
+
+Programs that read NetCDF stop where the format says that the file ends, so a sealed file is an
+ordinary one to all of them. The checksum is compared before the file is opened: a damaged one is
+noticed wherever the damage is, and never reaches the HDF5 library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from airshed.atomic import atomic_path
+from airshed.errors import AirshedError
+from airshed.formats import VERSION, Format
+
+MARK = b"\nairshed sha256 "
+SEAL_BYTES = len(MARK) + 64
+UNSEALED = 1  # the format version of prepared files and scores that had no checksum
+
+
+def write_netcdf(
+    dataset: xr.Dataset, path: Path, encoding: Mapping[Any, Any] | None = None
+) -> None:
+    """Write a dataset with a checksum at its end; it appears when it is complete."""
+    with atomic_path(path) as temporary:
+        dataset.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
+        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+        with temporary.open("ab") as stream:
+            stream.write(MARK + digest.encode("ascii"))
+
+
+def read_netcdf(path: Path, kind: Format) -> xr.Dataset:
+    """Read what :func:`write_netcdf` wrote into memory.
+
+    Raises:
+        AirshedError: The file cannot be read, is damaged, or has another format version.
+    """
+    try:
+        sealed = _is_sealed(path, kind)
+        with xr.open_dataset(path, engine="netcdf4") as opened:
+            dataset = opened.load()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise AirshedError(
+            f"{kind.what} cannot be read", where=path, found=error, hint=kind.remake
+        ) from error
+    version = dataset.attrs.get(VERSION)
+    kind.check(version, path)
+    if not sealed and version != UNSEALED:
+        raise _damaged(path, kind, "no checksum at its end: cut off, or changed by another program")
+    return dataset
+
+
+def _is_sealed(path: Path, kind: Format) -> bool:
+    """Whether a file has a checksum.
+
+    Raises:
+        AirshedError: It has one, and it is not that of the content.
+    """
+    content = path.read_bytes()
+    body, seal = content[:-SEAL_BYTES], content[-SEAL_BYTES:]
+    if not seal.startswith(MARK):
+        return False
+    if hashlib.sha256(body).hexdigest() != seal.removeprefix(MARK).decode("ascii", "replace"):
+        raise _damaged(path, kind, "another checksum than at its end")
+    return True
+
+
+def _damaged(path: Path, kind: Format, found: str) -> AirshedError:
+    return AirshedError(
+        f"{kind.what} cannot be trusted: the file is damaged",
+        where=path,
+        expected="the content that Airshed wrote",
+        found=found,
+        hint=kind.remake,
+    )
