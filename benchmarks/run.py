@@ -34,6 +34,9 @@ PARTS = {
     "step_memory": "step:step_memory",
     "calibration": "calibration:calibration",
     "evaluation": "evaluation:evaluations",
+    "planning": "load:planning",
+    "index": "load:index",
+    "thousand_jobs": "load:thousand_jobs",
 }
 """Module and function of each part; its module is imported when the part is measured."""
 

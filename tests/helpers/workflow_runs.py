@@ -17,6 +17,19 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "workflow", "config", "envs", "profiles", "slurm", "lumi")
 TIMEOUT_S = 600
 STUDY = ROOT / "tests/helpers/tiny_study.yaml"
+STANDS_IN = """\
+#!/bin/sh
+step=$1
+while [ $# -gt 0 ]; do
+    case $step$1 in
+        ingest--hourly|report--figures|report--tables|simulate--output) mkdir -p "$2" ;;
+        ingest--report|ingest--quality|train--run|train--history) echo > "$2" ;;
+        score-tables--by-stratum|report--html|report--markdown) echo > "$2" ;;
+        compare-study--scores|compare-study--comparisons|*--output) echo > "$2" ;;
+    esac
+    shift
+done
+"""
 
 Completed = subprocess.CompletedProcess[str]
 Snakemake = Callable[..., Completed]
@@ -33,6 +46,16 @@ def checkout(folder: Path) -> Path:
             shutil.copytree(source, target, symlinks=True)
         else:
             shutil.copy(source, target)
+    return folder
+
+
+def with_stand_in(folder: Path) -> Path:
+    """A checkout in which a stand-in for `airshed` only makes the files that a step would."""
+    checkout(folder)
+    (folder / "bin").mkdir()
+    (folder / "bin/airshed").write_text(STANDS_IN, encoding="ascii")
+    (folder / "bin/airshed").chmod(0o755)
+    (folder / "site.yaml").write_text("bin: bin\n", encoding="ascii")
     return folder
 
 

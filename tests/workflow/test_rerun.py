@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from workflow_runs import Snakemake, checkout, jobs, snakemake_in
+from workflow_runs import Snakemake, jobs, snakemake_in, with_stand_in
 
 from airshed.config import read_yaml
 from airshed.config.load import merge
@@ -20,19 +20,6 @@ from airshed.config.training import WITHOUT_INFLUENCE
 from airshed.training import record
 
 HELPERS = Path(__file__).resolve().parents[1] / "helpers"
-STANDS_IN = """\
-#!/bin/sh
-step=$1
-while [ $# -gt 0 ]; do
-    case $step$1 in
-        ingest--hourly|report--figures|report--tables|simulate--output) mkdir -p "$2" ;;
-        ingest--report|ingest--quality|train--run|train--history) echo > "$2" ;;
-        score-tables--by-stratum|report--html|report--markdown) echo > "$2" ;;
-        compare-study--scores|compare-study--comparisons|*--output) echo > "$2" ;;
-    esac
-    shift
-done
-"""
 VARIANTS = ["wind_baseline", "physics_mask", "physics_finetune"]  # the last starts from the first
 AFTER = {"compare": 1, "report": 1, "manifest": 1}
 SCORED = {"score_tables": 1} | AFTER
@@ -42,11 +29,7 @@ class Finished:
     """A checkout in which the study is finished."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = checkout(folder)
-        (folder / "bin").mkdir()
-        (folder / "bin/airshed").write_text(STANDS_IN)
-        (folder / "bin/airshed").chmod(0o755)
-        (folder / "site.yaml").write_text("bin: bin\n")
+        self.folder = with_stand_in(folder)
         self._snakemake: Snakemake = snakemake_in(folder)
         done = self.run()
         assert done.returncode == 0, done.stderr[-3000:]

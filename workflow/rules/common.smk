@@ -11,7 +11,7 @@ from snakemake.utils import min_version, validate
 
 from airshed.atomic import write_text
 from airshed.cluster.site import read_site
-from airshed.config import dump_study, validate_study
+from airshed.config import dump_study, read_yaml, validate_study
 from airshed.config.training import WITHOUT_INFLUENCE
 from airshed.errors import AirshedError
 from airshed.formats import check_folder, stamp_folder
@@ -20,6 +20,8 @@ min_version("9.0")
 
 try:
     SITE = read_site()
+    for path in workflow.configfiles:
+        read_yaml(path)  # Snakemake's own reader lets a key stand there twice
     STUDY = validate_study(config, where=", ".join(map(str, workflow.configfiles)))
     RESULTS = f"results/{STUDY.study}"
     DATASET = f"results/data/{STUDY.dataset.name}"

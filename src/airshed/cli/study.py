@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from airshed.cli.app import app
 from airshed.cli.options import Output
 from airshed.errors import AirshedError
+
+VALUES = "--values"
 
 
 @app.command()
@@ -27,8 +29,20 @@ def resolve_config(
 
     if (values is None) == (not files):
         raise AirshedError("give either --values or YAML files")
-    study = load_study(files or []) if values is None else validate_study(json.loads(values), "-")
+    study = load_study(files or []) if values is None else validate_study(_parsed(values), VALUES)
     write_text(output, dump_study(study))
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise AirshedError("the values are not valid JSON", where=VALUES, found=error) from error
+    if not isinstance(values, dict):
+        raise AirshedError(
+            "the values must be a JSON object", where=VALUES, found=type(values).__name__
+        )
+    return values
 
 
 @app.command()

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 
 from airshed.config.base import Section
 from airshed.config.data import Count
-from airshed.config.load import read_yaml
+from airshed.config.yaml_file import read_yaml
 from airshed.errors import AirshedError
 
 SITE_FILE = Path("site.yaml")

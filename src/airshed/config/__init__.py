@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from airshed.config.load import dump_study, load_dataset, load_study, read_yaml, validate_study
+from airshed.config.load import dump_study, load_dataset, load_study, validate_study
 from airshed.config.study import Study, json_schema
+from airshed.config.yaml_file import read_yaml
 
 __all__ = [
     "Study",

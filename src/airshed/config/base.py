@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
 
 
 class Section(BaseModel):
-    """A part of the configuration; frozen, and closed to unknown keys."""
+    """A part of the configuration; frozen, closed to unknown keys, every number a finite one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -22,6 +24,28 @@ class Section(BaseModel):
                 if key not in known:
                     raise ValueError(unknown_key_message(str(key), known))
         return values
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _refuse_truth_values_as_numbers(
+        cls, values: Any, handler: ModelWrapValidatorHandler[Self]
+    ) -> Self:
+        made = handler(values)
+        for key in values if isinstance(values, dict) else ():
+            if _counted(values[key], getattr(made, key)):
+                raise ValueError(f"'{key}': expected a number, found {values[key]}")
+        return made
+
+
+def _counted(given: Any, made: Any) -> bool:
+    """Whether a truth value was taken for 0 or 1: YAML reads ``yes``, ``no``, ``on`` as such."""
+    if isinstance(given, bool):
+        return not isinstance(made, bool)
+    if isinstance(given, list) and isinstance(made, (list, tuple)):
+        return any(map(_counted, given, made))
+    if isinstance(given, dict) and isinstance(made, dict):
+        return any(_counted(given[key], made.get(key)) for key in given)
+    return False
 
 
 def unknown_key_message(key: str, known: list[str]) -> str:

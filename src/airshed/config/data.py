@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import Annotated, Literal, Self
+import re
+import reprlib
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from airshed.config.base import Section
 from airshed.config.preprocessing import QualityConfig
@@ -14,14 +16,25 @@ from airshed.variables import HOURLY
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+
+
+def _whole_day(value: Any) -> Any:
+    """Refuse what would quietly become a day: seconds since 1970, a time of a time zone."""
+    plain = isinstance(value, date) and not isinstance(value, datetime)
+    if plain or (isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value)):
+        return value
+    raise ValueError(f"expected a day such as 2016-03-01, found {reprlib.repr(value)}")
+
+
+Day = Annotated[date, BeforeValidator(_whole_day)]
 
 
 class Period(Section):
     """Whole days, UTC, first and last day included."""
 
-    start: date
-    end: date
+    start: Day
+    end: Day
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

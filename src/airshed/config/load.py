@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,34 +12,10 @@ from pydantic import BaseModel, ValidationError
 
 from airshed.config.data import DatasetConfig
 from airshed.config.study import Study
+from airshed.config.yaml_file import read_yaml
 from airshed.errors import AirshedError
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in one YAML file.
-
-    Raises:
-        AirshedError: The file is missing, is not YAML, or holds no mapping.
-    """
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise AirshedError(
-            "a configuration file cannot be read", where=path, found=error.strerror
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise AirshedError(
-            "a configuration file is not valid YAML", where=path, found=" ".join(str(error).split())
-        ) from error
-    if not isinstance(content, dict):
-        raise AirshedError(
-            "a configuration file must hold keys and values",
-            where=path,
-            found=type(content).__name__,
-        )
-    return content
 
 
 def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,7 +78,7 @@ def _problem(entry: Any) -> str:
     key = ".".join(str(part) for part in entry["loc"])
     message = str(entry["msg"]).removeprefix("Value error, ")
     shown = entry["type"] != "value_error" and not isinstance(entry["input"], dict)
-    found = f" (found {entry['input']!r})" if shown else ""
+    found = f" (found {reprlib.repr(entry['input'])})" if shown else ""
     return f"{key}: {message}{found}" if key else f"{message}{found}"
 
 

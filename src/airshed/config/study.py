@@ -111,7 +111,9 @@ class Study(Section):
                         f" this study ({', '.join(self.variants)})"
                     )
             self._check_blocks(name)
-            self._check_starts(name)
+            self._check_chain(name, "start_from")
+            self._check_chain(name, "reference")
+            self._check_pretrained(name)
             self._check_seeds(name)
 
     def _check_blocks(self, name: str) -> None:
@@ -122,12 +124,14 @@ class Study(Section):
                 f" {self.model.depth} blocks (numbered from 0)"
             )
 
-    def _check_starts(self, name: str) -> None:
+    def _check_chain(self, name: str, key: str) -> None:
         chain = [name]
-        while (start := self.variant_stanzas[chain[-1]].start_from) in self.variant_stanzas:
-            chain.append(str(start))
-            if chain.count(chain[-1]) > 1:
-                raise ValueError(f"variants.{name}: start_from leads back: {' <- '.join(chain)}")
+        while (before := getattr(self.variant_stanzas[chain[-1]], key)) in self.variant_stanzas:
+            chain.append(before)
+            if chain.count(before) > 1:
+                raise ValueError(f"variants.{name}: {key} leads back: {' <- '.join(chain)}")
+
+    def _check_pretrained(self, name: str) -> None:
         given = self.variant_stanzas[name].pretrained
         if given is not None and len(set(given.variables)) != len(given.variables):
             raise ValueError(f"variants.{name}: pretrained.variables names one of them twice")

@@ -7,21 +7,16 @@ not. Nothing is unpacked to disk.
 from __future__ import annotations
 
 import re
-import stat
-import tarfile
-import zipfile
-import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from airshed.data.members import MAX_MEMBER_BYTES, read_members
 from airshed.errors import AirshedError
 
 HOUR_NAME = re.compile(r"CN-Reanalysis(\d{10})\.nc$")
 DAY_NAME = re.compile(r"CN-Reanalysis(\d{8})(\.tar\.gz|\.tgz|\.tar|\.zip)$")
-MAX_MEMBER_BYTES = 2**30  # an hour of the full grid takes 8 MB; more is a bomb
-READ_ERRORS = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError)
 
 Source = tuple[Path, ...]
 """Where a day's hours are: one archive, or loose files."""
@@ -68,7 +63,23 @@ def _parsed(text: str, form: str, path: Path) -> datetime:
     try:
         return datetime.strptime(text, form)
     except ValueError:
-        raise AirshedError("a file name holds no valid time", where=path, found=text) from None
+        raise AirshedError(
+            "a file name holds no valid time",
+            where=path,
+            expected="CN-ReanalysisYYYYMMDD or CN-ReanalysisYYYYMMDDHH, hours from 00 to 23",
+            found=text,
+            hint="rename the file, or move it away",
+        ) from None
+
+
+def hour_of(name: str) -> datetime:
+    """The hour in the name of an hourly file, by the file's clock.
+
+    Raises:
+        AirshedError: It is none, as 2015022900.
+    """
+    match = HOUR_NAME.search(name)
+    return _parsed(match[1] if match else name, "%Y%m%d%H", Path(name))
 
 
 def archive_days(day: date, utc_offset_h: float) -> list[date]:
@@ -85,74 +96,47 @@ def hours(
     An hour that is there twice comes twice.
 
     Raises:
-        AirshedError: An archive is damaged or unsafe.
+        AirshedError: An archive is damaged or unsafe, or holds no hour of its day.
     """
     for file_day in archive_days(day, utc_offset_h):
-        for name, content in _members(sources.get(file_day, ())):
-            match = HOUR_NAME.search(name)
-            if match is None:
-                continue
-            stamp = _parsed(match[1], "%Y%m%d%H", Path(name))
-            time = stamp - timedelta(hours=utc_offset_h)
-            if time.date() == day:
-                yield time, name, content
+        for path in sources.get(file_day, ()):
+            own = False
+            for name, content in _hours_of(path):
+                stamp = hour_of(name)
+                own = own or stamp.date() == file_day
+                time = stamp - timedelta(hours=utc_offset_h)
+                if time.date() == day:
+                    yield time, name, content
+            if not own:
+                raise _without_its_day(path, file_day)
 
 
-def _members(source: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
-    for path in source:
-        try:
-            if path.suffix == ".nc":
-                yield str(path), path.read_bytes()
-            elif path.suffix == ".zip":
-                yield from _zip_members(path)
-            else:
-                yield from _tar_members(path)
-        except READ_ERRORS as error:
+def _without_its_day(path: Path, day: date) -> AirshedError:
+    return AirshedError(
+        "an archive holds no hour of the day that is in its name",
+        where=path,
+        expected=f"files such as CN-Reanalysis{day:%Y%m%d}00.nc",
+        found="other names, or none",
+        hint="look at its names (tar -tf, unzip -l); rename it, or remove it to treat its hours as"
+        " missing",
+    )
+
+
+def _hours_of(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Name for messages and content of the hourly files of an archive, or of a loose one."""
+    if path.suffix != ".nc":
+        for name, content in read_members(path, lambda name: bool(HOUR_NAME.search(name))):
+            yield f"{path}:{name}", content
+        return
+    try:
+        size = path.stat().st_size
+        if size > MAX_MEMBER_BYTES:
             raise AirshedError(
-                "an archive is damaged or cannot be read",
+                "a file is too large for an hourly file",
                 where=path,
-                expected="a complete archive of hourly NetCDF files",
-                found=f"{type(error).__name__}: {error}",
-                hint="fetch the archive again, or remove it to treat its hours as missing",
-            ) from error
-
-
-def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(path, "r:*") as archive:
-        for member in archive:
-            _refuse_unsafe(path, member.name, special=not (member.isfile() or member.isdir()))
-            _refuse_large(path, member.name, member.size)
-            if stream := archive.extractfile(member):
-                yield f"{path}:{member.name}", stream.read()
-
-
-def _zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            link = stat.S_ISLNK(member.external_attr >> 16)
-            _refuse_unsafe(path, member.filename, special=link)
-            _refuse_large(path, member.filename, member.file_size)
-            if not member.is_dir():
-                yield f"{path}:{member.filename}", archive.read(member)
-
-
-def _refuse_unsafe(path: Path, member: str, special: bool) -> None:
-    name = PurePosixPath(member.replace("\\", "/"))
-    if special or name.is_absolute() or ".." in name.parts:
-        raise AirshedError(
-            "an archive holds an unsafe member",
-            where=path,
-            expected="plain files with relative names",
-            found=member,
-            hint="do not use this archive; fetch it again from where it was published",
-        )
-
-
-def _refuse_large(path: Path, member: str, size: int) -> None:
-    if size > MAX_MEMBER_BYTES:
-        raise AirshedError(
-            "an archive holds a member that is too large for an hourly file",
-            where=f"{path}:{member}",
-            expected=f"at most {MAX_MEMBER_BYTES:,} bytes",
-            found=f"{size:,} bytes",
-        )
+                expected=f"at most {MAX_MEMBER_BYTES:,} bytes",
+                found=f"{size:,} bytes",
+            )
+        yield str(path), path.read_bytes()
+    except OSError as error:
+        raise AirshedError("a raw file cannot be read", where=path, found=error.strerror) from error

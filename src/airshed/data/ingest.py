@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -62,17 +64,18 @@ def ingest(
     """
     source = open_source(dataset, raw)
     partial = _partial(dataset, source, outputs.hourly)
-    notes = partial / "days"
-    if not notes.exists():
-        _begin(dataset, source, partial)
-    days = dataset.period.days
-    missing = [number for number, day in enumerate(days) if not _note(notes, day).exists()]
-    tasks = [
-        (dataset, source.day(days[number]), partial, number, days[number]) for number in missing
-    ]
-    done = len(days) - len(missing)
-    for _ in run_tasks(_ingest_day, tasks, scale_out, workers, "days ingested", done):
-        pass
+    notes, days = partial / "days", dataset.period.days
+    with _nothing_left_of_nothing(partial):
+        if not notes.exists():
+            _begin(dataset, source, partial)
+        missing = [number for number, day in enumerate(days) if not _note(notes, day).exists()]
+        tasks = [
+            (dataset, source.day(days[number]), partial, number, days[number])
+            for number in missing
+        ]
+        done = len(days) - len(missing)
+        for _ in run_tasks(_ingest_day, tasks, scale_out, workers, "days ingested", done):
+            pass
     noted = [DayNote.read(_note(notes, day)) for day in days]
     store.write_present(partial / "store.zarr", np.concatenate([day.present for day in noted]))
     write_text(outputs.quality, quality_table(noted))
@@ -92,6 +95,17 @@ def _partial(dataset: DatasetConfig, source: Source, hourly: Path) -> Path:
         partial.mkdir(parents=True)
         kept.write_text(key, encoding="ascii")
     return partial
+
+
+@contextmanager
+def _nothing_left_of_nothing(partial: Path) -> Iterator[None]:
+    """A refused ingest leaves the days that are complete; if none is, it leaves nothing."""
+    try:
+        yield
+    except AirshedError:
+        if not any((partial / "days").glob("*.json")):
+            shutil.rmtree(partial)
+        raise
 
 
 def _note(notes: Path, day: date) -> Path:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from airshed.config.data import Box, DatasetConfig
 from airshed.data.rawfile import RawHour
 from airshed.errors import AirshedError
+from airshed.variables import VARIABLES
 
 Floats = npt.NDArray[np.floating[Any]]
 GRID_TOLERANCE_DEG = 1e-4
@@ -70,19 +71,34 @@ class NativeGrid:
             return cls(**{name: stored[name] for name in stored.files})
 
 
+def check_positions(lat_deg: Floats, lon_deg: Floats, where: str) -> None:
+    """Every cell has a position on the earth, and not all have the same.
+
+    Raises:
+        AirshedError: One has none.
+    """
+    for name, values in (("lat2d", lat_deg), ("lon2d", lon_deg)):
+        known = VARIABLES[name]
+        wrong = ~((values >= known.low) & (values <= known.high))
+        if wrong.any() or np.ptp(values) == 0:
+            row, column = np.argwhere(wrong)[0] if wrong.any() else (0, 0)
+            raise AirshedError(
+                "a raw file lacks positions of cells",
+                where=f"{where}, variable {name}, row {row}, column {column}",
+                expected=f"{known.low:g} to {known.high:g} {known.units} in every cell, not the"
+                " same in all",
+                found=f"{values[row, column]:g}, {wrong.sum()} cells without a position",
+                hint="are latitude and longitude exchanged, or in another unit?",
+            )
+
+
 def native_grid(first: RawHour, dataset: DatasetConfig, where: str) -> NativeGrid:
     """The native grid as the first hour has it, cut as the dataset says.
 
     Raises:
         AirshedError: A position is missing, or the crop or box lies outside the grid.
     """
-    if not (np.isfinite(first.lat_deg).all() and np.isfinite(first.lon_deg).all()):
-        raise AirshedError(
-            "a raw file lacks positions of cells",
-            where=where,
-            expected="a latitude and a longitude in every cell",
-            found=f"{int(np.isnan(first.lat_deg).sum())} cells without",
-        )
+    check_positions(first.lat_deg, first.lon_deg, where)
     kept = kept_part(dataset, first.lat_deg, first.lon_deg)
     return NativeGrid(first.lat_deg, first.lon_deg, np.isfinite(first.fields), kept)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import netCDF4
@@ -17,6 +18,18 @@ from airshed.variables import HOURLY, VARIABLES, canonical_name
 
 Floats = npt.NDArray[np.floating[Any]]
 NETCDF_LOCK = threading.Lock()  # the library is not thread-safe
+MAX_CELLS = 2**24  # the full grid has 146,448; a small file can claim any size
+SAME_TIME_H = 0.02
+READ_ERRORS = (OSError, RuntimeError, LookupError, ValueError, AttributeError, MemoryError)
+"""What the NetCDF library raises for files that are none, or damaged ones."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When an hour is: UTC, and by how much names of files are ahead of it."""
+
+    time_utc: datetime
+    utc_offset_h: float
 
 
 @dataclass(frozen=True)
@@ -31,18 +44,22 @@ class RawHour:
     lon_deg: Floats
 
 
-def read_raw_hour(content: bytes, where: str, units: Mapping[str, str]) -> RawHour:
+def read_raw_hour(
+    content: bytes, where: str, units: Mapping[str, str], clock: Clock | None = None
+) -> RawHour:
     """Read one hourly NetCDF file from memory.
 
     Args:
         content: The bytes of the file.
         where: Its name, for messages.
         units: Units that the configuration states, by canonical name.
+        clock: When the hour is by the file's name, to be compared with what the file says.
 
     Raises:
-        AirshedError: It is no NetCDF, lacks a variable, or holds wrong shapes or units.
+        AirshedError: It is no NetCDF, lacks a variable, holds wrong shapes or units, or is of
+            another time.
     """
-    fields = read_fields(content, where, (*HOURLY, "lat2d", "lon2d"), units)
+    fields = read_fields(content, where, (*HOURLY, "lat2d", "lon2d"), units, clock)
     shape = fields["lat2d"].shape
     for name, field in fields.items():
         if field.shape != shape:
@@ -58,7 +75,11 @@ def read_raw_hour(content: bytes, where: str, units: Mapping[str, str]) -> RawHo
 
 
 def read_fields(
-    content: bytes, where: str, names: tuple[str, ...], units: Mapping[str, str]
+    content: bytes,
+    where: str,
+    names: tuple[str, ...],
+    units: Mapping[str, str],
+    clock: Clock | None = None,
 ) -> dict[str, Floats]:
     """Fields [Y, X] of a NetCDF file by canonical name, in canonical units; NaN is missing.
 
@@ -77,9 +98,12 @@ def read_fields(
                     found=", ".join(file.variables),
                     hint="aliases of names are listed in src/airshed/variables.py",
                 )
+            if clock is not None:
+                check_time(file, clock, where)
             raw = {name: _field(stored[name], f"{where}, {name}") for name in names}
-            attributes = {name: getattr(stored[name], "units", None) for name in names}
-    except (OSError, RuntimeError) as error:
+            _check_order({name: stored[name].dimensions for name in names}, where)
+            attributes = {name: _units(stored[name], f"{where}, {name}") for name in names}
+    except READ_ERRORS as error:
         raise AirshedError(
             "a raw file is no readable NetCDF",
             where=where,
@@ -111,7 +135,86 @@ def by_canonical_name(variables: Mapping[str, Any], where: str) -> dict[str, Any
     return found
 
 
+def stated_time(file: Any) -> datetime | None:
+    """The time in a file's own time coordinate, UTC; None if it has none that is understood."""
+    for variable in file.variables.values():
+        units = getattr(variable, "units", "")
+        if variable.size == 1 and isinstance(units, str) and " since " in units:
+            calendar = getattr(variable, "calendar", "standard")
+            try:
+                number = variable[...].item()
+                time: datetime = netCDF4.num2date(
+                    number, units, calendar, only_use_cftime_datetimes=False
+                )
+            except (ValueError, TypeError, OverflowError):
+                continue
+            return time
+    return None
+
+
+def check_time(file: Any, clock: Clock, where: str) -> None:
+    """Compare a file's time coordinate, in UTC or by the clock of the names, with its name.
+
+    Raises:
+        AirshedError: It is another time.
+    """
+    stated = stated_time(file)
+    if stated is None:
+        return
+    behind_h = (clock.time_utc - stated).total_seconds() / 3600
+    if min(abs(behind_h), abs(behind_h + clock.utc_offset_h)) > SAME_TIME_H:
+        raise AirshedError(
+            "the time in a raw file contradicts its name",
+            where=where,
+            expected=f"{clock.time_utc} UTC (the name, with dataset.utc_offset_h"
+            f" {clock.utc_offset_h:g})",
+            found=f"{stated}",
+            hint=f"set dataset.utc_offset_h: {clock.utc_offset_h + behind_h:g} if the name is ahead"
+            " of UTC by that, or rename the file",
+        )
+
+
+def _check_order(dimensions: Mapping[str, tuple[str, ...]], where: str) -> None:
+    """Rows come before columns in every variable; on a square grid sizes do not tell."""
+    plane = dimensions.get("lat2d", ())[-2:]
+    for name, found in dimensions.items():
+        if len(set(plane)) == 2 and found[-2:] == plane[::-1]:
+            raise AirshedError(
+                "the variables of a raw file differ in the order of their dimensions",
+                where=f"{where}, variable {name}",
+                expected=f"{', '.join(plane)}, as lat2d has",
+                found=", ".join(found),
+                hint="rows come before columns, in every variable",
+            )
+
+
+def _units(variable: Any, where: str) -> str | None:
+    units = getattr(variable, "units", None)
+    if units is not None and not isinstance(units, str):
+        raise AirshedError(
+            "a unit attribute is no text", where=where, expected="such as 'K'", found=repr(units)
+        )
+    return units
+
+
+def is_field(variable: Any) -> bool:
+    """Whether a variable holds numbers, and no more of them than a raw file may."""
+    kind = getattr(variable.dtype, "kind", "O")
+    packed = all(
+        isinstance(getattr(variable, name, 1.0), (int, float, np.number))
+        for name in ("scale_factor", "add_offset")
+    )
+    return kind in "fiu" and packed and 0 < variable.size <= MAX_CELLS
+
+
 def _field(variable: Any, where: str) -> Floats:
+    if not is_field(variable):
+        raise AirshedError(
+            "a variable of a raw file is no field of numbers",
+            where=where,
+            expected=f"1 to {MAX_CELLS:,} numbers, packed by numbers if at all",
+            found=f"{variable.dtype}, {variable.dimensions} of sizes {variable.shape}",
+        )
     variable.set_always_mask(False)
     stored = variable[...]
     single = stored.dtype.kind == "f" and stored.dtype.itemsize <= 4

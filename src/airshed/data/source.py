@@ -14,7 +14,7 @@ import numpy.typing as npt
 from airshed.config.data import DatasetConfig
 from airshed.data.archives import Source as Files
 from airshed.data.archives import archive_days, find_days, hours
-from airshed.data.rawfile import RawHour, read_raw_hour
+from airshed.data.rawfile import Clock, RawHour, read_raw_hour
 from airshed.data.yearly import YearlyStores
 from airshed.errors import AirshedError
 
@@ -53,7 +53,8 @@ class ArchiveDay:
     def hours(self) -> Iterator[tuple[datetime, str, RawHour]]:
         """UTC time, name for messages and content of each hour."""
         for time, where, content in hours(self.files, self.date_utc, self.utc_offset_h):
-            yield time, where, read_raw_hour(content, where, self.units)
+            clock = Clock(time, self.utc_offset_h)
+            yield time, where, read_raw_hour(content, where, self.units, clock)
 
 
 class Archives:

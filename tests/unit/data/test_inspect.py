@@ -308,13 +308,11 @@ def test_aliases_other_variables_and_empty_hours_are_shown(raw: Path) -> None:
     assert "u and u10 both stand for u" in text
 
 
-def test_an_archive_of_another_day_is_remarked(raw: Path) -> None:
+def test_an_archive_of_another_day_is_refused(raw: Path) -> None:
     path = raw / "CN-Reanalysis20160303.zip"
     made.write_archive(path, made.day_members(made.START))
     found = inspect_path(raw, None, 3)
-    assert found.findings.remarks == {"no hour of the day that is in its name": [str(path)]}
-    assert found.hours is not None
-    assert found.hours["missing"] == 24
+    assert whats(found) == ["an archive holds no hour of the day that is in its name"]
 
 
 def test_a_study_is_checked_too(raw: Path, dataset: DatasetConfig, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import netCDF4
 import numpy as np
 
+from airshed.data.rawfile import stated_time
+
 WARMEST_SOLAR_H = 14.5  # local solar time at which air near the ground is usually warmest
 SURE_K = 0.5  # smallest amplitude of the daily cycle that says anything
 
@@ -41,17 +43,5 @@ def clock_of_temperature(mean_temp_k: Mapping[int, float], lon_deg: float) -> di
 
 def stated_offset_h(file: netCDF4.Dataset, stamp: datetime) -> float | None:
     """Hours by which a file's name is ahead of its own time coordinate; None if it has none."""
-    for variable in file.variables.values():
-        units = getattr(variable, "units", "")
-        if variable.size == 1 and isinstance(units, str) and " since " in units:
-            try:
-                time = netCDF4.num2date(
-                    variable[...].item(),
-                    units,
-                    getattr(variable, "calendar", "standard"),
-                    only_use_cftime_datetimes=False,
-                )
-            except ValueError:
-                continue
-            return float((stamp - time).total_seconds() / 3600)
-    return None
+    time = stated_time(file)
+    return None if time is None else float((stamp - time).total_seconds() / 3600)

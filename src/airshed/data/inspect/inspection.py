@@ -102,7 +102,8 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
     units = dataset.units if dataset else {}
     quality = dataset.quality if dataset else QualityConfig()
     found = Inspection(path, findings, find_sources(path, findings, quality), units)
-    files = RawFiles(units, quality, findings)
+    offset_h = dataset.utc_offset_h if dataset else None
+    files = RawFiles(units, quality, findings, utc_offset_h=offset_h)
     if found.sources.days:
         seen = look_at_hours(found.sources, count, files, findings)
         found.hours = summarise(seen, dataset)

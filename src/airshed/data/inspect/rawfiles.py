@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import netCDF4
@@ -16,9 +16,17 @@ from airshed.config.preprocessing import QualityConfig
 from airshed.data.inspect.clock import stated_offset_h
 from airshed.data.inspect.findings import Findings
 from airshed.data.inspect.tally import Seen, converted
-from airshed.data.native import NativeGrid
+from airshed.data.native import NativeGrid, check_positions
 from airshed.data.quality import inspect_hour
-from airshed.data.rawfile import RawHour, read_fields, read_raw_hour
+from airshed.data.rawfile import (
+    READ_ERRORS,
+    Clock,
+    RawHour,
+    check_time,
+    is_field,
+    read_fields,
+    read_raw_hour,
+)
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, canonical_name
 
@@ -37,6 +45,7 @@ class RawFiles:
         variables: By the names that files give them.
         grid: Of the first file that could be read.
         offsets_h: By how much files' names are ahead of their own time coordinates.
+        utc_offset_h: By how much they are ahead of UTC, if a study says so.
     """
 
     units: Mapping[str, str]
@@ -45,6 +54,7 @@ class RawFiles:
     variables: dict[str, Seen] = field(default_factory=dict)
     grid: NativeGrid | None = None
     offsets_h: set[float] = field(default_factory=set)
+    utc_offset_h: float | None = None
 
     def look(self, content: bytes, where: str, stamp: datetime | None) -> None:
         """Look at one file, named ``where`` in messages, of the hour ``stamp`` by its name."""
@@ -53,7 +63,8 @@ class RawFiles:
                 stored = self._describe(file, where)
                 if stamp is not None and (ahead := stated_offset_h(file, stamp)) is not None:
                     self.offsets_h.add(ahead)
-        except (OSError, RuntimeError):
+                self._compare_time(file, where, stamp)
+        except READ_ERRORS:
             self._read(content, where, NEEDED)
             return
         lacking = tuple(name for name in NEEDED if name not in stored)
@@ -83,13 +94,23 @@ class RawFiles:
                 seen.units.append(units)
             if name in NEEDED:
                 names[name].append(stored_as)
-                values = np.ma.filled(np.ma.asarray(variable[...]).astype(np.float64), np.nan)
-                seen.add(*converted(values, name, units, dict(self.units), where))
+                if is_field(variable):
+                    values = np.ma.filled(np.ma.asarray(variable[...]).astype(np.float64), np.nan)
+                    seen.add(*converted(values, name, units, dict(self.units), where))
         for name, several in names.items():
             if len(several) > 1 and name in several:
                 doubled = f"{' and '.join(several)} both stand for {name}; {name} itself is read"
                 self.findings.remark(doubled, where)
         return set(names)
+
+    def _compare_time(self, file: Any, where: str, stamp: datetime | None) -> None:
+        if stamp is None or self.utc_offset_h is None:
+            return
+        time_utc = stamp - timedelta(hours=self.utc_offset_h)
+        try:
+            check_time(file, Clock(time_utc, self.utc_offset_h), where)
+        except AirshedError as problem:
+            self.findings.add(problem)
 
     def _read_each(self, content: bytes, where: str, names: list[str]) -> dict[str, Floats]:
         """What an ingest reads; if it would refuse anything, each variable is asked by itself."""
@@ -115,15 +136,10 @@ class RawFiles:
             if name in read:
                 fields[number] = read[name]
         hour = RawHour(fields, lat_deg, lon_deg)
-        if not (np.isfinite(lat_deg).all() and np.isfinite(lon_deg).all()):
-            self.findings.add(
-                AirshedError(
-                    "a raw file lacks positions of cells",
-                    where=where,
-                    expected="a latitude and a longitude in every cell",
-                    found=f"{int((np.isnan(lat_deg) | np.isnan(lon_deg)).sum())} cells without",
-                )
-            )
+        try:
+            check_positions(lat_deg, lon_deg, where)
+        except AirshedError as problem:
+            self.findings.add(problem)
             return
         if self.grid is None:
             whole = np.array([0, lat_deg.shape[0], 0, lat_deg.shape[1]])
@@ -161,10 +177,10 @@ def mean_temperature(content: bytes) -> float | None:
     try:
         with netCDF4.Dataset("raw", memory=content) as file:
             for stored_as, variable in file.variables.items():
-                if canonical_name(stored_as) == "temp":
+                if canonical_name(stored_as) == "temp" and is_field(variable):
                     mean = np.ma.mean(variable[...])
                     return None if mean is np.ma.masked else float(mean)
-    except (OSError, RuntimeError):
+    except READ_ERRORS:
         pass
     return None
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tarfile
-import zipfile
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
 from airshed.config.preprocessing import QualityConfig
-from airshed.data.archives import DAY_NAME, HOUR_NAME, READ_ERRORS
+from airshed.data.archives import DAY_NAME, HOUR_NAME, hour_of
 from airshed.data.inspect.findings import Findings
+from airshed.data.members import read_members
 from airshed.errors import AirshedError
 
 YEARLY = "data_*_china_masked.zarr"
@@ -151,29 +150,10 @@ def _add_misnamed(path: Path, found: Sources, findings: Findings) -> None:
         return
     found.forms["archive"] += 1
     try:
-        names = _member_names(path)
-    except READ_ERRORS as error:
-        findings.add(
-            AirshedError(
-                "an archive is damaged or cannot be read",
-                where=path,
-                found=f"{type(error).__name__}: {error}",
-                hint="fetch the archive again",
-            )
-        )
-        return
-    for name in names:
-        if match := HOUR_NAME.search(name):
-            day = datetime.strptime(match[1][:8], "%Y%m%d").date()
-            found.archives[day] = [path]
-
-
-def _member_names(path: Path) -> list[str]:
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
-    with tarfile.open(path) as tar:
-        return tar.getnames()
+        for name, _ in read_members(path, lambda name: bool(HOUR_NAME.search(name))):
+            found.archives[hour_of(name).date()] = [path]
+    except AirshedError as problem:
+        findings.add(problem)
 
 
 def _note_doubles(found: Sources, findings: Findings, quality: QualityConfig) -> None:

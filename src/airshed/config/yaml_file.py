@@ -1,0 +1,100 @@
+"""Reading a YAML file into plain values, with what YAML itself lets through refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from airshed.errors import AirshedError
+
+MOST_VALUES = 100_000  # with every alias written out; a study of all variants has fewer than 1,000
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in one YAML file.
+
+    Raises:
+        AirshedError: The file is missing, is not YAML, holds no mapping or a key twice, or its
+            aliases stand for too much.
+    """
+    try:
+        content = _content(Path(path).read_text(encoding="utf-8"), path)
+    except OSError as error:
+        raise AirshedError(
+            "a configuration file cannot be read", where=path, found=error.strerror
+        ) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise AirshedError(
+            "a configuration file is not valid YAML",
+            where=path,
+            expected="keys and values, indented by blanks",
+            found=" ".join(str(error).split()),
+        ) from error
+    if not isinstance(content, dict):
+        raise AirshedError(
+            "a configuration file must hold keys and values",
+            where=path,
+            found=type(content).__name__,
+        )
+    return content
+
+
+def _content(text: str, path: Path) -> Any:
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _values(node, {}, path) > MOST_VALUES:
+            raise AirshedError(
+                "the aliases of a configuration file stand for too much",
+                where=path,
+                expected=f"at most {MOST_VALUES:,} values with every alias written out",
+                found="more",
+                hint="write the values out instead of nesting aliases",
+            )
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _values(node: yaml.Node, counted: dict[int, int | None], path: Path) -> int:
+    """How many values a node stands for, each alias counted as what it stands for."""
+    if id(node) in counted:
+        known = counted[id(node)]
+        if known is None:
+            raise yaml.YAMLError(f"an alias stands for itself, {_place(node)}")
+        return known
+    counted[id(node)] = None
+    parts: list[yaml.Node] = []
+    if isinstance(node, yaml.SequenceNode):
+        parts = node.value
+    elif isinstance(node, yaml.MappingNode):
+        _refuse_doubles(node, path)
+        parts = [part for pair in node.value for part in pair]
+    total = 1 + sum(_values(part, counted, path) for part in parts)
+    counted[id(node)] = total
+    return total
+
+
+def _refuse_doubles(node: yaml.MappingNode, path: Path) -> None:
+    """YAML lets the last of two equal keys win, and says nothing of the first."""
+    seen: dict[str, yaml.Node] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        if key.value in seen:
+            raise AirshedError(
+                "a key of a configuration file stands there twice",
+                where=f"{path}, {_place(key)}",
+                expected=f"'{key.value}' once; it stands in {_place(seen[key.value])} too",
+                found=key.value,
+                hint="remove one of the two, or write both sections as one",
+            )
+        seen[key.value] = key
+
+
+def _place(node: yaml.Node) -> str:
+    return f"line {node.start_mark.line + 1}"
