@@ -206,7 +206,7 @@ def runs(results: Results) -> Table:
             f"{variant}, seed {seed}",
             (run["commit"] or "unknown")[:10] + (" with changes" if run["dirty"] else ""),
             f"{run['device']}, {run['threads']} thread{'s' if run['threads'] > 1 else ''}",
-            ", ".join(run["attention_path"]),
+            ", ".join(run["attention_path"]) or "none",
             f"{run['training_seconds'] / 60:.1f}",
             f"Python {run['versions']['python']}, torch {run['versions']['torch']}",
         ]
