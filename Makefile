@@ -2,6 +2,7 @@
 # make test   format, lint, types, unit tests, dry runs, a small study end to end and on a SLURM
 # make bench  speed and memory at full size, error rates; an hour or two; writes results/benchmarks.json
 # make recovery  two simulated worlds, with and without blocking terrain; writes docs/statistics.md
+# make schools  windows, wind graph and latent ODE beside the masks, simulated; writes docs/schools/
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +14,7 @@ SMK := Snakefile workflow/rules/*.smk
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench recovery format lint unit workflow slurm clean
+.PHONY: help install demo test bench recovery schools format lint unit workflow slurm clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -62,6 +63,10 @@ recovery: $(INSTALLED)
 	snakemake --cores $(CORES) --configfile config/studies/recovery.yaml
 	snakemake --cores $(CORES) --configfile config/studies/recovery.yaml config/studies/recovery_flat.yaml
 	python benchmarks/recovery.py
+
+schools: $(INSTALLED)
+	snakemake --cores $(CORES) --configfile config/studies/schools.yaml
+	python benchmarks/schools.py
 
 clean:
 	rm -rf results .snakemake
