@@ -3,6 +3,7 @@
 # make faults  every rule killed, disks full, files damaged; a quarter of an hour
 # make bench  speed and memory at full size, error rates; an hour or two; writes results/benchmarks.json
 # make recovery  two simulated worlds, with and without blocking terrain; writes docs/statistics.md
+# make schools  windows, wind graph and latent ODE beside the masks, simulated; writes docs/schools/
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +15,7 @@ SMK := Snakefile workflow/rules/*.smk
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench recovery format lint unit workflow faults slurm clean
+.PHONY: help install demo test bench recovery schools format lint unit workflow faults slurm clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -68,6 +69,10 @@ recovery: $(INSTALLED)
 	snakemake --cores $(CORES) --configfile config/studies/recovery.yaml
 	snakemake --cores $(CORES) --configfile config/studies/recovery.yaml config/studies/recovery_flat.yaml
 	python benchmarks/recovery.py
+
+schools: $(INSTALLED)
+	snakemake --cores $(CORES) --configfile config/studies/schools.yaml
+	python benchmarks/schools.py
 
 clean:
 	rm -rf results .snakemake

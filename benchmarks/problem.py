@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from airshed.bench.problem import computed_scan, random_geography
-from airshed.model import ClimaX, build_model
+from airshed.model import Forecaster, build_model
 from airshed.model.attention import BiasedAttention, PlainAttention, biased_attention
 from airshed.model.bias import build
+from airshed.model.build import CLIMAX
 from airshed.model.geography import Fields
 from airshed.model.scan import RasterScan, WindScan
 
@@ -37,8 +38,19 @@ VARIANTS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "swin_bias": ("wind", {"kind": "relative_position", "blocks": "all"}),
     "relative_position_3d": ("wind", {"kind": "relative_position_3d", "blocks": [0]}),
     "topoflow": ("wind", {"kind": "topoflow", "blocks": [0]}),
+    "swin": ("raster", NONE),
+    "wind_graph_block": ("wind", NONE),
+    "wind_graph": ("raster", NONE),
+    "advection_diffusion": ("raster", NONE),
 }
 """Scan and bias of every variant, as config/variants.yaml has them (a test compares)."""
+BACKBONES: dict[str, Mapping[str, Any]] = {
+    "swin": {"kind": "swin", "window": 8},
+    "wind_graph_block": {"kind": "wind_graph", "blocks": [0], "reaches": [1]},
+    "wind_graph": {"kind": "wind_graph", "blocks": "all", "reaches": [1]},
+    "advection_diffusion": {"kind": "advection_diffusion", "steps": 12},
+}
+"""Backbones of the variants that are not ClimaX."""
 
 
 def scan(name: str, patch_grid: tuple[int, int]) -> RasterScan | WindScan:
@@ -46,7 +58,7 @@ def scan(name: str, patch_grid: tuple[int, int]) -> RasterScan | WindScan:
     return computed_scan(name, patch_grid, REGIONS, SECTORS, PATCH)
 
 
-def network(variant: str, grid: tuple[int, int] = SEED_GRID, depth: int = DEPTH) -> ClimaX:
+def network(variant: str, grid: tuple[int, int] = SEED_GRID, depth: int = DEPTH) -> Forecaster:
     """A variant's network in training mode."""
     scan_name, bias = VARIANTS[variant]
     patch_grid = (grid[0] // PATCH, grid[1] // PATCH)
@@ -54,6 +66,7 @@ def network(variant: str, grid: tuple[int, int] = SEED_GRID, depth: int = DEPTH)
         [f"channel{number}" for number in range(CHANNELS)],
         grid,
         bias=bias,
+        backbone=BACKBONES.get(variant, CLIMAX),
         scan=scan(scan_name, patch_grid),
         geography=random_geography(grid, PATCH),
         seed=0,

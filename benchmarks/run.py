@@ -32,6 +32,7 @@ PARTS = {
     "ingest_scaling": "ingest:scaling",
     "step": "step:steps",
     "step_memory": "step:step_memory",
+    "growth": "step:growth",
     "calibration": "calibration:calibration",
     "evaluation": "evaluation:evaluations",
     "planning": "load:planning",

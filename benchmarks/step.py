@@ -1,6 +1,6 @@
 """Whole training steps at the seed configuration, every variant against wind_baseline.
 
-All variants share one network, whose scan and attention paths are exchanged; so they fit into
+Transformers share one network, whose scan and attention paths are exchanged; so they fit into
 memory together and are timed in turn. A step is forward, loss, backward, clipping and AdamW.
 """
 
@@ -11,25 +11,27 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from problem import CHANNELS, DEPTH, DEVICE, DIM, PATCH, SEED_GRID, VARIANTS, network
+from problem import CHANNELS, DEPTH, DEVICE, DIM, PATCH, PATCH_GRIDS, SEED_GRID, VARIANTS, network
 from torch import Tensor, nn
 
 from airshed.bench.measure import interleaved, peak_mb, ratio, spread
 from airshed.bench.step import training_step
-from airshed.model import ClimaX
+from airshed.model import Forecaster
 from airshed.training.compilation import compile_blocks
 
 log = logging.getLogger(__name__)
 
 MAIN = ("wind_baseline", "physics_mask", "physics_all_blocks")
+SCHOOLS = ("swin", "wind_graph_block", "wind_graph", "advection_diffusion")
+OF_ITS_OWN = "advection_diffusion"  # no transformer: nothing of it can be exchanged
 BATCH = 2 if DEVICE.type == "cuda" else 1
 TARGETS = 6
 
 
-def step(model: ClimaX, optimizer: torch.optim.Optimizer) -> Callable[[], None]:
-    """One training step on a batch of the seed configuration."""
-    x = torch.randn(BATCH, CHANNELS, *SEED_GRID, device=DEVICE)
-    truth = torch.randn(BATCH, TARGETS, *SEED_GRID, device=DEVICE)
+def step(model: Forecaster, optimizer: torch.optim.Optimizer) -> Callable[[], None]:
+    """One training step on a batch."""
+    x = torch.randn(BATCH, CHANNELS, *model.grid_size, device=DEVICE)
+    truth = torch.randn(BATCH, TARGETS, *model.grid_size, device=DEVICE)
     lead = torch.full((BATCH,), 24.0, device=DEVICE)
 
     def loss() -> Tensor:
@@ -40,9 +42,9 @@ def step(model: ClimaX, optimizer: torch.optim.Optimizer) -> Callable[[], None]:
     return training_step(loss, optimizer, accumulate=1, clip=1.0, autocast=autocast)
 
 
-def alone(variant: str) -> Callable[[], None]:
+def alone(variant: str, grid: tuple[int, int] = SEED_GRID) -> Callable[[], None]:
     """A step of a variant whose network is the only one, uncompiled."""
-    model = network(variant)
+    model = network(variant, grid)
     return step(model, torch.optim.AdamW(model.parameters(), lr=1e-4))
 
 
@@ -51,7 +53,7 @@ def steps(scale: float) -> dict[str, Any]:
     torch._dynamo.config.recompile_limit = 8 * len(VARIANTS)  # type: ignore[attr-defined]
     model = network("wind_baseline")
     compiled = compile_blocks(model, "auto", DEVICE)
-    parts = {name: _parts(name) for name in VARIANTS}
+    parts = {name: _parts(name) for name in VARIANTS if name != OF_ITS_OWN}
     cores = [core for _, _, cores in parts.values() for core in cores]
     trained = dict.fromkeys([*model.parameters(), *nn.ModuleList(cores).parameters()])
     plain_step = step(model, torch.optim.AdamW(list(trained), lr=1e-4))
@@ -72,8 +74,9 @@ def steps(scale: float) -> dict[str, Any]:
     cases["matmul"] = lambda: [a @ b for _ in range(3)]
     times = interleaved(cases, max(1, round(5 * scale)), "step, main variants")
     others = ["wind_baseline", *(name for name in VARIANTS if name not in MAIN)]
+    rest = {name: exchanged(name) for name in others if name != OF_ITS_OWN}
     more = interleaved(
-        {name: exchanged(name) for name in others}, max(1, round(2 * scale)), "step, others"
+        rest | {OF_ITS_OWN: alone(OF_ITS_OWN)}, max(1, round(2 * scale)), "step, others"
     )
     ratios = {f"step_{name}": ratio(times, name, "wind_baseline") for name in MAIN[1:]}
     ratios |= {f"step_{name}": ratio(more, name, "wind_baseline") for name in others[1:]}
@@ -114,5 +117,20 @@ def step_flop() -> float:
 
 def step_memory(scale: float) -> dict[str, Any]:
     """Peak memory of one uncompiled step in a fresh process, weights apart."""
-    names = ("wind_baseline", "physics_mask", "physics_mlp")
+    names = ("wind_baseline", "physics_mask", "physics_mlp", *SCHOOLS)
     return {"memory_mb": {f"step_{name}": spread([peak_mb(alone, name)]) for name in names}}
+
+
+def growth(scale: float) -> dict[str, Any]:
+    """Uncompiled steps of the other schools against ``wind_baseline`` as patches become more."""
+    names, found = ("wind_baseline", *SCHOOLS), dict[str, dict[str, Any]]()
+    for tokens, (rows, columns) in PATCH_GRIDS.items():
+        grid = (rows * PATCH, columns * PATCH)
+        rounds = max(1, round(scale * 4096 / tokens))
+        times = interleaved({name: alone(name, grid) for name in names}, rounds, f"N = {tokens}")
+        for name in names:
+            key = f"step_{name}_{tokens}"
+            found.setdefault("seconds", {})[key] = spread(times[name])
+            found.setdefault("ratios", {})[key] = ratio(times, name, "wind_baseline")
+            found.setdefault("memory_mb", {})[key] = spread([peak_mb(alone, name, grid)])
+    return found

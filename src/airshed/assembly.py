@@ -9,17 +9,17 @@ from torch import Tensor
 
 from airshed.config import Study
 from airshed.data.prepared import Prepared
+from airshed.data.regrid import spacing_km
 from airshed.data.stores import open_patch_elevation, open_scan_tables, open_static, open_statistics
-from airshed.model import ClimaX, build_model
+from airshed.model import Forecaster, build_model
 from airshed.model.geography import Geography
 from airshed.model.scan import SCANS, RasterScan, Tables, WindScan
-from airshed.model.transformer import Block, RecomputedBlock
 from airshed.variables import INPUTS
 
 WIND = ("u", "v")
 
 
-def build_network(study: Study, variant: str, prepared: Prepared, seed: int) -> ClimaX:
+def build_network(study: Study, variant: str, prepared: Prepared, seed: int) -> Forecaster:
     """The untrained network of a variant.
 
     Args:
@@ -37,13 +37,14 @@ def build_network(study: Study, variant: str, prepared: Prepared, seed: int) -> 
 
 def assemble(
     study: Study, variant: str, scan: RasterScan | WindScan, geography: Geography, seed: int
-) -> ClimaX:
+) -> Forecaster:
     """The untrained network of a variant, with the scan and the geography that it is given."""
     model, grid = study.model, study.dataset.grid
     return build_model(
         INPUTS,
         (grid.rows, grid.columns),
         bias=study.variant_stanzas[variant].bias_stanza(),
+        backbone=study.variant_stanzas[variant].backbone_stanza(),
         scan=scan,
         geography=geography,
         seed=seed,
@@ -55,7 +56,7 @@ def assemble(
         mlp_ratio=model.mlp_ratio,
         drop_path=model.drop_path,
         drop_rate=model.dropout,
-        block=RecomputedBlock if study.train.recompute_blocks else Block,
+        recompute_blocks=study.train.recompute_blocks,
         device=device_of(study),
     )
 
@@ -92,7 +93,15 @@ def build_geography(study: Study, prepared: Prepared) -> Geography:
         to_earth=wind_to_earth(static, study.dataset.wind_frame),
         mask=_floats(static["domain_mask"]),
         patch_size=study.model.patch,
+        spacing_km=cell_spacing_km(static),
     )
+
+
+def cell_spacing_km(static: xr.Dataset) -> tuple[float, float]:
+    """Mean distance of cells in adjacent rows, and in adjacent columns."""
+    lat_deg, lon_deg = static["lat2d"].values, static["lon2d"].values
+    rows, columns = (float(spacing_km(lat_deg, lon_deg, axis).mean()) for axis in (1, 2))
+    return rows, columns
 
 
 def wind_to_grid(static: xr.Dataset, wind_frame: str) -> Tensor:

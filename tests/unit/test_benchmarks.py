@@ -30,9 +30,12 @@ def test_variants_are_those_of_the_configuration(root: Path, problem: ModuleType
     ablation = read_yaml(root / "config/studies/ablation.yaml")["variants"]
     assert set(problem.VARIANTS) == set(ablation)
     for name, (scan, bias) in problem.VARIANTS.items():
-        measured = Variant.model_validate({"label": "x", "scan": scan, "bias": dict(bias)})
+        backbone = dict(problem.BACKBONES.get(name, {"kind": "climax"}))
+        stanza = {"label": "x", "scan": scan, "bias": dict(bias), "backbone": backbone}
+        measured = Variant.model_validate(stanza)
         configured = Variant.model_validate(stanzas[name])
-        assert (measured.scan, measured.bias) == (configured.scan, configured.bias), name
+        for part in ("scan", "bias", "backbone"):
+            assert getattr(measured, part) == getattr(configured, part), name
 
 
 def test_the_measured_model_is_the_seed_configuration(problem: ModuleType) -> None:

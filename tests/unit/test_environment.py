@@ -26,7 +26,10 @@ def test_torch_is_pinned(root: Path) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_conda_versions_equal_the_constraints(root: Path, stage: str) -> None:
     environment = yaml.safe_load((root / f"envs/{stage}.yaml").read_text(encoding="utf-8"))
-    pinned = [entry.split("=") for entry in environment["dependencies"] if "=" in entry]
+    entries = environment["dependencies"]
+    by_pip = [pin for entry in entries if isinstance(entry, dict) for pin in entry["pip"]]
+    pinned = [entry.split("=") for entry in entries if "=" in entry]
+    pinned += [entry.split("==") for entry in by_pip]
     packages = {name: version for name, version in pinned if name != "python"}
     assert len(packages) >= 5
     for name, version in packages.items():

@@ -57,7 +57,7 @@ def test_the_ablation_plans_every_variant_with_five_seeds(snakemake: Snakemake) 
     assert done.returncode == 0, done.stderr
     ablation = yaml.safe_load(Path("config/studies/ablation.yaml").read_text())
     stanzas = yaml.safe_load(Path("config/variants.yaml").read_text())["variant_stanzas"]
-    assert len(ablation["variants"]) >= 14
+    assert len(ablation["variants"]) >= 18
     assert set(ablation["variants"]) <= stanzas.keys()
     assert jobs(done.stdout)["train"] == 5 * len(ablation["variants"])
 

@@ -87,7 +87,7 @@ def compared_settings():
 
 def cost_settings():
     """What the cost of a step depends on, and how many steps there are."""
-    keys = ("scan", "bias", "reference", "precision")
+    keys = ("backbone", "scan", "bias", "reference", "precision")
     stanzas = {name: RESOLVED["variant_stanzas"][name] for name in STUDY.variants}
     measured = {name: {key: stanza[key] for key in keys} for name, stanza in stanzas.items()}
     return training_settings() | settings("seeds") | {"variants": measured}

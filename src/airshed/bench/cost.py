@@ -37,7 +37,7 @@ from airshed.data.prepared import Prepared
 from airshed.data.samples import sample_index
 from airshed.errors import AirshedError
 from airshed.formats import COST, VERSION
-from airshed.model import ClimaX
+from airshed.model import Forecaster
 from airshed.training.compilation import compile_blocks
 from airshed.training.optimisation import masked_squares
 from airshed.variables import INPUTS, TARGETS
@@ -119,7 +119,7 @@ def measure_cost(
 
 
 def _variant(
-    study: Study, name: str, network: ClimaX, times: Times, optimizer_steps: int
+    study: Study, name: str, network: Forecaster, times: Times, optimizer_steps: int
 ) -> dict[str, Any]:
     reference = study.references().get(name)
     taken = spread(times[name])
@@ -206,7 +206,7 @@ def _one_training(study: Study, variant: str, prepared: Prepared | None) -> Call
     return run
 
 
-def _network(study: Study, variant: str, prepared: Prepared | None) -> ClimaX:
+def _network(study: Study, variant: str, prepared: Prepared | None) -> Forecaster:
     seed = study.seeds[0]
     if prepared is not None:
         network = build_network(study, variant, prepared, seed)
@@ -224,7 +224,7 @@ def _network(study: Study, variant: str, prepared: Prepared | None) -> ClimaX:
     return network.to(device_of(study)).train()
 
 
-def _step(study: Study, variant: str, network: ClimaX, batch: Batch) -> Callable[[], None]:
+def _step(study: Study, variant: str, network: Forecaster, batch: Batch) -> Callable[[], None]:
     settings = study.train
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=study.learning_rate(variant), weight_decay=settings.weight_decay

@@ -10,7 +10,7 @@ import torch
 from airshed.model.geography import Geography
 from airshed.model.scan import SCANS, RasterScan, WindScan
 
-HIGHEST_M, WIND_MS = 5000, 5.0
+HIGHEST_M, WIND_MS, SPACING_KM = 5000, 5.0, (40.0, 25.0)
 
 
 def random_geography(grid: tuple[int, int], patch: int) -> Geography:
@@ -31,6 +31,7 @@ def random_geography(grid: tuple[int, int], patch: int) -> Geography:
         to_earth=axes,
         mask=torch.ones(grid),
         patch_size=patch,
+        spacing_km=SPACING_KM,
     )
 
 

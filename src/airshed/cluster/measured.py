@@ -81,7 +81,8 @@ def work_of(config: Mapping[str, Any], variant: Any, nodes: int, devices: int) -
     """What the time of a step depends on, as plain values that can be compared."""
     stanza = config.get("variant_stanzas", {}).get(variant, {})
     train, grid = config.get("train", {}), config.get("dataset", {}).get("grid")
-    shape = [config.get("model"), grid, stanza.get("scan"), stanza.get("bias")]
+    parts = [stanza.get(part) for part in ("backbone", "scan", "bias")]
+    shape = [config.get("model"), grid, *parts]
     precision = stanza.get("precision") or train.get("precision")
     return [*shape, precision, nodes, devices, {key: train.get(key) for key in WORK}]
 

@@ -117,12 +117,13 @@ class Study(Section):
             self._check_seeds(name)
 
     def _check_blocks(self, name: str) -> None:
-        blocks: Blocks = getattr(self.variant_stanzas[name].bias, "blocks", "all")
-        if blocks != "all" and any(block >= self.model.depth for block in blocks):
-            raise ValueError(
-                f"variants.{name}: bias.blocks {blocks} exceed the model's depth of"
-                f" {self.model.depth} blocks (numbered from 0)"
-            )
+        for part in ("bias", "backbone"):
+            blocks: Blocks = getattr(getattr(self.variant_stanzas[name], part), "blocks", "all")
+            if blocks != "all" and any(block >= self.model.depth for block in blocks):
+                raise ValueError(
+                    f"variants.{name}: {part}.blocks {blocks} exceed the model's depth of"
+                    f" {self.model.depth} blocks (numbered from 0)"
+                )
 
     def _check_chain(self, name: str, key: str) -> None:
         chain = [name]

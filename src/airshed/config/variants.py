@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from airshed.config.backbones import Backbone, ClimaxBackbone
 from airshed.config.base import Section
 from airshed.config.biases import Bias, NoBias
 from airshed.config.data import GridShape, Positive
@@ -24,6 +25,7 @@ class Variant(Section):
     """One model to be trained, and which other variant it is compared with."""
 
     label: str
+    backbone: Backbone = ClimaxBackbone()
     scan: Literal["raster", "wind", "wind_as_published"] = "raster"
     bias: Bias = NoBias()
     reference: str | None = None
@@ -38,6 +40,28 @@ class Variant(Section):
         if self.start_from is not None and self.pretrained is not None:
             raise ValueError("start_from and pretrained exclude each other: give one of them")
         return self
+
+    @model_validator(mode="after")
+    def _biases_need_attention(self) -> Self:
+        if self.bias.kind != "none" and self.backbone.kind != "climax":
+            raise ValueError(
+                f"a bias is added to attention among all tokens, which the backbone"
+                f" '{self.backbone.kind}' does not have: leave out one of the two"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pretrained_weights_need_blocks(self) -> Self:
+        if self.pretrained is not None and self.backbone.kind == "advection_diffusion":
+            raise ValueError(
+                "pretrained: the backbone 'advection_diffusion' has none of a transformer's"
+                " blocks, which are what a checkpoint of ClimaX holds"
+            )
+        return self
+
+    def backbone_stanza(self) -> dict[str, Any]:
+        """The backbone as plain values, as the model package takes it."""
+        return self.backbone.model_dump(mode="json")
 
     def bias_stanza(self) -> dict[str, Any]:
         """The bias as plain values, as the model package takes it."""

@@ -18,6 +18,7 @@ from airshed.errors import AirshedError
 
 Floats = npt.NDArray[np.floating[Any]]
 Shape = tuple[int, int]
+EARTH_RADIUS_KM = 6371.0
 MIN_COVERED = 0.5  # share of a cell that must be known for the cell to be known
 
 
@@ -86,6 +87,13 @@ def unit_vectors(lat_deg: Floats, lon_deg: Floats) -> Floats:
     """Points on the unit sphere, [3, ...]: towards (0, 0), (0, 90 E) and the north pole."""
     lat, lon = np.radians(lat_deg), np.radians(lon_deg)
     return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+
+
+def spacing_km(lat_deg: Floats, lon_deg: Floats, axis: int) -> Floats:
+    """Distances of neighbouring cells in adjacent rows (``axis`` 1) or columns (2), [.., ..]."""
+    chord = np.linalg.norm(np.diff(unit_vectors(lat_deg, lon_deg), axis=axis), axis=0)
+    km: Floats = 2 * np.arcsin(np.clip(chord / 2, 0, 1)) * EARTH_RADIUS_KM
+    return km
 
 
 def axis_directions(lat_deg: Floats, lon_deg: Floats) -> dict[str, Floats]:

@@ -13,7 +13,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from airshed.model import ClimaX
+from airshed.model import Forecaster
 from airshed.model.attention import BiasedAttention
 from airshed.model.bias import Bias
 
@@ -65,7 +65,7 @@ class MovedMass:
         samples: Samples seen so far.
     """
 
-    def __init__(self, network: ClimaX, queries: int) -> None:
+    def __init__(self, network: Forecaster, queries: int) -> None:
         tokens = network.pos_embed.shape[1]
         drawn = torch.randperm(tokens, generator=torch.Generator().manual_seed(CHOICE_SEED))
         self.queries = drawn[:queries].sort().values

@@ -26,7 +26,7 @@ from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
 from airshed.evaluation.attention_mass import MovedMass
 from airshed.formats import INTERPRETATION, VERSION
-from airshed.model import ClimaX
+from airshed.model import Forecaster
 from airshed.model.attention import PlainAttention
 from airshed.progress import progress
 from airshed.provenance import code_commit
@@ -113,7 +113,7 @@ def drawn(samples: ForecastDataset, count: int) -> Subset[dict[str, Tensor]]:
     return Subset(samples, np.sort(order).tolist())
 
 
-def settings_of(network: ClimaX) -> dict[str, Callable[[], AbstractContextManager[None]]]:
+def settings_of(network: Forecaster) -> dict[str, Callable[[], AbstractContextManager[None]]]:
     """The ways in which a trained bias is changed, by name."""
     settings: dict[str, Callable[[], AbstractContextManager[None]]] = {"as_trained": nullcontext}
     if alphas(network):
@@ -124,7 +124,7 @@ def settings_of(network: ClimaX) -> dict[str, Callable[[], AbstractContextManage
 
 
 @contextmanager
-def alpha_times(network: ClimaX, factor: float) -> Iterator[None]:
+def alpha_times(network: Forecaster, factor: float) -> Iterator[None]:
     """The network with the strength of each bias multiplied, inside the context."""
     strengths = [
         parameter
@@ -143,7 +143,7 @@ def alpha_times(network: ClimaX, factor: float) -> Iterator[None]:
 
 
 @contextmanager
-def bias_removed(network: ClimaX) -> Iterator[None]:
+def bias_removed(network: Forecaster) -> Iterator[None]:
     """The network with plain attention in every block, inside the context."""
     attentions: list[Any] = [block.attn for block in network.blocks]
     trained: list[nn.Module] = [attention.core for attention in attentions]
@@ -158,7 +158,7 @@ def bias_removed(network: ClimaX) -> Iterator[None]:
 
 def setting_losses(
     study: Study,
-    network: ClimaX,
+    network: Forecaster,
     samples: Subset[dict[str, Tensor]],
     mask: Tensor,
     watched: MovedMass,
@@ -191,7 +191,7 @@ def setting_losses(
     return {name: total / counts for name, total in squared.items()}
 
 
-def alpha_paths(network: ClimaX, initial: float | None, run: Path) -> dict[str, dict[str, Any]]:
+def alpha_paths(network: Forecaster, initial: float | None, run: Path) -> dict[str, dict[str, Any]]:
     """Where each block's alpha began, went and ended; its whole path is in ``history.csv``."""
     history = pd.read_csv(run.parent / "history.csv")
     paths = {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,11 +11,19 @@ import torch
 from airshed.model import bias as biases
 from airshed.model.attention import PlainAttention, biased_attention
 from airshed.model.climax import ClimaX
-from airshed.model.geography import Geography
-from airshed.model.scan import RasterScan, WindScan
-from airshed.model.transformer import Core
+from airshed.model.forecaster import Forecaster
+from airshed.model.geography import Geography, PatchGrid
+from airshed.model.transformer import Block, Core, RecomputedBlock
+from airshed.model.wind_graph import WindGraph
+from airshed.model.windows import WindowAttention
 
 CPU = torch.device("cpu")
+CLIMAX: Mapping[str, Any] = {"kind": "climax"}
+CORES: dict[str, Callable[..., Core]] = {
+    "swin": WindowAttention.in_block,
+    "wind_graph": WindGraph.in_block,
+}
+"""What stands for attention in a block, by the name of the backbone in the configuration."""
 
 
 def build_cores(
@@ -29,7 +38,7 @@ def build_cores(
     if stanza["kind"] == "none":
         return [PlainAttention() for _ in range(depth)]
     tokens = patch_grid[0] * patch_grid[1]
-    blocks = range(depth) if stanza["blocks"] == "all" else stanza["blocks"]
+    blocks = _named(stanza["blocks"], depth)
 
     def biased() -> Core:
         bias = biases.build(stanza, grid=patch_grid, num_heads=num_heads)
@@ -38,41 +47,74 @@ def build_cores(
     return [biased() if index in blocks else PlainAttention() for index in range(depth)]
 
 
+def replace_cores(
+    cores: list[Core],
+    backbone: Mapping[str, Any],
+    grid: PatchGrid,
+    num_heads: int,
+    head_dim: int,
+) -> list[Core]:
+    """The same with what the backbone puts in place of attention, in the blocks that it names."""
+    arguments = dict(backbone)
+    make, blocks = CORES[arguments.pop("kind")], arguments.pop("blocks", "all")
+    replaced = list(cores)
+    for index in _named(blocks, len(cores)):
+        replaced[index] = make(index, grid, num_heads, head_dim, **arguments)
+    return replaced
+
+
+def _named(blocks: str | Sequence[int], depth: int) -> Sequence[int]:
+    return range(depth) if isinstance(blocks, str) else blocks
+
+
 def build_model(
     variables: Sequence[str],
     grid_size: tuple[int, int],
     *,
     bias: Mapping[str, Any],
-    scan: RasterScan | WindScan,
     geography: Geography,
     seed: int,
     depth: int,
-    patch_size: int,
     num_heads: int,
     embed_dim: int,
+    backbone: Mapping[str, Any] = CLIMAX,
+    recompute_blocks: bool = False,
     device: torch.device = CPU,
-    **backbone: Any,
-) -> ClimaX:
-    """A :class:`ClimaX` whose backbone starts from the same weights in every variant of a seed.
+    **others: Any,
+) -> Forecaster:
+    """A network whose shared parts start from the same weights in every variant of a seed.
 
-    Biases are built under a random state of their own, so that they cannot shift the backbone's.
-    The network is built on the CPU; ``device`` is where it will run, which decides how attention
-    is computed.
+    Biases and what stands for attention are built under a random state of their own, so that they
+    cannot shift the other weights. The network is built on the CPU; ``device`` is where it will
+    run, which decides how attention is computed. ``others`` are arguments of every
+    :class:`Forecaster`.
     """
-    patch_grid = (grid_size[0] // patch_size, grid_size[1] // patch_size)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        cores = build_cores(bias, depth, patch_grid, num_heads, embed_dim // num_heads, device)
+        if backbone["kind"] == "advection_diffusion":
+            make = _flowing(backbone, recompute_blocks)
+        else:
+            grid, head_dim = geography.patch_grid(), embed_dim // num_heads
+            cores = build_cores(bias, depth, (grid.rows, grid.columns), num_heads, head_dim, device)
+            if backbone["kind"] in CORES:
+                cores = replace_cores(cores, backbone, grid, num_heads, head_dim)
+            block = RecomputedBlock if recompute_blocks else Block
+            make = partial(ClimaX, cores=cores, block=block)
         torch.manual_seed(seed)
-        return ClimaX(
+        return make(
             variables,
             grid_size,
             depth=depth,
-            patch_size=patch_size,
             num_heads=num_heads,
             embed_dim=embed_dim,
             geography=geography,
-            scan=scan,
-            cores=cores,
-            **backbone,
+            **others,
         )
+
+
+def _flowing(backbone: Mapping[str, Any], recompute: bool) -> Callable[..., Forecaster]:
+    # here, since torchdiffeq is more than torch, and no other network needs it
+    from airshed.model.advection_diffusion import AdvectionDiffusion, Flow, RecomputedFlow
+
+    flow = RecomputedFlow if recompute else Flow
+    return partial(AdvectionDiffusion, steps=backbone["steps"], flow=flow)

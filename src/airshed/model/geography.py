@@ -19,6 +19,23 @@ class Winds(NamedTuple):
     earth_ms: Tensor
 
 
+class PatchGrid(NamedTuple):
+    """Where the patches lie.
+
+    Args:
+        rows: Rows of patches.
+        columns: Columns of patches.
+        spacing_km: Mean distance between neighbours in adjacent rows, and in adjacent columns.
+        axes: [2, 2, N] matrix in each patch that takes wind (eastward, northward) to components
+            along increasing columns and rows.
+    """
+
+    rows: int
+    columns: int
+    spacing_km: tuple[float, float]
+    axes: Tensor
+
+
 class Fields(NamedTuple):
     """What is known of the patches of a batch, each [B, N].
 
@@ -59,6 +76,7 @@ class Geography(nn.Module):
             northward.
         mask: [Y, X] 1 inside the domain; cells outside have no wind.
         patch_size: Cells per side of a patch.
+        spacing_km: Mean distance of cells in adjacent rows, and in adjacent columns.
     """
 
     elevation_m: Tensor
@@ -79,9 +97,11 @@ class Geography(nn.Module):
         to_earth: Tensor,
         mask: Tensor,
         patch_size: int,
+        spacing_km: tuple[float, float],
     ) -> None:
         super().__init__()
         self.wind_channels, self.patch_size = list(wind_channels), patch_size
+        self.spacing_km = spacing_km
         self.register_buffer("elevation_m", elevation_m, persistent=False)
         self.register_buffer("wind_mean_ms", wind_mean_ms.view(1, 2, 1, 1), persistent=False)
         self.register_buffer("wind_std_ms", wind_std_ms.view(1, 2, 1, 1), persistent=False)
@@ -98,6 +118,15 @@ class Geography(nn.Module):
         means = avg_pool2d(torch.cat([winds.earth_ms, speed], 1), self.patch_size).flatten(2)
         elevation_m = self.elevation_m.expand(len(x), -1)
         return winds, Fields.in_raster_order(elevation_m, *means.unbind(1))
+
+    def patch_grid(self) -> PatchGrid:
+        """Where the patches lie."""
+        size = self.patch_size
+        rows, columns = self.mask.shape[0] // size, self.mask.shape[1] // size
+        axes = torch.einsum("abyx,jbyx->ajyx", self.to_grid, self.to_earth)  # it is orthogonal
+        means = avg_pool2d(axes.flatten(0, 1), size).view(2, 2, -1)
+        spacing_km = (size * self.spacing_km[0], size * self.spacing_km[1])
+        return PatchGrid(rows, columns, spacing_km, means / means.norm(dim=1, keepdim=True))
 
 
 class NoGeography(nn.Module):

@@ -1,4 +1,4 @@
-"""Weights of ClimaX checkpoints (Nguyen et al. 2023, arXiv 2301.10343) for a :class:`ClimaX`."""
+"""Weights of ClimaX checkpoints (Nguyen et al. 2023, arXiv 2301.10343) for a network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from airshed.errors import brief
-from airshed.model.climax import ClimaX
+from airshed.model.forecaster import Forecaster
 
 _WEIGHTS, _BIASES = "token_embeds.proj_weights", "token_embeds.proj_biases"
 _PREFIX = re.compile(r"^(net|network)\.")  # of microsoft/ClimaX, of airshed train
@@ -51,7 +51,7 @@ class LoadReport:
 
 
 def load_pretrained(
-    model: ClimaX,
+    model: Forecaster,
     path: Path,
     variables: Sequence[str],
     patch_grid: tuple[int, int] | None = None,
@@ -178,7 +178,7 @@ class _Checkpoint:
                 raise self._lacks(f"{names[0]} to {names[-1]}, all of one shape")
             self.state[stacked] = torch.stack(parts)
 
-    def check(self, model: ClimaX) -> None:
+    def check(self, model: Forecaster) -> None:
         """Raise a ValueError unless all that the model can expect is there in the right shape."""
         dim = model.pos_embed.shape[-1]
         if self.dim != dim:
@@ -194,7 +194,7 @@ class _Checkpoint:
                 what = f"the shape of {name} in a checkpoint does not fit"
                 raise self.error(what, tuple(shape), tuple(found))
 
-    def fits(self, name: str, model: ClimaX) -> bool:
+    def fits(self, name: str, model: Forecaster) -> bool:
         """Whether a parameter of the model is to be loaded from here."""
         if _ATTENTION_BIAS.match(name):
             return name in self.state and self.state[name].shape == model.get_parameter(name).shape
@@ -215,7 +215,7 @@ class _Checkpoint:
                 value[:, index] = theirs[:, self.variables.index(variable)]
         return value.view(parameter.shape)
 
-    def positions(self, model: ClimaX, grid: tuple[int, int] | None) -> tuple[Tensor, bool]:
+    def positions(self, model: Forecaster, grid: tuple[int, int] | None) -> tuple[Tensor, bool]:
         """Positional embedding [1, N, D] on the model's grid, and whether it is interpolated."""
         embedding, (rows, columns) = self.state["pos_embed"], model.grid_size
         ours, tokens = (rows // model.patch_size, columns // model.patch_size), embedding.shape[1]

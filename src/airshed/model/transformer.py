@@ -8,8 +8,10 @@ from torch.utils.checkpoint import checkpoint
 
 from airshed.model.attention import BiasedAttention, PlainAttention
 from airshed.model.geography import Fields
+from airshed.model.wind_graph import WindGraph
+from airshed.model.windows import WindowAttention
 
-Core = PlainAttention | BiasedAttention
+Core = PlainAttention | BiasedAttention | WindowAttention | WindGraph
 
 
 class DropPath(nn.Module):
@@ -28,7 +30,7 @@ class DropPath(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention; ``core`` decides how scores become outputs."""
+    """Multi-head self-attention; ``core`` decides how queries, keys and values become outputs."""
 
     def __init__(self, dim: int, num_heads: int, drop: float, core: Core) -> None:
         super().__init__()

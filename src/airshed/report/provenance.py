@@ -33,7 +33,7 @@ def runs(results: Results) -> Table:
             f"{variant}, seed {seed}",
             _commit(run),
             f"{run['device']}, {run['threads']} thread{'s' if run['threads'] > 1 else ''}",
-            ", ".join(run["attention_path"]),
+            ", ".join(run["attention_path"]) or "none",
             f"{run['training_seconds'] / 60:.1f}",
             _versions(run),
             _flags(run, usual),

@@ -107,8 +107,8 @@ def settings(results: Results) -> Table:
         ["hours", f"{present:,} of {expected:,} present"],
         ["seeds", ", ".join(map(str, study.seeds))],
         [
-            "backbone",
-            f"ClimaX, width {model.dim}, {model.depth} blocks, {model.heads} heads, decoder of"
+            "networks",
+            f"width {model.dim}, {model.depth} blocks, {model.heads} heads, decoder of"
             f" {model.decoder_depth}, dropout {model.dropout}, drop path {model.drop_path}",
         ],
         ["wind scan", f"{model.regions} regions, {model.sectors} sectors"],

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from airshed.errors import AirshedError, brief
-from airshed.model import ClimaX
+from airshed.model import Forecaster
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ CPU_TOKENS = 2048  # with fewer, compiling takes a CPU longer than it saves
 
 
 def compile_blocks(
-    network: ClimaX, mode: Literal["auto", "always", "never"], device: torch.device
+    network: Forecaster, mode: Literal["auto", "always", "never"], device: torch.device
 ) -> bool:
     """Compile the blocks in place, if wanted and possible; names of weights stay as they are.
 

@@ -16,7 +16,7 @@ from torch import nn
 from airshed.config import Study
 from airshed.data.prepared import Prepared
 from airshed.formats import RUN, VERSION
-from airshed.model import ClimaX
+from airshed.model import Forecaster
 from airshed.provenance import code_commit, sha256, versions
 from airshed.training.checkpoints import BEST
 from airshed.training.history import History
@@ -51,7 +51,7 @@ def run_record(
     study: Study,
     variant: str,
     seed: int,
-    network: ClimaX,
+    network: Forecaster,
     started: dict[str, Any] | None,
     history: History,
     device: torch.device,
@@ -107,7 +107,7 @@ def run_record(
     }
 
 
-def biased_blocks(network: ClimaX) -> list[int]:
+def biased_blocks(network: Forecaster) -> list[int]:
     """Indices of the blocks whose attention has a bias."""
     return [index for index, core in enumerate(network.cores) if core.bias is not None]
 

@@ -15,7 +15,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from airshed.model import ClimaX
+from airshed.model import Forecaster
 
 
 def sharded_strategy(processes: int, timeout: timedelta) -> ModelParallelStrategy:
@@ -29,7 +29,7 @@ def sharded_strategy(processes: int, timeout: timedelta) -> ModelParallelStrateg
     )
 
 
-def _shard(network: ClimaX, mesh: DeviceMesh) -> ClimaX:
+def _shard(network: Forecaster, mesh: DeviceMesh) -> Forecaster:
     network.to(mesh.device_type)
     unsharded = {parameter for parameter in network.parameters() if parameter.dim() == 0}
     for part in (*network.blocks, network):

@@ -9,7 +9,7 @@ from typing import Any
 from airshed.config import Study
 from airshed.config.variants import Pretrained
 from airshed.errors import AirshedError
-from airshed.model import ClimaX
+from airshed.model import Forecaster
 from airshed.model.pretrained import load_pretrained
 from airshed.provenance import sha256
 from airshed.training.trained import read_run, trained_weights
@@ -20,7 +20,7 @@ BIAS = ".attn.core.bias."  # in the names of what only a biased variant has
 
 
 def load_start(
-    network: ClimaX, study: Study, variant: str, seed: int, start: Path | None
+    network: Forecaster, study: Study, variant: str, seed: int, start: Path | None
 ) -> dict[str, Any] | None:
     """Give a new network the weights that its variant starts from.
 
@@ -59,7 +59,7 @@ def load_start(
     return record
 
 
-def _from_run(network: ClimaX, variant: str | None, seed: int, start: Path) -> dict[str, Any]:
+def _from_run(network: Forecaster, variant: str | None, seed: int, start: Path) -> dict[str, Any]:
     record = read_run(start)
     if (record["variant"], record["seed"]) != (variant, seed):
         raise AirshedError(
@@ -85,7 +85,7 @@ def _from_run(network: ClimaX, variant: str | None, seed: int, start: Path) -> d
     }
 
 
-def _from_checkpoint(network: ClimaX, given: Pretrained, start: Path) -> dict[str, Any]:
+def _from_checkpoint(network: Forecaster, given: Pretrained, start: Path) -> dict[str, Any]:
     grid = None if given.patch_grid is None else (given.patch_grid.rows, given.patch_grid.columns)
     try:
         report = load_pretrained(network, start, given.variables, grid)

@@ -9,11 +9,14 @@ import pytest
 import yaml
 
 from airshed.config import dump_study, json_schema, load_study, validate_study
+from airshed.config.backbones import Backbone
 from airshed.config.base import Section
 from airshed.config.biases import Bias
 from airshed.config.load import merge
 from airshed.errors import AirshedError
+from airshed.model.advection_diffusion import AdvectionDiffusion
 from airshed.model.bias import KINDS
+from airshed.model.build import CORES
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 DEFAULTS = [CONFIG / "config.yaml", CONFIG / "variants.yaml"]
@@ -61,6 +64,17 @@ def test_bias_stanzas_have_the_arguments_and_defaults_of_their_classes() -> None
         wanted = {name: known[name].default for name in known if name not in ("self", "layout")}
         fields = stanzas[kind].model_fields
         assert {k: f.default for k, f in fields.items() if k not in ("kind", "blocks")} == wanted
+
+
+def test_backbone_stanzas_have_the_arguments_of_what_they_build() -> None:
+    sections = get_args(get_args(Backbone)[0])
+    stanzas = {get_args(part.model_fields["kind"].annotation)[0]: part for part in sections}
+    assert set(stanzas) == {"climax", "advection_diffusion", *CORES}
+    makes = {kind: list(inspect.signature(make).parameters)[4:] for kind, make in CORES.items()}
+    for kind, arguments in makes.items():
+        assert set(stanzas[kind].model_fields) - {"kind", "blocks"} == set(arguments)
+    network = inspect.signature(AdvectionDiffusion).parameters
+    assert set(stanzas["advection_diffusion"].model_fields) - {"kind"} <= set(network)
 
 
 def bias_sections() -> list[type[Section]]:
@@ -125,6 +139,22 @@ def test_merge_overrides_leaves_only() -> None:
         ("variant_stanzas.physics_mask.reference", "physics_mask", "not another variant"),
         ("variant_stanzas.physics_mask.bias.blocks", [2], "exceed the model's depth of 2"),
         ("variant_stanzas.physics_mask.bias.kind", "barier", "barrier"),
+        ("variant_stanzas.physics_mask.backbone", {"kind": "swin"}, "'swin' does not have"),
+        ("variant_stanzas.wind_baseline.backbone", {"kind": "swinn"}, "swin"),
+        (
+            "variant_stanzas.wind_baseline.backbone",
+            {"kind": "wind_graph", "blocks": [2]},
+            "backbone.blocks [2] exceed the model's depth of 2",
+        ),
+        (
+            "variant_stanzas.wind_baseline",
+            {
+                "label": "x",
+                "backbone": {"kind": "advection_diffusion"},
+                "pretrained": {"checkpoint": "a", "variables": ["u"]},
+            },
+            "has none of a transformer's blocks",
+        ),
         ("variant_stanzas.physics_mask.start_from", "climax", "its start_from 'climax' is not"),
         (
             "variant_stanzas.physics_mask",

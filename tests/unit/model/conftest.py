@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from airshed.model import ClimaX, build_model
+from airshed.model import Forecaster, build_model
+from airshed.model.build import CLIMAX
 from airshed.model.geography import Geography
 from airshed.model.scan import SCANS, RasterScan
 
@@ -37,6 +38,7 @@ def geography() -> Geography:
         to_earth=torch.eye(2)[:, :, None, None].repeat(1, 1, *GRID),
         mask=torch.ones(GRID),
         patch_size=PATCH,
+        spacing_km=(40.0, 25.0),
     )
 
 
@@ -49,10 +51,15 @@ def build_scan(name: str) -> nn.Module:
 
 
 @pytest.fixture
-def network(geography: Geography) -> Callable[..., ClimaX]:
+def network(geography: Geography) -> Callable[..., Forecaster]:
     """Builds a small network in evaluation mode."""
 
-    def build(scan: str = "raster", bias: Mapping[str, Any] = NO_BIAS, seed: int = 0) -> ClimaX:
+    def build(
+        scan: str = "raster",
+        bias: Mapping[str, Any] = NO_BIAS,
+        seed: int = 0,
+        backbone: Mapping[str, Any] = CLIMAX,
+    ) -> Forecaster:
         return build_model(
             VARIABLES,
             GRID,
@@ -60,6 +67,7 @@ def network(geography: Geography) -> Callable[..., ClimaX]:
             scan=build_scan(scan),
             geography=geography,
             seed=seed,
+            backbone=backbone,
             depth=2,
             patch_size=PATCH,
             embed_dim=32,

@@ -37,6 +37,7 @@ def network(block: type[Block] = Block, tokens: int = 32) -> ClimaX:
         to_earth=eye,
         mask=torch.ones(GRID),
         patch_size=PATCH,
+        spacing_km=(40.0, 25.0),
     )
     cores = [
         biased_attention(build({"kind": kind}, grid=(4, 8), num_heads=2), tokens, 8, CPU)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from airshed.data.regrid import axis_directions, unit_vectors
-from airshed.simulate.projection import EARTH_RADIUS_M
+from airshed.data.regrid import axis_directions, spacing_km
 
 Floats = npt.NDArray[np.floating[Any]]
 SAME_DEG = 1e-4
@@ -34,17 +33,10 @@ def describe_grid(lat_deg: Floats, lon_deg: Floats) -> dict[str, Any]:
         "row_order": "south to north" if northwards else "north to south",
     }
     if min(lat_deg.shape) > 1:
-        rows_km, columns_km = (_spacing_km(lat_deg, lon_deg, axis) for axis in (1, 2))
+        rows_km, columns_km = (spacing_km(lat_deg, lon_deg, axis) for axis in (1, 2))
         described["spacing_km"] = {"rows": _spread(rows_km), "columns": _spread(columns_km)}
         described["kind"] = _kind(lat_deg, lon_deg, rows_km[:, :-1] / columns_km[:-1])
     return described
-
-
-def _spacing_km(lat_deg: Floats, lon_deg: Floats, axis: int) -> Floats:
-    """Distances between neighbouring centres along rows' (1) or columns' (2) numbers."""
-    chord = np.linalg.norm(np.diff(unit_vectors(lat_deg, lon_deg), axis=axis), axis=0)
-    km: Floats = 2 * np.arcsin(np.clip(chord / 2, 0, 1)) * EARTH_RADIUS_M / 1000
-    return km
 
 
 def _spread(km: Floats) -> dict[str, float]:
