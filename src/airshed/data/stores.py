@@ -160,7 +160,7 @@ def open_scan_tables(path: Path, scan: str) -> xr.Dataset:
 
 def open_wind_roses(path: Path) -> xr.Dataset:
     """How often the wind comes from where in parts of the domain."""
-    return _open_netcdf(path, ("frequency", "latitude", "longitude", "from_deg"))
+    return open_netcdf(path, ("frequency", "latitude", "longitude", "from_deg"))
 
 
 def write_netcdf(dataset: xr.Dataset, path: Path) -> None:
