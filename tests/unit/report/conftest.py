@@ -97,6 +97,12 @@ def make(tmp_path: Path) -> Callable[..., Made]:
 
 
 @pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A study without its report, to be read only."""
+    return make_study(tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture(scope="module")
 def reported(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A study with its report, to be read only."""
     made = make_study(tmp_path_factory.mktemp("reported"))
