@@ -151,6 +151,47 @@ def test_killed_in_the_middle_the_results_are_the_same(finished: Run, tmp_path: 
         assert other.path(name).read_bytes() == finished.path(name).read_bytes()
 
 
+def test_a_study_with_a_killed_training_is_reported_as_partial(
+    finished: Run, tmp_path: Path
+) -> None:
+    other = Run(tmp_path / "partial")
+    shutil.copytree(finished.folder / "results", other.folder / "results", symlinks=True)
+    killed = other.path("variants/physics_mask/seed1")
+    shutil.rmtree(killed)
+    target = "results/tiny/variants/physics_mask/seed1/run.json"
+    command = ["snakemake", "--cores", "1", "--rerun-triggers", "mtime", "--nolock"]
+    with subprocess.Popen(
+        [*command, "--configfile", "tiny.yaml", "--", target],
+        cwd=other.folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        while not (killed / "progress.json").exists():
+            assert process.poll() is None, "the training ended before it told anything"
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert not (killed / "run.json").exists(), "the training ended before it was killed"
+    complete = other.path("report.html").read_bytes()
+    said = subprocess.run(
+        ["airshed", "partial-report", "results/tiny"],
+        cwd=other.folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert said.returncode == 0, said.stderr
+    page = other.path("partial/report.html").read_text(encoding="utf-8")
+    assert "This report is partial: 3 of 4 trainings are finished and scored." in page
+    assert "interrupted" in page
+    assert "What next" not in page
+    assert other.path("report.html").read_bytes() == complete
+    planned = jobs(other("-n", "--rerun-triggers", "mtime").stdout)
+    assert {"train": 1, "compare": 1, "report": 1}.items() <= planned.items()
+
+
 def test_a_truncated_archive_is_named_and_nothing_half_written_stays(
     finished: Run, tmp_path: Path
 ) -> None:
