@@ -1,7 +1,7 @@
 """How often verdicts err: the comparison applied to simulated errors, of which the truth is known.
 
 ``run.py --parts calibration`` simulates and keeps the counts in results/benchmarks.json; this file,
-run by itself, writes them into docs/statistics.md and, for the reports of studies, into the package.
+run by itself, writes them into docs/statistics.md and into the package, for studies' reports.
 """
 
 from __future__ import annotations

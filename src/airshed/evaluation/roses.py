@@ -30,9 +30,9 @@ def wind_roses(
     """Write the wind roses of a split over the cells of the domain.
 
     ``frequency`` (region_row, region_column, sector, speed_class) is the share of all usable hours
-    and cells of a part of the grid; the parts are PARTS rows and columns of nearly equal size. It is
-    NaN in a part without a cell of the domain. Sectors are centred on ``from_deg``, degrees clockwise
-    from north that the wind comes from.
+    and cells of a part of the grid; the parts are PARTS rows and columns of nearly equal size. It
+    is NaN in a part without a cell of the domain. Sectors are centred on ``from_deg``: where the
+    wind comes from, degrees clockwise from north.
 
     Args:
         hourly: The hourly store, with eastward and northward wind.

@@ -247,4 +247,11 @@ def _require(path: Path) -> None:
 
 def units_of(pollutant: str) -> str:
     """A pollutant's unit as it is written on axes."""
-    return VARIABLES[pollutant].units.replace("ug", "\u00b5g").replace("m-3", "m\u207b\u00b3")
+    return shown_units(VARIABLES[pollutant].units)
+
+
+def shown_units(text: str) -> str:
+    """Units in a text as they are written on axes."""
+    for plain, shown in (("ug", "\u00b5g"), ("m-3", "m\u207b\u00b3"), ("s-1", "s\u207b\u00b9")):
+        text = text.replace(plain, shown)
+    return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,19 +23,34 @@ from airshed.evaluation.roses import PARTS, SECTORS
 from airshed.evaluation.scores import Subject, write_scores
 from airshed.evaluation.tables import write_stratum_table
 from airshed.report.page import build_report
+from airshed.report.results import BASELINES
 from airshed.variables import HOURLY, TARGETS, VARIABLES
 
 ROWS, COLUMNS = 8, 16
+VARIANTS = ("wind_baseline", "physics_mask", "elevation_only", "physics_raster", "climax")
+EVIL = "<script>alert(1)</script>"
 RMSE = {
     "wind_baseline": 10.0,
     "physics_mask": 9.5,
+    "elevation_only": 9.9,
+    "physics_raster": 10.4,
+    "climax": 11.0,
     "persistence": 12.0,
     "same_hour_persistence": 11.5,
     "climatology": 9.8,
     "ridge": 9.7,
 }
-SECONDS = {"wind_baseline": 0.040, "physics_mask": 0.049}
+SECONDS = dict.fromkeys(VARIANTS, 0.044) | {"wind_baseline": 0.040, "physics_mask": 0.049}
 ALPHA_END = {0: 0.5, 1: 0.05}
+BESIDE = {
+    "seed_variance": 0.02**2,
+    "time_variance": 0.002**2,
+    "time_degrees": 40.0,
+    "init_times": 200,
+    "block_length": 4,
+    "variant_seeds": 2,
+    "reference_seeds": 2,
+}
 
 
 @dataclass
@@ -66,11 +81,17 @@ class Made:
         return self.page
 
 
-def make_study(folder: Path, label: str = "the mask", verdict: str = "helps") -> Made:
-    """Write the study below ``folder``; the mask's label and the overall verdict may be given."""
+def make_study(
+    folder: Path,
+    variants: Sequence[str] = ("wind_baseline", "physics_mask"),
+    label: str = "the mask",
+    verdict: str = "helps",
+) -> Made:
+    """Write the study below ``folder``; its variants, the mask's label and verdict may be given."""
     root = Path(__file__).resolve().parents[3]
     values = read_yaml(root / "tests/helpers/tiny_study.yaml")
     values |= read_yaml(root / "config/variants.yaml")
+    values["variants"] = list(variants)
     values["variant_stanzas"]["physics_mask"]["label"] = label
     made = Made(validate_study(values, "made"), folder / "results", folder / "data")
     made.results.mkdir()
@@ -102,10 +123,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return make_study(tmp_path_factory.mktemp("finished"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def reported(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """A study with its report, to be read only."""
-    made = make_study(tmp_path_factory.mktemp("reported"))
+    """A study of five variants with its report, to be read only; one label is no plain text."""
+    made = make_study(tmp_path_factory.mktemp("reported"), VARIANTS, f"the mask {EVIL}")
     made.build()
     return made
 
@@ -172,7 +193,7 @@ def _write_winds(made: Made) -> None:
 def _write_tables(made: Made, verdict: str) -> None:
     scores = [
         (name, seed, pollutant, horizon, "rmse", RMSE[name], VARIABLES[pollutant].units)
-        for name in RMSE
+        for name in [*made.study.variants, *BASELINES]
         for seed in (made.study.seeds if name in made.study.variants else [None])
         for pollutant in TARGETS
         for horizon in made.study.horizons_h
@@ -180,19 +201,21 @@ def _write_tables(made: Made, verdict: str) -> None:
     columns = ["variant", "seed", "pollutant", "horizon_h", "metric", "value", "units"]
     pd.DataFrame(scores, columns=columns).to_csv(made.results / "scores.csv", index=False)
     places = [(pollutant, hour) for pollutant in TARGETS for hour in made.study.horizons_h]
-    rows = [
-        ("physics_mask", "wind_baseline", *place, -0.05, -0.071, -0.022, 0.001, 0.01, verdict, "")
-        for place in [*places, ("all", "all")]
-    ]
+    rows = []
+    for variant, reference in made.study.references().items():
+        change = RMSE[variant] / RMSE[reference] - 1
+        given = verdict if change < 0 else "inconclusive"
+        numbers = (change, change - 0.021, change + 0.028, 0.001, 0.01, given, "")
+        rows += [(variant, reference, *place, *numbers) for place in [*places, ("all", "all")]]
     names = "variant reference pollutant horizon_h relative_rmse_change ci_low ci_high p_value"
     table = pd.DataFrame(rows, columns=[*names.split(), "p_adjusted", "verdict", "limit"])
-    table.to_csv(made.results / "comparisons.csv", index=False)
+    table.assign(**BESIDE).to_csv(made.results / "comparisons.csv", index=False)
 
 
 def _write_run(made: Made, variant: str, seed: int) -> None:
     folder = made.results / "variants" / variant / f"seed{seed}"
     folder.mkdir(parents=True)
-    biased = variant == "physics_mask"
+    biased = made.study.variant_stanzas[variant].bias.kind != "none"
     median = SECONDS[variant]
     record = {
         "variant": variant,

@@ -36,15 +36,6 @@ WHAT = {
     ],
     "inconclusive": ["more seeds", "longer test period"],
 }
-VARIANCES = {
-    "seed_variance": 0.02**2,
-    "time_variance": 0.002**2,
-    "time_degrees": 40.0,
-    "init_times": 200,
-    "block_length": 4,
-    "variant_seeds": 2,
-    "reference_seeds": 2,
-}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +49,7 @@ def found(loaded: Results) -> Callable[..., Results]:
     """The hand-made results with a verdict, and other columns of comparisons as given."""
 
     def change(verdict: str, **columns: Any) -> Results:
-        values = VARIANCES | {"verdict": verdict} | columns
+        values = {"verdict": verdict} | columns
         return replace(
             loaded,
             comparisons=loaded.comparisons.assign(**values),

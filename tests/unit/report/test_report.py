@@ -11,11 +11,25 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from airshed import report
 from airshed.errors import AirshedError
-from airshed.report.text import alpha_meaning, percent
+from airshed.report import provenance, tables
+from airshed.report.calibration import closest, controls, sentences
+from airshed.report.figures.conditions import class_changes
+from airshed.report.outline import FIGURES, SECTIONS, figure_kind
+from airshed.report.results import load_results
+from airshed.report.sections import BUILDERS
+from airshed.report.text import alpha_meaning, answer, percent
 
+TEMPLATES = Path(report.__file__).parent / "templates/sections"
 Made = Any  # see conftest.py
 Make = Callable[..., Made]
+
+
+COMPARED = ("physics_mask", "elevation_only", "physics_raster", "climax")
+EACH = {f"{kind}-{name}" for kind in ("change_heatmap", "change_maps") for name in COMPARED}
+BEYOND = {"exceedance", "episode_maps", "episode_transect", "stations"}  # this study has none
+FIGURES_OF = EACH | (set(FIGURES) - BEYOND - {"change_heatmap", "change_maps"})
 
 
 def text_of(page: str) -> str:
@@ -26,12 +40,14 @@ def text_of(page: str) -> str:
 def test_the_answer_stands_at_the_top_with_the_numbers_of_the_comparison(reported: Made) -> None:
     text = text_of(reported.page)
     answer = (
-        "On simulated data, physics_mask (the mask) lowers RMSE by 5.0 % (95 % interval \u22127.1 %"
-        " to \u22122.2 %) on average over six pollutants and two horizons compared with"
-        " wind_baseline: it helps. A training step takes 22.5 % longer."
+        "On simulated data, physics_mask (the mask &lt;script&gt;alert(1)&lt;/script&gt;) lowers"
+        " RMSE by 5.0 % (95 % interval \u22127.1 % to \u22122.2 %) compared with wind_baseline: it"
+        " helps; it helps in 12 of 12 pairs of pollutant and horizon (all pollutants; 12 and 24 h)."
+        " A training step takes 22.5 % longer."
     )  # 0.049 s against 0.040 s
     assert answer in text
-    assert text.index(answer) < text.index("Ablation ")
+    assert text.index(answer) < text.index("Every variant. Change of RMSE")
+    assert "averages over six pollutants and two horizons" in text
     assert "The data of this study are simulated" in text
     verdicts = "physics_mask against wind_baseline, 12 pairs of pollutant and horizon: helps in 12."
     assert verdicts in text
@@ -47,7 +63,10 @@ def test_the_answer_stands_at_the_top_with_the_numbers_of_the_comparison(reporte
     [("equivalent", "the two are equivalent"), ("inconclusive", "the result is inconclusive")],
 )
 def test_the_answer_follows_the_verdict(make: Make, verdict: str, words: str) -> None:
-    assert words in text_of(make(verdict=verdict).build())
+    made = make(verdict=verdict)
+    told = answer(load_results(made.study, made.results, made.data), "physics_mask")
+    assert words in told
+    assert "no single pollutant and horizon is decided" in told
 
 
 def test_alpha_is_interpreted_for_each_seed(reported: Made) -> None:
@@ -78,17 +97,35 @@ def test_percent(value: float, expected: str) -> None:
     assert percent(math.nan) == "missing"
 
 
-def test_labels_are_escaped(make: Make) -> None:
-    page = make(label="<b>x & y</b><script>alert(1)</script>").build()
-    assert "<script" not in page
-    assert "&lt;b&gt;x &amp; y&lt;/b&gt;" in page
+def test_labels_are_escaped(reported: Made) -> None:
+    assert "<script>alert" not in reported.page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in reported.page
+    markdown = (reported.results / "report.md").read_text(encoding="utf-8")
+    assert "<script" not in markdown
+    assert "the mask &lt;script>alert(1)" in markdown
+
+
+def test_sections_come_in_their_order_in_both_forms(reported: Made) -> None:
+    """Those of this study; each has a template, and its figures stand inside it."""
+    absent = {"episodes", "stations", "external"}
+    expected = [title for name, title in SECTIONS.items() if name not in absent]
+    assert re.findall(r"<h2[^>]*>([^<]*)</h2>", reported.page) == expected
+    markdown = (reported.results / "report.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (.*)$", markdown, re.MULTILINE) == expected
+    assert set(BUILDERS) == set(SECTIONS) == {path.stem for path in TEMPLATES.iterdir()}
+    heading, figure = "", {}
+    for line in markdown.splitlines():
+        heading = line[3:] if line.startswith("## ") else heading
+        if found := re.match(r"!\[.*\]\(figures/(.*)\.png\)", line):
+            figure[found[1]] = heading
+    assert figure == {name: SECTIONS[figure_kind(name).section] for name in figure}
 
 
 def test_the_page_needs_no_other_file(reported: Made) -> None:
     page = reported.page
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)
-    assert len(sources) == 8
-    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert sum(source.startswith("data:image/png;base64,") for source in sources) == len(FIGURES_OF)
+    assert all(source.startswith(("data:image/png;base64,", "#")) for source in sources)
     assert "url(" not in page
     assert "@import" not in page
 
@@ -96,7 +133,7 @@ def test_the_page_needs_no_other_file(reported: Made) -> None:
 def test_markdown_links_lead_to_figures(reported: Made) -> None:
     markdown = (reported.results / "report.md").read_text(encoding="utf-8")
     links = re.findall(r"!\[[^\]]*\]\(([^)]*)\)", markdown)
-    assert len(links) == 8
+    assert len(links) == len(FIGURES_OF)
     assert all((reported.results / link).is_file() for link in links)
     assert "**The data of this study are simulated.**" in markdown
 
@@ -104,21 +141,12 @@ def test_markdown_links_lead_to_figures(reported: Made) -> None:
 def test_figures_lie_beside_the_data_that_they_show(reported: Made) -> None:
     figures = reported.results / "figures"
     names = {path.stem for path in figures.iterdir()}
-    assert names == {
-        "alpha",
-        "change_heatmap_physics_mask",
-        "change_maps_physics_mask",
-        "data_quality",
-        "learning_curves",
-        "rmse_by_horizon",
-        "step_time",
-        "validation_loss",
-    }
+    assert names == FIGURES_OF
     for name in names:
         assert {path.suffix for path in figures.glob(f"{name}.*")} == {".png", ".svg", ".csv"}
-    shown = pd.read_csv(figures / "change_heatmap_physics_mask.csv")
-    assert (shown["relative_rmse_change"] == -0.05).all()
-    maps = pd.read_csv(figures / "change_maps_physics_mask.csv")
+    shown = pd.read_csv(figures / "change_heatmap-physics_mask.csv")
+    assert shown["relative_rmse_change"].to_numpy() == pytest.approx(-0.05)
+    maps = pd.read_csv(figures / "change_maps-physics_mask.csv")
     assert maps["rmse_change_percent"].to_numpy() == pytest.approx(-5.0, abs=1e-4)
     assert set(maps["pollutant"]) == {"pm25", "pm10", "so2", "no2", "co", "o3"}
 
@@ -149,9 +177,52 @@ def test_the_same_results_give_the_same_bytes(make: Make) -> None:
     assert content() == content()
 
 
-def test_runs_of_different_commits_are_flagged(make: Make) -> None:
+def test_trainings_that_stand_apart_are_flagged(make: Make) -> None:
     made = make()
+
+    def flags() -> tuple[list[str], list[str]]:
+        results = load_results(made.study, made.results, made.data)
+        return [row[-1] for row in provenance.runs(results).rows], tables.warnings(results)
+
+    assert flags() == (["\u2013"] * 4, [])
     path = made.results / "variants/physics_mask/seed0/run.json"
-    assert "different commits" not in made.build()
     path.write_text(path.read_text().replace("0123456789abcdef", "fedcba9876543210"))
-    assert "different commits" in made.build()
+    shown, warnings = flags()
+    assert shown == ["\u2013", "\u2013", "\u26a0 other commit", "\u2013"]
+    assert "different commits" in warnings[0]
+
+
+def test_changes_by_class_are_those_of_the_scores(reported: Made) -> None:
+    """RMSE 9.5 against 10 in every class that has pairs: the valleys, in spring, without wind."""
+    results = load_results(reported.study, reported.results, reported.data)
+    found = class_changes(results)
+    rows = found[found["variant"] == "physics_mask"]
+    assert set(rows["stratum"]) == {"below 500 m", "below 50 m", "below 2 m s-1", "MAM"}
+    for column in ("change_percent", "lowest", "highest"):
+        assert rows[column].to_numpy() == pytest.approx(-5.0, abs=1e-4)
+
+
+def test_the_page_says_how_often_the_statistics_err(make: Make, root: Path) -> None:
+    """The counts are those of the documentation, of the designs closest to four days every 3 h."""
+    page = (root / "docs/statistics.md").read_text(encoding="utf-8")
+    counted = page.split("<!-- calibration: begin -->\n")[1].split("\n<!-- calibration: end -->")[0]
+    packaged = Path(report.__file__).parent / "calibration.md"
+    assert packaged.read_text(encoding="utf-8").strip() == counted
+    made = make()
+    results = load_results(made.study, made.results, made.data)
+    assert closest(results) == ("20 days, every 2 h", 2)
+    rates = re.findall(r"^\| (?:20 days|2 seeds, spread)(?:[^|]*\|){4} ([0-9.]+) ", counted, re.M)
+    lowest, highest = min(map(float, rates)), max(map(float, rates))
+    assert f"{lowest:.1f} to {highest:.1f} %" in sentences(results)[1]
+    assert controls(results) == []
+
+
+def test_a_variant_that_is_its_reference_again_is_a_control(make: Make) -> None:
+    made = make(verdict="helps")
+    stanza = made.study.variant_stanzas["wind_baseline"]
+    again = stanza.model_copy(update={"seed_offset": 1000, "reference": "wind_baseline"})
+    stanzas = made.study.variant_stanzas | {"physics_mask": again}
+    study = made.study.model_copy(update={"variant_stanzas": stanzas})
+    told = controls(load_results(study, made.results, made.data))
+    assert "physics_mask is wind_baseline again, trained with other seeds" in told[0]
+    assert told[0].endswith("the statistics err here.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -9,9 +11,9 @@ from matplotlib.axes import Axes
 
 from airshed.report import text
 from airshed.report.drawing import Drawing
-from airshed.report.figures.series import DODGE, by_place
+from airshed.report.figures.series import DODGE, by_place, from_zero
 from airshed.report.figures.style import legend, looks
-from airshed.report.results import POLLUTANT_LABELS, Results, units_of
+from airshed.report.results import POLLUTANT_LABELS, Results, shown_units, units_of
 from airshed.variables import TARGETS
 
 CLASSES = {
@@ -82,7 +84,9 @@ def _class_axis(panel: Axes, strata: pd.DataFrame, kind: str) -> list[str]:
     """The classes of a kind along the axis; those without any pair say so."""
     rows = strata[strata["stratum_kind"] == kind]
     pairs = rows.groupby("stratum", sort=False)["samples"].sum()
-    labels = [str(name) if count else f"{name}\n(no data)" for name, count in pairs.items()]
+    labels = [
+        shown_units(str(name)) + ("" if count else "\n(no data)") for name, count in pairs.items()
+    ]
     panel.set_xticks(range(len(labels)), [label.replace(" to ", "\nto ") for label in labels])
     panel.set_xlim(-0.5, len(labels) - 0.5)
     panel.grid(axis="x", visible=False)
@@ -93,10 +97,8 @@ def _told(data: pd.DataFrame) -> str:
     """Each variant's most and least favourable class."""
     told = []
     for variant, rows in data.groupby("variant", sort=False):
-        best, worst = (
-            rows.loc[place]
-            for place in (rows["change_percent"].idxmin(), rows["change_percent"].idxmax())
-        )
+        ordered = rows.sort_values("change_percent")
+        best, worst = ordered.iloc[0], ordered.iloc[-1]
         told.append(
             f"{variant} from {text.percent(best['change_percent'] / 100)} ({_class(best)})"
             f" to {text.percent(worst['change_percent'] / 100)} ({_class(worst)})"
@@ -104,8 +106,8 @@ def _told(data: pd.DataFrame) -> str:
     return f"Four panels with points for each class. Lowest and highest change: {'; '.join(told)}."
 
 
-def _class(row: pd.Series[object]) -> str:
-    return f"{str(row['stratum_kind']).replace('_', ' ')} {row['stratum']}"
+def _class(row: pd.Series[Any]) -> str:
+    return f"{str(row['stratum_kind']).replace('_', ' ')} {shown_units(str(row['stratum']))}"
 
 
 def rmse_by_class(results: Results) -> Drawing:
@@ -124,7 +126,7 @@ def rmse_by_class(results: Results) -> Drawing:
             shown = data[(data["pollutant"] == pollutant) & (data["stratum_kind"] == kind)]
             shown = shown.assign(place=shown["stratum"].map(places))
             by_place(panel, shown, "place", range(len(names)), results.study.variants)
-            panel.set_ylim(bottom=0)
+        from_zero(row[0])
         row[0].set_ylabel(f"{POLLUTANT_LABELS[pollutant]}\nRMSE ({units_of(pollutant)})")
     for panel, label in zip(axes[0], CLASSES.values(), strict=True):
         panel.set_title(label)

@@ -151,10 +151,7 @@ def _line(panel: Axes, found: xr.Dataset, variant: str, variants: list[str]) -> 
 
 def _lines(found: dict[str, xr.Dataset]) -> pd.DataFrame:
     names = ["transect_truth", "transect_forecast", "transect_elevation"]
-    parts = [
-        part[names].drop_vars(("latitude", "longitude")).to_dataframe().reset_index()
-        for part in found.values()
-    ]
+    parts = [part[names].to_dataframe().reset_index() for part in found.values()]
     return pd.concat(
         [part.assign(variant=name) for name, part in zip(found, parts, strict=True)],
         ignore_index=True,
@@ -164,7 +161,7 @@ def _lines(found: dict[str, xr.Dataset]) -> pd.DataFrame:
 def _highest(truth: xr.Dataset) -> str:
     elevation = truth["transect_elevation"]
     top, mean = float(elevation.max()), float(truth["transect_truth"].mean())
-    at = float(truth["transect_distance"].values[int(elevation.argmax())])
+    at = float(truth["transect_distance"].values[int(np.argmax(elevation.values))])
     return (
         f"A panel a time: concentration along the line above, elevation below. The highest ground,"
         f" {top:.0f} m, lies at {at:.0f} km; the truth's mean is {mean:.0f} {units_of(POLLUTANT)}."

@@ -50,7 +50,7 @@ def exceedance(results: Results, limit: str) -> Drawing:
         panel.set_ylabel(f"{NAMES[name]}\n(share)", fontsize="small")
         panel.set_yticks([0, 0.5, 1])
     legend(figure)
-    told = ", ".join(f"{POLLUTANT_LABELS[name]} {count:,}" for name, count in happened.items())
+    told = ", ".join(f"{POLLUTANT_LABELS[str(name)]} {count:,}" for name, count in happened.items())
     alt = (
         "Three rows of panels, one a score, and six columns, one a pollutant. Hours and cells above"
         f" the limit in the truth, all horizons together: {told}."

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from airshed.report import text
 from airshed.report.drawing import Drawing
 from airshed.report.figures.style import BETTER_WORSE
-from airshed.report.results import POLLUTANT_LABELS, Results
+from airshed.report.results import POLLUTANT_LABELS, Results, shown_units
 from airshed.variables import TARGETS
 
 CONTOURS_M = (1000, 2000, 3000, 4000)
@@ -65,7 +65,7 @@ def terrain_and_wind(results: Results) -> Drawing:
         for column in roses["region_column"].values:
             _rose(panel, roses.sel(region_row=row, region_column=column), top / 100, reach)
     shades = _shades(roses.sizes["speed_class"])
-    names = [str(name) for name in roses["speed_class"].values]
+    names = [shown_units(str(name)) for name in roses["speed_class"].values]
     handles: list[Patch | Line2D] = [
         Patch(color=shade, label=f"wind {name}") for shade, name in zip(shades, names, strict=True)
     ]
@@ -117,7 +117,7 @@ def _prevailing(roses: xr.Dataset) -> str:
             if share.isnull().any():
                 continue
             place = roses.sel(region_row=row, region_column=column)
-            degrees = float(roses["from_deg"].values[int(share.argmax())])
+            degrees = float(roses["from_deg"].values[int(np.argmax(share.values))])
             word = COMPASS[round(degrees / 45) % 8]
             told.append(
                 f"{float(place['latitude']):.0f}\u00b0N {float(place['longitude']):.0f}\u00b0E"

@@ -50,7 +50,7 @@ def _told(table: pd.DataFrame) -> str:
     return (
         "A bar for each variable within its plausible range, and coloured months where something"
         f" was found. Hours that cannot be used: {lost:.1f} % at most for a variable;"
-        f" {odd['cells_missing']:,} values are missing and {odd['cells_implausible']:,} implausible."
+        f" {odd['cells_missing']:,} values are missing, {odd['cells_implausible']:,} implausible."
     )
 
 

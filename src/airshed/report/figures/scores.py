@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from airshed.report import text
 from airshed.report.drawing import Drawing
-from airshed.report.figures.series import by_place
+from airshed.report.figures.series import by_place, from_zero
 from airshed.report.figures.style import BETTER_WORSE, MISSING, legend
 from airshed.report.results import POLLUTANT_LABELS, Results, units_of
 from airshed.variables import TARGETS
@@ -45,8 +45,8 @@ def changes(results: Results) -> Drawing:
     panel.set_xlabel("change of RMSE (%), with 95 % interval")
     panel.grid(axis="y", visible=False)
     told = "; ".join(
-        f"{row.variant} {text.percent(row.relative_rmse_change)}, {row.verdict}"
-        for row in rows.itertuples()
+        f"{row['variant']} {text.percent(float(row['relative_rmse_change']))}, {row['verdict']}"
+        for row in rows.to_dict("records")
     )
     alt = f"One line a variant, with a point for the change and a bar for its interval: {told}."
     return Drawing("changes", figure, rows, alt)
@@ -54,7 +54,7 @@ def changes(results: Results) -> Drawing:
 
 def _interval(panel: Axes, place: int, row: dict[Hashable, Any]) -> None:
     change, low, high = (100 * float(row[key]) for key in CHANGE)
-    beside = {"xytext": (8, 0), "textcoords": "offset points", "va": "center", "fontsize": "small"}
+    beside: dict[str, Any] = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
     verdict = str(row["verdict"])
     if np.isnan(change):
         panel.annotate("missing: could not be compared", (0, place), color="0.35", **beside)
@@ -112,15 +112,14 @@ def _told(cells: pd.DataFrame) -> str:
     known = cells.dropna(subset="relative_rmse_change")
     if known.empty:
         return "A table of colours in which every cell is missing."
-    ends = []
-    for place in (known["relative_rmse_change"].idxmin(), known["relative_rmse_change"].idxmax()):
-        row = known.loc[place]
-        label = POLLUTANT_LABELS[row["pollutant"]]
-        ends.append(
-            f"{text.percent(row['relative_rmse_change'])} for {label} at {row['horizon_h']} h"
-        )
+    ordered = known.sort_values("relative_rmse_change")
+    lowest, highest = (
+        f"{text.percent(row['relative_rmse_change'])} for {POLLUTANT_LABELS[row['pollutant']]}"
+        f" at {row['horizon_h']} h"
+        for row in (ordered.iloc[0], ordered.iloc[-1])
+    )
     counts = ", ".join(f"{count} {name}" for name, count in cells["verdict"].value_counts().items())
-    return f"Changes reach from {ends[0]} to {ends[1]}. Verdicts: {counts}."
+    return f"Changes reach from {lowest} to {highest}. Verdicts: {counts}."
 
 
 def _label(cell: dict[Hashable, Any]) -> str:
@@ -139,7 +138,7 @@ def rmse_by_horizon(results: Results) -> Drawing:
         by_place(panel, shown, "horizon_h", horizons, variants)
         panel.set(title=POLLUTANT_LABELS[pollutant], ylabel=f"RMSE ({units_of(pollutant)})")
         panel.set_xticks(horizons)
-        panel.set_ylim(bottom=0)
+        from_zero(panel)
     for panel in axes[-1]:
         panel.set_xlabel("horizon (h)")
     legend(figure)

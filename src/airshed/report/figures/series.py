@@ -29,17 +29,18 @@ def by_place(
         places: Numbers along the axis, rising; ``table[column]`` holds them.
         variants: Those that are drawn, all of the study's, so that each keeps its look.
     """
+    at = np.asarray(places)
     for name, (grey, dashes) in BASELINES.items():
-        line = table[table["variant"] == name].groupby(column)["value"].mean().reindex(places)
-        panel.plot(list(places), line, color=grey, linestyle=dashes, label=name)
-    steps = np.diff(list(places))
+        line = table[table["variant"] == name].groupby(column)["value"].mean().reindex(at)
+        panel.plot(at, line, color=grey, linestyle=dashes, label=name)
+    steps = np.diff(at)
     width = DODGE * (steps.min() if len(steps) else 1.0)
     shifts = np.linspace(-width / 2, width / 2, len(variants)) if len(variants) > 1 else [0.0]
     for (name, look), shift in zip(looks(variants).items(), shifts, strict=True):
         seeds = table[table["variant"] == name].groupby(column)["value"]
-        spread = seeds.agg(["mean", "min", "max"]).reindex(places)
+        spread = seeds.agg(["mean", "min", "max"]).reindex(at)
         panel.errorbar(
-            np.asarray(places) + shift,
+            at + shift,
             spread["mean"],
             yerr=[spread["mean"] - spread["min"], spread["max"] - spread["mean"]],
             color=look.color,
@@ -50,6 +51,13 @@ def by_place(
             capsize=1.5,
             label=name,
         )
+
+
+def from_zero(panel: Axes) -> None:
+    """Let the axis of values begin at zero, with room above the highest."""
+    panel.relim()
+    panel.autoscale(axis="y")
+    panel.set_ylim(0, panel.get_ylim()[1])
 
 
 def say(panel: Axes, reason: str) -> None:

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from airshed.report.drawing import Drawing
-from airshed.report.figures.series import by_place, say
+from airshed.report.figures.series import by_place, from_zero, say
 from airshed.report.figures.style import legend
 from airshed.report.results import POLLUTANT_LABELS, Results, units_of
 from airshed.variables import TARGETS
@@ -29,7 +29,7 @@ def stations(results: Results) -> Drawing:
         truth = shown.groupby("horizon_h")["reanalysis_rmse"].mean().reindex(horizons)
         panel.plot(horizons, truth, color="black", linewidth=1.6, label="reanalysis")
         panel.set(ylabel=f"RMSE ({units_of(pollutant)})", xticks=horizons)
-        panel.set_ylim(bottom=0)
+        from_zero(panel)
     for panel in axes[-1]:
         panel.set_xlabel("horizon (h)")
     legend(figure)

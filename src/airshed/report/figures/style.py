@@ -47,7 +47,7 @@ def apply_style() -> None:
         "figure.constrained_layout.use": True,
         "figure.max_open_warning": 0,
         "svg.hashsalt": "airshed",
-        "axes.prop_cycle": mpl.cycler(color=COLOURS),
+        "axes.prop_cycle": mpl.rcsetup.cycler("color", COLOURS),
         "axes.titlesize": "medium",
         "legend.frameon": False,
         "lines.markersize": 4.5,

@@ -14,14 +14,12 @@ from airshed.report.results import Results
 
 SMOOTHING_ROWS = 5
 COLUMNS = 4  # of small panels side by side
-LOSS = "loss (normalised mean squared error)"
+LOSS = "loss (normalised\nmean squared error)"
 
 
-def small_panels(
-    count: int, columns: int = COLUMNS, share_y: bool = True
-) -> tuple[Figure, list[Axes]]:
-    """A figure of so many panels, a few in a row."""
-    columns = min(count, columns)
+def small_panels(count: int, share_y: bool) -> tuple[Figure, list[Axes]]:
+    """A figure of so many panels, COLUMNS in a row."""
+    columns = min(count, COLUMNS)
     rows = -(-count // columns)
     size = (max(4.5, 2.6 * columns + 0.8), 2.2 * rows + 0.7)
     figure, axes = plt.subplots(
@@ -34,10 +32,19 @@ def small_panels(
     return figure, list(axes.flat[:count])
 
 
+def label_outer(panels: list[Axes], x_label: str, y_label: str) -> None:
+    """Name the axes at the left and below."""
+    columns = min(len(panels), COLUMNS)
+    for panel in panels[::columns]:
+        panel.set_ylabel(y_label, fontsize="small")
+    for panel in panels[-columns:]:
+        panel.set_xlabel(x_label, fontsize="small")
+
+
 def learning_curves(results: Results) -> Drawing:
     """Training loss (running mean) and validation loss against the step: a panel a variant."""
     variants = results.study.variants
-    figure, panels = small_panels(len(variants))
+    figure, panels = small_panels(len(variants), share_y=True)
     parts = []
     for panel, (variant, look) in zip(panels, looks(variants).items(), strict=True):
         for (name, seed), history in results.histories.items():
@@ -56,8 +63,7 @@ def learning_curves(results: Results) -> Drawing:
             )
             parts.append(history.assign(variant=variant, seed=seed))
         panel.set_title(variant, fontsize="small")
-    figure.supxlabel("optimiser step", fontsize="medium")
-    figure.supylabel(LOSS, fontsize="medium")
+    label_outer(panels, "optimiser step", LOSS)
     legend(figure)
     data = pd.concat(parts, ignore_index=True)
     return Drawing("learning_curves", figure, data, _falls(results))
@@ -123,8 +129,7 @@ def alpha_curves(results: Results) -> Drawing | None:
             panel.axhline(initial, color="0.3", linestyle=":", linewidth=1)
         panel.axhline(0, color="0.3", linewidth=0.8)
         panel.set_title(variant, fontsize="small")
-    figure.supxlabel("optimiser step", fontsize="medium")
-    figure.supylabel("alpha (no unit; 0: off)", fontsize="medium")
+    label_outer(panels, "optimiser step", "alpha (no unit; 0: off)")
     legend(figure, columns=6)
     last = data.loc[data.groupby(["variant", "seed", "block"])["step"].idxmax()]
     means = last.groupby("variant", sort=False)["alpha"].mean()

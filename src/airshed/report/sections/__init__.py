@@ -2,7 +2,8 @@
 
 A section is a line in :data:`airshed.report.outline.SECTIONS`, which is their order, an entry
 below, and a template of its name in ``templates/sections/``. The template serves HTML and Markdown
-alike: it reads the content as ``it``, the figures as ``drawn``, and writes with the macros of ``m``.
+alike: it reads the content as ``it``, the figures as ``drawn``, and writes with the macros of
+``m``.
 """
 
 from __future__ import annotations
