@@ -9,6 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.ticker import MaxNLocator
 
 from airshed.report.drawing import Drawing
 from airshed.report.figures.maps import contours, height_over_width, on_a_map
@@ -93,6 +94,7 @@ def _map(panel: Axes, field: xr.DataArray, elevation: xr.DataArray, scale: Norma
         )
     contours(panel, lon, lat, terrain.values)
     on_a_map(panel, lat)
+    panel.xaxis.set_major_locator(MaxNLocator(3))
 
 
 def _means(fields: dict[str, xr.DataArray]) -> str:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from airshed.report.figures.style import BASELINES, looks
 
-DODGE, MOST_DODGE = 0.08, 0.6  # from variant to variant, and in all; of the distance of places
+DODGE, MOST_DODGE = 0.15, 0.6  # from variant to variant, and in all; of the distance of places
 
 
 def by_place(
