@@ -63,8 +63,8 @@ def test_the_numbers_are_those_of_the_comparison(written: dict[str, str]) -> Non
     assert change[1][:2] == ["PM2.5", "$-$5.0~\\% ($-$7.1~\\% to $-$2.2~\\%), helps"]
     assert len(change) == 1 + 6
     rmse = rows(written["rmse.tex"])
-    unit = "($\\mu$g m\\textsuperscript{$-$}\\textsuperscript{3})"
-    assert rmse[1][:4] == [f"PM2.5 {unit}", "12 h", "10", "9.5 *"]
+    unit = "($\\mu$g~m\\textsuperscript{$-$}\\textsuperscript{3})"
+    assert rmse[1][:4] == [f"PM2.5~{unit}", "12 h", "10", "9.5 *"]
 
 
 def test_every_special_character_is_escaped_once() -> None:

@@ -41,7 +41,8 @@ def more_seeds(results: Results, variant: str) -> Iterator[Step]:
             yield Step("more seeds", because, told)
             return
         if needed <= len(study.seeds):
-            yield Step("more seeds", because, f"{part}, and these seeds make the interval narrow enough")
+            told = f"{part}, and these seeds make the interval narrow enough"
+            yield Step("more seeds", because, told)
             return
         told, wanted = f"{part}; about {needed} seeds would decide {IF_IT_STAYS}", needed
     command = snakemake_command(study, {"seeds": _extended(study.seeds, wanted)})
