@@ -21,6 +21,7 @@ RULES = {
     "evaluate",
     "baseline",
     "score_tables",
+    "wind_roses",
     "cost",
     "interpret",
     "compare",

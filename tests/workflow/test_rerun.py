@@ -84,6 +84,10 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
     "epochs": ({"train": {"epochs": 7}}, trained(6, 4, cost=1)),
     "a third seed": ({"seeds": [0, 1, 2]}, trained(3, 2, cost=1)),
     "the margin": ({"comparison": {"margin": 0.02}}, AFTER),
+    "classes of wind speed": (
+        {"evaluation": {"wind_speed_edges_ms": [3]}},
+        {"evaluate": 6, "baseline": 4, "wind_roses": 1} | SCORED,
+    ),
     "how scores are made": (
         {"evaluation": {"batch_size": 3}},
         {"evaluate": 6, "baseline": 4} | SCORED,

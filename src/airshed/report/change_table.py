@@ -9,7 +9,7 @@ import pandas as pd
 from airshed.comparison.table import ALL
 from airshed.report.results import POLLUTANT_LABELS
 from airshed.report.tables import Table
-from airshed.report.text import percent
+from airshed.report.text import interval
 
 
 def change_table(comparisons: pd.DataFrame) -> Table:
@@ -31,11 +31,5 @@ def change_table(comparisons: pd.DataFrame) -> Table:
     return Table(["pollutant", *(f"{horizon} h" for horizon in horizons)], rows)
 
 
-def change_with_interval(row: pd.Series[Any] | Any) -> str:
-    """``-5.0 % (-7.1 % to -2.2 %)``."""
-    change, low, high = (percent(row[key]) for key in ("relative_rmse_change", "ci_low", "ci_high"))
-    return f"{change} ({low} to {high})"
-
-
 def _cell(row: Any) -> str:
-    return "missing" if row is None else f"{change_with_interval(row)}, {row['verdict']}"
+    return "missing" if row is None else f"{interval(row)}, {row['verdict']}"

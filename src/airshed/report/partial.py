@@ -128,7 +128,7 @@ def _state(row: TrainingStatus) -> str:
 def _changed_settings(study: Study, results: Path, row: TrainingStatus) -> list[str]:
     """Settings that a finished training had otherwise than the study has them now."""
     folder = results / "variants" / row.variant / f"seed{row.seed}"
-    then = trained_in(folder)[row.variant].settings()
+    (then,) = (trained.settings() for trained in trained_in(folder).values())
     now = settings_of(study.model_dump(mode="json"), row.variant)
     idle = {f"train.{key}" for key in WITHOUT_INFLUENCE}
     return sorted(key for key in {*then, *now} - idle if str(then.get(key)) != str(now.get(key)))

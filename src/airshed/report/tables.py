@@ -72,7 +72,7 @@ def rmse(results: Results) -> Table:
             found = {name: values.get((pollutant, horizon, name), np.nan) for name in names}
             best = min((value for value in found.values() if np.isfinite(value)), default=np.nan)
             shown = [_rmse(value, best) for value in found.values()]
-            label = f"{POLLUTANT_LABELS[pollutant]} ({units_of(pollutant)})"
+            label = f"{POLLUTANT_LABELS[pollutant]} ({units_of(pollutant)})".replace(" ", "\u00a0")
             rows.append([label, f"{horizon} h", *shown])
     return Table(["pollutant", "horizon", *names], rows)
 

@@ -84,11 +84,16 @@ def _where(results: Results, variant: str) -> str:
 
 
 def _cost(results: Results, variant: str) -> str:
+    """Extra time of a step, with its quartiles where it was measured side by side."""
     overhead = results.overhead(variant)
     if overhead is None:
         return ""
     longer = "longer" if overhead >= 0 else "less time"
-    return f" A training step takes {percent(abs(overhead), signed=False)} {longer}."
+    spread = ""
+    if results.cost is not None:
+        found = results.cost["variants"][variant]["overhead"]
+        spread = f" (quartiles {percent(found['p25'])} to {percent(found['p75'])})"
+    return f" A training step takes {percent(abs(overhead), signed=False)} {longer}{spread}."
 
 
 def listed(names: list[str]) -> str:
@@ -218,8 +223,11 @@ def exceedances(limit: str, happened: pd.Series[int]) -> str:
     found = [
         f"{POLLUTANT_LABELS[str(name)]} {count:,}" for name, count in happened.items() if count
     ]
-    counted = f"above it were {listed(found)}" if found else "nothing was above any of them"
-    return f"Limits for {limit} means, hours and cells of all horizons together: {counted}."
+    counted = listed(found) if found else "none for any pollutant"
+    return (
+        f"Above the limits for {limit} means, counted in hours times cells, all horizons together:"
+        f" {counted}."
+    )
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

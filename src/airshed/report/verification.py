@@ -77,7 +77,7 @@ def _side_by_side(found: pd.DataFrame | None, what: str) -> Table:
 
 
 def _label(pollutant: str) -> str:
-    return f"{POLLUTANT_LABELS[pollutant]} ({units_of(pollutant)})"
+    return f"{POLLUTANT_LABELS[pollutant]} ({units_of(pollutant)})".replace(" ", "\u00a0")
 
 
 def _shown(value: float | None) -> str:

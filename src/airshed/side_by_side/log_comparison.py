@@ -172,7 +172,7 @@ def _caption(logs: tuple[TrainingLog, TrainingLog]) -> str:
     return (
         f"Losses behind the progress bars: {names}. Seconds per step: median, and 10th to 90th"
         f" percentile, of stretches of at least {WINDOW_S} s, without validations and the first"
-        f" {FIRST_STEPS} steps of every start. An epoch is broken where it was not over."
+        f" {FIRST_STEPS} steps of every start. Epoch 2.5: half of the third."
     )
 
 

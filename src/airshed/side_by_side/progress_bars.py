@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 BAR = re.compile(
-    r"Epoch (?P<epoch>\d+): (?:[^\[\]]*?[ |])?(?P<step>\d+)(?:/(?P<total>\d+|\?)|it)"
+    r"Epoch (?P<epoch>\d+): (?:[^\[\]]{0,1000}?[ |])?(?P<step>\d+)(?:/(?P<total>\d+|\?)|it)"
     r" \[(?P<elapsed>\d+(?::\d{2}){1,2})(?:<[^,\]]*)?"
     r"(?:, *(?:\d[\d.]*|\?) ?(?:s/(?:it|batch)|(?:it|batch)/s))?"
     r"(?P<metrics>[^\]]*)(?P<end>\]?)"

@@ -12,9 +12,9 @@ from airshed.comparison.study import compare_as, sample_differences
 from airshed.comparison.table import ALL
 from airshed.config.comparison import ComparisonConfig
 from airshed.errors import AirshedError
-from airshed.report.change_table import change_table, change_with_interval
+from airshed.report.change_table import change_table
 from airshed.report.tables import MISSING, Table
-from airshed.report.text import VERDICTS, percent
+from airshed.report.text import VERDICTS, interval, percent
 from airshed.side_by_side.document import Document, Section
 from airshed.side_by_side.runs import Trained, trained_in
 
@@ -135,7 +135,7 @@ def _answer(table: pd.DataFrame) -> str:
     row = table[table["pollutant"] == ALL].iloc[0]
     limit = f" ({row['limit']})" if row["limit"] else ""
     return (
-        f"{row['variant']} changes RMSE by {change_with_interval(row)} against {row['reference']},"
+        f"{row['variant']} changes RMSE by {interval(row)} against {row['reference']},"
         f" over all pollutants and horizons: {VERDICTS[row['verdict']]}{limit}."
     )
 

@@ -43,6 +43,15 @@ RMSE = {
 }
 SECONDS = dict.fromkeys(VARIANTS, 0.044) | {"wind_baseline": 0.040, "physics_mask": 0.049}
 ALPHA_END = {0: 0.5, 1: 0.05}
+BESIDE = {
+    "seed_variance": 0.02**2,
+    "time_variance": 0.002**2,
+    "time_degrees": 40.0,
+    "init_times": 200,
+    "block_length": 4,
+    "variant_seeds": 2,
+    "reference_seeds": 2,
+}
 
 
 @dataclass
@@ -107,6 +116,12 @@ def make_study(
 def make(tmp_path: Path) -> Callable[..., Made]:
     """Makes a study that a test may change."""
     return partial(make_study, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A study without its report, to be read only."""
+    return make_study(tmp_path_factory.mktemp("finished"))
 
 
 @pytest.fixture(scope="session")
@@ -195,7 +210,7 @@ def _write_tables(made: Made, verdict: str) -> None:
         rows += [(variant, reference, *place, *numbers) for place in [*places, ("all", "all")]]
     names = "variant reference pollutant horizon_h relative_rmse_change ci_low ci_high p_value"
     table = pd.DataFrame(rows, columns=[*names.split(), "p_adjusted", "verdict", "limit"])
-    table.to_csv(made.results / "comparisons.csv", index=False)
+    table.assign(**BESIDE).to_csv(made.results / "comparisons.csv", index=False)
 
 
 def _write_run(made: Made, variant: str, seed: int) -> None:

@@ -103,7 +103,7 @@ def test_the_table_sorts_by_numbers_both_ways(opened: Opened) -> None:
 
 def test_the_table_filters(opened: Opened) -> None:
     field = opened.page.get_by_label("Show rows with")
-    field.fill("wind_modulation HELPS")
+    field.fill("False HELPS")  # wind_modulation: false
     assert opened.column(1) == ["elevation_only"]
     assert "1 of 5 rows" in opened.page.locator("#ablation output").inner_text()
     field.fill("")

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from airshed import report
 from airshed.errors import AirshedError
 from airshed.report import provenance, tables
 from airshed.report.calibration import closest, controls, sentences
-from airshed.report.figures.conditions import class_changes
+from airshed.report.classes import class_changes
+from airshed.report.drawing import show
+from airshed.report.figures import maps
+from airshed.report.figures.style import apply_style
 from airshed.report.outline import FIGURES, SECTIONS, figure_kind
-from airshed.report.results import load_results
+from airshed.report.page import build_report
+from airshed.report.results import Results, load_results
 from airshed.report.sections import BUILDERS
 from airshed.report.text import alpha_meaning, answer, percent
+from airshed.variables import TARGETS
 
 TEMPLATES = Path(report.__file__).parent / "templates/sections"
 Made = Any  # see conftest.py
@@ -107,7 +116,7 @@ def test_labels_are_escaped(reported: Made) -> None:
 
 def test_sections_come_in_their_order_in_both_forms(reported: Made) -> None:
     """Those of this study; each has a template, and its figures stand inside it."""
-    absent = {"episodes", "stations", "external"}
+    absent = {"unfinished", "episodes", "stations", "external"}
     expected = [title for name, title in SECTIONS.items() if name not in absent]
     assert re.findall(r"<h2[^>]*>([^<]*)</h2>", reported.page) == expected
     markdown = (reported.results / "report.md").read_text(encoding="utf-8")
@@ -165,16 +174,51 @@ def test_a_missing_file_is_named(make: Make) -> None:
     assert not (made.results / "report.html").exists()
 
 
-def test_the_same_results_give_the_same_bytes(make: Make) -> None:
-    made = make()
+def test_the_same_results_give_the_same_bytes(reported: Made, tmp_path: Path) -> None:
+    outputs = [tmp_path / name for name in ("report.html", "report.md", "figures")]
+    build_report(reported.study, reported.results, reported.data, *outputs)
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) == 2 + 3 * len(FIGURES_OF)
+    for path in written:
+        former = reported.results / path.relative_to(tmp_path)
+        assert path.read_bytes() == former.read_bytes(), path.name
 
-    def content() -> dict[str, bytes]:
-        made.build()
-        written = [made.results / "report.html", made.results / "report.md"]
-        written += sorted((made.results / "figures").iterdir())
-        return {Path(path).name: path.read_bytes() for path in written}
 
-    assert content() == content()
+def test_fourteen_variants_stay_below_15_mb(reported: Made, tmp_path: Path) -> None:
+    """With maps of 128 x 256 cells of noise, which compress worst."""
+    results = full_size(load_results(reported.study, reported.results, reported.data))
+    apply_style()
+    noise = show(maps.change_maps(results, "physics_mask", folded=True), tmp_path)
+    figures = {
+        name: size_in_page(reported.results / "figures" / f"{name}.png") for name in FIGURES_OF
+    }
+    of_each = len(noise.png_base64) + figures["change_heatmap-physics_mask"]
+    others = len(reported.page.encode()) - sum(figures[name] for name in EACH)
+    assert others > 500_000
+    assert others + 13 * of_each < 15e6
+    vector = (tmp_path / "change_maps-physics_mask.svg").stat().st_size
+    assert vector < 5e6  # cells are an image inside it
+
+
+def full_size(results: Results) -> Results:
+    """The results with random errors and terrain on a grid of 128 x 256 cells."""
+    lat, lon = np.meshgrid(np.linspace(18, 54, 128), np.linspace(73, 135, 256), indexing="ij")
+    random = np.random.default_rng(0)
+    dims = ("horizon_h", "pollutant", "y", "x")
+    shape = (2, len(TARGETS), *lat.shape)
+    coordinates = {"horizon_h": results.study.horizons_h, "pollutant": list(TARGETS)}
+    fields = {"lat2d": lat, "lon2d": lon, "elevation": 2500 + 2500 * np.sin(lat) * np.sin(lon)}
+    static = xr.Dataset({name: (("y", "x"), values) for name, values in fields.items()})
+    made = {
+        name: xr.DataArray(random.uniform(1, 2, shape), coordinates, dims)
+        for name in results.study.variants
+    }
+    return replace(results, maps=made, static=static)
+
+
+def size_in_page(path: Path) -> int:
+    """Length of a file in base64."""
+    return len(base64.b64encode(path.read_bytes()))
 
 
 def test_trainings_that_stand_apart_are_flagged(make: Make) -> None:

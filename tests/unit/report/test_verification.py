@@ -6,12 +6,18 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from airshed.errors import AirshedError
 from airshed.report import ablation, bias, text, verification
-from airshed.report.results import load_results
+from airshed.report.drawing import Drawing
+from airshed.report.figures import episodes, exceedance
+from airshed.report.figures.stations import stations as station_figure
+from airshed.report.results import Results, load_results
+from airshed.variables import TARGETS
 
 Made = Any  # see conftest.py
 Make = Callable[..., Made]
@@ -35,8 +41,10 @@ def test_measured_overhead_replaces_the_wall_clock(make: Make) -> None:
     (made.results / "cost.json").write_text(json.dumps({"variants": variants}))
     cell, sentence, caption = told()
     assert cell == "+3.1 % (\u22121.0 % to +5.0 %)"
-    assert sentence.endswith("A training step takes 3.1\u00a0% longer.")
-    assert "steps that took turns in one process" in caption
+    assert sentence.endswith(
+        "A training step takes 3.1\u00a0% longer (quartiles \u22121.0\u00a0% to +5.0\u00a0%)."
+    )
+    assert "taken in turns in one process" in caption
 
 
 def test_a_cost_of_some_variants_only_is_refused(make: Make) -> None:
@@ -82,8 +90,11 @@ def test_the_use_of_the_bias_is_told_with_its_spread_over_seeds(make: Make) -> N
 def test_stations_episodes_and_other_forecasts_have_tables(make: Make) -> None:
     """Two seeds of one variant: their mean; a forecast without a value is missing."""
     made = make()
-    study = made.study.model_copy(update=dict.fromkeys(("stations", "episodes"), "named"))
-    study = study.model_copy(update={"external": {"cams": None}})
+    update = {"stations": "named", "episodes": {"haze": None}, "external": {"cams": None}}
+    study = made.study.model_copy(update=update)
+    for variant in study.variants:
+        for seed in study.seeds:
+            write_episode(made, variant, seed)
     for_all = {"pollutant": "o3", "horizon_h": 12, "samples": 40}
     at_stations = for_all | {"name": "mask", "stations": 7, "reanalysis_rmse": 3.0}
     pd.DataFrame(
@@ -101,7 +112,7 @@ def test_stations_episodes_and_other_forecasts_have_tables(make: Make) -> None:
         table = pd.DataFrame([for_all | {column: name} | row for row in rows])
         table.to_csv(made.results / f"{section}.csv", index=False)
     results = load_results(study, made.results, made.data)
-    label = "O3 (\u00b5g m\u207b\u00b3)"
+    label = "O3\u00a0(\u00b5g\u00a0m\u207b\u00b3)"
     assert verification.stations(results).rows == [
         [label, "mask", "12 h", "7", "11", "9", "3"],
     ]
@@ -111,6 +122,81 @@ def test_stations_episodes_and_other_forecasts_have_tables(make: Make) -> None:
     ):
         assert table.header[4:] == ["mask", "cams"]
         assert table.rows == [[first, label, "12 h", "40", "5", "8"]]
+
+    check_drawings(results)
+
+
+def check_drawings(results: Results) -> None:
+    """At the second time no forecast was made: it is missing in the data and said in the map."""
+    maps = episodes.episode_maps(results, "haze", "physics_mask", folded=True)
+    shown = maps.data.groupby(["shown", "map_time"])["value"].mean().unstack("map_time")
+    assert shown.loc["truth"].to_numpy() == pytest.approx([50.0, 50.0])
+    assert shown.loc["physics_mask, 24 h before"].iloc[0] == pytest.approx(40.5)  # of two seeds
+    assert np.isnan(shown.loc["physics_mask, 24 h before"].iloc[1])
+    assert sum("no forecast" in words for words in texts(maps)) == 2  # in both models' rows
+    assert "truth 50, wind_baseline 40, physics_mask 40" in maps.alt
+    transect = episodes.episode_transect(results, "haze")
+    assert transect is not None
+    assert "3000 m, lies at 100 km" in transect.alt
+    stations = station_figure(results)
+    assert texts(stations).count("not observed") == 5  # all but ozone
+
+
+def texts(drawing: Drawing) -> list[str]:
+    """Everything written into the panels of a figure."""
+    return [text.get_text() for panel in drawing.figure.axes for text in panel.texts]
+
+
+def write_episode(made: Made, variant: str, seed: int) -> None:
+    """Truth 50, forecasts 40 plus the seed at the first time of two and at no other."""
+    plane = {"row": 3, "column": 4}
+    lat, lon = np.meshgrid([30.0, 31.0, 32.0], [100.0, 101.0, 102.0, 103.0], indexing="ij")
+    shape = {"map_time": 2, "horizon_h": 2, "pollutant": 6}
+    forecast = np.full((*shape.values(), *plane.values()), np.nan)
+    forecast[0] = 40.0 + seed
+    line = forecast[..., 0, :3]
+    found = xr.Dataset(
+        {
+            "forecast": ((*shape, *plane), forecast),
+            "truth": (("map_time", "pollutant", *plane), np.full((2, 6, 3, 4), 50.0)),
+            "cell_elevation": (tuple(plane), lat * 50),
+            "transect_forecast": ((*shape, "point"), line),
+            "transect_truth": (("map_time", "pollutant", "point"), np.full((2, 6, 3), 50.0)),
+            "transect_elevation": ("point", [100.0, 3000.0, 200.0]),
+        },
+        coords={
+            "map_time": pd.date_range("2016-03-06", periods=2, freq="12h"),
+            "horizon_h": made.study.horizons_h,
+            "pollutant": list(TARGETS),
+            "latitude": (tuple(plane), lat),
+            "longitude": (tuple(plane), lon),
+            "transect_distance": ("point", [0.0, 100.0, 200.0]),
+        },
+    )
+    folder = made.results / f"variants/{variant}/seed{seed}/verification"
+    folder.mkdir()
+    found.to_netcdf(folder / "episode_haze.nc")
+
+
+def test_exceedances_that_cannot_be_scored_say_why(make: Make) -> None:
+    """Two hours above the limit for PM2.5 alone, of which a model forecast none."""
+    made = make()
+    path = made.results / "scores.csv"
+    rows = [
+        (name, seed, "pm25", 12, metric, value, "1")
+        for name, seed in (("wind_baseline", 0), ("physics_mask", 0))
+        for metric, value in (("hits_daily", 0), ("misses_daily", 2), ("hit_rate_daily", 0.0))
+    ]
+    scores = pd.read_csv(path)
+    added = pd.DataFrame(rows, columns=scores.columns)
+    pd.concat([scores, added]).to_csv(path, index=False)
+    results = load_results(made.study, made.results, made.data)
+    assert exceedance.events(results, "daily").to_dict()["pm25"] == 2
+    assert not exceedance.events(results, "hourly").any()
+    written = texts(exceedance.exceedance(results, "daily"))
+    assert written.count("undefined:\nno such hour") == 5 * 3
+    assert written.count("undefined:\nnone forecast") == 2  # false alarm ratio, success index
+    assert "PM2.5 2" in text.exceedances("daily", exceedance.events(results, "daily"))
 
 
 def test_a_study_without_them_has_no_such_tables(make: Make) -> None:

@@ -245,7 +245,9 @@ def test_a_long_sequence_is_thinned_evenly() -> None:
     thinned: Thinned[int] = Thinned()
     for number in range(10 * MOST_POINTS):
         thinned.add(number)
-    gaps = {after - before for before, after in zip(thinned.points, thinned.points[1:], strict=False)}
+    gaps = {
+        after - before for before, after in zip(thinned.points, thinned.points[1:], strict=False)
+    }
     assert len(gaps) == 1
     assert MOST_POINTS / 2 <= len(thinned.points) <= MOST_POINTS
     assert thinned.points[0] == 0

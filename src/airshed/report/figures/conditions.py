@@ -10,8 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from airshed.report import text
+from airshed.report.classes import class_changes
 from airshed.report.drawing import Drawing
-from airshed.report.figures.series import DODGE, by_place, from_zero
+from airshed.report.figures.series import by_place, dodged, from_zero
 from airshed.report.figures.style import legend, looks
 from airshed.report.results import POLLUTANT_LABELS, Results, shown_units, units_of
 from airshed.variables import TARGETS
@@ -34,8 +35,7 @@ def change_by_class(results: Results) -> Drawing:
         names = _class_axis(panel, results.strata, kind)
         panel.axhline(0, color="0.3", linewidth=0.8)
         compared = list(results.study.references())
-        shifts = np.linspace(-DODGE / 2, DODGE / 2, len(compared) + 2)[1:-1]
-        for variant, shift in zip(compared, shifts, strict=True):
+        for variant, shift in zip(compared, dodged(len(compared)), strict=True):
             found = rows[rows["variant"] == variant].set_index("stratum").reindex(names)
             mean, low, high = (found[key] for key in ("change_percent", "lowest", "highest"))
             look = style[variant]
@@ -54,30 +54,6 @@ def change_by_class(results: Results) -> Drawing:
         panel.set_ylabel("change of RMSE (%)\nbetter \u2190 \u2192 worse")
     legend(figure)
     return Drawing("change_by_class", figure, data, _told(data))
-
-
-def class_changes(results: Results) -> pd.DataFrame:
-    """Change of RMSE against the reference by class: mean of log RMSE, and range over pairs.
-
-    A pair is one training of the variant and one of its reference.
-    """
-    rmse = results.strata[results.strata["metric"] == "rmse"].dropna(subset="value")
-    keys = ["stratum_kind", "stratum", "variant", "seed"]
-    levels = rmse.assign(level=np.log(rmse["value"])).groupby(keys)["level"].mean()
-    rows = []
-    for kind, stratum in rmse[["stratum_kind", "stratum"]].drop_duplicates().to_numpy():
-        for variant, reference in results.study.references().items():
-            mine, theirs = (
-                levels.get((kind, stratum, name), pd.Series(dtype=float)).to_numpy()
-                for name in (variant, reference)
-            )
-            if not (len(mine) and len(theirs)):
-                continue
-            pairs = 100 * np.expm1(mine[:, None] - theirs)
-            mean = 100 * np.expm1(mine.mean() - theirs.mean())
-            rows.append((variant, reference, kind, stratum, mean, pairs.min(), pairs.max()))
-    names = ["variant", "reference", "stratum_kind", "stratum", "change_percent"]
-    return pd.DataFrame(rows, columns=[*names, "lowest", "highest"])
 
 
 def _class_axis(panel: Axes, strata: pd.DataFrame, kind: str) -> list[str]:

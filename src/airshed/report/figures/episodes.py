@@ -9,9 +9,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.ticker import MaxNLocator
 
 from airshed.report.drawing import Drawing
-from airshed.report.figures.maps import contours, on_a_map
+from airshed.report.figures.maps import contours, height_over_width, on_a_map
 from airshed.report.figures.style import legend, looks
 from airshed.report.results import POLLUTANT_LABELS, Results, units_of
 
@@ -20,6 +21,7 @@ HORIZON_H = 24  # or the one nearest to it
 MOST_TIMES = 4  # shown side by side, evenly chosen; the files hold all
 LABEL = f"{POLLUTANT_LABELS[POLLUTANT]} ({units_of(POLLUTANT)})"
 COLOURS = "viridis"
+HEIGHT_IN = 1.7  # of a map
 NO_FORECAST = "no forecast: its\ninit time is not\nin the test split"
 
 
@@ -42,7 +44,7 @@ def seeds_of(results: Results, episode: str, variant: str) -> xr.Dataset:
     return joined.isel(map_time=chosen).sel(place)
 
 
-def episode_maps(results: Results, episode: str, variant: str) -> Drawing:
+def episode_maps(results: Results, episode: str, variant: str, folded: bool) -> Drawing:
     """Truth, reference and variant at some times of an episode."""
     reference, horizon = results.study.references()[variant], shown_horizon(results)
     found = {name: seeds_of(results, episode, name) for name in (reference, variant)}
@@ -52,7 +54,9 @@ def episode_maps(results: Results, episode: str, variant: str) -> Drawing:
     }
     scale = Normalize(0, max(float(field.max()) for field in fields.values()))
     times = fields["truth"]["map_time"].values
-    size = (2.5 * len(times) + 1.6, 1.8 * len(fields) + 0.6)
+    place = (found[variant][name].values for name in ("longitude", "latitude"))
+    width = HEIGHT_IN / height_over_width(*place)
+    size = (width * len(times) + 2, HEIGHT_IN * len(fields) + 0.9)
     figure, axes = plt.subplots(
         len(fields), len(times), figsize=size, sharex=True, sharey=True, squeeze=False
     )
@@ -64,12 +68,13 @@ def episode_maps(results: Results, episode: str, variant: str) -> Drawing:
         panel.set_title(f"{pd.Timestamp(time):%Y-%m-%d %H} UTC", fontsize="small")
     for panel in axes[-1]:
         panel.set_xlabel("longitude (\u00b0E)", fontsize="small")
+    figure.suptitle(episode)
     figure.colorbar(ScalarMappable(scale, COLOURS), ax=axes, label=LABEL, shrink=0.8)
     parts = [
         field.rename("value").to_dataframe().reset_index().assign(shown=name.replace("\n", ", "))
         for name, field in fields.items()
     ]
-    title = f"{episode}: maps of {variant} and {reference}"
+    title = f"{episode}: maps of {variant} and {reference}" if folded else None
     data = pd.concat(parts, ignore_index=True).dropna(subset="value")
     alt = f"Rows of maps of {POLLUTANT_LABELS[POLLUTANT]}, columns are times. {_means(fields)}"
     return Drawing("episode_maps", figure, data, alt, f"{episode}-{variant}", title)
@@ -89,6 +94,7 @@ def _map(panel: Axes, field: xr.DataArray, elevation: xr.DataArray, scale: Norma
         )
     contours(panel, lon, lat, terrain.values)
     on_a_map(panel, lat)
+    panel.xaxis.set_major_locator(MaxNLocator(3))
 
 
 def _means(fields: dict[str, xr.DataArray]) -> str:
@@ -110,11 +116,11 @@ def episode_transect(results: Results, episode: str) -> Drawing | None:
     times, distance = truth["map_time"].values, truth["transect_distance"].values
     figure, axes = plt.subplots(
         *(2, len(times)),
-        figsize=(3.4 * len(times) + 1, 3.8),
+        figsize=(min(3.4 * len(times) + 1, 11), 4.2),
         sharex=True,
         sharey="row",
         squeeze=False,
-        height_ratios=(3, 1),
+        height_ratios=(2, 1),
     )
     for (above, below), time in zip(axes.T, times, strict=True):
         above.plot(
@@ -129,12 +135,10 @@ def episode_transect(results: Results, episode: str) -> Drawing | None:
         below.fill_between(distance, truth["transect_elevation"], color="0.7")
         below.set(xlabel="distance along the line (km)", ylim=(0, None))
     axes[0, 0].set_ylabel(LABEL)
-    axes[1, 0].set_ylabel("elevation (m)")
+    axes[1, 0].set_ylabel("elevation (m)", fontsize="small")
     legend(figure)
-    title = f"{episode}: along a line over the terrain, {shown_horizon(results)} h before"
-    return Drawing(
-        "episode_transect", figure, _lines(found), _highest(truth), of=episode, folded=title
-    )
+    figure.suptitle(f"{episode}, forecasts made {shown_horizon(results)} h before")
+    return Drawing("episode_transect", figure, _lines(found), _highest(truth), of=episode)
 
 
 def _line(panel: Axes, found: xr.Dataset, variant: str, variants: list[str]) -> bool:
@@ -151,10 +155,7 @@ def _line(panel: Axes, found: xr.Dataset, variant: str, variants: list[str]) -> 
 
 def _lines(found: dict[str, xr.Dataset]) -> pd.DataFrame:
     names = ["transect_truth", "transect_forecast", "transect_elevation"]
-    parts = [
-        part[names].to_dataframe().reset_index()
-        for part in found.values()
-    ]
+    parts = [part[names].to_dataframe().reset_index() for part in found.values()]
     return pd.concat(
         [part.assign(variant=name) for name, part in zip(found, parts, strict=True)],
         ignore_index=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 
 from airshed.evaluation.metrics.exceedance import LIMITS, RATIOS
 from airshed.report.drawing import Drawing
@@ -42,6 +43,7 @@ def exceedance(results: Results, limit: str) -> Drawing:
             if shown["value"].notna().any():
                 by_place(panel, shown, "horizon_h", horizons, results.study.variants)
                 panel.set_xticks(horizons)
+                _undefined(panel, shown, results.study.variants)
             else:
                 say(panel, _why(pollutant, limit, int(happened[pollutant])))
             panel.set_ylim(-0.03, 1.03)
@@ -55,8 +57,25 @@ def exceedance(results: Results, limit: str) -> Drawing:
         "Three rows of panels, one a score, and six columns, one a pollutant. Hours and cells above"
         f" the limit in the truth, all horizons together: {told}."
     )
-    title = f"Limits for {limit} means, applied to single hours"
+    title = None if limit == "daily" else f"Limits for {limit} means"
     return Drawing("exceedance", figure, data, alt, of=limit, folded=title)
+
+
+def _undefined(panel: Axes, shown: pd.DataFrame, variants: list[str]) -> None:
+    """Say of how many variants a score is undefined at every horizon."""
+    known = shown.dropna(subset="value")["variant"].unique()
+    count = sum(name not in known for name in variants)
+    if count:
+        panel.text(
+            0.5,
+            0.5,
+            f"undefined for {count} of\n{len(variants)} variants:\nnone forecast",
+            transform=panel.transAxes,
+            ha="center",
+            va="center",
+            fontsize="x-small",
+            bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none"},
+        )
 
 
 def _limit(pollutant: str, limit: str) -> str:

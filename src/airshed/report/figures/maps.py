@@ -18,7 +18,7 @@ from airshed.variables import TARGETS
 
 CONTOURS_M = (1000, 2000, 3000, 4000)
 SCALE_QUANTILE = 0.98
-SCALE_STEPS_PERCENT = 20  # of the time; circles of the roses
+SCALE_STEPS_PERCENT = 5  # of the time; circles of the roses
 ROSE_SHARE = 0.8  # of the distance between regions
 WIND_COLOURS = "YlOrRd"
 COMPASS = ("north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest")
@@ -34,15 +34,25 @@ def contours(panel: Axes, x: np.ndarray, y: np.ndarray, elevation_m: np.ndarray)
 
 def on_a_map(panel: Axes, lat_deg: np.ndarray) -> None:
     """Degrees of longitude as wide as they are in the middle of the map."""
-    panel.set_aspect(1 / np.cos(np.radians(float(np.mean(lat_deg)))))
+    panel.set_aspect(1 / squeeze_of(lat_deg))
     panel.grid(False)
+
+
+def squeeze_of(lat_deg: np.ndarray) -> float:
+    """Length of a degree of longitude in degrees of latitude, in the middle of a map."""
+    return float(np.cos(np.radians(np.mean(lat_deg))))
+
+
+def height_over_width(lon_deg: np.ndarray, lat_deg: np.ndarray) -> float:
+    """Of a map."""
+    return float(np.ptp(lat_deg) / (np.ptp(lon_deg) * squeeze_of(lat_deg)))
 
 
 def terrain_and_wind(results: Results) -> Drawing:
     """Elevation, its contours, and a wind rose in every part of the domain."""
     static, roses = results.static, results.winds
     lon, lat = static["lon2d"].values, static["lat2d"].values
-    figure, panel = plt.subplots(figsize=(9.5, 5.6))
+    figure, panel = plt.subplots(figsize=(9.5, 7.8 * height_over_width(lon, lat) + 1.2))
     terrain = panel.pcolormesh(
         lon,
         lat,
@@ -77,7 +87,7 @@ def terrain_and_wind(results: Results) -> Drawing:
 
 def _reach(lon: np.ndarray, lat: np.ndarray, parts: tuple[int, ...]) -> tuple[float, float]:
     """Width and height of a rose, degrees of longitude and latitude."""
-    squeeze = np.cos(np.radians(float(lat.mean())))
+    squeeze = squeeze_of(lat)
     height = min(np.ptp(lat) / parts[0], np.ptp(lon) / parts[1] * squeeze)
     return ROSE_SHARE * height / squeeze, ROSE_SHARE * height
 
@@ -137,7 +147,8 @@ def change_maps(results: Results, variant: str, folded: bool) -> Drawing:
     limit = max(float(np.nanquantile(np.abs(change.values), SCALE_QUANTILE)), 0.1)
     static = results.static
     lon, lat = static["lon2d"].values, static["lat2d"].values
-    figure, axes = plt.subplots(2, 3, figsize=(9.5, 4.8), sharex=True, sharey=True)
+    size = (9.5, 2 * 2.7 * height_over_width(lon, lat) + 1.4)
+    figure, axes = plt.subplots(2, 3, figsize=size, sharex=True, sharey=True)
     for panel, pollutant in zip(axes.flat, TARGETS, strict=True):
         mesh = panel.pcolormesh(
             lon,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
 from airshed.report.figures.style import BASELINES, looks
 
-DODGE = 0.5  # share of the distance between neighbouring places over which variants are spread
+DODGE, MOST_DODGE = 0.15, 0.6  # from variant to variant, and in all; of the distance of places
 
 
 def by_place(
@@ -34,8 +36,7 @@ def by_place(
         line = table[table["variant"] == name].groupby(column)["value"].mean().reindex(at)
         panel.plot(at, line, color=grey, linestyle=dashes, label=name)
     steps = np.diff(at)
-    width = DODGE * (steps.min() if len(steps) else 1.0)
-    shifts = np.linspace(-width / 2, width / 2, len(variants)) if len(variants) > 1 else [0.0]
+    shifts = dodged(len(variants)) * (steps.min() if len(steps) else 1.0)
     for (name, look), shift in zip(looks(variants).items(), shifts, strict=True):
         seeds = table[table["variant"] == name].groupby(column)["value"]
         spread = seeds.agg(["mean", "min", "max"]).reindex(at)
@@ -51,6 +52,12 @@ def by_place(
             capsize=1.5,
             label=name,
         )
+
+
+def dodged(count: int) -> npt.NDArray[np.floating[Any]]:
+    """Shifts that keep so many points apart, in distances between neighbouring places."""
+    half = min(MOST_DODGE, DODGE * (count - 1)) / 2
+    return np.linspace(-half, half, count)
 
 
 def from_zero(panel: Axes) -> None:

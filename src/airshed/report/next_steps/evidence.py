@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from airshed.report.results import Results
-from airshed.report.text import percent
+from airshed.report.text import interval, percent
 
 STILL_FALLING = 0.005  # of the validation loss, in the last epoch
 DIVERGED = 0.05  # end above the lowest validation loss
@@ -17,8 +17,7 @@ GONE = 0.1  # final over initial alpha from which it counts as gone to zero
 def comparison(results: Results, variant: str) -> str:
     """The overall change of a variant and its verdict."""
     row = results.overall(variant)
-    change, low, high = (percent(row[key]) for key in ("relative_rmse_change", "ci_low", "ci_high"))
-    return f"{variant}: {change} ({low} to {high}), {row['verdict']}"
+    return f"{variant}: {interval(row)}, {row['verdict']}"
 
 
 def still_falling(results: Results, variant: str) -> tuple[bool | None, str]:

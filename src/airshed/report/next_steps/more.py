@@ -41,7 +41,8 @@ def more_seeds(results: Results, variant: str) -> Iterator[Step]:
             yield Step("more seeds", because, told)
             return
         if needed <= len(study.seeds):
-            yield Step("more seeds", because, f"{part}; seeds are not what is lacking")
+            told = f"{part}, and these seeds make the interval narrow enough"
+            yield Step("more seeds", because, told)
             return
         told, wanted = f"{part}; about {needed} seeds would decide {IF_IT_STAYS}", needed
     command = snakemake_command(study, {"seeds": _extended(study.seeds, wanted)})
@@ -71,7 +72,7 @@ def longer_test(results: Results, variant: str) -> Iterator[Step]:
         longer = needed
         told = f"{variant}: about {math.ceil(days * longer)} days instead of {days} would decide"
         told += f" {IF_IT_STAYS}"
-    changes = _longer(study, math.ceil(days * longer))
+    changes = longer_period(study, math.ceil(days * longer))
     command = snakemake_command(study, changes) if changes else ""
     if not changes:
         told += "; another split lies behind the test period, so that splits must be set anew"
@@ -108,8 +109,11 @@ def _extended(seeds: list[int], count: int) -> list[int]:
     return [*seeds, *(seed for _, seed in zip(range(count - len(seeds)), free, strict=False))]
 
 
-def _longer(study: Study, days: int) -> dict[str, Any]:
-    """Changes for a test period of so many days; none if another split is in its way."""
+def longer_period(study: Study, days: int) -> dict[str, Any]:
+    """Changes for a test period of so many days; none if another split is in its way.
+
+    The data get a name of their own where the period needs more of them than there are.
+    """
     test, data = study.splits.test, study.dataset
     end = test.start + timedelta(days=days - 1)
     behind = (study.splits.train, study.splits.validation)

@@ -45,7 +45,7 @@ BUILDERS = {
     "learning": Builder(training.learning, training.learning_drawings),
     "alpha": Builder(training.alpha, training.alpha_drawings),
     "maps": Builder(drawings=errors.map_drawings),
-    "conditions": Builder(drawings=errors.conditions_drawings),
+    "conditions": Builder(errors.by_class, errors.by_class_drawings),
     "exceedance": Builder(errors.exceedances, errors.exceedance_drawings),
     "episodes": Builder(beyond.episodes, beyond.episode_drawings),
     "stations": Builder(beyond.stations, beyond.station_drawings),

@@ -10,6 +10,7 @@ from airshed.report.drawing import Drawing
 from airshed.report.figures import episodes as episode_figures
 from airshed.report.figures import stations as station_figures
 from airshed.report.results import Results
+from airshed.report.sections.outcome import are_folded
 from airshed.report.tables import Table
 
 
@@ -24,7 +25,7 @@ def episode_drawings(results: Results) -> Iterator[Drawing]:
         if (drawing := episode_figures.episode_transect(results, episode)) is not None:
             yield drawing
         for variant in results.study.references():
-            yield episode_figures.episode_maps(results, episode, variant)
+            yield episode_figures.episode_maps(results, episode, variant, are_folded(results))
 
 
 def stations(results: Results) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airshed.evaluation.metrics.exceedance import LIMITS
-from airshed.report import tables, text
+from airshed.report import classes, tables, text
 from airshed.report.drawing import Drawing
 from airshed.report.figures import conditions, exceedance, maps, scores
 from airshed.report.results import Results
@@ -33,7 +33,12 @@ def map_drawings(results: Results) -> Iterator[Drawing]:
         yield maps.change_maps(results, variant, are_folded(results))
 
 
-def conditions_drawings(results: Results) -> Iterator[Drawing]:
+def by_class(results: Results) -> dict[str, Any]:
+    """How changes go with elevation."""
+    return {"sentences": [classes.told(results, name) for name in results.study.references()]}
+
+
+def by_class_drawings(results: Results) -> Iterator[Drawing]:
     """Errors by class of terrain, wind and season."""
     if results.study.references():
         yield conditions.change_by_class(results)
