@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from workflow_runs import Run, environment, jobs
 
-<<<<<<< HEAD
+from airshed.report.outline import FIGURES, SECTIONS
+
 VERIFICATION_DATA = Path(__file__).resolve().parents[2] / "docs/examples/verification_data.py"
 VERIFIED = {
     "stations": {"tables": ["verification/stations.csv"]},
@@ -30,11 +31,6 @@ VERIFIED = {
         }
     },
 }
-=======
-from airshed.report.outline import FIGURES, SECTIONS
-
-STUDY = Path(__file__).resolve().parents[1] / "helpers" / "tiny_study.yaml"
->>>>>>> compare
 DATA = "results/data/tiny"
 HOURLY = f"{DATA}/8x16/hourly.zarr"
 
