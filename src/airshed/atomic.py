@@ -66,14 +66,8 @@ def writing(target: Path) -> Iterator[None]:
 
 
 def disk_problem(error: OSError | RuntimeError, target: Path) -> AirshedError | None:
-    """What an error says of the disk that holds ``target``; None if it has another cause.
-
-    NetCDF and torch hide the cause in a RuntimeError; so the disk itself is asked.
-    """
-    if isinstance(error, OSError):
-        found = DISK_PROBLEMS.get(error.errno or 0)
-    else:
-        found = "no space is left" if _is_full(target.parent) else None
+    """What an error says of the disk that holds ``target``; None if it has another cause."""
+    found = _cause(error, target.parent)
     if found is None:
         return None
     return AirshedError(
@@ -84,8 +78,13 @@ def disk_problem(error: OSError | RuntimeError, target: Path) -> AirshedError | 
     )
 
 
-def _is_full(folder: Path) -> bool:
-    return folder.is_dir() and shutil.disk_usage(folder).free < FULL_BELOW_BYTES
+def _cause(error: OSError | RuntimeError, folder: Path) -> str | None:
+    """NetCDF calls a full disk a lack of permission, torch a RuntimeError: the disk is asked."""
+    number = error.errno or 0 if isinstance(error, OSError) else None
+    hidden = number in (None, errno.EACCES, errno.EPERM)
+    if hidden and folder.is_dir() and shutil.disk_usage(folder).free < FULL_BELOW_BYTES:
+        return DISK_PROBLEMS[errno.ENOSPC]
+    return None if number is None else DISK_PROBLEMS.get(number)
 
 
 def publish(source: Path, target: Path) -> None:

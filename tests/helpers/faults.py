@@ -117,13 +117,14 @@ def undisturbed(folder: Path) -> Study:
     run = Run(folder)
     done = run()
     assert done.returncode == 0, done.stderr[-4000:]
-    said = done.stderr + done.stdout
-    jobs = re.findall(
-        r"^(?:local)?rule (\w+):.*?^ +output: (\S+?),?(?: .*)?$.*?^Shell command: (.*?)$",
-        said,
-        re.MULTILINE | re.DOTALL,
-    )
-    return Study(run, {(rule, output): command for rule, output, command in jobs})
+    return Study(run, commands_of(done.stderr + done.stdout))
+
+
+def commands_of(said: str) -> dict[tuple[str, str], str]:
+    """The commands that Snakemake printed, by rule and first output."""
+    pattern = r"^(?:local)?rule (\w+):.*?^ +output: ([^,\s]+).*?^Shell command: (.*?)$"
+    jobs = re.findall(pattern, said, re.MULTILINE | re.DOTALL)
+    return {(rule, output): command for rule, output, command in jobs}
 
 
 def running(parent: int, step: str) -> psutil.Process | None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from airshed.atomic import atomic_path, write_json
+from airshed.atomic import atomic_path, write_json, writing
+from airshed.errors import AirshedError
 
 
 def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -31,6 +35,51 @@ def test_a_folder_replaces_a_folder(tmp_path: Path) -> None:
         (temporary / "fresh").write_text("")
         assert [path.name for path in target.iterdir()] == ["stale"]
     assert [path.name for path in target.iterdir()] == ["fresh"]
+
+
+def test_what_a_killed_process_left_of_the_same_target_is_removed(tmp_path: Path) -> None:
+    for name in (".a.json.77.partial", ".b.json.77.partial"):
+        (tmp_path / name).write_text("half")
+    (tmp_path / ".a.json.78.partial").mkdir()
+    write_json(tmp_path / "a.json", {})
+    assert {path.name for path in tmp_path.iterdir()} == {"a.json", ".b.json.77.partial"}
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(errno.ENOSPC, "no space is left"), (errno.EROFS, "read-only"), (errno.EDQUOT, "quota")],
+)
+def test_what_the_disk_refuses_is_said(tmp_path: Path, number: int, said: str) -> None:
+    target = tmp_path / "new" / "scores.csv"
+
+    def fail() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_text("half")
+            raise OSError(number, "refused")
+
+    with pytest.raises(AirshedError, match=f"(?s)cannot be written.*scores.csv.*{said}"):
+        fail()
+    assert not list(target.parent.iterdir())
+
+
+def test_a_file_that_may_not_grow_is_said(tmp_path: Path) -> None:
+    """By a limit of the operating system, as a quota is."""
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from airshed.atomic import write_text\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        f"write_text(Path({str(tmp_path / 'a.csv')!r}), 'x' * 2000)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "the file grows larger than is allowed" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_errors_that_the_disk_has_no_part_in_stay_what_they_are(tmp_path: Path) -> None:
+    for error in (RuntimeError("a bug"), FileNotFoundError(errno.ENOENT, "lost")):
+        with pytest.raises(type(error), match=r"a bug|lost"), writing(tmp_path / "a"):
+            raise error
 
 
 def test_json_refuses_nan(tmp_path: Path) -> None:

@@ -68,6 +68,16 @@ def test_a_config_error_is_one_message(tmp_path: Path) -> None:
     assert "Traceback" in debug.stderr
 
 
+def test_a_message_that_finds_its_log_on_a_full_disk_goes_to_the_output(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "airshed.cli", "verify", str(tmp_path)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=full, text=True, timeout=120
+        )
+    assert done.returncode == 1
+    assert done.stdout.startswith("airshed: a manifest cannot be read")
+
+
 def test_a_resolved_config_is_read_back_equal(tmp_path: Path) -> None:
     files = ["config/config.yaml", "config/variants.yaml"]
     first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"

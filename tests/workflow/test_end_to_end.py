@@ -35,6 +35,13 @@ DATA = "results/data/tiny"
 HOURLY = f"{DATA}/8x16/hourly.zarr"
 
 
+def airshed(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command."""
+    return subprocess.run(
+        ["airshed", *map(str, arguments)], env=environment(), capture_output=True, text=True
+    )
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = Run(tmp_path_factory.mktemp("finished") / "checkout")
@@ -87,6 +94,36 @@ def test_the_manifest_holds_the_checksums_of_what_is_there(finished: Run) -> Non
     for name in ("scores.csv", "report.html", "config.resolved.yaml"):
         assert f"results/tiny/{name}" in manifest["outputs"]
     assert any(name.endswith("CN-Reanalysis20160226.tar.gz") for name in manifest["inputs"])
+
+
+def test_verify_finds_the_study_untouched_and_then_names_the_damaged_chunk(
+    finished: Run, tmp_path: Path
+) -> None:
+    copied = tmp_path / "copied"
+    shutil.copytree(finished.folder / "results", copied / "results")
+    untouched = airshed("verify", copied / "results/tiny")
+    assert untouched.returncode == 0, untouched.stderr
+    chunk = next((copied / HOURLY).glob("pm25/c/*/0/0"))
+    content = bytearray(chunk.read_bytes())
+    content[7] ^= 1
+    chunk.write_bytes(content)
+    damaged = airshed("verify", copied / "results/tiny")
+    assert damaged.returncode == 1
+    assert f"changed  {chunk.resolve()}" in damaged.stderr
+    assert "1 differences" in damaged.stderr
+    same = airshed("verify", copied / "results/tiny", "--against", finished.path(""))
+    assert same.returncode == 0, same.stderr
+
+
+def test_a_folder_of_another_version_is_refused(finished: Run, tmp_path: Path) -> None:
+    other = Run(tmp_path / "other")
+    stamp = other.path("format.json")
+    stamp.parent.mkdir(parents=True)
+    stamp.write_text('{"format_version": 99}')
+    done = other("-n")
+    assert done.returncode != 0
+    assert "a results folder of another format version" in done.stderr + done.stdout
+    assert json.loads(finished.path("format.json").read_text()) == {"format_version": 1}
 
 
 def test_a_second_run_has_nothing_to_do(finished: Run) -> None:

@@ -53,4 +53,14 @@ def main() -> None:
         meant = disk_problem(error, Path.cwd()) if isinstance(error, OSError) else error
         if _Settings.debug or meant is None:
             raise
-        sys.exit(f"airshed: {meant}")
+        _say(f"airshed: {meant}\n")
+        sys.exit(1)
+
+
+def _say(message: str) -> None:
+    """Write to stderr; to stdout if stderr is a log on a disk that is full."""
+    try:
+        sys.stderr.write(message)
+        sys.stderr.flush()
+    except OSError:
+        sys.stdout.write(message)
