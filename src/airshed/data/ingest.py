@@ -70,8 +70,7 @@ def ingest(
             _begin(dataset, source, partial)
         missing = [number for number, day in enumerate(days) if not _note(notes, day).exists()]
         tasks = [
-            (dataset, source.day(days[number]), partial, number, days[number])
-            for number in missing
+            (dataset, source.day(days[number]), partial, number, days[number]) for number in missing
         ]
         done = len(days) - len(missing)
         for _ in run_tasks(_ingest_day, tasks, scale_out, workers, "days ingested", done):

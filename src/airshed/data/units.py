@@ -37,11 +37,21 @@ UNIT_ERRORS = (
 )
 """What the units library raises for text that is no unit."""
 
+MOST_LETTERS = 64
+NUMBER_POWER = re.compile(r"[\d.)]\s*(?:\*\*|\^)\s*[(+-]*\s*(\d*)")
+
 _registry: Any = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
 
 
 @lru_cache
 def _unit(text: str) -> Any:
+    powers_of_numbers = NUMBER_POWER.findall(text)  # the units library works them out
+    if (
+        len(text) > MOST_LETTERS
+        or len(powers_of_numbers) > 1
+        or len("".join(powers_of_numbers)) > 3
+    ):
+        raise ValueError("too long, or too large a power, for a unit")
     spelled = SPELLINGS.get(text.strip(), text.strip())
     # CF leaves out signs of product and power: "ug m-3" is ug * m**-3
     powers = re.sub(r"([A-Za-z])([+-]?\d+)", r"\1**\2", spelled)

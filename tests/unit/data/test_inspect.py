@@ -198,7 +198,7 @@ TROUBLE: dict[str, tuple[Callable[[datetime], bytes], tuple[str, ...]]] = {
     "implausible values": (implausible, ("a value is physically impossible", "o3", "-5")),
     "another grid": (other_grid, ("another grid", "20160302")),
     "positions are missing": (holes, ("lacks positions of cells",)),
-    "columns before rows": (other_shape, ("differ in shape", "rh")),
+    "columns before rows": (other_shape, ("order of their dimensions", "rh")),
     "no NetCDF": (lambda time: b"nonsense", ("no readable NetCDF", "20160301")),
 }
 

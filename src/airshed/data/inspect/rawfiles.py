@@ -87,6 +87,7 @@ class RawFiles:
         for stored_as, variable in file.variables.items():
             name = canonical_name(stored_as)
             units = getattr(variable, "units", None)
+            units = None if units is None else str(units)  # the ingest refuses other types
             seen = self.variables.setdefault(
                 stored_as, Seen(name, stored_as, _dimensions(variable), str(variable.dtype))
             )
@@ -116,8 +117,11 @@ class RawFiles:
         """What an ingest reads; if it would refuse anything, each variable is asked by itself."""
         try:
             return read_fields(content, where, tuple(names), self.units)
-        except AirshedError:
+        except AirshedError as problem:
+            known = len(self.findings.problems)
             each = [self._read(content, where, (name,)) for name in names]
+            if len(self.findings.problems) == known:  # it is in how they fit together
+                self.findings.add(problem)
             return {name: field for read in each for name, field in read.items()}
 
     def _read(self, content: bytes, where: str, names: tuple[str, ...]) -> dict[str, Floats]:

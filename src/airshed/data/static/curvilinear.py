@@ -85,5 +85,6 @@ def _equal_area_plane(cells: Cells) -> Transformer:
 
 def _polygons(plane: Transformer, cells: Cells) -> Any:
     x, y = plane.transform(cells.corner_lon_deg, cells.corner_lat_deg)
-    finite = np.isfinite(x) & np.isfinite(y)
-    return shapely.polygons(rings(np.where(finite, x, np.nan), np.where(finite, y, np.nan)))
+    outlines = rings(x, y)
+    outlines[~np.isfinite(outlines).all(axis=(1, 2))] = 0  # no position in this plane, no area
+    return shapely.polygons(outlines)

@@ -45,7 +45,10 @@ def open_geotiff(wanted: Wanted) -> Raster:
         chosen = _flipped(row_part, rows) if south_up else row_part
         with _opened(wanted) as file:
             window = Window.from_slices(chosen, column_part)
-            stored = file.read(band, window=window, masked=True)
+            try:
+                stored = file.read(band, window=window, masked=True)
+            except RasterioError as error:
+                raise _unreadable(wanted, error.__cause__ or error) from error
             values = np.ma.filled(stored.astype(np.float64), np.nan)
             values = values * file.scales[band - 1] + file.offsets[band - 1]
         return values[::-1] if south_up else values
@@ -70,13 +73,17 @@ def _opened(wanted: Wanted) -> Any:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # refused below
             return rasterio.open(wanted.path)
     except RasterioError as error:
-        raise AirshedError(
-            f"the file with {wanted.name} cannot be read",
-            where=wanted.path,
-            expected="NetCDF or GeoTIFF",
-            found=error,
-            hint=f"correct dataset.{wanted.name}_file, or fetch the file again",
-        ) from error
+        raise _unreadable(wanted, error) from error
+
+
+def _unreadable(wanted: Wanted, error: BaseException) -> AirshedError:
+    return AirshedError(
+        f"the file with {wanted.name} cannot be read",
+        where=wanted.path,
+        expected="NetCDF or GeoTIFF",
+        found=error,
+        hint=f"correct dataset.{wanted.name}_file, or fetch the file again",
+    )
 
 
 def _crs(file: Any, wanted: Wanted) -> CRS:

@@ -111,9 +111,13 @@ def _coordinates(file: Any, wanted: Wanted) -> tuple[Any, Any]:
     )
 
 
+def _numeric(variable: Any) -> bool:
+    return getattr(variable.dtype, "kind", "O") in "fiu"  # of text it is a Python class
+
+
 def _is(variable: Any, name: str) -> bool:
     """Whether a variable holds this coordinate, by its CF attributes or its name."""
-    if variable.ndim not in (1, 2, 3) or variable.dtype.kind not in "fiu":
+    if variable.ndim not in (1, 2, 3) or not _numeric(variable):
         return False
     word, units = (
         ("latitude", "degrees_north") if name == "lat2d" else ("longitude", "degrees_east")
@@ -129,7 +133,7 @@ def _chosen(file: Any, lat: Any, lon: Any, wanted: Wanted) -> Any:
         name: variable
         for name, variable in file.variables.items()
         if axes <= set(variable.dimensions)
-        and variable.dtype != str
+        and _numeric(variable)
         and name not in (lat.name, lon.name)
     }
     if wanted.variable is None:

@@ -158,6 +158,8 @@ class Raster:
             lon = np.full_like(lat, self.step_x)
             x, y = EQUAL_AREA.transform(lon, lat)
             return np.repeat((-np.diff(y) * x[0])[:, None] / 1e6, width, axis=1)
+        if not _pixels((rows, columns)):
+            return np.zeros((len(edges_y) - 1, width))
         centre_x = self.west + (np.arange(columns.start, columns.stop) + 0.5) * self.step_x
         x, y = np.meshgrid(centre_x, (edges_y[1:] + edges_y[:-1]) / 2)
         lon, lat = self._transformer.transform(x, y, direction="INVERSE")

@@ -1,0 +1,106 @@
+"""What is fuzzed: readers of files that come from elsewhere, each with its seeds.
+
+A target takes any bytes and returns, or raises what no reader may raise. It needs no fuzzer, so that
+findings that were kept are replayed by the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import raw_files as made
+import yaml
+
+from airshed.config import read_yaml, validate_study
+from airshed.config.verification import StationsConfig
+from airshed.data import members
+from airshed.data.archives import HOUR_NAME
+from airshed.data.rawfile import read_raw_hour
+from airshed.data.units import linear_conversion
+from airshed.errors import AirshedError
+from airshed.evaluation.stations.tables import read_sites, read_table
+
+ROOT = Path(__file__).resolve().parents[2]
+SUFFIXES = (".tar.gz", ".tar", ".zip")
+TABLE = b"station,latitude,longitude,time,pollutant,value,units\nA,30,100,2016-03-01T00:00Z,o3,5,ug/m3\n"
+
+
+def archive(data: bytes) -> None:
+    """The first byte chooses the kind of archive; the limits are small, so that each try is quick."""
+    members.MAX_MEMBERS, members.MAX_MEMBER_BYTES, members.MAX_ARCHIVE_BYTES = 50, 2**18, 2**20
+    suffix = SUFFIXES[data[0] % len(SUFFIXES)] if data else ".tar"
+    with suppress(AirshedError):
+        for _ in members.read_members(_file(data[1:], f"a{suffix}"), _is_hour):
+            pass
+
+
+def raw_file(data: bytes) -> None:
+    """One hourly NetCDF file."""
+    with suppress(AirshedError):
+        read_raw_hour(data, "fuzzed", {})
+
+
+def table(data: bytes) -> None:
+    """A table of observations, and the same as a table of sites."""
+    path = _file(data, "a.csv")
+    for read in (lambda: read_table(path, SETTINGS), lambda: read_sites(path)):
+        with suppress(AirshedError):
+            read()
+
+
+def config(data: bytes) -> None:
+    """A study's YAML."""
+    with suppress(AirshedError):
+        validate_study(read_yaml(_file(data, "a.yaml")), "fuzzed")
+
+
+def unit(data: bytes) -> None:
+    """A unit attribute."""
+    with suppress(ValueError):
+        linear_conversion(data.decode("utf-8", "replace"), "ug m-3")
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "archive": archive,
+    "raw_file": raw_file,
+    "table": table,
+    "config": config,
+    "unit": unit,
+}
+SETTINGS = StationsConfig(tables=["fuzzed"])
+FOLDER = TemporaryDirectory(prefix="airshed-fuzz-")
+
+
+def seeds(target: str) -> list[bytes]:
+    """Right inputs, from which a fuzzer starts."""
+    hour = {made.member(made.START): made.whole_hour(made.START)}
+    if target == "archive":
+        folder = Path(FOLDER.name)
+        paths = [made.write_archive(folder / f"seed{suffix}", hour) for suffix in SUFFIXES]
+        small = made.write_archive(folder / "small.tar", {made.member(made.START): b"x"})
+        return [
+            bytes([SUFFIXES.index("." + path.name.split(".", 1)[1])]) + path.read_bytes()
+            for path in (*paths, small)
+        ]
+    if target == "config":
+        tiny = read_yaml(ROOT / "tests/helpers/tiny_study.yaml")
+        stanza = {"label": "x", "bias": {"kind": "barrier"}}
+        return [yaml.safe_dump(tiny | {"variant_stanzas": {"a": stanza}}).encode()]
+    return {
+        "raw_file": [made.whole_hour(made.START)[:20_000], made.whole_hour(made.START)],
+        "table": [TABLE, "监测点编码,纬度,经度,time,PM2.5\n1,2,3,20160301,4\n".encode()],
+        "unit": [b"ug m-3", b"kg m**-3", b"mg/m^3", b"10**-6 kg m-3"],
+    }[target]
+
+
+def _is_hour(name: str) -> bool:
+    return bool(HOUR_NAME.search(name))
+
+
+def _file(data: bytes, name: str) -> Path:
+    path = Path(FOLDER.name) / name
+    path.write_bytes(data)
+    return path
