@@ -110,6 +110,13 @@ def test_wind_reaches_scan_and_bias_in_metres_per_second(study: Study, prepared:
     np.testing.assert_allclose(fields.wind_speed_ms[0].numpy(), pooled, rtol=5e-3, atol=1e-3)
 
 
+def test_patches_lie_as_far_apart_as_the_simulated_cells(study: Study, prepared: Prepared) -> None:
+    """10 x 20 cells of 200 km on 8 x 16, in patches of 2: 500 km, but for the map's scale."""
+    geography = build_geography(study, prepared)
+    np.testing.assert_allclose(geography.spacing_km, 250, rtol=0.05)
+    np.testing.assert_allclose(geography.patch_grid().spacing_km, 500, rtol=0.05)
+
+
 @pytest.mark.parametrize("step", [1, -1])
 def test_wind_of_the_grid_frame_is_turned_only_where_rows_run_south(step: int) -> None:
     ones = np.ones((2, 3))

@@ -55,8 +55,9 @@ class Flow(nn.Module):
     Time is counted in units of 100 h, and each sample is integrated from 0 to its own lead time in
     ``steps`` explicit midpoint steps, 2 ``steps`` evaluations. For leads of up to 100 h the total
     rate at which a patch gives away is kept below ``steps`` per 100 h, at which both operators
-    keep positive fields positive: kappa < steps / 4, and the outflow R of a patch is reduced to
-    R / (1 + 2 R / steps), by the same factor on all its edges. The wind is that of the init time.
+    keep positive fields positive: kappa < steps / 4, c < 2, and where the rates of a patch's edges
+    add up to more than steps / 2, all of them are scaled down to that. The wind is that of the
+    init time.
 
     Args:
         grid: Where the patches lie.
@@ -80,6 +81,10 @@ class Flow(nn.Module):
         """
         if fields is None:
             raise ValueError("advection needs a geography, which gives terrain and wind")
+        with torch.autocast(tokens.device.type, enabled=False):  # differences of large sums
+            return self._integrate(tokens.to(fields.u_ms.dtype), fields, lead_hours)
+
+    def _integrate(self, tokens: Tensor, fields: Fields, lead_hours: Tensor) -> Tensor:
         order, operators = Order(fields.patch), self.operators(fields)
         span = (lead_hours / LEAD_SCALE_H).to(tokens.dtype)[:, None, None]
 
@@ -99,8 +104,8 @@ class Flow(nn.Module):
         wind, length_km = self.edges(fields), self.edges.length_km
         diffusion = wind.exchange * (length_km.min() / length_km).square()[:, None]
         advection = wind.rate_per_h * wind.passage * LEAD_SCALE_H
-        outflow = self.edges.outgoing(advection)
-        reduced = 1 / (1 + FASTEST * outflow / self.steps)
+        limit = self.steps / FASTEST
+        reduced = limit / self.edges.outgoing(advection).clamp(min=limit)
         advection = advection * self.edges.sources(reduced)
         spread, lost = diffusion.sum(1), self.edges.outgoing(advection)
         return Operators(diffusion, spread[..., None], advection, lost[..., None])

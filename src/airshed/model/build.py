@@ -82,7 +82,7 @@ def build_model(
     device: torch.device = CPU,
     **others: Any,
 ) -> Forecaster:
-    """A network whose shared parts start from the same weights in every variant of a seed.
+    """A network; all transformers of a seed start from the same weights, but for their additions.
 
     Biases and what stands for attention are built under a random state of their own, so that they
     cannot shift the other weights. The network is built on the CPU; ``device`` is where it will

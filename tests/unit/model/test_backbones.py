@@ -117,3 +117,33 @@ def test_lead_times_of_a_batch_are_each_samples_own(
     alone = torch.cat([model(x[[k]], lead[[k]], names) for k in (0, 1)])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-6)
     assert not torch.allclose(model(x, lead.flip(0), names), together)
+
+
+@pytest.mark.parametrize("kind", BACKBONES)
+def test_mixed_precision_is_near_full_precision(network: Build, batch: Batch, kind: str) -> None:
+    model = network(backbone=BACKBONES[kind])
+    full = model(*batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = model(*batch).float()
+    assert 0 < (mixed - full).abs().max() < 0.03 * full.abs().max()
+
+
+@pytest.mark.parametrize("frame", ["earth", "grid"])
+def test_axes_of_patches_turn_wind_from_the_earth_to_the_grid(
+    geography: Geography, frame: str
+) -> None:
+    """Whatever u and v of the input are relative to."""
+    angle = torch.tensor(0.5)
+    turn = torch.tensor(
+        [[angle.cos(), angle.sin()], [angle.sin(), -angle.cos()]]
+    )  # rows southwards
+    flip, one = torch.diag(torch.tensor([1.0, -1.0])), torch.eye(2)
+    to_grid, to_earth = {"earth": (turn, one), "grid": (flip, turn.T @ flip)}[frame]
+    geography.to_grid = to_grid[:, :, None, None].repeat(1, 1, 8, 16)
+    geography.to_earth = to_earth[:, :, None, None].repeat(1, 1, 8, 16)
+    grid = geography.patch_grid()
+    winds, fields = geography(torch.randn(2, 4, 8, 16))
+    found = torch.einsum("abn,sbn->san", grid.axes, torch.stack([fields.u_ms, fields.v_ms], 1))
+    expected = winds.grid_ms.view(2, 2, 4, 2, 8, 2).mean((3, 5)).flatten(2)
+    torch.testing.assert_close(found, expected)
+    assert (grid.rows, grid.columns, grid.spacing_km) == (4, 8, (80.0, 50.0))
