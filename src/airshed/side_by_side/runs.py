@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ import xarray as xr
 
 from airshed.comparison.study import read_with_domain, squared_errors
 from airshed.errors import AirshedError
+from airshed.formats import RUN, read_json
 
 NO_PART_OF_A_MODEL = (
     *("study", "variants", "seeds", "variant_stanzas", "jobs", "preprocessing", "loader"),
@@ -128,11 +128,8 @@ def _seed_folders(path: Path) -> list[Path]:
 
 
 def _record(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise AirshedError("the record of a run cannot be read", where=path, found=error) from error
+    record = read_json(path, RUN)
     lacking = [key for key in ("study", "variant", "seed", "config") if key not in record]
     if lacking:
         raise AirshedError("the record of a run lacks a part", where=path, expected=lacking)
-    return dict(record)
+    return record

@@ -17,6 +17,7 @@ from airshed.cluster.status import study_status
 from airshed.config import Study
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import write_scores
+from airshed.formats import PROGRESS, VERSION
 from airshed.report import commits, partial, unfinished
 from airshed.report.partial import available_study, build_partial_report
 from airshed.report.results import Results
@@ -131,7 +132,8 @@ def test_an_unfinished_training_is_listed_with_its_state(
     told, expected = STATES[case]
     folder = results / "variants/physics_mask/seed1"
     folder.mkdir()
-    (folder / "progress.json").write_text(json.dumps(told | {"updated": "2020-01-01T00:00:00"}))
+    told = {VERSION: PROGRESS.version, "updated": "2020-01-01T00:00:00"} | told
+    (folder / "progress.json").write_text(json.dumps(told))
     build(tiny_study, results)
     (entry,) = pages.results[0].unfinished
     assert entry.state == expected

@@ -174,10 +174,11 @@ def test_a_missing_file_is_named(make: Make) -> None:
 
 
 def test_the_same_results_give_the_same_bytes(reported: Made, tmp_path: Path) -> None:
-    outputs = [tmp_path / name for name in ("report.html", "report.md", "figures")]
+    outputs = [tmp_path / name for name in ("report.html", "report.md", "figures", "tables")]
     build_report(reported.study, reported.results, reported.data, *outputs)
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(written) == 2 + 3 * len(FIGURES_OF)
+    tables = list((reported.results / "tables").iterdir())
+    assert len(written) == 2 + 3 * len(FIGURES_OF) + len(tables)
     for path in written:
         former = reported.results / path.relative_to(tmp_path)
         assert path.read_bytes() == former.read_bytes(), path.name

@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 
 from airshed.errors import AirshedError
+from airshed.formats import COST, INTERPRETATION, VERSION
 from airshed.report import ablation, bias, text, verification
 from airshed.report.drawing import Drawing
 from airshed.report.figures import episodes, exceedance
@@ -21,6 +22,11 @@ from airshed.variables import TARGETS
 
 Made = Any  # see conftest.py
 Make = Callable[..., Made]
+
+
+def write_cost(made: Made, variants: dict[str, Any]) -> None:
+    content = {VERSION: COST.version, "variants": variants}
+    (made.results / "cost.json").write_text(json.dumps(content))
 
 
 def test_measured_overhead_replaces_the_wall_clock(make: Make) -> None:
@@ -38,7 +44,7 @@ def test_measured_overhead_replaces_the_wall_clock(make: Make) -> None:
     assert "from the wall clock of different jobs" in caption
     overhead = {"reference": "wind_baseline", "median": 0.031, "p25": -0.01, "p75": 0.05}
     variants = {"wind_baseline": {"overhead": None}, "physics_mask": {"overhead": overhead}}
-    (made.results / "cost.json").write_text(json.dumps({"variants": variants}))
+    write_cost(made, variants)
     cell, sentence, caption = told()
     assert cell == "+3.1 % (\u22121.0 % to +5.0 %)"
     assert sentence.endswith(
@@ -49,7 +55,7 @@ def test_measured_overhead_replaces_the_wall_clock(make: Make) -> None:
 
 def test_a_cost_of_some_variants_only_is_refused(make: Make) -> None:
     made = make()
-    (made.results / "cost.json").write_text('{"variants": {"wind_baseline": {}}}')
+    write_cost(made, {"wind_baseline": {}})
     with pytest.raises(AirshedError, match="no physics_mask"):
         load_results(made.study, made.results, made.data)
 
@@ -58,6 +64,7 @@ def interpretation(final: float, zero: float, moved: float) -> str:
     """The parts of interpretation.json that are shown."""
     return json.dumps(
         {
+            VERSION: INTERPRETATION.version,
             "samples": {"used": 512, "of": 34656},
             "queries": {"used": 1024, "of": 8192},
             "alpha": {"0": {"final": final}},
