@@ -54,8 +54,9 @@ BACKBONES: dict[str, Mapping[str, Any]] = {
 
 
 def scan(name: str, patch_grid: tuple[int, int]) -> RasterScan | WindScan:
-    """The scan of that name at the seed configuration."""
-    return computed_scan(name, patch_grid, REGIONS, SECTORS, PATCH)
+    """The scan of that name at the seed configuration; a smaller grid has fewer regions."""
+    regions = (min(REGIONS[0], patch_grid[0]), min(REGIONS[1], patch_grid[1]))
+    return computed_scan(name, patch_grid, regions, SECTORS, PATCH)
 
 
 def network(variant: str, grid: tuple[int, int] = SEED_GRID, depth: int = DEPTH) -> Forecaster:

@@ -13,16 +13,20 @@ from airshed.config import read_yaml
 from airshed.config.variants import Variant
 
 
-@pytest.fixture
-def problem(root: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The module ``benchmarks/problem.py``."""
-    spec = importlib.util.spec_from_file_location("problem", root / "benchmarks/problem.py")
+def benchmark(root: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A module of ``benchmarks/``."""
+    spec = importlib.util.spec_from_file_location(name, root / f"benchmarks/{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "problem", module)
+    monkeypatch.setitem(sys.modules, name, module)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def problem(root: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return benchmark(root, "problem", monkeypatch)
 
 
 def test_variants_are_those_of_the_configuration(root: Path, problem: ModuleType) -> None:
@@ -42,3 +46,30 @@ def test_the_measured_model_is_the_seed_configuration(problem: ModuleType) -> No
     assert (problem.DIM, problem.DEPTH, problem.HEADS, problem.PATCH) == (768, 6, 8, 2)
     assert problem.SEED_GRID == (128, 256)
     assert problem.PATCH_GRIDS[8192] == (64, 128)
+
+
+def test_a_kept_report_has_its_figures_and_no_maps(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, page = tmp_path / "study", tmp_path / "docs/page"
+    (study / "figures").mkdir(parents=True)
+    for name in ("curve.png", "map.png", "curve.svg"):
+        (study / "figures" / name).write_bytes(name.encode())
+    parts = [
+        "# study\n\nThe data are simulated.",
+        "Error\n\n![A curve.](figures/curve.png)",
+        "Where it helps and hurts\n\n![A map.](figures/map.png)",
+        "What was run",
+    ]
+    (study / "report.md").write_text("\n## ".join(parts))
+    (study / "comparisons.csv").write_text("variant\n")
+    (study / "cost.json").write_text("{}")
+    (study / "scores.csv").write_text("variant,metric,value\na,rmse,1.5\na,bias,2.0\na,mae,0.5\n")
+    page.mkdir(parents=True)
+    (page / "stale.png").touch()
+    benchmark(root, "schools", monkeypatch).keep(study, page)
+    kept = sorted(str(path.relative_to(page)) for path in page.rglob("*") if path.is_file())
+    names = ["README.md", "comparisons.csv", "cost.json", "figures/curve.png", "scores.csv"]
+    assert kept == names
+    assert (page / "README.md").read_text() == "\n## ".join([*parts[:2], parts[3]])
+    assert (page / "scores.csv").read_text() == "variant,metric,value\na,rmse,1.5\na,mae,0.5\n"

@@ -113,13 +113,13 @@ class Flow(nn.Module):
     def diffused(self, latent: Tensor, near: Tensor, operators: Operators) -> Tensor:
         """F_diff of fields [B, N, D] whose neighbours are ``near`` [B, 4, N, D]."""
         kappa = self.steps / len(SIDES) * self.diffusion_logit.sigmoid()
-        gained = torch.einsum("bkn,bknd->bnd", operators.diffusion, near)
+        gained = (operators.diffusion[..., None] * near).sum(1)
         return kappa * (gained - operators.spread * latent)
 
     def advected(self, latent: Tensor, near: Tensor, operators: Operators) -> Tensor:
         """F_adv of fields [B, N, D] whose neighbours are ``near`` [B, 4, N, D]."""
         speed = FASTEST * self.speed_logit.sigmoid()
-        gained = torch.einsum("bkn,bknd->bnd", operators.advection, near)
+        gained = (operators.advection[..., None] * near).sum(1)
         return speed * (gained - operators.lost * latent)
 
     def tendency(self, latent: Tensor, operators: Operators) -> Tensor:

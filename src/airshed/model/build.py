@@ -54,10 +54,12 @@ def replace_cores(
     num_heads: int,
     head_dim: int,
 ) -> list[Core]:
-    """The same with what the backbone puts in place of attention, in the blocks that it names."""
+    """The same with what the backbone puts in place of attention, if anything."""
     arguments = dict(backbone)
-    make, blocks = CORES[arguments.pop("kind")], arguments.pop("blocks", "all")
-    replaced = list(cores)
+    kind, blocks = arguments.pop("kind"), arguments.pop("blocks", "all")
+    if kind not in CORES:
+        return cores
+    make, replaced = CORES[kind], list(cores)
     for index in _named(blocks, len(cores)):
         replaced[index] = make(index, grid, num_heads, head_dim, **arguments)
     return replaced
@@ -96,8 +98,7 @@ def build_model(
         else:
             grid, head_dim = geography.patch_grid(), embed_dim // num_heads
             cores = build_cores(bias, depth, (grid.rows, grid.columns), num_heads, head_dim, device)
-            if backbone["kind"] in CORES:
-                cores = replace_cores(cores, backbone, grid, num_heads, head_dim)
+            cores = replace_cores(cores, backbone, grid, num_heads, head_dim)
             block = RecomputedBlock if recompute_blocks else Block
             make = partial(ClimaX, cores=cores, block=block)
         torch.manual_seed(seed)
