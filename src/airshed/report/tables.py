@@ -14,6 +14,7 @@ from airshed.report.results import BASELINES, POLLUTANT_LABELS, Results, units_o
 from airshed.variables import TARGETS
 
 MISSING = "\u2013"
+SANITY_FROM_H = 24
 TRAININGS_CAPTION = (
     "Lowest validation loss: mean of the seeds, and each. Seconds per step: wall clock of the"
     " trainings, median, and 10th to 90th percentile. Memory: peak of the trainings."
@@ -58,6 +59,25 @@ def _step_time(runs: list[dict[str, Any]]) -> str:
         for key in ("median", "p10", "p90")
     )
     return f"{median:.3g} ({p10:.3g} to {p90:.3g})"
+
+
+def beaten(results: Results) -> tuple[Table, str]:
+    """Whether trained models are worth comparing: how often each beats each baseline; a caption."""
+    rmse = results.rmse().set_index(["variant", "pollutant", "horizon_h"])["value"]
+    horizons = [hour for hour in results.study.horizons_h if hour >= SANITY_FROM_H]
+    pairs = [(pollutant, hour) for pollutant in TARGETS for hour in horizons]
+    rows = []
+    for variant in results.study.variants:
+        wins = (
+            sum(rmse[variant, *pair] < rmse[baseline, *pair] for pair in pairs)
+            for baseline in BASELINES
+        )
+        rows.append([variant, *(f"{won} of {len(pairs)}" for won in wins)])
+    caption = (
+        f"Pairs of pollutant and horizon, from {SANITY_FROM_H} h on, in which a variant's RMSE is"
+        " lower than that of a forecast that needs no training."
+    )
+    return Table(["variant", *BASELINES], rows), caption
 
 
 def rmse(results: Results) -> Table:

@@ -9,10 +9,9 @@ import pandas as pd
 
 from airshed.comparison.verdict import Limit
 from airshed.config import Study
-from airshed.report.results import BASELINES, POLLUTANT_LABELS, Results
+from airshed.report.results import POLLUTANT_LABELS, Results
 from airshed.variables import TARGETS
 
-SANITY_FROM_H = 24
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 VERDICTS = {
     "helps": "it helps",
@@ -145,24 +144,6 @@ def _seeds_caveat(count: int) -> str:
     few = "; so few of them make it wide, and five or more narrow it" if count < 5 else ""
     seeds = count_word(count).capitalize()
     return f"{seeds} seeds: the interval allows for differences between trainings{few}."
-
-
-def sanity(results: Results, variant: str) -> str:
-    """Whether a trained model is worth comparing: in how many cases it beats each baseline."""
-    rmse = results.rmse().set_index(["variant", "pollutant", "horizon_h"])["value"]
-    horizons = [hour for hour in results.study.horizons_h if hour >= SANITY_FROM_H]
-    pairs = [(pollutant, hour) for pollutant in TARGETS for hour in horizons]
-    parts = []
-    for baseline in [name for name in BASELINES if name in rmse.index]:
-        won = sum(rmse[variant, *pair] < rmse[baseline, *pair] for pair in pairs)
-        parts.append(f"{baseline} in {won}")
-    if not parts:
-        return f"No forecast without a network is scored yet that {variant} could be held against."
-    beaten = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
-    return (
-        f"At {SANITY_FROM_H} h and beyond, {variant} beats {beaten}"
-        f" of {len(pairs)} pairs of pollutant and horizon."
-    )
 
 
 def alpha_meaning(name: str, initial: float, final: float) -> str:

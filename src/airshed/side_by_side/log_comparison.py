@@ -180,8 +180,9 @@ def _caption(logs: tuple[TrainingLog, TrainingLog]) -> str:
     names = " and ".join(dict.fromkeys(name for log in logs for name in log.names.values()))
     return (
         f"Losses behind the progress bars: {names}. Seconds per step: median, and 10th to 90th"
-        f" percentile, of stretches of at least {WINDOW_S} s and {WINDOW_STEPS} steps, without validations"
-        f" and the first {FIRST_STEPS} steps of every start. Epoch 2.5: half of the third."
+        f" percentile, of stretches of at least {WINDOW_S} s and {WINDOW_STEPS} steps, without"
+        f" validations and the first {FIRST_STEPS} steps of every start. Epoch 2.5: half of the"
+        " third."
     )
 
 

@@ -103,7 +103,7 @@ def change_heatmap(results: Results, variant: str, folded: bool) -> Drawing:
     panel.set(xlabel="horizon (h)", title=f"{variant} against {reference}")
     panel.grid(False)
     figure.colorbar(mesh, ax=panel, label="change of RMSE (%)")
-    title = f"{variant} against {reference}" if folded else None
+    title = text.details(results, variant) if folded else None
     return Drawing("change_heatmap", figure, cells, _told(cells), variant, title)
 
 

@@ -15,10 +15,8 @@ from airshed.report.sections.outcome import are_folded
 
 def horizon(results: Results) -> dict[str, Any]:
     """Errors against forecasts that need no training."""
-    return {
-        "sanity": [text.sanity(results, variant) for variant in results.study.variants],
-        "rmse": tables.rmse(results),
-    }
+    beaten, caption = tables.beaten(results)
+    return {"beaten": beaten, "caption": caption, "rmse": tables.rmse(results)}
 
 
 def horizon_drawings(results: Results) -> Iterator[Drawing]:

@@ -58,11 +58,12 @@ def ablation_drawings(results: Results) -> Iterator[Drawing]:
 
 
 def change(results: Results) -> dict[str, Any] | None:
-    """How many tests got which verdict."""
+    """How many tests got which verdict; where heat maps are folded away, their titles say it."""
     compared = list(results.study.references())
     if not compared:
         return None
-    return {"counts": [text.details(results, variant) for variant in compared]}
+    in_sight = [] if are_folded(results) else compared
+    return {"counts": [text.details(results, variant) for variant in in_sight]}
 
 
 def change_drawings(results: Results) -> Iterator[Drawing]:
