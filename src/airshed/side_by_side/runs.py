@@ -19,6 +19,10 @@ NO_PART_OF_A_MODEL = (
     *("study", "variants", "seeds", "variant_stanzas", "jobs", "preprocessing", "loader"),
     *("comparison", "interpretation", "stations", "external", "episodes", "evaluation"),
 )
+NEEDED = (
+    *("study", "variant", "seed", "config", "data_source", "val_loss", "best_val_loss", "bias"),
+    *("seconds_per_step", "peak_memory_mb", "parameters", "device", "commit", "dirty"),
+)
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,12 @@ def _record(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise AirshedError("the record of a run cannot be read", where=path, found=error) from error
-    lacking = [key for key in ("study", "variant", "seed", "config") if key not in record]
+    lacking = [key for key in NEEDED if key not in record]
     if lacking:
-        raise AirshedError("the record of a run lacks a part", where=path, expected=lacking)
+        raise AirshedError(
+            "the record of a run lacks a part",
+            where=path,
+            expected=", ".join(lacking),
+            hint="was it written by another version?",
+        )
     return dict(record)

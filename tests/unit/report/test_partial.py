@@ -20,6 +20,7 @@ from airshed.evaluation.scores import write_scores
 from airshed.report import commits, partial, unfinished
 from airshed.report.partial import available_study, build_partial_report
 from airshed.report.results import Results
+from airshed.side_by_side.runs import NEEDED
 
 NO_QUEUE = Queue(None)
 
@@ -79,7 +80,7 @@ def write_run(folder: Path, study: Study, variant: str, seed: int) -> Path:
     write_scores(
         scores(variant, seed, weather() * factor * np.exp(0.05 * noise)), run / "scores.nc"
     )
-    record = {
+    record = dict.fromkeys(NEEDED) | {
         "study": "tiny",
         "variant": variant,
         "seed": seed,
