@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def build_report(
         "figures_folder": figures.name,
     }
     write_text(html, _render("html", page | _inlined()))
-    write_text(markdown, _render("md", page))
+    write_text(markdown, re.sub(r"\n{3,}", "\n\n", _render("md", page)))
 
 
 def _draw(results: Results, folder: Path) -> list[Shown]:
