@@ -15,6 +15,7 @@ from airshed.config import dump_study, read_yaml, validate_study
 from airshed.config.training import WITHOUT_INFLUENCE
 from airshed.errors import AirshedError
 from airshed.formats import check_folder, stamp_folder
+from airshed.report import outline
 
 min_version("9.0")
 
@@ -83,6 +84,16 @@ def compared_settings():
     """What the report reads of the stanzas: who is compared with whom, under which name."""
     stanzas = {name: RESOLVED["variant_stanzas"][name] for name in STUDY.variants}
     return {name: (stanza["label"], stanza["reference"]) for name, stanza in stanzas.items()}
+
+
+def section_of(wildcards):
+    """Title of the section of the report that a figure stands in, by the name of its file."""
+    return outline.SECTIONS[outline.figure_kind(wildcards.figure).section]
+
+
+def figure_captions():
+    """The captions of all kinds of figures."""
+    return {name: kind.caption for name, kind in outline.FIGURES.items()}
 
 
 def cost_settings():

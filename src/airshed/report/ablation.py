@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from airshed.report import commits, text
+from airshed.report import text
+from airshed.report.provenance import FLAG, of_other_commits
 from airshed.report.results import Results
 from airshed.report.tables import MISSING, Table, Value
 
@@ -23,6 +24,7 @@ OVERHEAD_WALL_CLOCK = (
     " Overhead: extra time of a training step against the reference, from the wall clock of"
     " different jobs, so other work on the machine is in it."
 )
+FLAGGED = f" {FLAG}: trainings of another commit than most, or of several; see Provenance."
 HEADER = [
     "variant",
     "differs from its reference in",
@@ -39,12 +41,13 @@ Cell = tuple[str, Value]
 def caption(results: Results) -> str:
     """What the columns are, and where the overhead comes from."""
     overhead = OVERHEAD_WALL_CLOCK if results.cost is None else OVERHEAD_MEASURED
-    return CAPTION + overhead + commits.note(results)
+    return CAPTION + overhead + (FLAGGED if of_other_commits(results) else "")
 
 
 def ablation(results: Results) -> Table:
     """One row per variant: what it is, what it gave, what it cost."""
-    rows = [_row(results, variant) for variant in results.study.variants]
+    flagged = of_other_commits(results)
+    rows = [_row(results, variant, variant in flagged) for variant in results.study.variants]
     return Table(
         HEADER,
         [[shown for shown, _ in row] for row in rows],
@@ -52,12 +55,12 @@ def ablation(results: Results) -> Table:
     )
 
 
-def _row(results: Results, variant: str) -> list[Cell]:
+def _row(results: Results, variant: str, flagged: bool) -> list[Cell]:
     runs = results.of_variant(variant)
     differs = text.differences(results, variant)
     parameters = int(runs[0]["parameters"])
     return [
-        (commits.marked(results, variant), variant),
+        (f"{variant} {FLAG}" if flagged else variant, variant),
         (differs, differs),
         *_comparison(results, variant),
         _overhead(results, variant),

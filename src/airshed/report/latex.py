@@ -40,8 +40,7 @@ LATEX: dict[str, str | int | None] = {
     "\u207b": r"\textsuperscript{$-$}",
     "\u00b3": r"\textsuperscript{3}",
     "\u2248": r"$\approx$",
-    "\u2020": r"\dag{}",
-    "\u26a0": "!",
+    "\u26a0": r"\dag{}",
 }
 """What stands for characters that LaTeX takes otherwise, or that its fonts lack."""
 

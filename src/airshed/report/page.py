@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,8 @@ def render(name: str, form: str, page: dict[str, Any]) -> str:
     )
     environment.filters["plain"] = _plain_markdown
     macros = environment.get_template(f"macros.{form}.jinja").make_module(page)
-    return environment.get_template(f"{name}.{form}.jinja").render(page | {"m": macros})
+    text = environment.get_template(f"{name}.{form}.jinja").render(page | {"m": macros})
+    return text if form == "html" else re.sub(r"\n{3,}", "\n\n", text)
 
 
 def _plain_markdown(text: str) -> str:

@@ -9,6 +9,8 @@ from airshed.report import text
 from airshed.report.results import Results
 from airshed.report.tables import MISSING, Table
 
+FLAG = "\u26a0"
+
 
 def differences(results: Results) -> Table:
     """The settings that are not the same in all variants, one column each."""
@@ -22,12 +24,19 @@ def differences(results: Results) -> Table:
     return Table(["variant", *telling], rows)
 
 
+def of_other_commits(results: Results) -> set[str]:
+    """Variants of which a training was not made by the commit that made most, or not by one."""
+    usual = _usual(results)["other commit"]
+    return {
+        variant
+        for (variant, _), run in results.runs.items()
+        if run["commit"] != usual or run["earlier_commits"]
+    }
+
+
 def runs(results: Results) -> Table:
     """Where each training was made, with what; the last column flags what stands apart."""
-    usual = {
-        key: Counter(of(run) for run in results.runs.values()).most_common(1)[0][0]
-        for key, of in FLAGGED.items()
-    }
+    usual = _usual(results)
     rows = [
         [
             f"{variant}, seed {seed}",
@@ -62,10 +71,18 @@ FLAGGED = {
 """What is flagged in a training in which it is not as in most others."""
 
 
+def _usual(results: Results) -> dict[str, Any]:
+    """What most trainings were made with."""
+    return {
+        key: Counter(of(run) for run in results.runs.values()).most_common(1)[0][0]
+        for key, of in FLAGGED.items()
+    }
+
+
 def _flags(run: dict[str, Any], usual: dict[str, Any]) -> str:
     found = [name for name, of in FLAGGED.items() if of(run) != usual[name]]
     if run["earlier_commits"]:
         found.append("several commits")
     if run["dirty"]:
         found.append("changes in no commit")
-    return f"\u26a0 {', '.join(found)}" if found else MISSING
+    return f"{FLAG} {', '.join(found)}" if found else MISSING

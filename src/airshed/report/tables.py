@@ -66,19 +66,19 @@ def beaten(results: Results) -> tuple[Table, str]:
     rmse = results.rmse().set_index(["variant", "pollutant", "horizon_h"])["value"]
     horizons = [hour for hour in results.study.horizons_h if hour >= SANITY_FROM_H]
     pairs = [(pollutant, hour) for pollutant in TARGETS for hour in horizons]
-    baselines = [name for name in BASELINES if name in rmse.index]  # a partial study may lack some
+    scored = [name for name in BASELINES if name in rmse.index]
     rows = []
     for variant in results.study.variants:
         wins = (
             sum(rmse[variant, *pair] < rmse[baseline, *pair] for pair in pairs)
-            for baseline in baselines
+            for baseline in scored
         )
         rows.append([variant, *(f"{won} of {len(pairs)}" for won in wins)])
     caption = (
         f"Pairs of pollutant and horizon, from {SANITY_FROM_H} h on, in which a variant's RMSE is"
         " lower than that of a forecast that needs no training."
     )
-    return Table(["variant", *baselines], rows), caption
+    return Table(["variant", *scored], rows), caption
 
 
 def rmse(results: Results) -> Table:

@@ -7,7 +7,7 @@ from airshed.report.tables import Table
 
 CAPTION = (
     "Trainings that this report is without. What it says holds for those that are there; with more"
-    " of them, numbers and verdicts change."
+    " of them, numbers and verdicts change. A variant whose reference is missing is not compared."
 )
 
 

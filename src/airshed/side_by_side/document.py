@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,12 +37,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure with its data."""
+    """A figure with its data, which are made when they are written."""
 
     name: str
     caption: str
-    figure: Figure
-    data: pd.DataFrame
+    draw: Callable[[], tuple[Figure, pd.DataFrame]]
 
 
 @dataclass(frozen=True)
@@ -114,8 +113,9 @@ def write(document: Document, folder: Path) -> None:
 
 def _shown(drawing: Drawing, folder: Path) -> Shown:
     """A figure in its files and as the templates use it."""
-    width, height = (round(side * CSS_PIXELS_AN_INCH) for side in drawing.figure.get_size_inches())
-    save(drawing.figure, drawing.data, folder, drawing.name)
+    figure, data = drawing.draw()
+    width, height = (round(side * CSS_PIXELS_AN_INCH) for side in figure.get_size_inches())
+    save(figure, data, folder, drawing.name)
     encoded = base64.b64encode((folder / f"{drawing.name}.png").read_bytes()).decode("ascii")
     return Shown(drawing.name, drawing.caption, drawing.caption, None, encoded, width, height)
 

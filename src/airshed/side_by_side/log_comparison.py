@@ -15,7 +15,14 @@ from airshed.errors import AirshedError
 from airshed.report.tables import MISSING, Table
 from airshed.report.text import percent
 from airshed.side_by_side.document import Document, Drawing, Section, sparkline
-from airshed.side_by_side.training_log import FIRST_STEPS, WINDOW_S, Loss, TrainingLog, read_log
+from airshed.side_by_side.training_log import (
+    FIRST_STEPS,
+    WINDOW_S,
+    WINDOW_STEPS,
+    Loss,
+    TrainingLog,
+    read_log,
+)
 
 ROLES = ("baseline", "physics")
 COLOURS = ("0.35", "C0")
@@ -66,7 +73,7 @@ def compare_logs(baseline: Path, physics: Path) -> Document:
                 "loss_curves",
                 "Loss against epochs. Dots: validation; pale lines: training. A line breaks where"
                 " a training was continued from an earlier epoch.",
-                *_draw(logs),
+                lambda: _draw(logs),
             )
         ],
         data={},
@@ -115,7 +122,9 @@ def _answer(baseline: TrainingLog, physics: TrainingLog) -> str:
 def _speed_answer(baseline: TrainingLog, physics: TrainingLog) -> str:
     extra = overhead(baseline, physics)
     if extra is None:
-        return f"At least one log covers less than {WINDOW_S} s of steps: no speed can be told."
+        return (
+            f"At least one log has no stretch of {WINDOW_S} s and {WINDOW_STEPS} steps: no speed."
+        )
     return (
         f"A step took {percent(abs(extra), signed=False)} {'longer' if extra >= 0 else 'less time'}"
         " (wall clock of two separate jobs)."
@@ -171,8 +180,9 @@ def _caption(logs: tuple[TrainingLog, TrainingLog]) -> str:
     names = " and ".join(dict.fromkeys(name for log in logs for name in log.names.values()))
     return (
         f"Losses behind the progress bars: {names}. Seconds per step: median, and 10th to 90th"
-        f" percentile, of stretches of at least {WINDOW_S} s, without validations and the first"
-        f" {FIRST_STEPS} steps of every start. Epoch 2.5: half of the third."
+        f" percentile, of stretches of at least {WINDOW_S} s and {WINDOW_STEPS} steps, without"
+        f" validations and the first {FIRST_STEPS} steps of every start. Epoch 2.5: half of the"
+        " third."
     )
 
 

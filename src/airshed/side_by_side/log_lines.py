@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airshed.errors import AirshedError
+from airshed.progress import progress_bar
 
 BLOCK_BYTES = 1 << 16
 MAX_LINE_BYTES = 1 << 16
+SILENT_S = 5.0
 ENDS = re.compile(rb"[\r\n]+")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours and movements of a terminal
 
@@ -37,7 +39,11 @@ def log_lines(path: Path) -> Iterator[str]:
 
 def _blocks(path: Path) -> Iterator[bytes]:
     try:
-        with path.open("rb") as stream:
+        size = path.stat().st_size
+        with (
+            path.open("rb") as stream,
+            progress_bar(f"bytes of {path.name}", size, delay_s=SILENT_S) as bar,
+        ):
             while block := stream.read(BLOCK_BYTES):
                 if b"\0" in block:
                     raise AirshedError(
@@ -47,6 +53,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
                         hint="unpack it first if it is compressed; convert it if it is UTF-16",
                     )
                 yield block
+                bar.update(len(block))
     except OSError as error:
         raise AirshedError("a log cannot be read", where=path, found=error.strerror) from error
 

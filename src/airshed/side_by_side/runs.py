@@ -19,6 +19,10 @@ NO_PART_OF_A_MODEL = (
     *("study", "variants", "seeds", "variant_stanzas", "jobs", "preprocessing", "loader"),
     *("comparison", "interpretation", "stations", "external", "episodes", "evaluation"),
 )
+NEEDED = (
+    *("study", "variant", "seed", "config", "data_source", "val_loss", "best_val_loss", "bias"),
+    *("seconds_per_step", "peak_memory_mb", "parameters", "device", "commit", "dirty"),
+)
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,12 @@ def _seed_folders(path: Path) -> list[Path]:
 
 def _record(path: Path) -> dict[str, Any]:
     record = read_json(path, RUN)
-    lacking = [key for key in ("study", "variant", "seed", "config") if key not in record]
+    lacking = [key for key in NEEDED if key not in record]
     if lacking:
-        raise AirshedError("the record of a run lacks a part", where=path, expected=lacking)
+        raise AirshedError(
+            "the record of a run lacks a part",
+            where=path,
+            expected=", ".join(lacking),
+            hint=RUN.remake,
+        )
     return record

@@ -15,7 +15,7 @@ from airshed.side_by_side.progress_bars import Bar, bars_in, is_validation
 TRAIN_LOSSES = ("train_loss", "train_loss_step", "train/loss", "train/loss_step", "loss")
 VAL_LOSSES = ("val_loss", "val_loss_epoch", "val/loss", "validation_loss")
 FIRST_STEPS = 10  # of every start: reading begins, kernels are chosen, code is compiled
-WINDOW_S = 30  # the bar shows whole seconds: an error of 1 s in at least this many
+WINDOW_S, WINDOW_STEPS = 30, 10  # at least: the bar shows whole seconds, an error of up to 1 s
 MOST_POINTS = 4000
 RICH_BAR = "\u2501"
 
@@ -59,7 +59,7 @@ class TrainingLog:
         final_train: The last training loss.
         best_val: The lowest of all validation losses, the first if several are as low.
         final_val: The last one.
-        seconds_per_step: Pace in windows of about half a minute, first steps left out.
+        seconds_per_step: Pace in stretches of half a minute or more, first steps left out.
         starts: How often the training began or was continued.
         bars: How many bars of epochs were found.
         last: The last bar.
@@ -160,7 +160,7 @@ class _Reader:
             self._window = bar
             return
         seconds, steps = bar.elapsed_s - self._window.elapsed_s, bar.step - self._window.step
-        if seconds >= WINDOW_S and steps > 0:
+        if seconds >= WINDOW_S and steps >= WINDOW_STEPS:
             self.log.seconds_per_step.add(seconds / steps)
             self._window = bar
 

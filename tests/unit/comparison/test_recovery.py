@@ -22,7 +22,7 @@ def make_world(results: Path, name: str, verdict: str, limit: str) -> None:
     record = {"commit": "0123456789abcdef", "parameters": 12345, "optimizer_steps": 678}
     run.write_text(json.dumps(record | {"device": "a processor"}))
     (results / name / "config.resolved.yaml").write_text(dump_study(study))
-    beside = (1.2, 0.3, 560, 9, 3, 3, limit)
+    beside = (0.1, 0.1, 9.0, 1.2, 0.3, 560, 9, 3, 3, limit)
     overall = ("physics_mask", "wind_baseline", "all", "all", -0.031, -0.05, -0.0123, 0.004, 0.004)
     tests = [("pm25", 12, "helps"), ("pm25", 24, "helps"), ("o3", 12, "equivalent")]
     rows = [(*overall, verdict, *beside)] + [

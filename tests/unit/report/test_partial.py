@@ -18,9 +18,10 @@ from airshed.config import Study
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import write_scores
 from airshed.formats import PROGRESS, VERSION
-from airshed.report import commits, partial, unfinished
+from airshed.report import partial, unfinished
 from airshed.report.partial import available_study, build_partial_report
 from airshed.report.results import Results
+from airshed.side_by_side.runs import NEEDED
 
 NO_QUEUE = Queue(None)
 
@@ -80,7 +81,7 @@ def write_run(folder: Path, study: Study, variant: str, seed: int) -> Path:
     write_scores(
         scores(variant, seed, weather() * factor * np.exp(0.05 * noise)), run / "scores.nc"
     )
-    record = {
+    record = dict.fromkeys(NEEDED) | {
         "study": "tiny",
         "variant": variant,
         "seed": seed,
@@ -199,19 +200,3 @@ def test_nothing_to_report_and_nothing_missing_are_said(results: Path, tiny_stud
         build(tiny_study, results)
     assert not (results / "partial").exists()
     assert len(study_status(tiny_study, results, NO_QUEUE)) == 4
-
-
-def test_rows_of_different_commits_are_marked(
-    pages: Pages, results: Path, tiny_study: Study
-) -> None:
-    build(tiny_study, results)
-    (found,) = pages.results
-    assert commits.marked(found, "physics_mask") == "physics_mask"
-    assert commits.note(found) == ""
-    found.runs["wind_baseline", 0]["commit"] = "b" * 40
-    for variant in ("physics_mask", "wind_baseline"):
-        assert commits.marked(found, variant) == f"{variant}\u00a0\u2020"
-    found.runs["wind_baseline", 0] |= {"commit": "a" * 40, "dirty": True}
-    assert commits.marked(found, "wind_baseline").endswith("\u2020")
-    assert commits.marked(found, "physics_mask") == "physics_mask"
-    assert "\u2020" in commits.note(found)

@@ -17,7 +17,7 @@ import xarray as xr
 
 from airshed import report
 from airshed.errors import AirshedError
-from airshed.report import provenance, tables
+from airshed.report import ablation, provenance, tables
 from airshed.report.calibration import closest, controls, sentences
 from airshed.report.classes import class_changes
 from airshed.report.drawing import show
@@ -177,8 +177,7 @@ def test_the_same_results_give_the_same_bytes(reported: Made, tmp_path: Path) ->
     outputs = [tmp_path / name for name in ("report.html", "report.md", "figures", "tables")]
     build_report(reported.study, reported.results, reported.data, *outputs)
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
-    tables = list((reported.results / "tables").iterdir())
-    assert len(written) == 2 + 3 * len(FIGURES_OF) + len(tables)
+    assert len(written) == 2 + 3 * len(FIGURES_OF) + 2 + len(COMPARED)
     for path in written:
         former = reported.results / path.relative_to(tmp_path)
         assert path.read_bytes() == former.read_bytes(), path.name
@@ -224,14 +223,17 @@ def size_in_page(path: Path) -> int:
 def test_trainings_that_stand_apart_are_flagged(make: Make) -> None:
     made = make()
 
-    def flags() -> tuple[list[str], list[str]]:
+    def flags() -> tuple[list[str], list[str], list[str]]:
         results = load_results(made.study, made.results, made.data)
-        return [row[-1] for row in provenance.runs(results).rows], tables.warnings(results)
+        shown = [row[-1] for row in provenance.runs(results).rows]
+        names = [row[0] for row in ablation.ablation(results).rows]
+        return shown, tables.warnings(results), names
 
-    assert flags() == (["\u2013"] * 4, [])
+    assert flags() == (["\u2013"] * 4, [], ["wind_baseline", "physics_mask"])
     path = made.results / "variants/physics_mask/seed0/run.json"
     path.write_text(path.read_text().replace("0123456789abcdef", "fedcba9876543210"))
-    shown, warnings = flags()
+    shown, warnings, names = flags()
+    assert names == ["wind_baseline", "physics_mask \u26a0"]
     assert shown == ["\u2013", "\u2013", "\u26a0 other commit", "\u2013"]
     assert "different commits" in warnings[0]
 

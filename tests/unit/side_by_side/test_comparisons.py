@@ -169,6 +169,18 @@ def test_runs_scored_on_other_samples_are_refused(write_run: WriteRun) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("{", "cannot be read"), ('{"study": "x"}', "lacks a part"), ("[]", "lacks")],
+)
+def test_a_record_that_is_none_is_refused(write_run: WriteRun, content: str, said: str) -> None:
+    one, other = write_run("wind_baseline"), write_run("physics_mask")
+    (other / "run.json").write_text(content)
+    with pytest.raises(AirshedError, match=said) as refused:
+        compare_runs(one, other, None, None)
+    assert "physics_mask/seed0/run.json" in str(refused.value)
+
+
 def test_a_run_without_scores_is_compared_in_what_it_has(write_run: WriteRun) -> None:
     one, other = write_run("wind_baseline"), write_run("physics_mask")
     (other / "scores.nc").unlink()

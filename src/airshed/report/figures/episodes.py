@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -46,23 +49,20 @@ def seeds_of(results: Results, episode: str, variant: str) -> xr.Dataset:
 
 def episode_maps(results: Results, episode: str, variant: str, folded: bool) -> Drawing:
     """Truth, reference and variant at some times of an episode."""
-    reference, horizon = results.study.references()[variant], shown_horizon(results)
-    found = {name: seeds_of(results, episode, name) for name in (reference, variant)}
-    fields = {"truth": found[variant]["truth"].isel(seed=0)} | {
-        f"{name}\n{horizon} h before": part["forecast"].mean("seed", skipna=False)
-        for name, part in found.items()
-    }
-    scale = Normalize(0, max(float(field.max()) for field in fields.values()))
-    times = fields["truth"]["map_time"].values
-    place = (found[variant][name].values for name in ("longitude", "latitude"))
-    width = HEIGHT_IN / height_over_width(*place)
+    reference = results.study.references()[variant]
+    fields = _fields(results, episode, (reference, variant))
+    highest = [float(field.max()) for field in fields.values()]
+    scale = Normalize(0, float(np.nanmax(highest, initial=1e-9)))
+    truth = fields["truth"]
+    times, terrain = truth["map_time"].values, truth["cell_elevation"].values
+    width = HEIGHT_IN / height_over_width(truth["longitude"].values, truth["latitude"].values)
     size = (width * len(times) + 2, HEIGHT_IN * len(fields) + 0.9)
     figure, axes = plt.subplots(
         len(fields), len(times), figsize=size, sharex=True, sharey=True, squeeze=False
     )
     for row, (name, field) in zip(axes, fields.items(), strict=True):
         for panel, time in zip(row, times, strict=True):
-            _map(panel, field.sel(map_time=time), found[variant]["cell_elevation"], scale)
+            _map(panel, field.sel(map_time=time), terrain, scale)
         row[0].set_ylabel(f"{name}\nlatitude (\u00b0N)", fontsize="small")
     for panel, time in zip(axes[0], times, strict=True):
         panel.set_title(f"{pd.Timestamp(time):%Y-%m-%d %H} UTC", fontsize="small")
@@ -74,25 +74,39 @@ def episode_maps(results: Results, episode: str, variant: str, folded: bool) -> 
         field.rename("value").to_dataframe().reset_index().assign(shown=name.replace("\n", ", "))
         for name, field in fields.items()
     ]
-    title = f"{episode}: maps of {variant} and {reference}" if folded else None
     data = pd.concat(parts, ignore_index=True).dropna(subset="value")
     alt = f"Rows of maps of {POLLUTANT_LABELS[POLLUTANT]}, columns are times. {_means(fields)}"
+    title = f"{episode}: maps of {variant} and {reference}" if folded else None
     return Drawing("episode_maps", figure, data, alt, f"{episode}-{variant}", title)
 
 
-def _map(panel: Axes, field: xr.DataArray, elevation: xr.DataArray, scale: Normalize) -> None:
-    lon, lat = field["longitude"].values, field["latitude"].values
-    terrain = elevation.isel(seed=0) if "seed" in elevation.dims else elevation
-    if not np.isfinite(field.values).any():
-        panel.set_facecolor("0.95")
-        panel.text(
-            *(lon.mean(), lat.mean()), NO_FORECAST, ha="center", va="center", fontsize="x-small"
-        )
+def _fields(results: Results, episode: str, variants: Sequence[str]) -> dict[str, xr.DataArray]:
+    """The truth and each variant's forecast, mean of its seeds, by what is written beside it."""
+    found = {name: seeds_of(results, episode, name) for name in variants}
+    first = found[variants[0]].isel(seed=0)
+    truth = first["truth"].assign_coords(cell_elevation=first["cell_elevation"])
+    before = f"{shown_horizon(results)} h before"
+    return {"truth": truth} | {
+        f"{name}\n{before}": part["forecast"].mean("seed", skipna=False)
+        for name, part in found.items()
+    }
+
+
+def _map(panel: Axes, field: xr.DataArray, terrain_m: np.ndarray, scale: Normalize) -> None:
+    lon, lat, values = field["longitude"].values, field["latitude"].values, field.values
+    if np.isfinite(values).any():
+        look: dict[str, Any] = {
+            "cmap": COLOURS,
+            "norm": scale,
+            "shading": "nearest",
+            "rasterized": True,
+        }
+        panel.pcolormesh(lon, lat, values, **look)
     else:
-        panel.pcolormesh(
-            *(lon, lat, field.values), cmap=COLOURS, norm=scale, shading="nearest", rasterized=True
-        )
-    contours(panel, lon, lat, terrain.values)
+        panel.set_facecolor("0.95")
+        middle: dict[str, Any] = {"ha": "center", "va": "center", "transform": panel.transAxes}
+        panel.text(0.5, 0.5, NO_FORECAST, fontsize="x-small", **middle)
+    contours(panel, lon, lat, terrain_m)
     on_a_map(panel, lat)
     panel.xaxis.set_major_locator(MaxNLocator(3))
 
@@ -115,7 +129,8 @@ def episode_transect(results: Results, episode: str) -> Drawing | None:
         return None
     times, distance = truth["map_time"].values, truth["transect_distance"].values
     figure, axes = plt.subplots(
-        *(2, len(times)),
+        2,
+        len(times),
         figsize=(min(3.4 * len(times) + 1, 11), 4.2),
         sharex=True,
         sharey="row",

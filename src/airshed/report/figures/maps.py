@@ -67,22 +67,25 @@ def terrain_and_wind(results: Results) -> Drawing:
     on_a_map(panel, lat)
     panel.set(xlabel="longitude (\u00b0E)", ylabel="latitude (\u00b0N)")
     figure.colorbar(terrain, ax=panel, label="elevation (m)", shrink=0.8)
-    frequency = roses["frequency"]
-    largest = float(frequency.sum("speed_class").max())
-    top = SCALE_STEPS_PERCENT * max(1.0, np.ceil(100 * largest / SCALE_STEPS_PERCENT))
-    reach = _reach(lon, lat, frequency.shape[:2])
+    handles = _roses(panel, roses, _reach(lon, lat, roses["frequency"].shape[:2]))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    table = roses["frequency"].to_dataframe().dropna().reset_index()
+    return Drawing("terrain_and_wind", figure, table, _prevailing(roses))
+
+
+def _roses(panel: Axes, roses: xr.Dataset, reach: tuple[float, float]) -> list[Patch | Line2D]:
+    """Draw the rose of every part; what the legend shows."""
+    largest = 100 * float(roses["frequency"].sum("speed_class").max())
+    top_percent = SCALE_STEPS_PERCENT * max(1.0, np.ceil(largest / SCALE_STEPS_PERCENT))
     for row in roses["region_row"].values:
         for column in roses["region_column"].values:
-            _rose(panel, roses.sel(region_row=row, region_column=column), top / 100, reach)
-    shades = _shades(roses.sizes["speed_class"])
-    names = [shown_units(str(name)) for name in roses["speed_class"].values]
-    handles: list[Patch | Line2D] = [
-        Patch(color=shade, label=f"wind {name}") for shade, name in zip(shades, names, strict=True)
+            place = roses.sel(region_row=row, region_column=column)
+            _rose(panel, place, top_percent / 100, reach)
+    classes = zip(_shades(roses.sizes["speed_class"]), roses["speed_class"].values, strict=True)
+    return [
+        *(Patch(color=shade, label=f"wind {shown_units(str(name))}") for shade, name in classes),
+        Line2D([], [], color="0.4", linewidth=0.7, label=f"circle: {top_percent:.0f} % of time"),
     ]
-    handles.append(Line2D([], [], color="0.4", linewidth=0.7, label=f"circle: {top:.0f} % of time"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
-    table = frequency.to_dataframe().dropna().reset_index()
-    return Drawing("terrain_and_wind", figure, table, _prevailing(roses))
 
 
 def _reach(lon: np.ndarray, lat: np.ndarray, parts: tuple[int, ...]) -> tuple[float, float]:
