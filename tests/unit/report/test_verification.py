@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from airshed.errors import AirshedError
+from airshed.formats import COST, INTERPRETATION, VERSION
 from airshed.report import bias, tables, text, verification
 from airshed.report.results import load_results
 
@@ -38,7 +39,9 @@ def test_measured_overhead_replaces_the_wall_clock(make: Make) -> None:
     assert "from the wall clock of different jobs" in caption
     overhead = {"reference": "wind_baseline", "median": 0.031, "p25": -0.01, "p75": 0.05}
     variants = {"wind_baseline": {"overhead": None}, "physics_mask": {"overhead": overhead}}
-    (made.results / "cost.json").write_text(json.dumps({"variants": variants}))
+    (made.results / "cost.json").write_text(
+        json.dumps({VERSION: COST.version, "variants": variants})
+    )
     cell, sentence, caption = told()
     assert cell == "+3.1 % (\u22121.0 % to +5.0 %)"
     assert sentence.endswith("A training step takes 3.1\u00a0% longer.")
@@ -47,7 +50,9 @@ def test_measured_overhead_replaces_the_wall_clock(make: Make) -> None:
 
 def test_a_cost_of_some_variants_only_is_refused(make: Make) -> None:
     made = make()
-    (made.results / "cost.json").write_text('{"variants": {"wind_baseline": {}}}')
+    (made.results / "cost.json").write_text(
+        json.dumps({VERSION: COST.version, "variants": {"wind_baseline": {}}})
+    )
     with pytest.raises(AirshedError, match="no physics_mask"):
         load_results(made.study, made.results, made.data)
 
@@ -56,6 +61,7 @@ def interpretation(final: float, zero: float, moved: float) -> str:
     """The parts of interpretation.json that are shown."""
     return json.dumps(
         {
+            VERSION: INTERPRETATION.version,
             "samples": {"used": 512, "of": 34656},
             "queries": {"used": 1024, "of": 8192},
             "alpha": {"0": {"final": final}},
