@@ -79,11 +79,14 @@ def disk_problem(error: OSError | RuntimeError, target: Path) -> AirshedError | 
 
 
 def _cause(error: OSError | RuntimeError, folder: Path) -> str | None:
-    """NetCDF calls a full disk a lack of permission, torch a RuntimeError: the disk is asked."""
+    """NetCDF calls all of it a lack of permission, torch a RuntimeError: the disk is asked."""
     number = error.errno or 0 if isinstance(error, OSError) else None
-    hidden = number in (None, errno.EACCES, errno.EPERM)
-    if hidden and folder.is_dir() and shutil.disk_usage(folder).free < FULL_BELOW_BYTES:
-        return DISK_PROBLEMS[errno.ENOSPC]
+    if number in (None, errno.EACCES, errno.EPERM) and folder.is_dir():
+        disk = os.statvfs(folder)
+        if disk.f_flag & os.ST_RDONLY:
+            number = errno.EROFS
+        elif disk.f_bavail * disk.f_frsize < FULL_BELOW_BYTES:
+            number = errno.ENOSPC
     return None if number is None else DISK_PROBLEMS.get(number)
 
 

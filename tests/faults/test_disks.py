@@ -71,4 +71,4 @@ def test_snakemake_says_that_its_results_folder_is_read_only(
     command = "snakemake --cores 1 --configfile tiny.yaml"
     done = in_namespace(study, READ_ONLY.format(command=command))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "read-only" in done.stdout.lower(), done.stdout
+    assert "Write-protected output files" in done.stdout, done.stdout

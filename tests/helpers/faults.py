@@ -90,7 +90,7 @@ class Study:
 
     def command(self, rule: str) -> str:
         """The command of a rule's job, its messages not sent to a log."""
-        return self.commands[rule, OUTPUTS[rule][0]].partition(" 2> ")[0]
+        return re.split(" 2?> ", self.commands[rule, OUTPUTS[rule][0]])[0]
 
     def airshed(self, command: str) -> Completed:
         """Run a command in the checkout."""

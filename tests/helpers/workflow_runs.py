@@ -15,7 +15,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "workflow", "config", "envs", "profiles", "slurm", "lumi")
-TIMEOUT_S = 600
+TIMEOUT_S = 1800
 STUDY = ROOT / "tests/helpers/tiny_study.yaml"
 STANDS_IN = """\
 #!/bin/sh
