@@ -18,8 +18,8 @@ STANDS_IN = """\
 step=$1
 while [ $# -gt 0 ]; do
     case $step$1 in
-        ingest--hourly|report--figures|simulate--output) mkdir -p "$2" ;;
-        ingest--report|ingest--quality|train--run|train--history) echo > "$2" ;;
+        ingest--hourly|report--figures|simulate--output|*--verification) mkdir -p "$2" ;;
+        ingest--report|ingest--quality|stations--report|train--run|train--history) echo > "$2" ;;
         score-tables--by-stratum|report--html|report--markdown) echo > "$2" ;;
         compare--scores|compare--comparisons|*--output) echo > "$2" ;;
     esac
