@@ -66,6 +66,11 @@ CASES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
     "a Chinese encoding that is not UTF-8": ("a.csv", "站点,时间".encode("gbk"), (UNREADABLE,)),
     "null bytes": ("a.csv", b"\0" * 500, ("lacks the time", "a.csv")),
     "rows of several lengths": ("a.csv", f"{RIGHT}A,1,2,3,4,5,6,7,8,9\n".encode(), (UNREADABLE,)),
+    "rows longer than the header": (
+        "a.csv",
+        RIGHT.replace("ug/m3", "ug/m3,surplus").encode(),
+        (UNREADABLE, "Length of header"),
+    ),
     "a quote that stays open": ("a.csv", b'station,"time\n1,2\n', (UNREADABLE, "inside string")),
     "a gzip that is none": ("a.csv.gz", RIGHT.encode(), (UNREADABLE, "gzip")),
     "a gzip cut": ("a.csv.gz", gzip.compress(RIGHT.encode())[:-20], (UNREADABLE,)),

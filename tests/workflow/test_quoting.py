@@ -55,7 +55,7 @@ def quoted(text: str) -> str:
 
 def test_a_real_step_in_a_folder_with_an_odd_name(tmp_path: Path) -> None:
     folder = checkout(tmp_path / ODD)
-    target = "results/data/tiny/8x16/scan_tables_p2_r2x2_s16.nc"
+    target = "results/data/tiny/8x16/scan_tables_p4_r2x2_s16.nc"
     done = snakemake_in(folder)("--cores", "1", "--configfile", study(folder), "--", target)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (folder / target).stat().st_size > 0

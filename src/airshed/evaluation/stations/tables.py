@@ -16,6 +16,7 @@ import bz2
 import gzip
 import lzma
 import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -67,6 +68,7 @@ READ_ERRORS = (
     zlib.error,
     lzma.LZMAError,
     zipfile.BadZipFile,
+    pd.errors.ParserWarning,
 )
 POSITIONS = ("latitude", "longitude", "elevation")
 COLUMNS = ("station", "time", "pollutant", "value", "units")
@@ -154,7 +156,10 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         if ".parquet" in path.suffixes:
             return pd.read_parquet(path)
-        return pd.read_csv(BytesIO(_unpacked(path)), low_memory=False)
+        with warnings.catch_warnings():
+            # rows longer than the header: pandas would shift or cut them
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(BytesIO(_unpacked(path)), low_memory=False, index_col=False)
     except READ_ERRORS as error:
         raise AirshedError(
             "a table of observations cannot be read",
