@@ -2,6 +2,8 @@
 # make test   format, lint, types, unit tests, dry runs, a small study end to end and on a SLURM
 # make faults  every rule killed, disks full, files damaged; a quarter of an hour
 # make bench  speed and memory at full size, error rates; an hour or two; writes results/benchmarks.json
+# make fuzz    fuzz the readers of files from elsewhere, FUZZ_SECONDS each; needs atheris
+# make audit   compare the pinned set with the advisories of PyPI; needs the network
 # make recovery  two simulated worlds, with and without blocking terrain; writes docs/statistics.md
 # make schools  windows, wind graph and latent ODE beside the masks, simulated; writes docs/schools/
 
@@ -9,13 +11,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+FUZZ_SECONDS ?= 60
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 SMK := Snakefile workflow/rules/*.smk
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench recovery schools format lint unit workflow faults slurm clean
+.PHONY: help install demo test bench fuzz audit recovery schools format lint unit workflow faults slurm clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -49,9 +52,10 @@ lint: $(INSTALLED)
 	mypy
 	snakefmt --check $(SMK)
 	snakemake --lint
+	bandit --quiet --recursive --configfile pyproject.toml src
 
 unit: $(INSTALLED)
-	pytest --numprocesses $(CORES) tests/unit
+	pytest --numprocesses $(CORES) tests/unit tests/bad_input
 
 workflow: $(INSTALLED)
 	pytest tests/workflow
@@ -64,6 +68,15 @@ slurm: $(INSTALLED)
 
 bench: $(INSTALLED)
 	python benchmarks/run.py
+
+fuzz: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[fuzz]'
+	for target in archive raw_file table config unit; do \
+	    python tests/bad_input/fuzz.py $$target $(FUZZ_SECONDS) || exit 1; done
+
+audit: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[audit]'
+	pip-audit --strict --requirement envs/constraints.txt --no-deps --disable-pip
 
 recovery: $(INSTALLED)
 	snakemake --cores $(CORES) --configfile config/studies/recovery.yaml

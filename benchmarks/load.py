@@ -143,6 +143,9 @@ def _snakemake(folder: Path, *arguments: str) -> tuple[float, float, str]:
             command, cwd=folder, env=environment(), stdout=stream, stderr=subprocess.STDOUT
         )
         _, status, used = os.wait4(process.pid, 0)
+    log.info(
+        "snakemake %s: %.1f s of computing", " ".join(arguments), used.ru_utime + used.ru_stime
+    )
     taken, text = time.perf_counter() - started, said.read_text(encoding="utf-8")
     if status:
         raise RuntimeError(text[-3000:])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 STUDY, PAGE = Path("results/schools"), Path("docs/schools")
-LEFT_OUT = "Where it helps and hurts"  # a map for each variant, larger than all the rest
+LEFT_OUT = "Maps"  # a map for each variant, larger than all the rest
 METRICS = ("rmse", "mae")
 
 

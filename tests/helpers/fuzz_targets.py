@@ -1,7 +1,7 @@
 """What is fuzzed: readers of files that come from elsewhere, each with its seeds.
 
-A target takes any bytes and returns, or raises what no reader may raise. It needs no fuzzer, so that
-findings that were kept are replayed by the tests.
+A target takes any bytes and returns, or raises what no reader may raise. It needs no fuzzer: the
+tests replay what fuzzers have found.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import raw_files as made
 import yaml
@@ -25,14 +26,17 @@ from airshed.evaluation.stations.tables import read_sites, read_table
 
 ROOT = Path(__file__).resolve().parents[2]
 SUFFIXES = (".tar.gz", ".tar", ".zip")
-TABLE = b"station,latitude,longitude,time,pollutant,value,units\nA,30,100,2016-03-01T00:00Z,o3,5,ug/m3\n"
+TABLE = (
+    b"station,latitude,longitude,time,pollutant,value,units\n"
+    b"A,30,100,2016-03-01T00:00Z,o3,5,ug/m3\n"
+)
+LIMITS = {"MAX_MEMBERS": 50, "MAX_MEMBER_BYTES": 2**18, "MAX_ARCHIVE_BYTES": 2**20}  # quickly met
 
 
 def archive(data: bytes) -> None:
-    """The first byte chooses the kind of archive; the limits are small, so that each try is quick."""
-    members.MAX_MEMBERS, members.MAX_MEMBER_BYTES, members.MAX_ARCHIVE_BYTES = 50, 2**18, 2**20
+    """A daily archive; the first byte chooses its kind."""
     suffix = SUFFIXES[data[0] % len(SUFFIXES)] if data else ".tar"
-    with suppress(AirshedError):
+    with suppress(AirshedError), patch.multiple(members, **LIMITS):
         for _ in members.read_members(_file(data[1:], f"a{suffix}"), _is_hour):
             pass
 

@@ -76,7 +76,7 @@ def start(
     """
     folder.mkdir(parents=True, exist_ok=True)
     processes = Processes(nodes=count) if by_srun else Processes(devices=count)
-    places = _srun_places(count) if by_srun else _places(count) if count > 1 else [{}]
+    places = _srun_places(count) if by_srun else loopback_places(count) if count > 1 else [{}]
     running = [
         CONTEXT.Process(
             target=_train, args=(study, prepared, folder, rank, processes, place, disturbance)
@@ -96,7 +96,8 @@ def start(
     return [process.exitcode for process in running]
 
 
-def _places(count: int) -> list[dict[str, str]]:
+def loopback_places(count: int) -> list[dict[str, str]]:
+    """Environments of processes that one machine starts."""
     common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": _free_port(), "NODE_RANK": "0"}
     return [common | {"LOCAL_RANK": str(rank)} for rank in range(count)]
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 STAGES = ("data", "train", "report")
 PIP_NAMES = {"pytorch": "torch", "dask-core": "dask"}
@@ -42,3 +46,46 @@ def test_every_dependency_is_pinned(root: Path) -> None:
     wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
     names = {re.split(r"[\[<>=]", entry)[0].lower() for entry in wanted}
     assert names <= set(pins(root))
+
+
+def needed(name: str, extras: set[str], found: dict[str, str]) -> dict[str, str]:
+    """Versions of an installed package and of all that it needs, by plain names."""
+    if plain(name) in found:
+        return found
+    package = distribution(name)
+    found[plain(name)] = package.version
+    for line in package.requires or []:
+        requirement = Requirement(line)
+        wanted = requirement.marker is None or any(
+            requirement.marker.evaluate({"extra": extra}) for extra in (extras or {""})
+        )
+        if wanted:
+            needed(requirement.name, requirement.extras, found)
+    return found
+
+
+def plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_what_is_installed_is_what_is_pinned(root: Path) -> None:
+    """Everything that the package needs, transitively: nothing else has been looked at."""
+    pinned = {plain(name): version for name, version in pins(root).items()}
+    installed = needed("airshed", {"dev"}, {})
+    del installed["airshed"]
+    assert len(installed) > 100
+    assert {n: v.split("+")[0] for n, v in installed.items()} == {
+        n: pinned.get(n) for n in installed
+    }
+
+
+def test_pins_are_versions_and_nothing_is_fetched_from_elsewhere(root: Path) -> None:
+    lines = (root / "envs/constraints.txt").read_text(encoding="utf-8").splitlines()
+    for line in lines:
+        assert line.startswith("#") or re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line), line
+
+
+def test_installed_packages_fit_each_other() -> None:
+    command = [sys.executable, "-m", "pip", "check", "--disable-pip-version-check"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from workflow_runs import Snakemake, jobs
+from workflow_runs import Snakemake, checkout, environment, jobs
 
 RULES = {
     "simulate",
@@ -61,6 +62,30 @@ def test_the_ablation_plans_every_variant_with_five_seeds(snakemake: Snakemake) 
     assert len(ablation["variants"]) >= 18
     assert set(ablation["variants"]) <= stanzas.keys()
     assert jobs(done.stdout)["train"] == 5 * len(ablation["variants"])
+
+
+def test_a_large_study_is_planned_in_bounded_memory(tmp_path: Path) -> None:
+    """Fourteen variants with five seeds at four horizons, in less than 400 MB of data."""
+    checkout(tmp_path)
+    limited = ["sh", "-c", 'ulimit -d 400000 && exec snakemake "$@"', "sh"]
+    given = ["-n", "--configfile", "config/studies/ablation.yaml"]
+    done = subprocess.run(
+        [*limited, *given], cwd=tmp_path, env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    planned = jobs(done.stdout)
+    assert planned["train"] == planned["evaluate"] == 70
+    assert planned["interpret"] == 5 * len(biased())
+    assert planned["total"] == sum(planned.values()) - planned["total"]
+
+
+def biased() -> list[str]:
+    """Variants of the ablation that have a bias."""
+    stanzas = yaml.safe_load(Path("config/variants.yaml").read_text())["variant_stanzas"]
+    ablation = yaml.safe_load(Path("config/studies/ablation.yaml").read_text())["variants"]
+    return [
+        name for name in ablation if stanzas[name].get("bias", {}).get("kind", "none") != "none"
+    ]
 
 
 def test_the_same_model_is_trained_twice_with_two_sets_of_seeds(snakemake: Snakemake) -> None:

@@ -34,7 +34,8 @@ Floats = npt.NDArray[np.float32]
 FillHour = Callable[[int, Floats], None]
 """Fills normalised fields [V, Y, X] of a position on the store's time axis."""
 
-FOLDER = Path("/dev/shm")  # noqa: S108 (Linux: files here are memory)
+# Linux: files here are memory
+FOLDER = Path("/dev/shm")  # noqa: S108  # nosec B108
 PREFIX = f"airshed-{os.getuid()}-"
 LOCK = f"{PREFIX}lock"  # one for all, and never removed: whoever makes or removes a file has it
 QUIET_S = 10.0  # filling shows its progress if it takes longer

@@ -166,6 +166,7 @@ def _cluster(settings: DaskConfig, workers: int) -> Iterator[Any]:
             walltime=f"{settings.runtime_min // 60:02d}:{settings.runtime_min % 60:02d}:00",
             queue=settings.queue,
             account=settings.account,
+            scheduler_options={"dashboard_address": f"{LOOPBACK}:0"},  # workers have no need of it
         ) as cluster:
             cluster.scale(jobs=settings.jobs)
             yield cluster

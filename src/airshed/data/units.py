@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tokenize
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pint
 
-from airshed.errors import AirshedError
+from airshed.errors import AirshedError, brief
 from airshed.variables import VARIABLES
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -25,17 +24,6 @@ SPELLINGS = {
     "1": "dimensionless",
     "": "dimensionless",
 }
-
-UNIT_ERRORS = (
-    pint.PintError,
-    tokenize.TokenError,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    SyntaxError,
-    TypeError,
-)
-"""What the units library raises for text that is no unit."""
 
 MOST_LETTERS = 64
 NUMBER_POWER = re.compile(r"[\d.)]\s*(?:\*\*|\^)\s*[(+-]*\s*(\d*)")
@@ -68,8 +56,8 @@ def linear_conversion(units: str, canonical: str) -> tuple[float, float]:
     try:
         given, wanted = _unit(units), _unit(canonical)
         ends = [_registry.Quantity(value, given).to(wanted).magnitude for value in (0.0, 1.0)]
-    except UNIT_ERRORS as error:
-        raise ValueError(str(error)) from error
+    except Exception as error:  # the units library raises all kinds for text that is no unit
+        raise ValueError(brief(error)) from error
     return float(ends[1] - ends[0]), float(ends[0])
 
 

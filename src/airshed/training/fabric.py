@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import warnings
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,7 +21,7 @@ from torch.utils import deterministic
 
 from airshed.config.training import TrainConfig
 from airshed.errors import AirshedError, brief
-from airshed.training.processes import Processes
+from airshed.training.processes import LOOPBACK, Processes
 from airshed.training.sharding import sharded_strategy
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 Found = TypeVar("Found")
 CONNECTION_MARGIN = 2.0  # the watchdog, which says more, speaks before a collective times out
 LEAST_CONNECTION_S = 60.0  # processes on a busy machine do not start at once
+_meeting_points: list[Store] = []  # they last as long as the process
 
 
 def launch_fabric(settings: TrainConfig, processes: Processes) -> Fabric:
@@ -40,6 +42,8 @@ def launch_fabric(settings: TrainConfig, processes: Processes) -> Fabric:
     by_slurm = processes.count > 1 and processes.started_by_slurm(os.environ)
     environment = SLURMEnvironment(auto_requeue=False) if by_slurm else LightningEnvironment()
     try:
+        if processes.count > 1 and not by_slurm:
+            _meet_on_loopback()
         fabric = Fabric(
             accelerator=settings.accelerator,
             devices=processes.devices,
@@ -48,7 +52,7 @@ def launch_fabric(settings: TrainConfig, processes: Processes) -> Fabric:
             plugins=[environment],
         )
         fabric.launch()
-    except (RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise AirshedError(
             "the devices or processes of the training cannot be set up",
             where=f"{processes.nodes} nodes, {processes.devices} devices each,"
@@ -74,13 +78,38 @@ def _strategy(settings: TrainConfig, processes: int) -> Strategy:
     return DDPStrategy(timeout=timeout, broadcast_buffers=False, gradient_as_bucket_view=True)
 
 
+def _meet_on_loopback() -> None:
+    """Let the processes of this machine meet at a store of ours, so that torch opens none."""
+    os.environ |= {"TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": "0"}
+    if os.environ["LOCAL_RANK"] == "0":
+        _meeting_points.append(_loopback_store(int(os.environ["MASTER_PORT"])))
+
+
+def _loopback_store(port: int = 0) -> TCPStore:
+    """A store that no other machine can reach; torch by itself listens on every address."""
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((LOOPBACK, port))
+    listening.listen()
+    return TCPStore(
+        LOOPBACK,
+        listening.getsockname()[1],
+        is_master=True,
+        wait_for_workers=False,
+        timeout=timedelta(seconds=LEAST_CONNECTION_S),
+        master_listen_fd=listening.detach(),
+    )
+
+
 def shared_store(fabric: Fabric) -> Store | None:
     """A store that all processes can reach, apart from the connection that they train over."""
     if fabric.world_size == 1:
         return None
     host, timeout = os.environ["MASTER_ADDR"], timedelta(seconds=LEAST_CONNECTION_S)
     store = None
-    if fabric.is_global_zero:
+    if fabric.is_global_zero and host == LOOPBACK:
+        store = _loopback_store()
+    elif fabric.is_global_zero:
         store = TCPStore(host, 0, is_master=True, wait_for_workers=False, timeout=timeout)
     port = fabric.broadcast(store.port if store else 0)
     return store or TCPStore(host, port, is_master=False, timeout=timeout)

@@ -22,6 +22,7 @@ from airshed.training.stopping import EXIT_INTERRUPTED, STOP_SIGNALS
 log = logging.getLogger(__name__)
 
 PARENT = "AIRSHED_LAUNCHER_PID"  # tells a started process whom to outlive by no means
+LOOPBACK = "127.0.0.1"
 POLL_S = 0.1
 GRACE_S = 15.0  # for the others to end by themselves once one has failed
 
@@ -80,7 +81,7 @@ def run_processes(count: int, command: Sequence[str]) -> int:
         interrupted, else 1.
     """
     common = {
-        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_ADDR": LOOPBACK,
         "MASTER_PORT": str(_free_port()),
         "WORLD_SIZE": str(count),
         "NODE_RANK": "0",
@@ -125,5 +126,5 @@ def _wait_for(running: list[subprocess.Popen[bytes]]) -> list[int]:
 
 def _free_port() -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,21 @@ def test_an_unbroken_year_gives_the_known_number_of_samples() -> None:
     assert valid.max() == pd.Timestamp("2013-12-31 23:00")
     assert (times[samples["input_index"]] == samples["init_time"]).all()
     assert (times[samples["target_index"]] == valid).all()
+
+
+def test_ten_years_are_listed_in_bounded_memory() -> None:
+    """Two leap years; the table takes 32 bytes a row, and making it not ten times as much."""
+    times = pd.date_range("2010-01-01", "2019-12-31 23:00", freq="h")
+    hours = 24 * (10 * 365 + 2)
+    assert len(times) == hours
+    tracemalloc.start()
+    samples = sample_index(
+        times, np.ones(hours, dtype=bool), split("2010-01-01", "2019-12-31"), [12, 24, 48, 96]
+    )
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(samples) == 4 * (hours - 96)
+    assert peak < 320 * len(samples)
 
 
 def test_a_missing_hour_removes_the_pairs_that_need_it_and_shifts_nothing() -> None:

@@ -146,7 +146,21 @@ class ExternalForecaster:
                     f"{self._settings.path}, {name}",
                 )
                 fields[number] = self._points(values).reshape(self._mask.shape)
+                self._refuse_holes(fields[number], name, at)
         return fields
+
+    def _refuse_holes(self, field: Floats, name: str, at: xr.Dataset) -> None:
+        """A forecast that is scored beside the trained runs has a value in every cell."""
+        lost = int((self._mask & ~np.isfinite(field)).sum())
+        if lost and self._settings.missing == "refuse":
+            raise AirshedError(
+                "an external forecast lacks values in the domain",
+                where=f"{self._settings.path}, {name}, {at['init_time'].values} +"
+                f" {at['lead_h'].values}",
+                expected=f"a value in each of {self._mask.sum()} cells",
+                found=f"{lost} cells without one",
+                hint="complete it, or set missing to common_subset for this forecast",
+            )
 
     def _canonical(self, field: xr.DataArray) -> Floats:
         where = f"{self._settings.path}, {field.name}"

@@ -100,7 +100,7 @@ def open_external(name: str, settings: ExternalConfig) -> ExternalFields:
     """
     dataset = _with_one_init_axis(_open(name, settings), settings.path)
     init, lead, lat, lon = (_axis(dataset, meaning, settings.path) for meaning in AXES)
-    inits = pd.DatetimeIndex(np.atleast_1d(dataset[init].values).astype("datetime64[ns]"))
+    inits = _init_times(dataset[init], settings.path)
     hours = lead_hours(dataset[lead], settings.path)
     for values, what in ((inits, "init time"), (pd.Index(hours), "lead time")):
         if values.has_duplicates:
@@ -114,6 +114,18 @@ def open_external(name: str, settings: ExternalConfig) -> ExternalFields:
     )
     fields = fields.transpose(*dims).rename({dims[0]: "init_time", dims[1]: "lead_h"})
     return ExternalFields(name, fields, lat_deg, lon_deg, inits, hours)
+
+
+def _init_times(axis: xr.DataArray, where: str) -> pd.DatetimeIndex:
+    values = np.atleast_1d(axis.values)
+    if not np.issubdtype(values.dtype, np.datetime64) or np.isnat(values).any():
+        raise AirshedError(
+            "the init times of a forecast are not understood",
+            where=f"{where}, {axis.name}",
+            expected="times, with a unit such as 'hours since 2016-01-01', in the usual calendar",
+            found=f"{values.dtype}: {', '.join(map(str, values[:3]))}",
+        )
+    return pd.DatetimeIndex(values.astype("datetime64[ns]"))
 
 
 def lead_hours(axis: xr.DataArray, where: str) -> npt.NDArray[np.int64]:

@@ -12,14 +12,22 @@ Columns are known by the names that such tables give them, whatever their case.
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import re
-from collections.abc import Mapping
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from airshed.config.verification import StationsConfig
-from airshed.errors import AirshedError
+from airshed.errors import AirshedError, brief
 from airshed.variables import TARGETS
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -44,6 +52,24 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 }
 """Column names by meaning, spelt without case, blanks and punctuation; earlier ones win."""
 IN_UTC = ("utc", "datetimeutc", "dateutc")
+OPENERS: Mapping[str, Callable[..., Any]] = {
+    ".gz": gzip.open,
+    ".bz2": bz2.open,
+    ".xz": lzma.open,
+}
+MOST_BYTES = 2**32
+READ_ERRORS = (
+    OSError,
+    ValueError,
+    ImportError,
+    EOFError,
+    RuntimeError,
+    OverflowError,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    pd.errors.ParserWarning,
+)
 POSITIONS = ("latitude", "longitude", "elevation")
 COLUMNS = ("station", "time", "pollutant", "value", "units")
 
@@ -71,6 +97,8 @@ def read_table(path: Path, settings: StationsConfig) -> pd.DataFrame:
         column: name for column in raw.columns if (name := pollutant_of(column)) is not None
     }
     if "pollutant" in named and "value" in named:
+        if "station" not in named:
+            raise _lacking(path, "station", raw)
         table = _one_value_a_row(raw, named)
     elif "pollutant" in named:
         table = _one_station_a_column(raw, named)
@@ -128,11 +156,33 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         if ".parquet" in path.suffixes:
             return pd.read_parquet(path)
-        return pd.read_csv(path, low_memory=False)
-    except (OSError, ValueError, ImportError) as error:
+        with warnings.catch_warnings():
+            # rows longer than the header: pandas would shift or cut them
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(BytesIO(_unpacked(path)), low_memory=False, index_col=False)
+    except READ_ERRORS as error:
         raise AirshedError(
-            "a table of observations cannot be read", where=path, found=error
+            "a table of observations cannot be read",
+            where=path,
+            expected="CSV in UTF-8, compressed or not, or Parquet",
+            found=brief(error),
+            hint="fetch it again, or save it as one of these",
         ) from error
+
+
+def _unpacked(path: Path) -> bytes:
+    """The whole content of a file: pandas itself takes a compressed one that is cut for whole."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            (member,) = archive.infolist()
+            if member.file_size > MOST_BYTES:
+                raise ValueError(f"{member.file_size:,} bytes, more than {MOST_BYTES:,}")
+            return archive.read(member)
+    with OPENERS.get(path.suffix, open)(path, "rb") as stream:
+        content: bytes = stream.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"more than {MOST_BYTES:,} bytes")
+    return content
 
 
 def _named(raw: pd.DataFrame) -> dict[str, str]:
