@@ -164,7 +164,17 @@ def test_seeds_are_counted_from_the_variance(found: Callable[..., Results]) -> N
     assert "99.0\u00a0% of the variance is between trainings; about 3 seeds" in step.known
     assert carried_out(results.study, step.command).seeds == [0, 1, 2]
     nearly_nothing = found("inconclusive", relative_rmse_change=-0.0101, seed_variance=1.0)
-    assert "not even" in steps_of(nearly_nothing)["more seeds"].known
+    step = steps_of(nearly_nothing)["more seeds"]
+    assert "not even" in step.known
+    assert "2 hardly tell that variance" in step.known
+    assert carried_out(results.study, step.command).seeds == [0, 1, 2, 3, 4]
+
+
+def test_runs_that_are_the_same_have_no_variance_to_speak_of(found: Callable[..., Results]) -> None:
+    nothing = dict.fromkeys(("relative_rmse_change", "seed_variance", "time_variance"), 0.0)
+    step = steps_of(found("inconclusive", limit="short test", **nothing))["more seeds"]
+    assert "no variance was seen" in step.known
+    assert step.command == ""
 
 
 def test_one_seed_leaves_the_number_unknown(found: Callable[..., Results]) -> None:
@@ -195,3 +205,7 @@ def test_a_test_period_before_another_split_is_not_lengthened(
     step = steps_of(replace(results, study=study))["longer test period"]
     assert step.command == ""
     assert "splits must be set anew" in step.known
+
+
+def test_nothing_follows_from_a_comparison_that_failed(found: Callable[..., Results]) -> None:
+    assert next_steps(found("inconclusive", relative_rmse_change=float("nan"))) == []

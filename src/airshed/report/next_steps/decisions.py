@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,8 +26,10 @@ def next_steps(results: Results) -> list[Step]:
     """What the verdicts of a study suggest; a step that several variants ask for comes once."""
     found: dict[tuple[str, str], Step] = {}
     for variant in results.study.references():
-        verdict = str(results.overall(variant)["verdict"])
-        for rule in RULES[verdict]:
+        row = results.overall(variant)
+        if math.isnan(row["relative_rmse_change"]):
+            continue  # it could not be compared, and the answer says so
+        for rule in RULES[str(row["verdict"])]:
             for step in rule(results, variant):
                 key = step.what, step.command or step.known
                 found[key] = found[key].also_for(step) if key in found else step

@@ -25,60 +25,76 @@ IF_IT_STAYS = "if the change stays as it is"
 
 def more_seeds(results: Results, variant: str) -> Iterator[Step]:
     """How many seeds would decide, from the two parts of the variance."""
-    study, because = results.study, evidence.comparison(results, variant)
-    row = results.overall(variant)
-    variances = _variances(row)
+    study = results.study
+    told, wanted = _seeds_wanted(study, variant, results.overall(variant))
+    more = wanted > len(study.seeds)
+    changes = {"seeds": _extended(study.seeds, wanted)}
+    command = snakemake_command(study, changes) if more else ""
+    yield Step("more seeds", evidence.comparison(results, variant), told, command)
+
+
+def _seeds_wanted(study: Study, variant: str, row: pd.Series[Any]) -> tuple[str, int]:
+    """What the variance says of seeds, and how many are worth having."""
+    variances, seeds = _variances(row), min(_seeds(row))
     if variances is None:
-        told = "how many is unknown: with one seed the variance between trainings is not known"
-        wanted = FEW_SEEDS
-    else:
-        needed = variances.seeds_needed(study.comparison.margin)
-        share = variances.between_seeds * sum(1 / count for count in _seeds(row))
-        share /= share + variances.over_time
-        part = f"{variant}: {percent(share, signed=False)} of the variance is between trainings"
-        if needed is None:
-            told = f"{part}; not even {MOST_SEEDS} seeds would decide {IF_IT_STAYS}"
-            yield Step("more seeds", because, told)
-            return
-        if needed <= len(study.seeds):
-            told = f"{part}, and these seeds make the interval narrow enough"
-            yield Step("more seeds", because, told)
-            return
-        told, wanted = f"{part}; about {needed} seeds would decide {IF_IT_STAYS}", needed
-    command = snakemake_command(study, {"seeds": _extended(study.seeds, wanted)})
-    yield Step("more seeds", because, told, command)
+        unknown = "with one seed the variance between trainings is not known"
+        return f"how many is unknown: {unknown}", FEW_SEEDS
+    part = f"{variant}: {_share_of_seeds(variances, row)}"
+    needed = variances.seeds_needed(study.comparison.margin)
+    if needed is not None and needed <= seeds:
+        return f"{part}, and {seeds} seeds make the interval narrow enough", 0
+    if needed is not None:
+        return f"{part}; about {needed} seeds would decide {IF_IT_STAYS}", needed
+    told = f"{part}; not even {MOST_SEEDS} seeds would decide {IF_IT_STAYS}"
+    if seeds < FEW_SEEDS:
+        told += f", but {seeds} hardly tell that variance: {FEW_SEEDS} tell it better"
+    return told, FEW_SEEDS
+
+
+def _share_of_seeds(variances: Variances, row: pd.Series[Any]) -> str:
+    between = variances.between_seeds * sum(1 / count for count in _seeds(row))
+    total = between + variances.over_time
+    if total == 0:
+        return "no variance was seen"
+    return f"{percent(between / total, signed=False)} of the variance is between trainings"
 
 
 def longer_test(results: Results, variant: str) -> Iterator[Step]:
     """By how much longer a test period would decide, with the seeds at hand."""
-    study, row = results.study, results.overall(variant)
-    because, days = evidence.comparison(results, variant), len(study.splits.test.days)
-    variances, longer = _variances(row), _blocks_lacking(row)
-    if row["limit"] == Limit.short_test:
-        told = (
-            f"{variant}: {int(row['init_times'])} init times are fewer than {BLOCKS_FOR_A_VERDICT}"
-            f" blocks of {int(row['block_length'])}, over which errors are correlated; about"
-            f" {math.ceil(days * longer)} days instead of {days} hold them"
-        )
-    elif variances is None:
-        yield Step("longer test period", because, "unknown with one seed; see more seeds")
+    study, because = results.study, evidence.comparison(results, variant)
+    told, days = _days_wanted(study, variant, results.overall(variant))
+    if days is None:
+        yield Step("longer test period", because, told)
         return
-    else:
-        needed = variances.longer_needed(study.comparison.margin, min(_seeds(row)))
-        if needed is None:
-            told = f"{variant}: not even {MOST_LONGER:.0f} times as many days would decide"
-            yield Step("longer test period", because, f"{told} with these seeds")
-            return
-        longer = needed
-        told = f"{variant}: about {math.ceil(days * longer)} days instead of {days} would decide"
-        told += f" {IF_IT_STAYS}"
-    changes = longer_period(study, math.ceil(days * longer))
-    command = snakemake_command(study, changes) if changes else ""
+    changes = longer_period(study, days)
     if not changes:
         told += "; another split lies behind the test period, so that splits must be set anew"
     elif "dataset" in changes and study.dataset.source != "simulator":
         told += f"; it needs data until {changes['dataset']['period']['end']}"
+    command = snakemake_command(study, changes) if changes else ""
     yield Step("longer test period", because, told, command)
+
+
+def _days_wanted(study: Study, variant: str, row: pd.Series[Any]) -> tuple[str, int | None]:
+    """What is known of the length of the test period, and how many days are worth having."""
+    variances, now = _variances(row), len(study.splits.test.days)
+    if row["limit"] == Limit.short_test:
+        days = math.ceil(now * _blocks_lacking(row))
+        return (
+            f"{variant}: {int(row['init_times'])} init times are fewer than {BLOCKS_FOR_A_VERDICT}"
+            f" blocks of {int(row['block_length'])}, over which errors are correlated; about {days}"
+            f" days instead of {now} hold them"
+        ), days
+    if variances is None:
+        return "unknown with one seed; see more seeds", None
+    longer = variances.longer_needed(study.comparison.margin, min(_seeds(row)))
+    if longer is None:
+        return (
+            f"{variant}: not even {MOST_LONGER:.0f} times as many days would decide with these"
+            " seeds"
+        ), None
+    days = math.ceil(now * longer)
+    return f"{variant}: about {days} days instead of {now} would decide {IF_IT_STAYS}", days
 
 
 def _variances(row: pd.Series[Any]) -> Variances | None:
