@@ -14,6 +14,8 @@ from airshed.cluster.site import read_site
 from airshed.config import dump_study, validate_study
 from airshed.config.training import WITHOUT_INFLUENCE
 from airshed.errors import AirshedError
+from airshed.report.outline import FIGURES as KINDS
+from airshed.report.outline import SECTIONS, figure_kind
 
 min_version("9.0")
 
@@ -78,6 +80,11 @@ def compared_settings():
     """What the report reads of the stanzas: who is compared with whom, under which name."""
     stanzas = {name: RESOLVED["variant_stanzas"][name] for name in STUDY.variants}
     return {name: (stanza["label"], stanza["reference"]) for name, stanza in stanzas.items()}
+
+
+def section_of(wildcards):
+    """Title of the section that a figure stands in, by the name of its file."""
+    return SECTIONS[figure_kind(wildcards.figure).section]
 
 
 def cost_settings():

@@ -1,14 +1,6 @@
 # One page that answers the question, and the checksums of everything behind it.
 
-from airshed.report.outline import FIGURES as KINDS
-from airshed.report.outline import SECTIONS, figure_kind
-
 FIGURES = f"{RESULTS}/figures"
-
-
-def section_of(wildcards):
-    """Title of the section that a figure stands in, by the name of its file."""
-    return SECTIONS[figure_kind(wildcards.figure).section]
 
 
 rule report:
