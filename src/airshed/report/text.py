@@ -77,9 +77,8 @@ def _where(results: Results, variant: str) -> str:
             f"{verdict} in {len(decided)} of {len(cells)} pairs of pollutant and horizon"
             f" ({which}; {hours} h)"
         )
-    return (
-        f"; it {' and '.join(parts)}" if parts else "; no single pollutant and horizon is decided"
-    )
+    nowhere = "; for no single pollutant and horizon is a difference found"
+    return f"; it {' and '.join(parts)}" if parts else nowhere
 
 
 def _cost(results: Results, variant: str) -> str:

@@ -74,7 +74,7 @@ def test_the_answer_follows_the_verdict(make: Make, verdict: str, words: str) ->
     made = make(verdict=verdict)
     told = answer(load_results(made.study, made.results, made.data), "physics_mask")
     assert words in told
-    assert "no single pollutant and horizon is decided" in told
+    assert "for no single pollutant and horizon is a difference found" in told
 
 
 def test_alpha_is_interpreted_for_each_seed(reported: Made) -> None:
