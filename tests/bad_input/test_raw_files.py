@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import netCDF4
@@ -49,6 +51,19 @@ def fields(**changes: Any) -> bytes:
     """A file with other values; None leaves a variable out."""
     values = made.hour_fields(TIME) | made.positions() | changes
     return made.netcdf({name: field for name, field in values.items() if field is not None})
+
+
+@cache
+def whole_on_disk() -> bytes:
+    """A whole file as the library writes it to a disk, without room to grow."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "whole.nc"
+        values = made.hour_fields(TIME) | made.positions()
+        dataset = xr.Dataset({name: (("y", "x"), values[name]) for name in values})
+        for name in values:
+            dataset[name].attrs["units"] = VARIABLES[name].units
+        dataset.to_netcdf(path)
+        return path.read_bytes()
 
 
 def field(name: str) -> np.ndarray:
@@ -129,6 +144,8 @@ CASES: dict[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     "text": (lambda: b"<html>", (NETCDF,)),
     "a start alone": (lambda: b"\x89HDF\r\n\x1a\n", (NETCDF,)),
     "cut at a quarter": (lambda: fields()[:5000], (NETCDF,)),
+    "cut by a byte": (lambda: whole_on_disk()[:-1], (NETCDF, "it is cut")),
+    "cut to a half": (lambda: whole_on_disk()[: len(whole_on_disk()) // 2], (NETCDF, "it is cut")),
     "cut in the middle": (lambda: fields()[:12_000], (NETCDF,)),
     **{
         f"without {name}": (
@@ -361,6 +378,11 @@ def ingested(study: Path, folder: Path, files: dict[str, bytes], **dataset: Any)
     code, said = airshed(*ingest_command(chosen, raw, out))
     assert code == 0, said
     return open_hourly(out / "hourly.zarr").load()
+
+
+def test_a_file_as_it_is_on_a_disk_is_read(study: Path, tmp_path: Path) -> None:
+    store = ingested(study, tmp_path, {made.member(TIME): whole_on_disk()})
+    np.testing.assert_allclose(store["o3"].isel(time=1), field("o3"), rtol=1e-6)
 
 
 def test_packed_integers_are_read_right(study: Path, tmp_path: Path) -> None:

@@ -44,6 +44,28 @@ class RawHour:
     lon_deg: Floats
 
 
+def _refuse_cut(content: bytes, where: str) -> None:
+    """Compare a file's size with the one that it states; HDF5 does not do so for files in memory.
+
+    In the superblock, which comes first, the third address is the end of the file (HDF5 File Format
+    Specification 3.0, II.A).
+    """
+    if not content.startswith(b"\x89HDF\r\n\x1a\n") or len(content) < 14:
+        return
+    version = content[8]
+    size, start = (content[13], 24 + 4 * version) if version < 2 else (content[9], 12)
+    at = start + 2 * size
+    end = int.from_bytes(content[at : at + size], "little")
+    if end > len(content) or len(content) < at + size:
+        raise AirshedError(
+            "a raw file is no readable NetCDF",
+            where=where,
+            expected=f"{end:,} bytes, as it states itself",
+            found=f"{len(content):,} bytes: it is cut",
+            hint="fetch it again, or remove it to treat its hour as missing",
+        )
+
+
 def read_raw_hour(
     content: bytes, where: str, units: Mapping[str, str], clock: Clock | None = None
 ) -> RawHour:
@@ -86,6 +108,7 @@ def read_fields(
     Raises:
         AirshedError: As for :func:`read_raw_hour`.
     """
+    _refuse_cut(content, where)
     try:
         with NETCDF_LOCK, netCDF4.Dataset("raw", memory=content) as file:
             stored = by_canonical_name(file.variables, where)
@@ -142,13 +165,12 @@ def stated_time(file: Any) -> datetime | None:
         if variable.size == 1 and isinstance(units, str) and " since " in units:
             calendar = getattr(variable, "calendar", "standard")
             try:
-                number = variable[...].item()
-                time: datetime = netCDF4.num2date(
-                    number, units, calendar, only_use_cftime_datetimes=False
+                time = netCDF4.num2date(
+                    variable[...].item(), units, calendar, only_use_cftime_datetimes=False
                 )
             except (ValueError, TypeError, OverflowError):
                 continue
-            return time
+            return time if isinstance(time, datetime) else None  # else of another calendar
     return None
 
 

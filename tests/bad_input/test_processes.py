@@ -1,0 +1,57 @@
+"""Wrong inputs as a user meets them: in a process of its own, and through Snakemake."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import raw_files as made
+import yaml
+from made_study import ingest_command, write_study
+from workflow_runs import checkout, snakemake_in
+
+from airshed.config import read_yaml
+
+
+def test_worker_processes_say_it_once_and_without_traceback(tmp_path: Path) -> None:
+    study, raw, out = write_study(tmp_path / "study"), tmp_path / "raw", tmp_path / "out"
+    raw.mkdir()
+    out.mkdir()
+    (raw / made.member(made.START)).write_bytes(made.whole_hour(made.START))
+    (raw / "CN-Reanalysis20160302.zip").write_bytes(b"<html>")
+    command = [*map(str, ingest_command(study, raw, out)), "--workers", "2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "airshed.cli", *command], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("an archive is damaged or cannot be read") == 1
+    assert str(raw / "CN-Reanalysis20160302.zip") in done.stderr
+    assert [path for path in out.iterdir() if not path.name.startswith(".")] == []
+
+
+def test_snakemake_refuses_a_key_that_stands_twice(tmp_path: Path) -> None:
+    folder = checkout(tmp_path / "checkout")
+    (folder / "twice.yaml").write_text("seeds: [0]\nseeds: [1]\n")
+    done = snakemake_in(folder)("-n", "--configfile", "twice.yaml")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "twice.yaml, line 2" in done.stderr + done.stdout
+    assert not (folder / "results").exists()
+
+
+def test_the_log_of_a_rule_says_what_is_wrong(tmp_path: Path) -> None:
+    folder = checkout(tmp_path / "checkout")
+    values = read_yaml(write_study(folder / "made", path="raw"))
+    (folder / "study.yaml").write_text(yaml.safe_dump(values))
+    (folder / "raw").mkdir()
+    (folder / "raw/CN-Reanalysis20160301.tar.gz").write_bytes(b"")
+    store = "results/data/made/4x6/hourly.zarr"
+    done = snakemake_in(folder)("--cores", "1", "--configfile", "study.yaml", "--", store)
+    assert done.returncode != 0
+    log = (folder / "results/data/made/4x6/logs/ingest.log").read_text()
+    assert "Traceback" not in log
+    assert "an archive is damaged or cannot be read" in log
+    assert "raw/CN-Reanalysis20160301.tar.gz" in log
+    assert {path.name for path in (folder / store).parent.iterdir()} <= {"logs", "benchmarks"}
