@@ -19,7 +19,7 @@ def test_what_was_found_is_taken_or_refused(path: Path) -> None:
     TARGETS[path.parent.name](path.read_bytes())
 
 
-@pytest.mark.parametrize("target", ["archive", "table", "config", "unit"])
+@pytest.mark.parametrize("target", ["archive", "table", "config", "log", "unit"])
 def test_right_inputs_with_some_bytes_changed_are_taken_or_refused(target: str) -> None:
     """A fuzzer without guidance, for machines that have none; the same changes every time."""
     numbers = random.Random(target)

@@ -23,6 +23,7 @@ from airshed.data.rawfile import read_raw_hour
 from airshed.data.units import linear_conversion
 from airshed.errors import AirshedError
 from airshed.evaluation.stations.tables import read_sites, read_table
+from airshed.side_by_side.training_log import read_log
 
 ROOT = Path(__file__).resolve().parents[2]
 SUFFIXES = (".tar.gz", ".tar", ".zip")
@@ -30,6 +31,10 @@ TABLE = (
     b"station,latitude,longitude,time,pollutant,value,units\n"
     b"A,30,100,2016-03-01T00:00Z,o3,5,ug/m3\n"
 )
+LOG = (
+    "Epoch 0:  50%|█████     | 5/10 [03:20<03:20, 40.01s/it, v_num=1, train_loss=0.523]\r"
+    "Epoch 0: 100%|██████████| 10/10 [06:40<00:00, 40.0s/it, train_loss=0.4, val_loss=0.45]\n"
+).encode()
 LIMITS = {"MAX_MEMBERS": 50, "MAX_MEMBER_BYTES": 2**18, "MAX_ARCHIVE_BYTES": 2**20}  # quickly met
 
 
@@ -61,6 +66,12 @@ def config(data: bytes) -> None:
         validate_study(read_yaml(_file(data, "a.yaml")), "fuzzed")
 
 
+def log(data: bytes) -> None:
+    """What a training printed."""
+    with suppress(AirshedError):
+        read_log(_file(data, "a.out"))
+
+
 def unit(data: bytes) -> None:
     """A unit attribute."""
     with suppress(ValueError):
@@ -72,6 +83,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "raw_file": raw_file,
     "table": table,
     "config": config,
+    "log": log,
     "unit": unit,
 }
 SETTINGS = StationsConfig(tables=["fuzzed"])
@@ -96,6 +108,7 @@ def seeds(target: str) -> list[bytes]:
     return {
         "raw_file": [made.whole_hour(made.START)[:20_000], made.whole_hour(made.START)],
         "table": [TABLE, "监测点编码,纬度,经度,time,PM2.5\n1,2,3,20160301,4\n".encode()],
+        "log": [LOG, b"0: " + LOG.replace(b"\r", b"\n"), b"\x1b[32m" + LOG],
         "unit": [b"ug m-3", b"kg m**-3", b"mg/m^3", b"10**-6 kg m-3"],
     }[target]
 
