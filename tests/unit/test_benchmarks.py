@@ -58,7 +58,7 @@ def test_a_kept_report_has_its_figures_and_no_maps(
     parts = [
         "# study\n\nThe data are simulated.",
         "Error\n\n![A curve.](figures/curve.png)",
-        "Where it helps and hurts\n\n![A map.](figures/map.png)",
+        "Maps\n\n![A map.](figures/map.png)",
         "What was run",
     ]
     (study / "report.md").write_text("\n## ".join(parts))

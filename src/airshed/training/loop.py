@@ -28,7 +28,6 @@ from airshed.training.history import History, alphas
 from airshed.training.learner import Learner
 from airshed.training.optimisation import masked_squares, warmup_cosine
 from airshed.training.progress import TrainingProgress
-from airshed.training.readers import readers_errors
 from airshed.training.stopping import InterruptedTrainingError, StopRequest, ignore_stop_signals
 from airshed.training.watchdog import EXCHANGING, WAITING, Watchdog
 
@@ -231,8 +230,7 @@ class Training:
             )
         )
         try:
-            with readers_errors():
-                yield batches
+            yield batches
         finally:
             # they ignore the signal by which Python would end them at exit, and an error's
             # traceback keeps the iterator alive, which would otherwise do this

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from airshed.errors import AirshedError, brief
 
 DIED = "DataLoader worker"  # begins torch's message of a process that is gone
 FROM_READER = "AirshedError: "  # stands before the message, at the end of the reader's traceback
 
 
-@contextmanager
-def readers_errors() -> Iterator[None]:
-    """Raise what befell a reader process as what it means to the user.
+def reader_died(error: Exception) -> AirshedError | None:
+    """What it means that a reader is gone; None if the error is another one.
 
-    That one is gone is raised wherever the training stands, by torch's handler of SIGCHLD.
-
-    Raises:
-        AirshedError: A reader died, or found the data damaged.
+    Torch's handler of SIGCHLD raises it wherever the training stands, not only where it reads.
     """
-    try:
-        yield
-    except AirshedError as error:  # torch puts the reader's traceback into the message
-        _, remote, message = error.what.rpartition(FROM_READER)
-        if not remote:
-            raise
-        raise AirshedError(message) from None
-    except RuntimeError as error:
-        if DIED not in str(error):
-            raise
-        raise AirshedError(
-            "a process that reads samples died",
-            where="train.workers",
-            found=brief(error),
-            hint="was memory short (jobs.mem_mb)? run again: the training continues from its last"
-            " checkpoint",
-        ) from error
+    if not isinstance(error, RuntimeError) or DIED not in str(error):
+        return None
+    return AirshedError(
+        "a process that reads samples died",
+        where="train.workers",
+        found=brief(error),
+        hint="was memory short (jobs.mem_mb)? run again: the training continues from its last"
+        " checkpoint",
+    )
+
+
+def without_remote_traceback(error: AirshedError) -> AirshedError:
+    """The error as the reader raised it: torch puts the reader's traceback into the message."""
+    _, remote, message = error.what.rpartition(FROM_READER)
+    return AirshedError(message) if remote else error

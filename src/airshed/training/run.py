@@ -24,6 +24,7 @@ from airshed.training.history import History
 from airshed.training.loop import Keepers, Samples, Training
 from airshed.training.processes import PARENT, Processes
 from airshed.training.progress import TrainingProgress
+from airshed.training.readers import reader_died, without_remote_traceback
 from airshed.training.record import identity, run_record
 from airshed.training.scalars import scalar_writer
 from airshed.training.start import load_start
@@ -154,7 +155,9 @@ def _told(endings: Endings, stop: StopRequest, fabric: Fabric) -> Iterator[None]
 def _meaning(error: BaseException, stop: StopRequest, fabric: Fabric) -> tuple[str, BaseException]:
     if isinstance(error, InterruptedTrainingError):
         return INTERRUPTED, error
-    if isinstance(error, AirshedError) or not isinstance(error, Exception):
+    if isinstance(error, AirshedError):
+        return FAILED, without_remote_traceback(error)
+    if not isinstance(error, Exception):
         return FAILED, error
     if stop.received is not None:  # what a job that is being ended takes down with it
         saved = f"stopped by {stop.received}, continues from the last checkpoint ({brief(error)})"
@@ -167,4 +170,4 @@ def _meaning(error: BaseException, stop: StopRequest, fabric: Fabric) -> tuple[s
             hint="the messages of the other processes say why",
         )
         return FAILED, lost
-    return FAILED, error
+    return FAILED, reader_died(error) or error

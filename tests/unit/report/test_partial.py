@@ -17,7 +17,7 @@ from airshed.cluster.status import study_status
 from airshed.config import Study
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import write_scores
-from airshed.formats import PROGRESS, VERSION
+from airshed.formats import PROGRESS, RUN, VERSION
 from airshed.report import partial, unfinished
 from airshed.report.partial import available_study, build_partial_report
 from airshed.report.results import Results
@@ -82,6 +82,7 @@ def write_run(folder: Path, study: Study, variant: str, seed: int) -> Path:
         scores(variant, seed, weather() * factor * np.exp(0.05 * noise)), run / "scores.nc"
     )
     record = dict.fromkeys(NEEDED) | {
+        VERSION: RUN.version,
         "study": "tiny",
         "variant": variant,
         "seed": seed,

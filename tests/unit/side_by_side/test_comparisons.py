@@ -171,7 +171,7 @@ def test_runs_scored_on_other_samples_are_refused(write_run: WriteRun) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("{", "cannot be read"), ('{"study": "x"}', "lacks a part"), ("[]", "lacks")],
+    [("{", "cannot be read"), ('{"format_version": 1}', "lacks a part"), ("[]", "cannot be read")],
 )
 def test_a_record_that_is_none_is_refused(write_run: WriteRun, content: str, said: str) -> None:
     one, other = write_run("wind_baseline"), write_run("physics_mask")
