@@ -58,7 +58,7 @@ unit: $(INSTALLED)
 	pytest --numprocesses $(CORES) tests/unit tests/bad_input
 
 workflow: $(INSTALLED)
-	pytest tests/workflow
+	pytest --numprocesses 2 --dist loadfile tests/workflow
 
 faults: $(INSTALLED)
 	pytest tests/faults

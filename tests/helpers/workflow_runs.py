@@ -97,10 +97,10 @@ class Run:
             self.configure({})
 
     def configure(self, changes: dict[str, Any]) -> None:
-        """Write the study with changes, given as {section: {key: value}}."""
+        """Write the study with changes: those of a section are merged into it."""
         values = yaml.safe_load(STUDY.read_text(encoding="utf-8"))
         for key, value in changes.items():
-            values[key] = values.get(key, {}) | value
+            values[key] = values.get(key, {}) | value if isinstance(value, dict) else value
         (self.folder / "tiny.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:

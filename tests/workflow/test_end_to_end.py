@@ -21,6 +21,7 @@ from airshed.report.outline import FIGURES, SECTIONS
 
 VERIFICATION_DATA = Path(__file__).resolve().parents[2] / "docs/examples/verification_data.py"
 VERIFIED = {
+    "seeds": [0],
     "stations": {"tables": ["verification/stations.csv"]},
     "external": {"shifted": {"path": "verification/forecast.nc"}},
     "episodes": {
