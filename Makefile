@@ -18,7 +18,7 @@ SMK := Snakefile workflow/rules/*.smk
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench fuzz audit recovery schools format lint unit workflow faults slurm clean
+.PHONY: help install demo test bench fuzz audit recovery schools format lint unit workflow others faults slurm clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -37,9 +37,13 @@ demo: $(INSTALLED)
 	@airshed verdicts results/demo/comparisons.csv
 	@echo 'Report: $(CURDIR)/results/demo/report.html'
 
-# tests/slurm wait for their scheduler most of the time, so they run beside the workflow's
-test: lint unit
-	$(MAKE) --no-print-directory --jobs=2 --output-sync workflow slurm
+# tests/slurm wait for their scheduler most of the time, so they run beside the others
+test: lint
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=line slurm others
+
+others:
+	$(MAKE) --no-print-directory unit
+	$(MAKE) --no-print-directory workflow
 
 format: $(INSTALLED)
 	ruff format .
