@@ -151,7 +151,8 @@ def disturbed(
     write_study(study.folder, {"runtime_min": 10, "mem_mb": 2000, "variants": own})
     (study.trouble / f"{CANCELLED}.slow").write_text("3")
     (study.trouble / f"{ON_TWO_NODES}.slow").write_text("3")
-    (study.trouble / f"{TIMED_OUT}.slow").write_text("8")
+    # two minutes for its eight steps: SLURM may look at a limit of one only half a minute later
+    (study.trouble / f"{TIMED_OUT}.slow").write_text("16")
     (study.trouble / f"{TOO_BIG}.greedy").write_text("1200")
     study.run()
     return study
