@@ -42,6 +42,7 @@ OUTPUTS = {
     "manifest": [f"{RESULTS}/manifest.json"],
 }
 """What each rule writes; of rules that run several times, one of their jobs."""
+NAMED_OTHERWISE = {"cost": "bench", "compare": "compare-study"}  # subcommands of rules
 TIMED = {"cost", "train", "report", "manifest"}  # hold durations: not the same bytes every time
 NUMBERS = OUTPUTS["compare"]
 
@@ -151,7 +152,7 @@ def killed(study: Study, rule: str, moment_s: float, everything: bool) -> bool:
     Returns:
         Whether the job was still running.
     """
-    step = rule.replace("_", "-") if rule != "cost" else "bench"
+    step = NAMED_OTHERWISE.get(rule, rule.replace("_", "-"))
     command = ["snakemake", "--cores", "2", "--configfile", "tiny.yaml"]
     command += ["--rerun-triggers", "mtime", "--", *OUTPUTS[rule]]
     with subprocess.Popen(
