@@ -135,8 +135,3 @@ class NoGeography(nn.Module):
     def forward(self, x: Tensor) -> tuple[None, None]:
         """No winds and no fields."""
         return None, None
-
-
-def patch_means(field: Tensor, patch_size: int) -> Tensor:
-    """Means [N] of a field [Y, X] over patches, in raster order."""
-    return avg_pool2d(field[None], patch_size).flatten()
