@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,12 +20,13 @@ import pandas as pd
 import yaml
 from made_data import ROOT, SEED_GRID, study
 
-from airshed.bench.measure import Times, interleaved, ratio, spread
+from airshed.bench.measure import Times, interleaved, ratio, spread, status_mb
 from airshed.config.data import DatasetConfig, Period, Split
 from airshed.data.archives import find_days
 from airshed.data.hourly import create, write_present
 from airshed.data.samples import sample_index
 from airshed.data.stores import open_hourly
+from airshed.variables import HOURLY
 
 sys.path.insert(0, str(ROOT / "tests/helpers"))
 from workflow_runs import environment, jobs, with_stand_in
@@ -33,6 +36,7 @@ LARGE = ("--configfile", "config/studies/ablation.yaml")  # 14 variants, 5 seeds
 LEAST_JOBS = 1000
 SEEDS = 200  # of two variants: trained and evaluated 400 times, interpreted 200 times
 HORIZONS_H = (12, 24, 48, 96)
+LOOK_EVERY_S = 0.05
 
 
 def planning(scale: float) -> dict[str, Any]:
@@ -91,7 +95,7 @@ def index(scale: float) -> dict[str, Any]:
 
 
 def _years(folder: Path, first: int, last: int) -> tuple[Path, Path, Period]:
-    """Empty archives, and an hourly store of the seed grid in which no field is written."""
+    """Empty archives, and an hourly store of the seed grid whose fields are empty files."""
     period = Period(start=date(first, 1, 1), end=date(last, 12, 31))
     raw, store = folder / "raw", folder / "hourly.zarr"
     for day in period.days:
@@ -102,6 +106,10 @@ def _years(folder: Path, first: int, last: int) -> tuple[Path, Path, Period]:
     lat, lon = np.meshgrid(*(np.arange(float(size)) for size in SEED_GRID), indexing="ij")
     create(store, dataset, lat, lon)
     write_present(store, np.ones(24 * len(period.days), dtype=bool))
+    for variable, number in product(HOURLY, range(len(period.days))):
+        shard = store / variable / "c" / str(number) / "0" / "0"
+        shard.parent.mkdir(parents=True)
+        shard.touch()
     return raw, store, period
 
 
@@ -134,19 +142,23 @@ def thousand_jobs(scale: float) -> dict[str, Any]:
 
 
 def _snakemake(folder: Path, *arguments: str) -> tuple[float, float, str]:
-    """Seconds, largest resident size in MB of it and of what it waited for, and what it said."""
+    """Seconds, largest resident size in MB of the process itself, and what it said.
+
+    The size is asked for while it runs: that of ``wait4`` counts this process too, as it was when
+    it started the other.
+    """
     said = folder / "said.txt"
     command: Sequence[str] = ["snakemake", *arguments]
-    started = time.perf_counter()
+    peak_mb, started = 0.0, time.perf_counter()
     with said.open("w", encoding="utf-8") as stream:
         process = subprocess.Popen(
             command, cwd=folder, env=environment(), stdout=stream, stderr=subprocess.STDOUT
         )
-        _, status, used = os.wait4(process.pid, 0)
-    log.info(
-        "snakemake %s: %.1f s of computing", " ".join(arguments), used.ru_utime + used.ru_stime
-    )
+        while process.poll() is None:
+            with suppress(StopIteration):  # it has ended, and is not waited for yet
+                peak_mb = status_mb("VmHWM", process.pid)
+            time.sleep(LOOK_EVERY_S)
     taken, text = time.perf_counter() - started, said.read_text(encoding="utf-8")
-    if status:
+    if process.returncode:
         raise RuntimeError(text[-3000:])
-    return taken, used.ru_maxrss / 1e3, text
+    return taken, peak_mb, text

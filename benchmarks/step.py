@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -121,16 +122,22 @@ def step_memory(scale: float) -> dict[str, Any]:
     return {"memory_mb": {f"step_{name}": spread([peak_mb(alone, name)]) for name in names}}
 
 
-def growth(scale: float) -> dict[str, Any]:
-    """Uncompiled steps of the other schools against ``wind_baseline`` as patches become more."""
-    names, found = ("wind_baseline", *SCHOOLS), dict[str, dict[str, Any]]()
-    for tokens, (rows, columns) in PATCH_GRIDS.items():
-        grid = (rows * PATCH, columns * PATCH)
-        rounds = max(1, round(scale * 4096 / tokens))
-        times = interleaved({name: alone(name, grid) for name in names}, rounds, f"N = {tokens}")
-        for name in names:
-            key = f"step_{name}_{tokens}"
-            found.setdefault("seconds", {})[key] = spread(times[name])
-            found.setdefault("ratios", {})[key] = ratio(times, name, "wind_baseline")
-            found.setdefault("memory_mb", {})[key] = spread([peak_mb(alone, name, grid)])
-    return found
+def _growth(tokens: int, scale: float) -> dict[str, Any]:
+    """Uncompiled steps of the other schools against ``wind_baseline`` for a number of patches.
+
+    Memory comes first, while this process holds no network.
+    """
+    rows, columns = PATCH_GRIDS[tokens]
+    grid = (rows * PATCH, columns * PATCH)
+    names = {name: f"step_{name}_{tokens}" for name in ("wind_baseline", *SCHOOLS)}
+    memory = {key: spread([peak_mb(alone, name, grid)]) for name, key in names.items()}
+    rounds = max(3, round(scale * 4096 / tokens))
+    times = interleaved({name: alone(name, grid) for name in names}, rounds, f"N = {tokens}")
+    return {
+        "memory_mb": memory,
+        "seconds": {key: spread(times[name]) for name, key in names.items()},
+        "ratios": {key: ratio(times, name, "wind_baseline") for name, key in names.items()},
+    }
+
+
+growth_512, growth_2048, growth_8192 = (partial(_growth, tokens) for tokens in PATCH_GRIDS)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import raw_files as made
 import yaml
 from made_study import ingest_command, write_study
 from workflow_runs import checkout, snakemake_in
 
 from airshed.config import read_yaml
+
+ENDLESS = Path(__file__).parent / "corpus/raw_file/endless.nc.gz"
+IMPATIENT = """
+from airshed.data import netcdf_library
+netcdf_library.LIMIT_S = 2
+from airshed.cli import main
+if __name__ == "__main__":
+    main()
+"""
 
 
 def test_worker_processes_say_it_once_and_without_traceback(tmp_path: Path) -> None:
@@ -29,6 +41,33 @@ def test_worker_processes_say_it_once_and_without_traceback(tmp_path: Path) -> N
     assert done.stderr.count("an archive is damaged or cannot be read") == 1
     assert str(raw / "CN-Reanalysis20160302.zip") in done.stderr
     assert [path for path in out.iterdir() if not path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_a_file_with_which_hdf5_does_not_come_to_an_end(tmp_path: Path, files: int) -> None:
+    """In this process and in a worker's; a library that has mended it may call it damaged."""
+    study, raw, out = write_study(tmp_path / "study"), tmp_path / "raw", tmp_path / "out"
+    raw.mkdir()
+    out.mkdir()
+    bad = raw / made.member(made.START + timedelta(days=files - 1))
+    (raw / made.member(made.START)).write_bytes(made.whole_hour(made.START))
+    bad.write_bytes(gzip.decompress(ENDLESS.read_bytes()))
+    command = tmp_path / "impatient.py"  # a file: worker processes import it again
+    command.write_text(IMPATIENT)
+    options = ["--workers", str(files)] if files > 1 else []
+    for arguments in ([*ingest_command(study, raw, out), *options], ["inspect", raw]):
+        done = subprocess.run(
+            [sys.executable, command, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        said = done.stdout + done.stderr
+        assert "does not come to an end" in said or "no readable NetCDF" in said
+        assert str(bad) in said
+        assert [path for path in out.iterdir() if not path.name.startswith(".")] == []
 
 
 def test_snakemake_refuses_a_key_that_stands_twice(tmp_path: Path) -> None:

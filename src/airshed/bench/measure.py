@@ -85,13 +85,14 @@ def _peak_mb(threads: int, function: Callable[..., Any], arguments: tuple[Any, .
         torch.cuda.reset_peak_memory_stats()
         work()
         return torch.cuda.max_memory_allocated() / 1e6
-    before = _status_mb("VmRSS")
+    before = status_mb("VmRSS")
     work()
-    return _status_mb("VmHWM") - before
+    return status_mb("VmHWM") - before
 
 
-def _status_mb(key: str) -> float:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+def status_mb(key: str, process: int | str = "self") -> float:
+    """A size that the kernel states of a process, MB: ``VmRSS`` now, ``VmHWM`` at its largest."""
+    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
     return float(next(line for line in lines if line.startswith(key)).split()[1]) / 1e3
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,12 +11,12 @@ import netCDF4
 import numpy as np
 import numpy.typing as npt
 
+from airshed.data.netcdf_library import within_limit
 from airshed.data.units import to_canonical
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, VARIABLES, canonical_name
 
 Floats = npt.NDArray[np.floating[Any]]
-NETCDF_LOCK = threading.Lock()  # the library is not thread-safe
 MAX_CELLS = 2**24  # the full grid has 146,448; a small file can claim any size
 SAME_TIME_H = 0.02
 READ_ERRORS = (OSError, RuntimeError, LookupError, ValueError, AttributeError, MemoryError)
@@ -110,22 +109,7 @@ def read_fields(
     """
     _refuse_cut(content, where)
     try:
-        with NETCDF_LOCK, netCDF4.Dataset("raw", memory=content) as file:
-            stored = by_canonical_name(file.variables, where)
-            missing = [name for name in names if name not in stored]
-            if missing:
-                raise AirshedError(
-                    "a raw file lacks a variable",
-                    where=where,
-                    expected=", ".join(missing),
-                    found=", ".join(file.variables),
-                    hint="aliases of names are listed in src/airshed/variables.py",
-                )
-            if clock is not None:
-                check_time(file, clock, where)
-            raw = {name: _field(stored[name], f"{where}, {name}") for name in names}
-            _check_order({name: stored[name].dimensions for name in names}, where)
-            attributes = {name: _units(stored[name], f"{where}, {name}") for name in names}
+        raw, attributes = within_limit(lambda: _stored(content, where, names, clock), where)
     except READ_ERRORS as error:
         raise AirshedError(
             "a raw file is no readable NetCDF",
@@ -134,6 +118,28 @@ def read_fields(
             hint="fetch it again, or remove it to treat its hour as missing",
         ) from error
     return {name: _canonical(raw[name], name, attributes[name], units, where) for name in names}
+
+
+def _stored(
+    content: bytes, where: str, names: tuple[str, ...], clock: Clock | None
+) -> tuple[dict[str, Floats], dict[str, str | None]]:
+    """Fields and units as the file has them."""
+    with netCDF4.Dataset("raw", memory=content) as file:
+        stored = by_canonical_name(file.variables, where)
+        missing = [name for name in names if name not in stored]
+        if missing:
+            raise AirshedError(
+                "a raw file lacks a variable",
+                where=where,
+                expected=", ".join(missing),
+                found=", ".join(file.variables),
+                hint="aliases of names are listed in src/airshed/variables.py",
+            )
+        if clock is not None:
+            check_time(file, clock, where)
+        raw = {name: _field(stored[name], f"{where}, {name}") for name in names}
+        _check_order({name: stored[name].dimensions for name in names}, where)
+        return raw, {name: _units(stored[name], f"{where}, {name}") for name in names}
 
 
 def by_canonical_name(variables: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def _look_at_day(
             if stamp.hour in wanted:
                 files.look(content, where, stamp)
                 seen.sampled.append(stamp)
-            if not seen.mean_temp and (mean := mean_temperature(content)) is not None:
+            if not seen.mean_temp and (mean := mean_temperature(content, where)) is not None:
                 temperatures[stamp.hour] = mean
     except AirshedError as problem:
         findings.add(problem)

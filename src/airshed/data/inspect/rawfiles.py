@@ -17,6 +17,7 @@ from airshed.data.inspect.clock import stated_offset_h
 from airshed.data.inspect.findings import Findings
 from airshed.data.inspect.tally import Seen, converted
 from airshed.data.native import NativeGrid, check_positions
+from airshed.data.netcdf_library import within_limit
 from airshed.data.quality import inspect_hour
 from airshed.data.rawfile import (
     READ_ERRORS,
@@ -59,11 +60,7 @@ class RawFiles:
     def look(self, content: bytes, where: str, stamp: datetime | None) -> None:
         """Look at one file, named ``where`` in messages, of the hour ``stamp`` by its name."""
         try:
-            with netCDF4.Dataset("raw", memory=content) as file:
-                stored = self._describe(file, where)
-                if stamp is not None and (ahead := stated_offset_h(file, stamp)) is not None:
-                    self.offsets_h.add(ahead)
-                self._compare_time(file, where, stamp)
+            stored = within_limit(lambda: self._open(content, where, stamp), where)
         except READ_ERRORS:
             self._read(content, where, NEEDED)
             return
@@ -80,6 +77,15 @@ class RawFiles:
                 self.findings.add(problem)
             return
         self._compare(read, where)
+
+    def _open(self, content: bytes, where: str, stamp: datetime | None) -> set[str]:
+        """Note what the library finds; the canonical names that are there."""
+        with netCDF4.Dataset("raw", memory=content) as file:
+            stored = self._describe(file, where)
+            if stamp is not None and (ahead := stated_offset_h(file, stamp)) is not None:
+                self.offsets_h.add(ahead)
+            self._compare_time(file, where, stamp)
+        return stored
 
     def _describe(self, file: Any, where: str) -> set[str]:
         """Note every variable; the canonical names that are there."""
@@ -176,16 +182,20 @@ class RawFiles:
             self.findings.remark(f"an hour counts as missing: {found.unusable}", where)
 
 
-def mean_temperature(content: bytes) -> float | None:
+def mean_temperature(content: bytes, where: str) -> float | None:
     """Mean of the air temperature in one file, in whatever unit; None if it cannot be read."""
     try:
-        with netCDF4.Dataset("raw", memory=content) as file:
-            for stored_as, variable in file.variables.items():
-                if canonical_name(stored_as) == "temp" and is_field(variable):
-                    mean = np.ma.mean(variable[...])
-                    return None if mean is np.ma.masked else float(mean)
+        return within_limit(lambda: _mean_temperature(content), where)
     except READ_ERRORS:
-        pass
+        return None
+
+
+def _mean_temperature(content: bytes) -> float | None:
+    with netCDF4.Dataset("raw", memory=content) as file:
+        for stored_as, variable in file.variables.items():
+            if canonical_name(stored_as) == "temp" and is_field(variable):
+                mean = np.ma.mean(variable[...])
+                return None if mean is np.ma.masked else float(mean)
     return None
 
 

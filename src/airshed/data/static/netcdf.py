@@ -8,6 +8,7 @@ import netCDF4
 import numpy as np
 import numpy.typing as npt
 
+from airshed.data.netcdf_library import within_limit
 from airshed.data.static.curvilinear import Curvilinear
 from airshed.data.static.files import Wanted
 from airshed.data.static.raster import WGS84, Raster
@@ -25,23 +26,7 @@ def open_netcdf(wanted: Wanted) -> Raster | Curvilinear:
         AirshedError: The file cannot be read, or its coordinates or variable are not clear.
     """
     try:
-        with netCDF4.Dataset(wanted.path) as file:
-            lat, lon = _coordinates(file, wanted)
-            variable = _chosen(file, lat, lon, wanted)
-            where = f"{wanted.path}, variable {variable.name}"
-            units = getattr(variable, "units", None)
-            if lat.ndim == lon.ndim == 1:
-                south_north, west_east = _values(lat), np.unwrap(_values(lon), period=360)
-                if _even(south_north) and _even(west_east):
-                    axes = (lat.dimensions[0], lon.dimensions[0])
-                    return _raster(wanted, variable, axes, (south_north, west_east))
-                lat_deg, lon_deg = np.meshgrid(south_north, west_east, indexing="ij")
-                axes = (lat.dimensions[0], lon.dimensions[0])
-            else:
-                lat_deg, lon_deg = _plane(lat, where), _plane(lon, where)
-                axes = lat.dimensions[-2:]
-            everything = (slice(0, lat_deg.shape[0]), slice(0, lat_deg.shape[1]))
-            values = _window(variable, axes, everything, wanted)
+        return within_limit(lambda: _open(wanted), wanted.path)
     except (OSError, RuntimeError) as error:
         raise AirshedError(
             f"the file with {wanted.name} cannot be read",
@@ -49,6 +34,26 @@ def open_netcdf(wanted: Wanted) -> Raster | Curvilinear:
             found=f"{type(error).__name__}: {error}",
             hint=f"correct dataset.{wanted.name}_file, or fetch the file again",
         ) from error
+
+
+def _open(wanted: Wanted) -> Raster | Curvilinear:
+    with netCDF4.Dataset(wanted.path) as file:
+        lat, lon = _coordinates(file, wanted)
+        variable = _chosen(file, lat, lon, wanted)
+        where = f"{wanted.path}, variable {variable.name}"
+        units = getattr(variable, "units", None)
+        if lat.ndim == lon.ndim == 1:
+            south_north, west_east = _values(lat), np.unwrap(_values(lon), period=360)
+            if _even(south_north) and _even(west_east):
+                axes = (lat.dimensions[0], lon.dimensions[0])
+                return _raster(wanted, variable, axes, (south_north, west_east))
+            lat_deg, lon_deg = np.meshgrid(south_north, west_east, indexing="ij")
+            axes = (lat.dimensions[0], lon.dimensions[0])
+        else:
+            lat_deg, lon_deg = _plane(lat, where), _plane(lon, where)
+            axes = lat.dimensions[-2:]
+        everything = (slice(0, lat_deg.shape[0]), slice(0, lat_deg.shape[1]))
+        values = _window(variable, axes, everything, wanted)
     return Curvilinear(where, units, values, lat_deg, lon_deg)
 
 
@@ -66,6 +71,9 @@ def _raster(
     name = variable.name
 
     def read(*window: slice) -> Floats:
+        return within_limit(lambda: stored(*window), wanted.path)
+
+    def stored(*window: slice) -> Floats:
         chosen = [
             slice(count - part.stop, count - part.start) if turn.step < 0 else part
             for part, turn, count in zip(window, turned, (len(lat), len(lon)), strict=True)

@@ -1,13 +1,9 @@
-"""Opening a forecast of any origin: which of its variables means what.
-
-Axes are known by CF standard names, then by the names that forecasting centres and machine-learning
-models give them; nothing is guessed from sizes or order.
-"""
+"""Opening a forecast of any origin: which of its variables means what."""
 
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,46 +14,13 @@ import pandas as pd
 import xarray as xr
 
 from airshed.config.verification import ExternalConfig
+from airshed.data.netcdf_library import within_limit
 from airshed.data.units import linear_conversion
 from airshed.errors import AirshedError
+from airshed.evaluation.external.axes import AXES, axis_of, find_axis, no_axis
 from airshed.variables import TARGETS, VARIABLES, canonical_name
 
 Floats = npt.NDArray[np.floating[Any]]
-
-AXES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "init time": (
-        "forecast_reference_time",
-        (
-            "init_time",
-            "forecast_reference_time",
-            "reference_time",
-            "initial_time",
-            "initialization_time",
-            "analysis_time",
-            "base_time",
-            "init",
-            "time",
-        ),
-    ),
-    "lead time": (
-        "forecast_period",
-        (
-            "lead_time",
-            "forecast_period",
-            "prediction_timedelta",
-            "step",
-            "lead",
-            "lead_hours",
-            "horizon_h",
-            "horizon",
-            "forecast_hour",
-            "fhour",
-        ),
-    ),
-    "latitude": ("latitude", ("latitude", "lat", "lat2d", "xlat", "nav_lat")),
-    "longitude": ("longitude", ("longitude", "lon", "lon2d", "xlong", "nav_lon")),
-}
-"""Standard name and usual names of each axis; earlier names win."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +62,7 @@ def open_external(name: str, settings: ExternalConfig) -> ExternalFields:
             the configuration names is missing, or it has no pollutant.
     """
     dataset = _with_one_init_axis(_open(name, settings), settings.path)
-    init, lead, lat, lon = (_axis(dataset, meaning, settings.path) for meaning in AXES)
+    init, lead, lat, lon = (axis_of(dataset, meaning, settings.path) for meaning in AXES)
     inits = _init_times(dataset[init], settings.path)
     hours = lead_hours(dataset[lead], settings.path)
     for values, what in ((inits, "init time"), (pd.Index(hours), "lead time")):
@@ -178,15 +141,19 @@ def _open(name: str, settings: ExternalConfig) -> xr.Dataset:
     try:
         if Path(paths[0]).is_dir():
             return xr.open_zarr(paths[0], chunks=None, decode_timedelta=False)
-        if len(paths) == 1:
-            return xr.open_dataset(paths[0], decode_timedelta=False)
-        return xr.open_mfdataset(
-            paths, combine="by_coords", decode_timedelta=False, preprocess=_expanded
-        )
+        return within_limit(lambda: _open_netcdf(paths), settings.path)
     except (OSError, ValueError, KeyError) as error:
         raise AirshedError(
             "an external forecast cannot be opened", where=settings.path, found=error
         ) from error
+
+
+def _open_netcdf(paths: list[str]) -> xr.Dataset:
+    if len(paths) == 1:
+        return xr.open_dataset(paths[0], decode_timedelta=False)
+    return xr.open_mfdataset(
+        paths, combine="by_coords", decode_timedelta=False, preprocess=_expanded
+    )
 
 
 def _expanded(dataset: xr.Dataset) -> xr.Dataset:
@@ -200,44 +167,18 @@ def _with_one_init_axis(dataset: xr.Dataset, where: str) -> xr.Dataset:
     A single init time given as a scalar becomes an axis. If there are valid times in place of lead
     times, these are the differences.
     """
-    init = _find(dataset, "init time")
+    init = find_axis(dataset, "init time")
     if init is None or dataset[init].ndim:
         return dataset
     start = dataset[init].values
-    if _find(dataset, "lead time") is None:
+    if find_axis(dataset, "lead time") is None:
         valid = next((str(n) for n in dataset.dims if n in ("time", "valid_time")), None)
         if valid is None:
-            raise _no_axis("lead time", dataset, where)
+            raise no_axis("lead time", dataset, where)
         lead = (dataset[valid].values - start) / np.timedelta64(1, "h")
         dataset = dataset.assign_coords(lead_hours=(valid, lead)).swap_dims({valid: "lead_hours"})
         dataset = dataset.drop_vars(valid)
     return dataset.expand_dims({init: [start]})
-
-
-def _find(dataset: xr.Dataset, meaning: str) -> str | None:
-    standard_name, names = AXES[meaning]
-    for variable in dataset.variables:
-        if dataset[variable].attrs.get("standard_name") == standard_name:
-            return str(variable)
-    lowered = {str(variable).lower(): str(variable) for variable in dataset.variables}
-    return next((lowered[name] for name in names if name in lowered), None)
-
-
-def _axis(dataset: xr.Dataset, meaning: str, where: str) -> str:
-    found = _find(dataset, meaning)
-    if found is None:
-        raise _no_axis(meaning, dataset, where)
-    return found
-
-
-def _no_axis(meaning: str, dataset: xr.Dataset, where: str) -> AirshedError:
-    standard_name, names = AXES[meaning]
-    return AirshedError(
-        f"a forecast has no {meaning}",
-        where=where,
-        expected=f"a coordinate with standard_name {standard_name}, or named {', '.join(names)}",
-        found=", ".join(map(str, dataset.variables)),
-    )
 
 
 def _dimensions(
