@@ -9,8 +9,7 @@ import pytest
 from fuzz_targets import TARGETS, seeds
 
 CORPUS = Path(__file__).parent / "corpus"
-ENDLESS = "raw_file/endless*"  # test_processes.py has it: the process must end after it
-FOUND = sorted(p for p in CORPUS.rglob("*") if p.is_file() and not p.match(ENDLESS))
+FOUND = sorted(p for target in TARGETS for p in (CORPUS / target).glob("*"))
 
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: f"{path.parent.name}-{path.name[:14]}")
@@ -18,7 +17,7 @@ def test_what_was_found_is_taken_or_refused(path: Path) -> None:
     TARGETS[path.parent.name](path.read_bytes())
 
 
-@pytest.mark.parametrize("target", ["archive", "table", "config", "log", "unit"])
+@pytest.mark.parametrize("target", list(TARGETS))
 def test_right_inputs_with_some_bytes_changed_are_taken_or_refused(target: str) -> None:
     """A fuzzer without guidance, for machines that have none; the same changes every time."""
     numbers = random.Random(target)

@@ -19,7 +19,6 @@ from airshed.config import read_yaml, validate_study
 from airshed.config.verification import StationsConfig
 from airshed.data import members
 from airshed.data.archives import HOUR_NAME
-from airshed.data.rawfile import read_raw_hour
 from airshed.data.units import linear_conversion
 from airshed.errors import AirshedError
 from airshed.evaluation.stations.tables import read_sites, read_table
@@ -44,12 +43,6 @@ def archive(data: bytes) -> None:
     with suppress(AirshedError), patch.multiple(members, **LIMITS):
         for _ in members.read_members(_file(data[1:], f"a{suffix}"), _is_hour):
             pass
-
-
-def raw_file(data: bytes) -> None:
-    """One hourly NetCDF file."""
-    with suppress(AirshedError):
-        read_raw_hour(data, "fuzzed", {})
 
 
 def table(data: bytes) -> None:
@@ -80,7 +73,6 @@ def unit(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "archive": archive,
-    "raw_file": raw_file,
     "table": table,
     "config": config,
     "log": log,
@@ -106,7 +98,6 @@ def seeds(target: str) -> list[bytes]:
         stanza = {"label": "x", "bias": {"kind": "barrier"}}
         return [yaml.safe_dump(tiny | {"variant_stanzas": {"a": stanza}}).encode()]
     return {
-        "raw_file": [made.whole_hour(made.START)[:20_000], made.whole_hour(made.START)],
         "table": [TABLE, "监测点编码,纬度,经度,time,PM2.5\n1,2,3,20160301,4\n".encode()],
         "log": [LOG, b"0: " + LOG.replace(b"\r", b"\n"), b"\x1b[32m" + LOG],
         "unit": [b"ug m-3", b"kg m**-3", b"mg/m^3", b"10**-6 kg m-3"],

@@ -24,6 +24,8 @@ from airshed.variables import HOURLY, VARIABLES
 
 ABSENT = "not in the archives"
 TWICE = "there more than once"
+NO_NOTE = (OSError, ValueError, TypeError, LookupError, AttributeError)
+"""What reading a note raises that is none."""
 QUALITY_COLUMNS = (
     "month",
     "variable",
@@ -44,10 +46,12 @@ QUALITY_COLUMNS = (
 class DayNote:
     """One day of an ingest; its file says that the day is complete.
 
-    ``reasons`` tells for each hour why it cannot be used, None if it can. Counts are by variable.
+    ``reasons`` tells for each hour why it cannot be used, None if it can; ``files`` which files
+    were read. Counts are by variable.
     """
 
     day: str
+    files: list[Any]
     reasons: dict[int, str | None]
     cells_missing: Counts = field(default_factory=lambda: dict.fromkeys(HOURLY, 0))
     cells_implausible: Counts = field(default_factory=lambda: dict.fromkeys(HOURLY, 0))
@@ -55,9 +59,9 @@ class DayNote:
     ranges: dict[str, dict[str, float] | None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, day: date) -> DayNote:
+    def of(cls, day: date, files: list[Any]) -> DayNote:
         """A day of which no hour was seen yet."""
-        return cls(day.isoformat(), dict.fromkeys(range(HOURS_A_DAY), ABSENT))
+        return cls(day.isoformat(), files, dict.fromkeys(range(HOURS_A_DAY), ABSENT))
 
     def seen(self, hour: int) -> bool:
         """Whether the hour came before."""
@@ -98,7 +102,7 @@ class DayNote:
 
     @classmethod
     def read(cls, path: Path) -> DayNote:
-        """Read what :meth:`write` wrote."""
+        """Read what :meth:`write` wrote; one of NO_NOTE is raised if it is damaged."""
         content = json.loads(path.read_text(encoding="utf-8"))
         reasons = {int(hour): reason for hour, reason in content.pop("reasons").items()}
         return cls(reasons=reasons, **content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,19 +16,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from airshed.atomic import publish, write_json, write_text, writing
+from airshed.atomic import publish, remove, write_json, write_text, writing
 from airshed.config.data import DatasetConfig
 from airshed.config.preprocessing import DaskConfig
 from airshed.data import hourly as store
-from airshed.data.day_notes import DayNote, quality_table, summary
+from airshed.data.day_notes import NO_NOTE, DayNote, quality_table, summary
 from airshed.data.native import NativeGrid, native_grid
 from airshed.data.quality import inspect_hour
 from airshed.data.rawfile import RawHour
 from airshed.data.regrid import regrid, regrid_directions
 from airshed.data.scale_out import run_tasks
 from airshed.data.source import DaySource, Source, first_hour, open_source
-from airshed.errors import AirshedError
+from airshed.errors import AirshedError, brief
 from airshed.variables import HOURLY
+
+log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -47,9 +50,10 @@ def ingest(
     """Read the raw hours of a dataset's period into one hourly store on the study grid.
 
     Days are written into a partial store beside the final one, and each is noted when it is
-    complete; an interrupted ingest continues with the days that are missing. The store gets its
-    name when all days are in it. A day is one task that holds one raw hour and the regridded day,
-    so that memory depends neither on the number of days nor on the archives' size.
+    complete; an interrupted ingest continues with the days that are missing or whose files have
+    changed since. The store gets its name when all days are in it. A day is one task that holds one
+    raw hour and the regridded day, so that memory depends neither on the number of days nor on the
+    archives' size.
 
     Args:
         dataset: What the files hold and the grid to bring them to.
@@ -65,14 +69,13 @@ def ingest(
     source = open_source(dataset, raw)
     partial = _partial(dataset, source, outputs.hourly)
     notes, days = partial / "days", dataset.period.days
+    tasks = [
+        (dataset, source.day(day), partial, number, day)
+        for number, day in enumerate(days)
+        if not _complete(_note(notes, day), source.day(day))
+    ]
     with _nothing_left_of_nothing(partial):
-        if not notes.exists():
-            _begin(dataset, source, partial)
-        missing = [number for number, day in enumerate(days) if not _note(notes, day).exists()]
-        tasks = [
-            (dataset, source.day(days[number]), partial, number, days[number]) for number in missing
-        ]
-        done = len(days) - len(missing)
+        done = len(days) - len(tasks)
         for _ in run_tasks(_ingest_day, tasks, scale_out, workers, "days ingested", done):
             pass
     noted = [DayNote.read(_note(notes, day)) for day in days]
@@ -84,16 +87,40 @@ def ingest(
 
 
 def _partial(dataset: DatasetConfig, source: Source, hourly: Path) -> Path:
-    """The folder of an unfinished ingest; emptied when it was for other settings or files."""
-    parts = json.dumps([dataset.model_dump(mode="json"), source.fingerprint()])
-    key = hashlib.sha256(parts.encode()).hexdigest()
+    """The folder of an unfinished ingest; begun anew if it was for other settings or another grid.
+
+    The key is written last, when the empty store is whole. The native grid, which every hour must
+    have, is always written anew.
+    """
+    where, first = first_hour(source, dataset)
+    grid = native_grid(first, dataset, where)
+    settings = json.dumps(dataset.model_dump(mode="json"))
+    key = hashlib.sha256(settings.encode() + grid.digest()).hexdigest()
     partial = hourly.with_name(f".{hourly.name}.partial")
     kept = partial / "key"
-    if not kept.exists() or kept.read_text(encoding="ascii") != key:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+    if not kept.exists() or kept.read_bytes() != key.encode():
+        remove(partial)
+        (partial / "days").mkdir(parents=True)
+        lat_deg, lon_deg = regrid_directions(
+            grid.cut(grid.lat_deg),
+            grid.cut(grid.lon_deg),
+            (dataset.grid.rows, dataset.grid.columns),
+        )
+        store.create(partial / "store.zarr", dataset, lat_deg, lon_deg)
         kept.write_text(key, encoding="ascii")
+    grid.write(partial / "native.npz")
     return partial
+
+
+def _complete(note: Path, source: DaySource) -> bool:
+    """Whether a day was ingested from the files that are there now."""
+    if not note.exists():
+        return False
+    try:
+        return DayNote.read(note).files == source.fingerprint()
+    except NO_NOTE as error:
+        log.warning("%s is damaged (%s): this day is read again", note, brief(error))
+        return False
 
 
 @contextmanager
@@ -111,17 +138,6 @@ def _note(notes: Path, day: date) -> Path:
     return notes / f"{day:%Y%m%d}.json"
 
 
-def _begin(dataset: DatasetConfig, source: Source, partial: Path) -> None:
-    """Create the empty store, and note the native grid that every hour must have."""
-    where, first = first_hour(source, dataset)
-    grid = native_grid(first, dataset, where)
-    shape = (dataset.grid.rows, dataset.grid.columns)
-    lat_deg, lon_deg = regrid_directions(grid.cut(grid.lat_deg), grid.cut(grid.lon_deg), shape)
-    store.create(partial / "store.zarr", dataset, lat_deg, lon_deg)
-    grid.write(partial / "native.npz")
-    (partial / "days").mkdir()
-
-
 def _ingest_day(
     dataset: DatasetConfig, source: DaySource, partial: Path, number: int, day: date
 ) -> None:
@@ -129,7 +145,7 @@ def _ingest_day(
     grid = NativeGrid.read(partial / "native.npz")
     shape = (dataset.grid.rows, dataset.grid.columns)
     fields = np.full((store.HOURS_A_DAY, len(HOURLY), *shape), np.nan, dtype=np.float32)
-    note = DayNote.of(day)
+    note = DayNote.of(day, source.fingerprint())
     for time, where, hour in source.hours():
         if note.seen(time.hour):
             _refuse_repeated(dataset, where, f"{time} UTC")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,14 @@ class NativeGrid:
                 f" {hour.lat_deg[0, 0]:.3f} N {hour.lon_deg[0, 0]:.3f} E",
                 hint="a dataset has one grid; move files of another grid to a dataset of their own",
             )
+
+    def digest(self) -> bytes:
+        """Of all values; other values, another digest."""
+        parts = hashlib.sha256()
+        for name, array in vars(self).items():
+            parts.update(f"{name} {array.dtype} {array.shape}".encode())
+            parts.update(array.tobytes())
+        return parts.digest()
 
     def write(self, path: Path) -> None:
         """Write everything to an ``.npz`` file."""

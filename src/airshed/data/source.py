@@ -24,9 +24,6 @@ Floats = npt.NDArray[np.floating[Any]]
 class Source(Protocol):
     """Raw hours of a dataset."""
 
-    def fingerprint(self) -> list[Any]:
-        """Names, sizes and times of the files, as plain values: another list, other data."""
-
     def span(self) -> str:
         """What the source holds, for messages."""
 
@@ -36,6 +33,9 @@ class Source(Protocol):
 
 class DaySource(Protocol):
     """Raw hours of one UTC day."""
+
+    def fingerprint(self) -> list[Any]:
+        """Names, sizes and times of the files, as plain values: another list, other data."""
 
     def hours(self) -> Iterator[tuple[datetime, str, RawHour]]:
         """UTC time, name for messages and content; an hour that is there twice comes twice."""
@@ -50,6 +50,11 @@ class ArchiveDay:
     utc_offset_h: float
     units: dict[str, str]
 
+    def fingerprint(self) -> list[Any]:
+        """Path, size and time of every file."""
+        stats = [(str(path), path.stat()) for day in sorted(self.files) for path in self.files[day]]
+        return [[path, stat.st_size, stat.st_mtime_ns] for path, stat in stats]
+
     def hours(self) -> Iterator[tuple[datetime, str, RawHour]]:
         """UTC time, name for messages and content of each hour."""
         for time, where, content in hours(self.files, self.date_utc, self.utc_offset_h):
@@ -63,11 +68,6 @@ class Archives:
     def __init__(self, dataset: DatasetConfig, folder: Path) -> None:
         self.dataset = dataset
         self.files = find_days(folder, dataset.quality.duplicate_hours == "mask")
-
-    def fingerprint(self) -> list[Any]:
-        """Path, size and time of every file."""
-        stats = [(str(path), path.stat()) for day in sorted(self.files) for path in self.files[day]]
-        return [[path, stat.st_size, stat.st_mtime_ns] for path, stat in stats]
 
     def span(self) -> str:
         """First and last day that are there."""

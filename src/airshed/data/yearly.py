@@ -40,11 +40,31 @@ class YearlyDay:
     utc_offset_h: float
     units: dict[str, str]
 
+    @property
+    def start(self) -> pd.Timestamp:
+        """First hour of the day, by the files' clock."""
+        return pd.Timestamp(self.date_utc) + pd.Timedelta(hours=self.utc_offset_h)
+
+    @property
+    def years(self) -> list[int]:
+        """Years by the files' clock that hold hours of the day, of those that are there."""
+        last = self.start + pd.Timedelta(hours=23)
+        return sorted({self.start.year, last.year} & set(self.stores))
+
+    def fingerprint(self) -> list[Any]:
+        """Path of every store, and time of its metadata."""
+        files = [
+            (self.stores[year], file)
+            for year in self.years
+            for file in sorted(self.stores[year].iterdir())
+            if file.is_file()
+        ]
+        return [[str(path), file.name, file.stat().st_mtime_ns] for path, file in files]
+
     def hours(self) -> Iterator[tuple[datetime, str, RawHour]]:
         """UTC time, name for messages and content of each hour."""
-        offset = pd.Timedelta(hours=self.utc_offset_h)
-        start = pd.Timestamp(self.date_utc) + offset
-        for year in sorted({start.year, (start + pd.Timedelta(hours=23)).year} & set(self.stores)):
+        start = self.start
+        for year in self.years:
             store = open_store(self.stores[year])
             times = store.indexes[TIME]
             rows = slice(*times.searchsorted([start, start + pd.Timedelta(days=1)]).tolist())
@@ -52,7 +72,7 @@ class YearlyDay:
             lat_deg, lon_deg = (static_field(store, name) for name in ("lat2d", "lon2d"))
             for time, hour in zip(times[rows], fields, strict=True):
                 where = f"{self.stores[year]}, {time}"
-                utc = (time - offset).to_pydatetime()
+                utc = (time - pd.Timedelta(hours=self.utc_offset_h)).to_pydatetime()
                 yield utc, where, RawHour(hour, lat_deg, lon_deg)
 
 
@@ -70,16 +90,6 @@ class YearlyStores:
                 expected="folders such as data_2013_china_masked.zarr",
                 hint="set dataset.path to the folder that holds them",
             )
-
-    def fingerprint(self) -> list[Any]:
-        """Path of every store, and time of its metadata."""
-        files = [
-            (path, file)
-            for path in self.stores.values()
-            for file in sorted(path.iterdir())
-            if file.is_file()
-        ]
-        return [[str(path), file.name, file.stat().st_mtime_ns] for path, file in files]
 
     def span(self) -> str:
         """The years that are there."""
