@@ -6,14 +6,13 @@ import logging
 import os
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
 
 from faults import NUMBERS, OUTPUTS, Study
-from workflow_runs import Run, environment, jobs
+from workflow_runs import Run, jobs, started
 
 DAY_S = 86_400
 MEND_TIMES = "find results -newermt now -exec touch --no-dereference --date '1 hour ago' {} +"
@@ -24,14 +23,8 @@ def test_a_second_snakemake_is_refused_and_the_first_ends_well(
     truth: Study, without: Callable[[str], Study]
 ) -> None:
     study = without("train")
-    command = ["snakemake", "--cores", "1", "--configfile", "tiny.yaml"]
-    with subprocess.Popen(
-        command,
-        cwd=study.folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as first:
+    command = ("snakemake", "--cores", "1", "--configfile", "tiny.yaml")
+    with started(study.folder, *command) as first:
         while not list((study.folder / ".snakemake/locks").glob("*")):
             assert first.poll() is None, "it ended before it had locked the folder"
             time.sleep(0.02)
@@ -73,26 +66,9 @@ def test_elsewhere_on_one_core_and_killed_the_numbers_are_the_same_bytes(
     """From nothing, in a folder of another name, on one core, killed three times as a whole."""
     run = Run(tmp_path / "another folder")
     chance = random.Random(8)
-    command = [
-        "taskset",
-        "--cpu-list",
-        "0",
-        "snakemake",
-        "--cores",
-        "1",
-        "--configfile",
-        "tiny.yaml",
-    ]
+    command = ("snakemake", "--cores", "1", "--configfile", "tiny.yaml")
     for attempt in range(4):
-        with subprocess.Popen(
-            command,
-            cwd=run.folder,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        ) as process:
+        with started(run.folder, "taskset", "--cpu-list", "0", *command) as process:
             if attempt < 3:
                 moment_s = chance.uniform(5, 45)
                 log.info("killed after %.1f s", moment_s)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from workflow_runs import Completed, Run, environment
+from workflow_runs import Completed, Run, environment, started
 
 from airshed.provenance import sha256, tree_files
 from airshed.training.checkpoints import load_checkpoint
@@ -155,15 +155,7 @@ def killed(study: Study, rule: str, moment_s: float, everything: bool) -> bool:
     step = NAMED_OTHERWISE.get(rule, rule.replace("_", "-"))
     command = ["snakemake", "--cores", "2", "--configfile", "tiny.yaml"]
     command += ["--rerun-triggers", "mtime", "--", *OUTPUTS[rule]]
-    with subprocess.Popen(
-        command,
-        cwd=study.folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with started(study.folder, *command) as process:
         while (job := running(process.pid, step)) is None:
             assert process.poll() is None, process.communicate()[0]
             time.sleep(0.02)

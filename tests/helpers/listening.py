@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -16,9 +17,14 @@ from airshed.training.processes import Processes
 
 def addresses() -> list[str]:
     """Of this process and all that it has started."""
+    return [place.ip for place in places()]
+
+
+def places() -> list[Any]:
+    """Addresses and ports (``ip``, ``port``) of this process and all that it has started."""
     this = psutil.Process()
     return [
-        connection.laddr.ip
+        connection.laddr
         for process in (this, *this.children(recursive=True))
         for connection in process.net_connections(kind="inet")
         if connection.status == psutil.CONN_LISTEN

@@ -81,6 +81,19 @@ def snakemake_in(folder: Path) -> Snakemake:
     return run
 
 
+def started(folder: Path, *command: str) -> subprocess.Popen[str]:
+    """Start a command in ``folder``, in a process group that can be killed as a whole."""
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
 def jobs(plan: str) -> dict[str, int]:
     """Rule names and counts from the table that a dry run prints."""
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", plan, re.MULTILINE)}

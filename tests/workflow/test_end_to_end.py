@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from workflow_runs import Run, environment, jobs
+from workflow_runs import Run, environment, jobs, started
 
 from airshed.report.outline import FIGURES, SECTIONS
 
@@ -197,15 +197,8 @@ def test_killed_in_the_middle_the_results_are_the_same(finished: Run, tmp_path: 
     other = Run(tmp_path / "another folder")
     shutil.copytree(finished.folder / DATA, other.folder / DATA, symlinks=True)
     shutil.rmtree(other.folder / DATA / "8x16")
-    command = ["snakemake", "--cores", "2", "--configfile", "tiny.yaml"]
-    with subprocess.Popen(
-        command,
-        cwd=other.folder,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:
+    command = ("snakemake", "--cores", "2", "--configfile", "tiny.yaml")
+    with started(other.folder, *command) as process:
         while not list(other.folder.glob("results/tiny/variants/*/*/checkpoints/last.ckpt")):
             assert process.poll() is None, "the run ended before its first checkpoint"
             time.sleep(0.05)
@@ -226,15 +219,9 @@ def test_a_study_with_a_killed_training_is_reported_as_partial(
     killed = other.path("variants/physics_mask/seed1")
     shutil.rmtree(killed)
     target = "results/tiny/variants/physics_mask/seed1/run.json"
-    command = ["snakemake", "--cores", "1", "--rerun-triggers", "mtime", "--nolock"]
-    with subprocess.Popen(
-        [*command, "--configfile", "tiny.yaml", "--", target],
-        cwd=other.folder,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as process:
+    command = ("snakemake", "--cores", "1", "--rerun-triggers", "mtime", "--nolock")
+    given = ("--configfile", "tiny.yaml", "--", target)
+    with started(other.folder, *command, *given) as process:
         while not (killed / "progress.json").exists():
             assert process.poll() is None, "the training ended before it told anything"
             time.sleep(0.01)

@@ -111,6 +111,7 @@ class Study(Section):
                         f" this study ({', '.join(self.variants)})"
                     )
             self._check_blocks(name)
+            self._check_reaches(name)
             self._check_chain(name, "start_from")
             self._check_chain(name, "reference")
             self._check_pretrained(name)
@@ -124,6 +125,15 @@ class Study(Section):
                     f"variants.{name}: {part}.blocks {blocks} exceed the model's depth of"
                     f" {self.model.depth} blocks (numbered from 0)"
                 )
+
+    def _check_reaches(self, name: str) -> None:
+        reaches = getattr(self.variant_stanzas[name].backbone, "reaches", [])
+        if any(reach >= min(self.patch_grid) for reach in reaches):
+            rows, columns = self.patch_grid
+            raise ValueError(
+                f"variants.{name}: backbone.reaches {reaches} do not fit into the patch grid of"
+                f" {rows} rows and {columns} columns: at most {min(rows, columns) - 1}"
+            )
 
     def _check_chain(self, name: str, key: str) -> None:
         chain = [name]

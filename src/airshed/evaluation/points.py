@@ -16,11 +16,10 @@ import numpy.typing as npt
 from scipy.interpolate import LinearNDInterpolator
 from scipy.sparse import csr_array
 
-from airshed.data.regrid import unit_vectors
+from airshed.data.regrid import EARTH_RADIUS_KM, unit_vectors
 
 Floats = npt.NDArray[np.floating[Any]]
 Method = Literal["bilinear", "nearest"]
-EARTH_RADIUS_KM = 6371.0
 TOLERANCE = 0.1  # of a cell
 EXACT = 1e-4  # of a cell: a point that close to a centre is there, and needs no other cell
 

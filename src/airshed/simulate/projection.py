@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from airshed.data.regrid import EARTH_RADIUS_KM
+
 Floats = npt.NDArray[np.floating[Any]]
 
-EARTH_RADIUS_M = 6_371_000.0
 CENTRE_LAT_DEG, CENTRE_LON_DEG = 35.0, 105.0
 STANDARD_LATS_DEG = (25.0, 47.0)
 
@@ -24,7 +25,7 @@ def cell_positions(rows: int, columns: int, cell_m: float) -> tuple[Floats, Floa
     east = (np.arange(columns) - (columns - 1) / 2)[None, :] * cell_m
     first, second, centre = np.radians([*STANDARD_LATS_DEG, CENTRE_LAT_DEG])
     cone = np.log(np.cos(first) / np.cos(second)) / np.log(_stretch(second) / _stretch(first))
-    scale = EARTH_RADIUS_M * np.cos(first) * _stretch(first) ** cone / cone
+    scale = 1000 * EARTH_RADIUS_KM * np.cos(first) * _stretch(first) ** cone / cone
     to_centre = scale / _stretch(centre) ** cone
     radius = np.hypot(east, to_centre - north)
     turn = np.arctan2(east, to_centre - north)

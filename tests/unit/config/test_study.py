@@ -147,6 +147,11 @@ def test_merge_overrides_leaves_only() -> None:
             "backbone.blocks [2] exceed the model's depth of 2",
         ),
         (
+            "variant_stanzas.wind_baseline.backbone",
+            {"kind": "wind_graph", "reaches": [1, 8]},
+            "backbone.reaches [1, 8] do not fit into the patch grid of",
+        ),
+        (
             "variant_stanzas.wind_baseline",
             {
                 "label": "x",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from itertools import pairwise
 
 import pytest
+from listening import is_loopback, places
 from pydantic import ValidationError
 from tasks import refuse, square
 
 from airshed.config.preprocessing import DaskConfig
-from airshed.data.scale_out import run_tasks
+from airshed.data.scale_out import _cluster, run_tasks
 from airshed.errors import AirshedError
 
 LOCAL = DaskConfig()
@@ -60,6 +62,27 @@ def test_workers_without_this_version_are_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("airshed.data.scale_out.__version__", "99.0")
     with pytest.raises(AirshedError, match=r"(?s)another version.*99\.0"):
         list(run_tasks(square, [(1,), (2,)], LOCAL, 2, "squares"))
+
+
+def test_worker_jobs_ask_slurm_for_what_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script that dask-jobqueue would submit; tests/slurm has it submitted."""
+    from dask_jobqueue import SLURMCluster
+
+    asked: list[int] = []
+    monkeypatch.setattr(SLURMCluster, "scale", lambda self, jobs: asked.append(jobs))
+    given = {"jobs": 3, "cores_per_job": 6, "memory_per_job_gb": 12.5, "runtime_min": 95}
+    settings = DaskConfig(cluster="slurm", queue="short", account="air", **given)
+    with _cluster(settings, 1) as cluster:
+        script = cluster.job_script()
+        port = int(cluster.scheduler_address.rsplit(":", 1)[1])
+        listening = {(place.port, is_loopback(place.ip)) for place in places()}
+    assert (port, False) in listening  # workers on other nodes have to reach the scheduler
+    assert [other for other, loopback in listening if not loopback] == [port]
+    assert asked == [3]
+    options = dict(re.findall(r"^#SBATCH (-+[\w-]+)[ =](.*)$", script, re.MULTILINE))
+    assert (options["-p"], options["-A"], options["-t"]) == ("short", "air", "01:35:00")
+    assert (options["--cpus-per-task"], options["--mem"]) == ("6", "12G")
+    assert "--nworkers 6 --nthreads 1" in script
 
 
 def test_few_tasks_are_handed_out_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
