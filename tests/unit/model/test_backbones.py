@@ -147,3 +147,18 @@ def test_axes_of_patches_turn_wind_from_the_earth_to_the_grid(
     expected = winds.grid_ms.view(2, 2, 4, 2, 8, 2).mean((3, 5)).flatten(2)
     torch.testing.assert_close(found, expected)
     assert (grid.rows, grid.columns, grid.spacing_km) == (4, 8, (80.0, 50.0))
+
+
+@pytest.mark.parametrize("kind", BACKBONES)
+def test_compiled_blocks_agree_to_rounding(network: Build, batch: Batch, kind: str) -> None:
+    """The graph is captured and differentiated; what a compiler makes of it is not tried here."""
+    plain, compiled = (network(backbone=BACKBONES[kind]) for _ in "ab")
+    for block in compiled.blocks:
+        block.compile(backend="aot_eager")
+    results = []
+    for model in (plain, compiled):
+        forecast = model(*batch)
+        gradients = torch.autograd.grad(forecast.square().sum(), [*model.parameters()])
+        results.append([forecast, *gradients])
+    for found, expected in zip(results[1], results[0], strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)

@@ -30,6 +30,7 @@ from airshed.assembly import build_network
 from airshed.config import Study, dump_study
 from airshed.config.jobs import JobsConfig
 from airshed.config.training import TrainConfig
+from airshed.config.variants import Variant
 from airshed.data.dataset import ForecastDataset
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
@@ -43,6 +44,12 @@ from airshed.variables import TARGETS
 ODD = {  # numbers of samples that two processes cannot share equally: 11 and 7
     "train": {"start": "2016-02-26", "end": "2016-03-01", "init_every_h": 9},
     "validation": {"start": "2016-03-02", "end": "2016-03-04", "init_every_h": 7},
+}
+
+OTHER_SCHOOLS: dict[str, dict[str, Any]] = {
+    "swin": {"kind": "swin", "window": 2},
+    "wind_graph": {"kind": "wind_graph", "blocks": "all"},
+    "advection_diffusion": {"kind": "advection_diffusion", "steps": 4},
 }
 
 
@@ -128,6 +135,25 @@ def test_sharded_weights_are_trained_to_the_same(
     assert start(sharded, prepared, tmp_path / "c", 2, halfway) == [EXIT_INTERRUPTED] * 2
     assert start(undropped(batch_size=1), prepared, tmp_path / "c") == [0]
     assert_close(final_weights(tmp_path / "c"), final_weights(alone))
+
+
+@pytest.mark.parametrize("kind", OTHER_SCHOOLS)
+def test_other_backbones_are_trained_to_the_same_in_shards(
+    prepared: Prepared, tmp_path: Path, kind: str
+) -> None:
+    stanza = Variant.model_validate(
+        {"label": kind, "scan": "wind", "backbone": OTHER_SCHOOLS[kind]}
+    )
+
+    def trained(folder: Path, count: int, **train: Any) -> dict[str, torch.Tensor]:
+        study = undropped(epochs=1, **train)
+        stanzas = study.variant_stanzas | {VARIANT: stanza}
+        study = study.model_copy(update={"variant_stanzas": stanzas})
+        assert start(study, prepared, folder, count) == [0] * count, said(folder)
+        return final_weights(folder)
+
+    sharded = trained(tmp_path / "sharded", 2, strategy="fsdp", batch_size=1)
+    assert_close(sharded, trained(tmp_path / "alone", 1))
 
 
 def test_the_data_of_this_test_make_processes_count_different_numbers_of_cells(
