@@ -82,7 +82,8 @@ def test_worker_jobs_ask_slurm_for_what_is_configured(monkeypatch: pytest.Monkey
     options = dict(re.findall(r"^#SBATCH (-+[\w-]+)[ =](.*)$", script, re.MULTILINE))
     assert (options["-p"], options["-A"], options["-t"]) == ("short", "air", "01:35:00")
     assert (options["--cpus-per-task"], options["--mem"]) == ("6", "12G")
-    assert "--nworkers 6 --nthreads 1" in script
+    assert "--nthreads 1 " in script
+    assert "--nworkers 6 " in script
 
 
 def test_few_tasks_are_handed_out_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
