@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from airshed import __version__
 from airshed.config.preprocessing import DaskConfig
@@ -112,7 +114,7 @@ def _client(settings: DaskConfig, workers: int) -> Iterator[Any]:
                 log.info("waiting for the first of %d worker jobs", settings.jobs)
             client.wait_for_workers(1)
             _check_versions(client)
-            log.info("dask dashboard: %s", client.dashboard_link)
+            log.info("dask dashboard: %s", _dashboard(client.dashboard_link, settings))
             yield client
     except (OSError, TimeoutError) as error:
         if settings.cluster != "scheduler":
@@ -124,6 +126,14 @@ def _client(settings: DaskConfig, workers: int) -> Iterator[Any]:
             found=f"{settings.address} ({brief(error)})",
             hint="start it, correct the address, or set preprocessing.cluster to local",
         ) from error
+
+
+def _dashboard(link: str, settings: DaskConfig) -> str:
+    """Where the dashboard is; dask gives the address of the scheduler, for workers elsewhere."""
+    if settings.cluster != "slurm":
+        return link
+    port = urlsplit(link).port
+    return f"http://{LOOPBACK}:{port}/status on {platform.node()} (ssh -L {port}:{LOOPBACK}:{port})"
 
 
 def _check_versions(client: Any) -> None:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from tasks import refuse, square
 
 from airshed.config.preprocessing import DaskConfig
-from airshed.data.scale_out import _cluster, run_tasks
+from airshed.data.scale_out import _cluster, _dashboard, run_tasks
 from airshed.errors import AirshedError
 
 LOCAL = DaskConfig()
@@ -75,9 +75,11 @@ def test_worker_jobs_ask_slurm_for_what_is_configured(monkeypatch: pytest.Monkey
     with _cluster(settings, 1) as cluster:
         script = cluster.job_script()
         port = int(cluster.scheduler_address.rsplit(":", 1)[1])
+        told = _dashboard(cluster.dashboard_link, settings)
         listening = {(place.port, is_loopback(place.ip)) for place in places()}
     assert (port, False) in listening  # workers on other nodes have to reach the scheduler
     assert [other for other, loopback in listening if not loopback] == [port]
+    assert any(f"http://127.0.0.1:{other}/" in told for other, loopback in listening if loopback)
     assert asked == [3, 0]  # none is left when it ends
     options = dict(re.findall(r"^#SBATCH (-+[\w-]+)[ =](.*)$", script, re.MULTILINE))
     assert (options["-p"], options["-A"], options["-t"]) == ("short", "air", "01:35:00")
