@@ -1,6 +1,6 @@
 # make demo   install the pinned set and run the demo study; prints where the report is
 # make test   format, lint, types, unit tests, dry runs, a small study end to end and on a SLURM
-# make faults  every rule killed, disks full, files damaged; a quarter of an hour
+# make faults  every rule killed, disks full, files damaged; twelve minutes
 # make bench  speed and memory at full size, error rates; an hour or two; writes results/benchmarks.json
 # make fuzz    fuzz the readers of files from elsewhere, FUZZ_SECONDS each; needs atheris
 # make audit   compare the pinned set with the advisories of PyPI; needs the network
