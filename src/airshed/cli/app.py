@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,6 @@ import typer
 
 from airshed import __version__
 from airshed.atomic import disk_problem
-from airshed.data.netcdf_library import given_up
 from airshed.errors import AirshedError
 
 app = typer.Typer(
@@ -56,8 +54,6 @@ def main() -> None:
         if _Settings.debug or meant is None:
             raise
         _say(f"airshed: {meant}\n")
-        if given_up():
-            os._exit(1)  # the library would crash on its way out
         sys.exit(1)
 
 

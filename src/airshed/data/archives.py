@@ -22,6 +22,24 @@ Source = tuple[Path, ...]
 """Where a day's hours are: one archive, or loose files."""
 
 
+def size_and_time(path: Path) -> tuple[int, int]:
+    """Of a raw file: bytes, and when it was changed, ns.
+
+    Raises:
+        AirshedError: It is gone.
+    """
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise AirshedError(
+            "a raw file cannot be read",
+            where=path,
+            found=error.strerror,
+            hint="leave raw files where they are until the ingest is done, or run it again",
+        ) from error
+    return stat.st_size, stat.st_mtime_ns
+
+
 def find_days(folder: Path, repeated_days: bool = False) -> dict[date, Source]:
     """The sources of every day below ``folder``, days as the file names give them.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -46,12 +47,12 @@ QUALITY_COLUMNS = (
 class DayNote:
     """One day of an ingest; its file says that the day is complete.
 
-    ``reasons`` tells for each hour why it cannot be used, None if it can; ``files`` which files
-    were read. Counts are by variable.
+    ``reasons`` tells for each hour why it cannot be used, None if it can; ``origin`` stands for
+    settings and raw files. Counts are by variable.
     """
 
     day: str
-    files: list[Any]
+    origin: list[Any]
     reasons: dict[int, str | None]
     cells_missing: Counts = field(default_factory=lambda: dict.fromkeys(HOURLY, 0))
     cells_implausible: Counts = field(default_factory=lambda: dict.fromkeys(HOURLY, 0))
@@ -59,9 +60,9 @@ class DayNote:
     ranges: dict[str, dict[str, float] | None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, day: date, files: list[Any]) -> DayNote:
+    def of(cls, day: date, origin: list[Any]) -> DayNote:
         """A day of which no hour was seen yet."""
-        return cls(day.isoformat(), files, dict.fromkeys(range(HOURS_A_DAY), ABSENT))
+        return cls(day.isoformat(), origin, dict.fromkeys(range(HOURS_A_DAY), ABSENT))
 
     def seen(self, hour: int) -> bool:
         """Whether the hour came before."""
@@ -97,15 +98,23 @@ class DayNote:
         ]
 
     def write(self, path: Path) -> None:
-        """Write the note, atomically."""
-        write_json(path, asdict(self))
+        """Write the note, atomically, with a checksum."""
+        content = asdict(self)
+        write_json(path, {"sha256": _checksum(content), "note": content})
 
     @classmethod
     def read(cls, path: Path) -> DayNote:
         """Read what :meth:`write` wrote; one of NO_NOTE is raised if it is damaged."""
-        content = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        content = stored["note"]
+        if _checksum(content) != stored["sha256"]:
+            raise ValueError("it is not what its checksum says")
         reasons = {int(hour): reason for hour, reason in content.pop("reasons").items()}
         return cls(reasons=reasons, **content)
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _range(fields: npt.NDArray[np.float32]) -> dict[str, float] | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,14 +65,15 @@ def ingest(
     Raises:
         AirshedError: There are no raw hours, or one is damaged or does not hold what it should.
     """
-    source = open_source(dataset, raw)
-    partial = _partial(dataset, source, outputs.hourly)
-    notes, days = partial / "days", dataset.period.days
-    tasks = [
-        (dataset, source.day(day), partial, number, day)
-        for number, day in enumerate(days)
-        if not _complete(_note(notes, day), source.day(day))
-    ]
+    source, days = open_source(dataset, raw), dataset.period.days
+    partial, key = _partial(dataset, source, outputs.hourly)
+    notes = partial / "days"
+    tasks = []
+    for number, day in enumerate(days):
+        of_day = source.day(day)
+        origin = [key, *of_day.fingerprint()]
+        if not _complete(_note(notes, day), origin):
+            tasks.append((dataset, of_day, origin, partial, number, day))
     with _nothing_left_of_nothing(partial):
         done = len(days) - len(tasks)
         for _ in run_tasks(_ingest_day, tasks, scale_out, workers, "days ingested", done):
@@ -83,14 +83,14 @@ def ingest(
     write_text(outputs.quality, quality_table(noted))
     write_json(outputs.report, summary(dataset, noted))
     publish(partial / "store.zarr", outputs.hourly)
-    shutil.rmtree(partial)
+    _discard(partial)
 
 
-def _partial(dataset: DatasetConfig, source: Source, hourly: Path) -> Path:
-    """The folder of an unfinished ingest; begun anew if it was for other settings or another grid.
+def _partial(dataset: DatasetConfig, source: Source, hourly: Path) -> tuple[Path, str]:
+    """The folder of an unfinished ingest, and the key of its settings and native grid.
 
-    The key is written last, when the empty store is whole. The native grid, which every hour must
-    have, is always written anew.
+    It is begun anew if it was for others. The key is written last, when the empty store is whole,
+    and removed first. The native grid, which every hour must have, is always written anew.
     """
     where, first = first_hour(source, dataset)
     grid = native_grid(first, dataset, where)
@@ -99,25 +99,35 @@ def _partial(dataset: DatasetConfig, source: Source, hourly: Path) -> Path:
     partial = hourly.with_name(f".{hourly.name}.partial")
     kept = partial / "key"
     if not kept.exists() or kept.read_bytes() != key.encode():
-        remove(partial)
+        shape = (dataset.grid.rows, dataset.grid.columns)
+        lat_deg, lon_deg = regrid_directions(grid.cut(grid.lat_deg), grid.cut(grid.lon_deg), shape)
+        finished = len([*partial.glob("days/*.json")])
+        if finished:
+            log.warning(
+                "%d days of an unfinished ingest are for other settings or another native grid:"
+                " they are discarded",
+                finished,
+            )
+        _discard(partial)
         (partial / "days").mkdir(parents=True)
-        lat_deg, lon_deg = regrid_directions(
-            grid.cut(grid.lat_deg),
-            grid.cut(grid.lon_deg),
-            (dataset.grid.rows, dataset.grid.columns),
-        )
         store.create(partial / "store.zarr", dataset, lat_deg, lon_deg)
         kept.write_text(key, encoding="ascii")
     grid.write(partial / "native.npz")
-    return partial
+    return partial, key
 
 
-def _complete(note: Path, source: DaySource) -> bool:
-    """Whether a day was ingested from the files that are there now."""
+def _discard(partial: Path) -> None:
+    """Remove an unfinished ingest, its key first: what a killed process leaves is not believed."""
+    remove(partial / "key")
+    remove(partial)
+
+
+def _complete(note: Path, origin: list[Any]) -> bool:
+    """Whether a day was ingested with these settings from the files that are there now."""
     if not note.exists():
         return False
     try:
-        return DayNote.read(note).files == source.fingerprint()
+        return DayNote.read(note).origin == origin
     except NO_NOTE as error:
         log.warning("%s is damaged (%s): this day is read again", note, brief(error))
         return False
@@ -130,7 +140,7 @@ def _nothing_left_of_nothing(partial: Path) -> Iterator[None]:
         yield
     except AirshedError:
         if not any((partial / "days").glob("*.json")):
-            shutil.rmtree(partial)
+            _discard(partial)
         raise
 
 
@@ -139,13 +149,18 @@ def _note(notes: Path, day: date) -> Path:
 
 
 def _ingest_day(
-    dataset: DatasetConfig, source: DaySource, partial: Path, number: int, day: date
+    dataset: DatasetConfig,
+    source: DaySource,
+    origin: list[Any],
+    partial: Path,
+    number: int,
+    day: date,
 ) -> None:
     """Read, inspect, regrid and write one day, then note that it is complete."""
     grid = NativeGrid.read(partial / "native.npz")
     shape = (dataset.grid.rows, dataset.grid.columns)
     fields = np.full((store.HOURS_A_DAY, len(HOURLY), *shape), np.nan, dtype=np.float32)
-    note = DayNote.of(day, source.fingerprint())
+    note = DayNote.of(day, origin)
     for time, where, hour in source.hours():
         if note.seen(time.hour):
             _refuse_repeated(dataset, where, f"{time} UTC")
@@ -155,10 +170,12 @@ def _ingest_day(
         _inspect(dataset, grid, hour, where, note, time.hour, fields[time.hour])
     if dataset.quality.missing_hours == "refuse":
         _refuse_gaps(note, day)
+    noted = _note(partial / "days", day)
     with writing(partial / "store.zarr"):
+        noted.unlink(missing_ok=True)  # of other files, if there is one
         store.write_day(partial / "store.zarr", number, fields)
     note.add_ranges(fields)
-    note.write(_note(partial / "days", day))
+    note.write(noted)
 
 
 def _inspect(

@@ -1,20 +1,26 @@
-"""Calls into the NetCDF library: one at a time, and not for ever.
+"""Calls into the NetCDF library that are given up if they do not come to an end.
 
-On some damaged files HDF5 does not come to an end. It cannot be interrupted, but leaves the
-interpreter free, so that the call can be given up; the process must not use the library again.
+On some damaged files HDF5 loops for ever. It cannot be interrupted, but leaves the interpreter
+free, so that the call can be left to a thread; the process must not use the library again, and ends
+without the library's own clean-up, which would crash.
 """
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TypeVar
 
 from airshed.errors import AirshedError
 
 Result = TypeVar("Result")
 LOCK = threading.Lock()  # the library is not thread-safe
+GRACE_S = 2  # for a call that is under way when somebody interrupts
 LIMIT_S = 300  # an hourly file takes a fraction of a second, a large raster some seconds
 _given_up: list[str] = []
 
@@ -23,49 +29,84 @@ class GivenUpError(AirshedError):
     """A call into the library was given up; it goes on in a thread of this process."""
 
 
-def within_limit(read: Callable[[], Result], where: object) -> Result:
-    """What a call into the NetCDF library returns.
+def within_limit(read: Callable[[], Result], where: object, hint: str) -> Result:
+    """What a call into the NetCDF library returns; one call at a time.
 
-    Seconds are counted here, one by one: a process that was suspended has not been waiting.
+    Seconds of work are counted here, one by one: a process that was suspended, or waits for the
+    call of another thread, is not at work.
 
     Args:
         read: Calls the library.
         where: The file, for messages.
+        hint: What to do with a file that is damaged.
 
     Raises:
         GivenUpError: It takes longer than LIMIT_S, or an earlier call did.
         Exception: Whatever ``read`` raises.
     """
-    if given_up():
-        raise _unending(_given_up[0])
     outcome: Future[Result] = Future()
-    thread = threading.Thread(target=_run, args=(read, outcome), name="netcdf", daemon=True)
-    thread.start()
-    for _ in range(LIMIT_S):
-        thread.join(1)
-        if not thread.is_alive():
-            return outcome.result()
-    _given_up.append(str(where))
-    raise _unending(where)
+    working = threading.Event()
+    thread = threading.Thread(target=_run, args=(read, outcome, working), daemon=True)
+    seconds = 0
+    try:
+        if not given_up():
+            _start(thread, where)
+        while seconds < LIMIT_S and not given_up():
+            thread.join(1)
+            if not thread.is_alive():
+                return outcome.result()
+            seconds += working.is_set()
+    except KeyboardInterrupt:
+        thread.join(GRACE_S)
+        raise
+    finally:
+        if thread.is_alive() and working.is_set():
+            _give_up(where)
+        del outcome, read  # an error that is raised holds this frame, and with it a whole file
+    raise GivenUpError(
+        "a file is damaged: the NetCDF library does not come to an end with it",
+        where=_given_up[0],
+        expected=f"less than {LIMIT_S} s",
+        hint=f"{hint}; dask workers that were started by hand must be started again",
+    )
 
 
-def _run(read: Callable[[], Result], outcome: Future[Result]) -> None:
+def _run(read: Callable[[], Result], outcome: Future[Result], working: threading.Event) -> None:
     with LOCK:
+        working.set()
         try:
             outcome.set_result(read())
         except BaseException as error:
             outcome.set_exception(error)
 
 
+def _start(thread: threading.Thread, where: object) -> None:
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise AirshedError(
+            "a file cannot be read: this machine refuses another thread",
+            where=where,
+            found=error,
+            hint="ask for more processes or threads (ulimit -u, the limits of the job)",
+        ) from error
+
+
 def given_up() -> bool:
-    """Whether the library is still busy with what was given up, and would crash on its way out."""
+    """Whether the library is still busy with what was given up."""
     return bool(_given_up)
 
 
-def _unending(where: object) -> GivenUpError:
-    return GivenUpError(
-        "a file is damaged: the NetCDF library does not come to an end with it",
-        where=where,
-        expected=f"less than {LIMIT_S} s",
-        hint="fetch it again, or remove it to treat what it holds as missing",
-    )
+def _give_up(where: object) -> None:
+    if not given_up():
+        _given_up.append(str(where))
+        atexit.register(_end)
+
+
+def _end() -> None:
+    """End at once, with the code of a failure."""
+    if given_up():
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(1)

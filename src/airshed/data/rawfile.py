@@ -19,6 +19,7 @@ from airshed.variables import HOURLY, VARIABLES, canonical_name
 Floats = npt.NDArray[np.floating[Any]]
 MAX_CELLS = 2**24  # the full grid has 146,448; a small file can claim any size
 SAME_TIME_H = 0.02
+REPLACE = "fetch it again, or remove it to treat its hour as missing"
 READ_ERRORS = (OSError, RuntimeError, LookupError, ValueError, AttributeError, MemoryError)
 """What the NetCDF library raises for files that are none, or damaged ones."""
 
@@ -61,7 +62,7 @@ def _refuse_cut(content: bytes, where: str) -> None:
             where=where,
             expected=f"{end:,} bytes, as it states itself",
             found=f"{len(content):,} bytes: it is cut",
-            hint="fetch it again, or remove it to treat its hour as missing",
+            hint=REPLACE,
         )
 
 
@@ -109,13 +110,15 @@ def read_fields(
     """
     _refuse_cut(content, where)
     try:
-        raw, attributes = within_limit(lambda: _stored(content, where, names, clock), where)
+        raw, attributes = within_limit(
+            lambda: _stored(content, where, names, clock), where, REPLACE
+        )
     except READ_ERRORS as error:
         raise AirshedError(
             "a raw file is no readable NetCDF",
             where=where,
             found=f"{type(error).__name__}: {error}",
-            hint="fetch it again, or remove it to treat its hour as missing",
+            hint=REPLACE,
         ) from error
     return {name: _canonical(raw[name], name, attributes[name], units, where) for name in names}
 

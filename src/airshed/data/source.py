@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from airshed.config.data import DatasetConfig
 from airshed.data.archives import Source as Files
-from airshed.data.archives import archive_days, find_days, hours
+from airshed.data.archives import archive_days, find_days, hours, size_and_time
 from airshed.data.rawfile import Clock, RawHour, read_raw_hour
 from airshed.data.yearly import YearlyStores
 from airshed.errors import AirshedError
@@ -52,8 +52,8 @@ class ArchiveDay:
 
     def fingerprint(self) -> list[Any]:
         """Path, size and time of every file."""
-        stats = [(str(path), path.stat()) for day in sorted(self.files) for path in self.files[day]]
-        return [[path, stat.st_size, stat.st_mtime_ns] for path, stat in stats]
+        paths = [path for day in sorted(self.files) for path in self.files[day]]
+        return [[str(path), *size_and_time(path)] for path in paths]
 
     def hours(self) -> Iterator[tuple[datetime, str, RawHour]]:
         """UTC time, name for messages and content of each hour."""

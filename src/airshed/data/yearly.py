@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import pandas as pd
 import xarray as xr
 
 from airshed.config.data import DatasetConfig
+from airshed.data.archives import size_and_time
 from airshed.data.rawfile import RawHour, by_canonical_name
 from airshed.data.units import to_canonical
 from airshed.errors import AirshedError
@@ -37,6 +38,7 @@ class YearlyDay:
 
     date_utc: date
     stores: dict[int, Path]
+    states: dict[int, list[int]]
     utc_offset_h: float
     units: dict[str, str]
 
@@ -52,14 +54,8 @@ class YearlyDay:
         return sorted({self.start.year, last.year} & set(self.stores))
 
     def fingerprint(self) -> list[Any]:
-        """Path of every store, and time of its metadata."""
-        files = [
-            (self.stores[year], file)
-            for year in self.years
-            for file in sorted(self.stores[year].iterdir())
-            if file.is_file()
-        ]
-        return [[str(path), file.name, file.stat().st_mtime_ns] for path, file in files]
+        """Path and state of every store that holds hours of the day."""
+        return [[str(self.stores[year]), *self.states[year]] for year in self.years]
 
     def hours(self) -> Iterator[tuple[datetime, str, RawHour]]:
         """UTC time, name for messages and content of each hour."""
@@ -91,13 +87,24 @@ class YearlyStores:
                 hint="set dataset.path to the folder that holds them",
             )
 
+    @cached_property
+    def states(self) -> dict[int, list[int]]:
+        """Of each year's store: how many files it has, their size, and the newest one's time."""
+        states = {}
+        for year, path in self.stores.items():
+            files = [size_and_time(file) for file in path.rglob("*") if file.is_file()]
+            newest = max((time_ns for _, time_ns in files), default=0)
+            states[year] = [len(files), sum(size for size, _ in files), newest]
+        return states
+
     def span(self) -> str:
         """The years that are there."""
         return f"stores of {', '.join(map(str, self.stores))}"
 
     def day(self, day: date) -> YearlyDay:
         """What one UTC day needs."""
-        return YearlyDay(day, self.stores, self.dataset.utc_offset_h, dict(self.dataset.units))
+        offset_h, units = self.dataset.utc_offset_h, dict(self.dataset.units)
+        return YearlyDay(day, self.stores, self.states, offset_h, units)
 
 
 @lru_cache(maxsize=4)

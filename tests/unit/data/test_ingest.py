@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import tarfile
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +15,6 @@ import raw_files as made
 import xarray as xr
 
 from airshed.config.data import DatasetConfig
-from airshed.data import ingest as module
 from airshed.data.stores import open_hourly
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, VARIABLES
@@ -256,94 +254,3 @@ def test_local_time_is_brought_to_utc(dataset: DatasetConfig, raw: Path) -> None
             "reason": "not in the archives",
         }
     ]
-
-
-@pytest.fixture
-def days(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Days in the order in which they are begun; the second is interrupted."""
-    whole, begun = module._ingest_day, []
-
-    def stop_at_second_day(*arguments: Any) -> None:
-        begun.append(arguments[-1].day)
-        if len(begun) == 2:
-            raise KeyboardInterrupt
-        whole(*arguments)
-
-    monkeypatch.setattr(module, "_ingest_day", stop_at_second_day)
-    return begun
-
-
-def interrupted(dataset: DatasetConfig, raw: Path) -> Path:
-    """An ingest that was interrupted on the second day; its unfinished folder."""
-    with pytest.raises(KeyboardInterrupt):
-        run(dataset, raw)
-    assert not (raw.parent / "out" / "hourly.zarr").exists()
-    return raw.parent / "out" / ".hourly.zarr.partial"
-
-
-def test_an_interrupted_ingest_continues_with_the_missing_days(
-    dataset: DatasetConfig, raw: Path, days: list[int]
-) -> None:
-    interrupted(dataset, raw)
-    store, _ = run(dataset, raw)
-    assert days == [1, 2, 2]
-    assert store["pm25"].notnull().sum() == 48 * (made.ROWS * made.COLUMNS - 1)
-
-
-def test_only_days_whose_files_have_changed_are_read_again(
-    dataset: DatasetConfig, raw: Path, days: list[int]
-) -> None:
-    interrupted(dataset, raw)
-    made.write_archive(
-        raw / "201603/CN-Reanalysis20160302.tar.gz",
-        made.day_members(made.START + timedelta(days=1)),
-    )
-    run(dataset, raw)
-    assert days == [1, 2, 2]
-    shutil.rmtree(raw.parent / "out")
-    days.clear()
-    interrupted(dataset, raw)
-    replace_hour(raw, 9, None)
-    _, report = run(dataset, raw)
-    assert days == [1, 2, 1, 2]
-    assert report["hours_present"] == 47
-
-
-@pytest.mark.parametrize("grid", [False, True])
-def test_other_settings_or_another_grid_start_anew(
-    dataset: DatasetConfig, raw: Path, days: list[int], grid: bool
-) -> None:
-    partial = interrupted(dataset, raw)
-    (partial / "of_before").touch()
-    if grid:
-        members = made.day_members(made.START)
-        first = made.hour_fields(made.START) | made.positions()
-        first["o3"][1, 2] = np.nan  # where the first hour has no value, none is expected
-        made.write_archive(
-            raw / "201603/CN-Reanalysis20160301.tar.gz",
-            members | {made.member(made.START): made.netcdf(first)},
-        )
-    else:
-        dataset = dataset.model_copy(update={"name": "other"})
-    days.clear()
-    interrupted(dataset, raw)
-    assert not (partial / "of_before").exists()
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"day": 1}', b"\xff\xfe"])
-def test_a_damaged_note_or_grid_of_an_unfinished_ingest_is_made_again(
-    dataset: DatasetConfig,
-    raw: Path,
-    days: list[int],
-    content: bytes,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    partial = interrupted(dataset, raw)
-    (partial / "native.npz").write_bytes(content)
-    note = partial / "days/20160301.json"
-    note.write_bytes(content)
-    store, _ = run(dataset, raw)
-    assert days == [1, 2, 1, 2]
-    assert f"{note} is damaged" in caplog.text
-    undisturbed, _ = run(dataset, shutil.copytree(raw, raw.parent / "again/raw"))
-    xr.testing.assert_identical(store, undisturbed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import xarray as xr
 import zarr
 
 from airshed.config.data import DatasetConfig
+from airshed.data.source import open_source
 from airshed.data.stores import open_hourly
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, VARIABLES
@@ -150,3 +152,21 @@ def test_a_store_that_lacks_a_variable_is_named(
 def test_no_store_at_all(yearly: DatasetConfig, tmp_path: Path) -> None:
     with pytest.raises(AirshedError, match="no yearly store"):
         made.ingest_into(tmp_path / "out", yearly, tmp_path / "yearly")
+
+
+def test_a_store_whose_values_have_changed_is_another_one(
+    yearly: DatasetConfig, tmp_path: Path
+) -> None:
+    """Also if only a chunk was written: its days are read again by an interrupted ingest."""
+    store = write_year(tmp_path / "yearly", pd.date_range(made.START, periods=48, freq="h"))
+
+    def state() -> list[Any]:
+        found: list[Any] = open_source(yearly, store.parent).day(made.START.date()).fingerprint()
+        return found
+
+    before = state()
+    assert state() == before
+    chunk = next(path for path in sorted((store / "o3").rglob("*")) if path.name.isdigit())
+    chunk = chunk if chunk.is_file() else next(path for path in chunk.rglob("*") if path.is_file())
+    os.utime(chunk, ns=(0, chunk.stat().st_mtime_ns + 10**12))
+    assert state() != before

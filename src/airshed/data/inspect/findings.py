@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from airshed.data.netcdf_library import GivenUpError
 from airshed.errors import AirshedError
 
 
@@ -23,9 +22,7 @@ class Findings:
     _seen: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     def add(self, problem: AirshedError) -> None:
-        """Note a problem; nothing can be looked at after the library was given up."""
-        if isinstance(problem, GivenUpError):
-            raise problem
+        """Note a problem."""
         number = self._seen.setdefault(_kind(problem), len(self.problems))
         if number == len(self.problems):
             self.problems.append(problem)

@@ -17,10 +17,11 @@ from airshed.data.inspect.clock import stated_offset_h
 from airshed.data.inspect.findings import Findings
 from airshed.data.inspect.tally import Seen, converted
 from airshed.data.native import NativeGrid, check_positions
-from airshed.data.netcdf_library import within_limit
+from airshed.data.netcdf_library import GivenUpError, within_limit
 from airshed.data.quality import inspect_hour
 from airshed.data.rawfile import (
     READ_ERRORS,
+    REPLACE,
     Clock,
     RawHour,
     check_time,
@@ -60,7 +61,13 @@ class RawFiles:
     def look(self, content: bytes, where: str, stamp: datetime | None) -> None:
         """Look at one file, named ``where`` in messages, of the hour ``stamp`` by its name."""
         try:
-            stored = within_limit(lambda: self._open(content, where, stamp), where)
+            self._look(content, where, stamp)
+        except GivenUpError as problem:
+            self.findings.add(problem)  # once more for every file that cannot be looked at now
+
+    def _look(self, content: bytes, where: str, stamp: datetime | None) -> None:
+        try:
+            stored = within_limit(lambda: self._open(content, where, stamp), where, REPLACE)
         except READ_ERRORS:
             self._read(content, where, NEEDED)
             return
@@ -185,8 +192,8 @@ class RawFiles:
 def mean_temperature(content: bytes, where: str) -> float | None:
     """Mean of the air temperature in one file, in whatever unit; None if it cannot be read."""
     try:
-        return within_limit(lambda: _mean_temperature(content), where)
-    except READ_ERRORS:
+        return within_limit(lambda: _mean_temperature(content), where, REPLACE)
+    except (*READ_ERRORS, GivenUpError):
         return None
 
 

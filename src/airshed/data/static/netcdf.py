@@ -25,14 +25,15 @@ def open_netcdf(wanted: Wanted) -> Raster | Curvilinear:
     Raises:
         AirshedError: The file cannot be read, or its coordinates or variable are not clear.
     """
+    hint = f"correct dataset.{wanted.name}_file, or fetch the file again"
     try:
-        return within_limit(lambda: _open(wanted), wanted.path)
+        return within_limit(lambda: _open(wanted), wanted.path, hint)
     except (OSError, RuntimeError) as error:
         raise AirshedError(
             f"the file with {wanted.name} cannot be read",
             where=wanted.path,
             found=f"{type(error).__name__}: {error}",
-            hint=f"correct dataset.{wanted.name}_file, or fetch the file again",
+            hint=hint,
         ) from error
 
 
@@ -71,7 +72,7 @@ def _raster(
     name = variable.name
 
     def read(*window: slice) -> Floats:
-        return within_limit(lambda: stored(*window), wanted.path)
+        return within_limit(lambda: stored(*window), wanted.path, "fetch the file again")
 
     def stored(*window: slice) -> Floats:
         chosen = [

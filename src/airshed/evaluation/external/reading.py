@@ -5,9 +5,11 @@ from __future__ import annotations
 import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import netCDF4
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -141,19 +143,21 @@ def _open(name: str, settings: ExternalConfig) -> xr.Dataset:
     try:
         if Path(paths[0]).is_dir():
             return xr.open_zarr(paths[0], chunks=None, decode_timedelta=False)
-        return within_limit(lambda: _open_netcdf(paths), settings.path)
+        for path in paths:  # one after the other, so that it can be told which one is endless
+            within_limit(partial(_open_and_close, path), path, "fetch it again")
+        if len(paths) == 1:
+            return xr.open_dataset(paths[0], decode_timedelta=False)
+        return xr.open_mfdataset(
+            paths, combine="by_coords", decode_timedelta=False, preprocess=_expanded
+        )
     except (OSError, ValueError, KeyError) as error:
         raise AirshedError(
             "an external forecast cannot be opened", where=settings.path, found=error
         ) from error
 
 
-def _open_netcdf(paths: list[str]) -> xr.Dataset:
-    if len(paths) == 1:
-        return xr.open_dataset(paths[0], decode_timedelta=False)
-    return xr.open_mfdataset(
-        paths, combine="by_coords", decode_timedelta=False, preprocess=_expanded
-    )
+def _open_and_close(path: str) -> None:
+    netCDF4.Dataset(path).close()
 
 
 def _expanded(dataset: xr.Dataset) -> xr.Dataset:

@@ -1,0 +1,212 @@
+"""An ingest that was interrupted keeps the days that are still right, and no other."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import raw_files as made
+import xarray as xr
+
+from airshed.config.data import DatasetConfig
+from airshed.data import ingest as module
+from airshed.data.source import open_source
+from airshed.data.stores import open_hourly
+from airshed.errors import AirshedError
+
+FIRST, SECOND = "CN-Reanalysis20160301.tar.gz", "CN-Reanalysis20160302.tar.gz"
+
+
+def run(dataset: DatasetConfig, raw: Path) -> xr.Dataset:
+    return open_hourly(made.ingest_into(raw.parent / "out", dataset, raw)).load()
+
+
+def write_second(raw: Path, factor: float = 1.0) -> Path:
+    """The archive of the second day, with its ozone multiplied."""
+
+    def hour(time: Any) -> bytes:
+        fields = made.hour_fields(time) | made.positions()
+        content: bytes = made.netcdf(fields | {"o3": factor * fields["o3"]})
+        return content
+
+    members = made.day_members(made.START + timedelta(days=1), hour)
+    return made.write_archive(raw / "201603" / SECOND, members)
+
+
+@pytest.fixture
+def days(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Days of the month in the order in which they are begun; the second is interrupted."""
+    whole = module._ingest_day
+    begun: list[int] = []
+
+    def stop_at_second_day(*arguments: Any) -> None:
+        begun.append(arguments[-1].day)
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        whole(*arguments)
+
+    monkeypatch.setattr(module, "_ingest_day", stop_at_second_day)
+    return begun
+
+
+def interrupted(dataset: DatasetConfig, raw: Path) -> Path:
+    """An ingest that was interrupted on the second day; its unfinished folder."""
+    with pytest.raises(KeyboardInterrupt):
+        run(dataset, raw)
+    assert not (raw.parent / "out" / "hourly.zarr").exists()
+    return raw.parent / "out" / ".hourly.zarr.partial"
+
+
+def test_it_continues_with_the_missing_days(
+    dataset: DatasetConfig, raw: Path, days: list[int]
+) -> None:
+    partial = interrupted(dataset, raw)
+    store = run(dataset, raw)
+    assert days == [1, 2, 2]
+    assert store["pm25"].notnull().sum() == 48 * (made.ROWS * made.COLUMNS - 1)
+    assert not partial.exists()
+
+
+def test_days_whose_files_have_changed_are_read_again(
+    dataset: DatasetConfig, raw: Path, days: list[int]
+) -> None:
+    interrupted(dataset, raw)
+    members = made.day_members(made.START)
+    del members[made.member(made.START + timedelta(hours=9))]
+    made.write_archive(raw / "201603" / FIRST, members)
+    store = run(dataset, raw)
+    assert days == [1, 2, 1, 2]
+    assert store["present"].sum() == 47
+
+
+def test_a_day_of_a_file_that_was_there_meanwhile_is_not_taken_for_another(
+    dataset: DatasetConfig, raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A is ingested, B written but not noted, A put back with the time that it had."""
+    expected = run(dataset, raw)
+    shutil.rmtree(raw.parent / "out")
+    second, kept = raw / "201603" / SECOND, raw.parent / "kept.tar.gz"
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module.store, "write_present", stop)  # all days are noted
+        interrupted(dataset, raw)
+    second.rename(kept)
+    write_second(raw, factor=1.01)
+    with monkeypatch.context() as patched:
+        patched.setattr(module.DayNote, "write", stop)
+        interrupted(dataset, raw)
+    kept.rename(second)
+    xr.testing.assert_identical(run(dataset, raw), expected)
+
+
+@pytest.mark.parametrize("grid", [False, True])
+def test_other_settings_or_another_grid_start_anew_and_say_so(
+    dataset: DatasetConfig,
+    raw: Path,
+    days: list[int],
+    grid: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    partial = interrupted(dataset, raw)
+    (partial / "of_before").touch()
+    if grid:
+        members = made.day_members(made.START)
+        first = made.hour_fields(made.START) | made.positions()
+        first["o3"][1, 2] = np.nan  # where the first hour has no value, none is expected
+        members[made.member(made.START)] = made.netcdf(first)
+        made.write_archive(raw / "201603" / FIRST, members)
+    else:
+        dataset = dataset.model_copy(update={"name": "other"})
+    days.clear()
+    interrupted(dataset, raw)
+    assert days == [1, 2]
+    assert not (partial / "of_before").exists()
+    assert "1 days of an unfinished ingest" in caplog.text
+
+
+def test_settings_that_are_refused_discard_nothing(
+    dataset: DatasetConfig, raw: Path, days: list[int]
+) -> None:
+    interrupted(dataset, raw)
+    finer = dataset.model_copy(update={"grid": dataset.grid.model_copy(update={"rows": 99})})
+    with pytest.raises(AirshedError, match="finer than"):
+        run(finer, raw)
+    run(dataset, raw)
+    assert days == [1, 2, 2]
+
+
+def test_a_folder_whose_removal_was_interrupted_is_not_believed(
+    dataset: DatasetConfig, raw: Path, days: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partial = interrupted(dataset, raw)
+    remove = module.remove
+
+    def until_the_folder(path: Path) -> None:
+        if path == partial:
+            raise KeyboardInterrupt
+        remove(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "remove", until_the_folder)
+        interrupted(dataset.model_copy(update={"name": "other"}), raw)
+    run(dataset, raw)
+    assert days == [1, 2, 1, 2]
+
+
+DAMAGED = [b"", b"{", b"[]", b'{"note": 1}', b"\xff\xfe"]
+
+
+@pytest.mark.parametrize("content", [*DAMAGED, "changed"])
+def test_a_damaged_note_or_grid_is_made_again(
+    dataset: DatasetConfig,
+    raw: Path,
+    days: list[int],
+    content: bytes | str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    partial = interrupted(dataset, raw)
+    note = partial / "days/20160301.json"
+    if isinstance(content, str):
+        noted = json.loads(note.read_text())
+        noted["note"]["ranges"]["o3"]["max"] *= 2
+        content = json.dumps(noted).encode()
+    (partial / "native.npz").write_bytes(content)
+    note.write_bytes(content)
+    store = run(dataset, raw)
+    assert days == [1, 2, 1, 2]
+    assert f"{note} is damaged" in caplog.text
+    undisturbed = run(dataset, shutil.copytree(raw, raw.parent / "again/raw"))
+    xr.testing.assert_identical(store, undisturbed)
+
+
+def test_a_utc_day_depends_on_both_archives_that_hold_it(dataset: DatasetConfig, raw: Path) -> None:
+    """Names eight hours ahead: the first UTC day ends in the second archive."""
+    eight = dataset.model_copy(update={"utc_offset_h": 8.0})
+
+    def states() -> list[Any]:
+        source = open_source(eight, raw)
+        return [source.day(date(2016, 3, number)).fingerprint() for number in (1, 2)]
+
+    before = states()
+    write_second(raw)
+    assert [a == b for a, b in zip(before, states(), strict=True)] == [False, False]
+    before = states()
+    path = raw / "201603" / FIRST
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+    assert [a == b for a, b in zip(before, states(), strict=True)] == [False, True]
+
+
+def test_an_archive_that_is_gone_is_named(dataset: DatasetConfig, raw: Path) -> None:
+    source = open_source(dataset, raw)
+    (raw / "201603" / SECOND).unlink()
+    with pytest.raises(AirshedError, match=rf"cannot be read(.|\n)*{SECOND}"):
+        source.day(date(2016, 3, 2)).fingerprint()
