@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -73,3 +74,14 @@ def test_a_kept_report_has_its_figures_and_no_maps(
     assert kept == names
     assert (page / "README.md").read_text() == "\n## ".join([*parts[:2], parts[3]])
     assert (page / "scores.csv").read_text() == "variant,metric,value\na,rmse,1.5\na,mae,0.5\n"
+
+
+def test_every_part_is_there(root: Path) -> None:
+    """A name that is wrong would end a run of hours at that part."""
+    program = """
+import importlib, run
+for part in run.PARTS.values():
+    module, function = part.split(":")
+    assert callable(getattr(importlib.import_module(module), function)), part
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=root / "benchmarks", check=True)
