@@ -97,8 +97,8 @@ def _partial(dataset: DatasetConfig, source: Source, hourly: Path) -> tuple[Path
     settings = json.dumps(dataset.model_dump(mode="json"))
     key = hashlib.sha256(settings.encode() + grid.digest()).hexdigest()
     partial = hourly.with_name(f".{hourly.name}.partial")
-    kept = partial / "key"
-    if not kept.exists() or kept.read_bytes() != key.encode():
+    kept, begun = partial / "key", (partial / "store.zarr").is_dir()
+    if not (begun and kept.exists() and kept.read_bytes() == key.encode()):
         shape = (dataset.grid.rows, dataset.grid.columns)
         lat_deg, lon_deg = regrid_directions(grid.cut(grid.lat_deg), grid.cut(grid.lon_deg), shape)
         finished = len([*partial.glob("days/*.json")])

@@ -162,6 +162,26 @@ def test_a_folder_whose_removal_was_interrupted_is_not_believed(
     assert days == [1, 2, 1, 2]
 
 
+def test_killed_after_the_store_has_got_its_name_it_can_be_run_again(
+    dataset: DatasetConfig, raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Snakemake removes what a killed job wrote, and starts it again."""
+
+    store, discard = raw.parent / "out/hourly.zarr", module._discard
+
+    def stop_at_the_end(partial: Path) -> None:
+        if store.exists():
+            raise KeyboardInterrupt
+        discard(partial)
+
+    monkeypatch.setattr(module, "_discard", stop_at_the_end)
+    with pytest.raises(KeyboardInterrupt):
+        run(dataset, raw)
+    monkeypatch.setattr(module, "_discard", discard)
+    shutil.rmtree(store)
+    assert run(dataset, raw)["present"].all()
+
+
 DAMAGED = [b"", b"{", b"[]", b'{"note": 1}', b"\xff\xfe"]
 
 
