@@ -4,6 +4,7 @@
 # make bench  speed and memory at full size, error rates; an hour or two; writes results/benchmarks.json
 # make fuzz    fuzz the readers of files from elsewhere, FUZZ_SECONDS each; needs atheris
 # make audit   compare the pinned set with the advisories of PyPI; needs the network
+# make audit-offline  the same with a clone of PyPA's advisory database in ADVISORIES
 # make recovery  two simulated worlds, with and without blocking terrain; writes docs/statistics.md
 # make schools  windows, wind graph and latent ODE beside the masks, simulated; writes docs/schools/
 
@@ -18,7 +19,7 @@ SMK := Snakefile workflow/rules/*.smk
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench fuzz audit recovery schools format lint unit workflow others faults slurm clean
+.PHONY: help install demo test bench fuzz audit audit-offline recovery schools format lint unit workflow others faults slurm clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -81,6 +82,9 @@ fuzz: $(INSTALLED)
 audit: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[audit]'
 	pip-audit --strict --requirement envs/constraints.txt --no-deps --disable-pip
+
+audit-offline: $(INSTALLED)
+	python envs/audit.py '$(ADVISORIES)'
 
 recovery: $(INSTALLED)
 	snakemake --cores $(CORES) --configfile config/studies/recovery.yaml

@@ -12,9 +12,29 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 STAGES = ("data", "train", "report")
 PIP_NAMES = {"pytorch": "torch", "dask-core": "dask"}
+
+
+FIXED_IN = {
+    "aiohttp": ("3.12.14", "CVE-2025-53643"),
+    "certifi": ("2024.7.4", "CVE-2024-39689"),
+    "idna": ("3.7", "CVE-2024-3651"),
+    "jinja2": ("3.1.6", "CVE-2025-27516"),
+    "pillow": ("11.3.0", "CVE-2025-48379"),
+    "protobuf": ("6.31.1", "CVE-2025-4565"),
+    "pyarrow": ("14.0.1", "CVE-2023-47248"),
+    "pyyaml": ("5.4", "CVE-2020-14343"),
+    "requests": ("2.32.4", "CVE-2024-47081"),
+    "setuptools": ("78.1.1", "CVE-2025-47273"),
+    "torch": ("2.6.0", "CVE-2025-32434"),
+    "tornado": ("6.5", "CVE-2025-47287"),
+    "urllib3": ("2.5.0", "CVE-2025-50181"),
+    "werkzeug": ("3.0.6", "CVE-2024-49767"),
+}
+"""Packages that meet files or connections from elsewhere, and a version that mended something."""
 
 
 def pins(root: Path) -> dict[str, str]:
@@ -89,3 +109,42 @@ def test_installed_packages_fit_each_other() -> None:
     command = [sys.executable, "-m", "pip", "check", "--disable-pip-version-check"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", FIXED_IN)
+def test_no_pin_goes_back_behind_a_known_repair(root: Path, name: str) -> None:
+    """Without a network; ``make audit`` and ``make audit-offline`` ask whole databases."""
+    fixed, advisory = FIXED_IN[name]
+    assert Version(pins(root)[name]) >= Version(fixed), advisory
+
+
+ADVISORY = """
+id: PYSEC-0000-1
+affected:
+- package: {name: jinja2, ecosystem: PyPI}
+  ranges:
+  - type: GIT
+    events: [{introduced: '0'}]
+  - type: ECOSYSTEM
+    events: [{introduced: '0'}, {fixed: '2.0'}, {introduced: '3.0'}, {fixed: FIXED}]
+  versions: ['2.5']
+"""
+
+
+@pytest.mark.parametrize(
+    ("fixed", "more", "code"),
+    [("'99'", "", 1), ("'3.0.1'", "", 0), ("'99'", "withdrawn: 2024-01-01\n", 0)],
+)
+def test_an_affected_pin_is_named(
+    root: Path, tmp_path: Path, fixed: str, more: str, code: int
+) -> None:
+    folder = tmp_path / "a database/vulns/jinja2"
+    folder.mkdir(parents=True)
+    (folder / "PYSEC-0000-1.yaml").write_text(more + ADVISORY.replace("FIXED", fixed))
+    command = [sys.executable, root / "envs/audit.py", folder.parents[1]]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert ("jinja2" in done.stdout) is bool(code)
+    wrong = subprocess.run([*command[:2], tmp_path], capture_output=True, text=True)
+    assert wrong.returncode == 1
+    assert "no folder 'vulns'" in wrong.stderr
