@@ -149,7 +149,7 @@ def test_axes_of_patches_turn_wind_from_the_earth_to_the_grid(
     assert (grid.rows, grid.columns, grid.spacing_km) == (4, 8, (80.0, 50.0))
 
 
-@pytest.mark.parametrize("kind", BACKBONES)
+@pytest.mark.parametrize("kind", ["swin", "graph", "flow"])
 def test_compiled_blocks_agree_to_rounding(network: Build, batch: Batch, kind: str) -> None:
     """The graph is captured and differentiated; what a compiler makes of it is not tried here."""
     plain, compiled = (network(backbone=BACKBONES[kind]) for _ in "ab")
