@@ -31,13 +31,17 @@ def size_and_time(path: Path) -> tuple[int, int]:
     try:
         stat = path.stat()
     except OSError as error:
-        raise AirshedError(
-            "a raw file cannot be read",
-            where=path,
-            found=error.strerror,
-            hint="leave raw files where they are until the ingest is done, or run it again",
-        ) from error
+        raise _unreadable(path, error) from error
     return stat.st_size, stat.st_mtime_ns
+
+
+def _unreadable(path: Path, error: OSError) -> AirshedError:
+    return AirshedError(
+        "a raw file cannot be read",
+        where=path,
+        found=error.strerror,
+        hint="leave raw files where they are until the ingest is done, or run it again",
+    )
 
 
 def find_days(folder: Path, repeated_days: bool = False) -> dict[date, Source]:
@@ -147,7 +151,7 @@ def _hours_of(path: Path) -> Iterator[tuple[str, bytes]]:
             yield f"{path}:{name}", content
         return
     try:
-        size = path.stat().st_size
+        size, _ = size_and_time(path)
         if size > MAX_MEMBER_BYTES:
             raise AirshedError(
                 "a file is too large for an hourly file",
@@ -157,4 +161,4 @@ def _hours_of(path: Path) -> Iterator[tuple[str, bytes]]:
             )
         yield str(path), path.read_bytes()
     except OSError as error:
-        raise AirshedError("a raw file cannot be read", where=path, found=error.strerror) from error
+        raise _unreadable(path, error) from error

@@ -51,17 +51,19 @@ def within_limit(read: Callable[[], Result], where: object, hint: str) -> Result
     try:
         if not given_up():
             _start(thread, where)
-        while seconds < LIMIT_S and not given_up():
+        while not given_up():
             thread.join(1)
             if not thread.is_alive():
                 return outcome.result()
             seconds += working.is_set()
+            if seconds >= LIMIT_S:
+                _give_up(where)
     except KeyboardInterrupt:
         thread.join(GRACE_S)
-        raise
-    finally:
         if thread.is_alive() and working.is_set():
             _give_up(where)
+        raise
+    finally:
         del outcome, read  # an error that is raised holds this frame, and with it a whole file
     raise GivenUpError(
         "a file is damaged: the NetCDF library does not come to an end with it",
