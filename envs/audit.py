@@ -6,23 +6,23 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 PINS = Path(__file__).parent / "constraints.txt"
 
 
-def pins(path: Path = PINS) -> dict[str, Version]:
-    """Versions by normalised name (PEP 503)."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+def pins() -> dict[str, str]:
+    """Versions by normalised name."""
+    lines = PINS.read_text(encoding="utf-8").splitlines()
     pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
-    return {re.sub(r"[-_.]+", "-", name).lower(): Version(version) for name, version in pairs}
+    return {canonicalize_name(name): version for name, version in pairs}
 
 
 def advisories(database: Path, package: str) -> Iterator[Mapping[str, Any]]:
@@ -65,7 +65,7 @@ def main() -> None:
     for package, version in pins().items():
         for advisory in advisories(database, package):
             compared += 1
-            if affects(advisory, version):
+            if affects(advisory, Version(version)):
                 found.append(f"{package} {version}: {advisory['id']}")
     sys.stdout.write("\n".join([*found, f"{compared} advisories compared, {len(found)} apply\n"]))
     sys.exit(bool(found))
