@@ -10,7 +10,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/verify.smk"
+include: "workflow/rules/supplement.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -18,8 +18,8 @@ from document import document, recorded
 from errors import Design, simulate
 from scipy.stats import binomtest
 
+from airshed.comparison.compare import compare
 from airshed.comparison.inference import holm
-from airshed.evaluation.compare import compare
 
 log = logging.getLogger(__name__)
 RESAMPLES = 1000

@@ -36,8 +36,8 @@ from airshed.evaluation.climatology import Climatology
 from airshed.evaluation.evaluate import init_times
 from airshed.evaluation.gridded import Domain, GriddedScores
 from airshed.evaluation.loop import batches_of, score_forecasts
+from airshed.evaluation.network import NetworkForecaster
 from airshed.evaluation.reading import SampleReader
-from airshed.evaluation.trained import NetworkForecaster
 from airshed.model import build_model
 from airshed.model.scan import RasterScan
 from airshed.variables import HOURLY, INPUTS, TARGETS, VARIABLES

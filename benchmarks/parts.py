@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from airshed.bench.measure import interleaved, ratio, spread
 from airshed.model.embedding import PatchEmbedding, aggregate
-from airshed.model.geography import Winds
+from airshed.model.geography import WindFields
 
 TOKENS = SEED_GRID[0] * SEED_GRID[1] // PATCH**2
 LOOPED = 16  # regions that the loop is timed on; its cost is proportional to their number
@@ -21,7 +21,7 @@ def scans(scale: float) -> dict[str, Any]:
     patch_grid = (SEED_GRID[0] // PATCH, SEED_GRID[1] // PATCH)
     wind_scan = scan("wind", patch_grid).to(DEVICE)
     wind = 5 * torch.randn(1, 2, *SEED_GRID, device=DEVICE)
-    winds = Winds(wind, wind)
+    winds = WindFields(wind, wind)
     tokens = torch.randn(1, TOKENS, DIM, device=DEVICE, requires_grad=True)
     unaggregated = torch.randn(1, CHANNELS, TOKENS, DIM, device=DEVICE, requires_grad=True)
     slots = wind_scan(winds).patch_of_slot[0].view(REGIONS[0] * REGIONS[1], -1)

@@ -18,7 +18,7 @@ from finished_study import Finished
 from refusals import refused
 
 from airshed.config import read_yaml
-from airshed.provenance import sha256
+from airshed.integrity.provenance import sha256
 from airshed.training.checkpoints import save_checkpoint
 from airshed.variables import INPUTS
 

@@ -18,7 +18,7 @@ from raw_files import positions
 from refusals import airshed, refused
 
 from airshed.config import read_yaml
-from airshed.config.verification import StationsConfig
+from airshed.config.supplement import StationsConfig
 from airshed.data.stores import STATIC_VARIABLES, write_netcdf
 from airshed.errors import AirshedError
 from airshed.evaluation.stations.tables import read_table

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from faults import OUTPUTS, Study, in_namespace
 
-from airshed.provenance import tree_files
+from airshed.integrity.provenance import tree_files
 
 FULL = """
 mv results kept && mkdir results

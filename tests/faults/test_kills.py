@@ -11,7 +11,7 @@ import pytest
 from faults import TIMED, Study, killed
 from workflow_runs import jobs
 
-from airshed.provenance import sha256
+from airshed.integrity.provenance import sha256
 
 log = logging.getLogger(__name__)
 RULES = ("simulate", "ingest", "statistics", "train", "evaluate", "compare", "report")

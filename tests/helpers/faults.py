@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 from workflow_runs import Completed, Run, environment, started
 
-from airshed.provenance import sha256, tree_files
+from airshed.integrity.provenance import sha256, tree_files
 from airshed.training.checkpoints import load_checkpoint
 
 DATA = "results/data/tiny"

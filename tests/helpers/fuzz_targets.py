@@ -16,12 +16,12 @@ import raw_files as made
 import yaml
 
 from airshed.config import read_yaml, validate_study
-from airshed.config.verification import StationsConfig
+from airshed.config.supplement import StationsConfig
 from airshed.data import members
 from airshed.data.archives import HOUR_NAME
 from airshed.data.units import linear_conversion
 from airshed.errors import AirshedError
-from airshed.evaluation.stations.tables import read_sites, read_table
+from airshed.evaluation.stations.tables import read_positions, read_table
 from airshed.side_by_side.training_log import read_log
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +48,7 @@ def archive(data: bytes) -> None:
 def table(data: bytes) -> None:
     """A table of observations, and the same as a table of sites."""
     path = _file(data, "a.csv")
-    for read in (lambda: read_table(path, SETTINGS), lambda: read_sites(path)):
+    for read in (lambda: read_table(path, SETTINGS), lambda: read_positions(path)):
         with suppress(AirshedError):
             read()
 

@@ -19,7 +19,7 @@ FOUR = [(r, c) for r, c in EIGHT if r == 0 or c == 0]
 
 
 class Edge(NamedTuple):
-    """One edge; see :class:`airshed.model.edges.Wind`."""
+    """One edge; see :class:`airshed.model.edges.EdgeWind`."""
 
     along_ms: float
     across_ms: float

@@ -23,7 +23,7 @@ step=$1
 while [ $# -gt 0 ]; do
     case $step$1 in
         ingest--hourly|report--figures|report--tables|simulate--output) mkdir -p "$2" ;;
-        *--verification) mkdir -p "$2" ;;
+        *--supplement) mkdir -p "$2" ;;
         ingest--report|ingest--quality|stations--report|train--run|train--history) echo > "$2" ;;
         score-tables--by-stratum|report--html|report--markdown) echo > "$2" ;;
         compare-study--scores|compare-study--comparisons|*--output) echo > "$2" ;;

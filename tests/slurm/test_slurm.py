@@ -16,7 +16,7 @@ import yaml
 from cluster import Cluster, missing
 from workflow_runs import checkout, environment, snakemake_in
 
-from airshed.provenance import sha256
+from airshed.integrity.provenance import sha256
 
 HERE = Path(__file__).resolve().parent
 STUDY = HERE.parent / "helpers" / "tiny_study.yaml"

@@ -21,13 +21,13 @@ from airshed.data.stores import open_hourly, open_static, open_statistics
 from airshed.errors import AirshedError
 from airshed.evaluation.climatology import fit_climatology
 from airshed.evaluation.evaluate import Evaluation
+from airshed.evaluation.network import evaluate_run
 from airshed.evaluation.scores import read_scores
-from airshed.evaluation.trained import evaluate_run
 from airshed.training.checkpoints import load_checkpoint
+from airshed.training.finished import trained_weights
 from airshed.training.record import identity
 from airshed.training.run import train
 from airshed.training.stopping import StopRequest
-from airshed.training.trained import trained_weights
 from airshed.variables import INPUTS, TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -19,11 +19,11 @@ from workflow_runs import Run, environment, jobs, started
 
 from airshed.report.outline import FIGURES, SECTIONS
 
-VERIFICATION_DATA = Path(__file__).resolve().parents[2] / "docs/examples/verification_data.py"
-VERIFIED = {
+SUPPLEMENT_DATA = Path(__file__).resolve().parents[2] / "docs/examples/supplement_data.py"
+SUPPLEMENTED = {
     "seeds": [0],
-    "stations": {"tables": ["verification/stations.csv"]},
-    "external": {"shifted": {"path": "verification/forecast.nc"}},
+    "stations": {"tables": ["supplement/stations.csv"]},
+    "external": {"shifted": {"path": "supplement/forecast.nc"}},
     "episodes": {
         "haze": {
             "start": "2016-03-06",
@@ -160,20 +160,20 @@ def test_snakemakes_own_report_has_the_figures(finished: Run) -> None:
 def test_stations_other_forecasts_and_episodes_are_scored_without_training_again(
     finished: Run, tmp_path: Path
 ) -> None:
-    verified = Run(tmp_path / "verified")
+    supplemented = Run(tmp_path / "supplemented")
     for part in ("results", ".snakemake"):
-        shutil.copytree(finished.folder / part, verified.folder / part, symlinks=True)
-    config = verified.path("config.resolved.yaml")
-    make = [sys.executable, VERIFICATION_DATA, config, HOURLY, "verification"]
-    subprocess.run(make, cwd=verified.folder, env=environment(), check=True)
-    verified.configure(VERIFIED)
-    assert not jobs(verified("-n").stdout).keys() & {"ingest", "train", "interpret"}
-    done = verified()
+        shutil.copytree(finished.folder / part, supplemented.folder / part, symlinks=True)
+    config = supplemented.path("config.resolved.yaml")
+    make = [sys.executable, SUPPLEMENT_DATA, config, HOURLY, "supplement"]
+    subprocess.run(make, cwd=supplemented.folder, env=environment(), check=True)
+    supplemented.configure(SUPPLEMENTED)
+    assert not jobs(supplemented("-n").stdout).keys() & {"ingest", "train", "interpret"}
+    done = supplemented()
     assert done.returncode == 0, done.stderr[-4000:]
 
     tables = {}
     for name in ("stations", "external", "episodes", "scores"):
-        with verified.path(f"{name}.csv").open() as stream:
+        with supplemented.path(f"{name}.csv").open() as stream:
             tables[name] = list(csv.DictReader(stream))
     everyone = {"wind_baseline", "physics_mask", "persistence", "climatology", "ridge", "shifted"}
     for name in ("stations", "external", "episodes"):
@@ -188,7 +188,7 @@ def test_stations_other_forecasts_and_episodes_are_scored_without_training_again
         and not row["seed"]
     }
     assert rmse["shifted"] == pytest.approx(rmse["persistence"], rel=0.3)
-    page = verified.path("report.html").read_text(encoding="utf-8")
+    page = supplemented.path("report.html").read_text(encoding="utf-8")
     assert all(word in page for word in ("haze", "shifted", "stations"))
 
 

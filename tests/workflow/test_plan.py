@@ -107,13 +107,13 @@ def test_truth_recovery_plans_a_world_of_its_own_for_each_blocking(snakemake: Sn
 def test_stations_externals_and_episodes_are_steps_of_their_own(
     snakemake: Snakemake, tmp_path: Path
 ) -> None:
-    study = ("-n", "--configfile", "config/studies/verification.yaml")
+    study = ("-n", "--configfile", "config/studies/supplement.yaml")
     missing = snakemake(*study)
     assert missing.returncode != 0
-    assert "data/verification/stations.csv" in missing.stderr + missing.stdout
-    (tmp_path / "data/verification").mkdir(parents=True)
+    assert "data/supplement/stations.csv" in missing.stderr + missing.stdout
+    (tmp_path / "data/supplement").mkdir(parents=True)
     for name in ("stations.csv", "forecast.nc"):
-        (tmp_path / "data/verification" / name).touch()
+        (tmp_path / "data/supplement" / name).touch()
     planned = jobs(snakemake(*study).stdout)
     assert planned["stations"] == planned["external"] == planned["cost"] == 1
     assert planned["stations_summary"] == planned["episodes_table"] == 1

@@ -9,12 +9,12 @@ from shlex import quote
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version, validate
 
-from airshed.atomic import write_text
+from airshed.integrity.atomic import write_text
 from airshed.cluster.site import read_site
 from airshed.config import dump_study, read_yaml, validate_study
 from airshed.config.training import WITHOUT_INFLUENCE
 from airshed.errors import AirshedError
-from airshed.formats import check_folder, stamp_folder
+from airshed.integrity.formats import check_folder, stamp_folder
 from airshed.report import outline
 
 min_version("9.0")
@@ -115,11 +115,11 @@ def start_of(wildcards):
 # What an evaluation reads and writes for stations and episodes, where the study has any.
 OBSERVATIONS = f"{RESULTS}/stations/observations.nc"
 OBSERVED = {} if STUDY.stations is None else {"observations": OBSERVATIONS}
-VERIFIED = bool(OBSERVED or STUDY.episodes)
-VERIFICATION_OPTIONS = " ".join(
+SUPPLEMENTED = bool(OBSERVED or STUDY.episodes)
+SUPPLEMENT_OPTIONS = " ".join(
     [
         *(["--observations {input.observations:q}"] if OBSERVED else []),
-        *(["--verification {output.verification:q}"] if VERIFIED else []),
+        *(["--supplement {output.supplement:q}"] if SUPPLEMENTED else []),
     ]
 )
 
@@ -127,7 +127,7 @@ VERIFICATION_OPTIONS = " ".join(
 def scored_in(folder):
     """What an evaluation writes into a folder."""
     scores = {"scores": f"{folder}/scores.nc"}
-    return scores | ({"verification": directory(f"{folder}/verification")} if VERIFIED else {})
+    return scores | ({"supplement": directory(f"{folder}/supplement")} if SUPPLEMENTED else {})
 
 
 def files_of(*patterns):

@@ -80,7 +80,7 @@ rule evaluate:
         "airshed evaluate --run {input.run:q} {params.only}"
         f" {PREPARED_OPTIONS}"
         " --climatology {input.climatology:q} --output {output.scores:q}"
-        f" {VERIFICATION_OPTIONS} 2> {{log:q}}"
+        f" {SUPPLEMENT_OPTIONS} 2> {{log:q}}"
 
 
 # One horizon alone, on request: nothing else of a study reads it.
@@ -122,7 +122,7 @@ rule baseline:
         "airshed baseline {wildcards.baseline:q} --config {params.config:q}"
         " --hourly {input.hourly:q} --static {input.static:q}"
         " --climatology {input.climatology:q} --output {output.scores:q}"
-        f" {VERIFICATION_OPTIONS} 2> {{log:q}}"
+        f" {SUPPLEMENT_OPTIONS} 2> {{log:q}}"
 
 
 rule score_tables:

@@ -17,7 +17,7 @@ rule report:
         quality=rules.ingest.output.quality,
         cost=rules.cost.output,
         interpretations=INTERPRETATIONS,
-        verification=VERIFICATION,
+        supplement=SUPPLEMENT,
     output:
         html=report(
             f"{RESULTS}/report.html",

@@ -20,7 +20,6 @@ import torch
 from torch import Tensor
 
 from airshed.assembly import assemble, build_network, device_of
-from airshed.atomic import write_json
 from airshed.bench.measure import (
     Times,
     environment,
@@ -36,7 +35,8 @@ from airshed.data.dataset import ForecastDataset
 from airshed.data.prepared import Prepared
 from airshed.data.samples import sample_index
 from airshed.errors import AirshedError
-from airshed.formats import COST, VERSION
+from airshed.integrity.atomic import write_json
+from airshed.integrity.formats import COST, VERSION
 from airshed.model import Forecaster
 from airshed.training.compilation import compile_blocks
 from airshed.training.optimisation import masked_squares

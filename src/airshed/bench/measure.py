@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from airshed.provenance import code_commit, processor
+from airshed.integrity.provenance import code_commit, processor
 
 log = logging.getLogger(__name__)
 Times = dict[str, list[float]]

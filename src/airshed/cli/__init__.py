@@ -15,8 +15,8 @@ from airshed.cli import (
     inspect,
     report,
     study,
+    supplement,
     training,
-    verification,
 )
 from airshed.cli.app import app, main
 
@@ -31,6 +31,6 @@ __all__ = [
     "main",
     "report",
     "study",
+    "supplement",
     "training",
-    "verification",
 ]

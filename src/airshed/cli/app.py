@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from airshed import __version__
-from airshed.atomic import disk_problem
 from airshed.errors import AirshedError
+from airshed.integrity.atomic import disk_problem
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -20,7 +20,7 @@ from airshed.cli.options import (
     ScanTables,
     Static,
     Statistics,
-    VerificationFolder,
+    SupplementFolder,
 )
 
 
@@ -75,21 +75,21 @@ def evaluate(
     save_forecasts: SaveForecasts = None,
     with_truth: WithTruth = False,
     observations: Observations = None,
-    verification: VerificationFolder = None,
+    supplement: SupplementFolder = None,
 ) -> None:
     """Score a trained run on the test split at each horizon, in physical units."""
     from airshed.config import load_study
     from airshed.data.prepared import Prepared
     from airshed.evaluation.evaluate import Evaluation
-    from airshed.evaluation.trained import evaluate_run
-    from airshed.evaluation.verification import verified
+    from airshed.evaluation.network import evaluate_run
+    from airshed.evaluation.supplement import supplemented
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
     evaluation = Evaluation(
         hourly, static, climatology, output, tuple(horizon or ()), save_forecasts, with_truth
     )
     study = load_study([config])
-    with verified(study, evaluation, observations, verification) as extended:
+    with supplemented(study, evaluation, observations, supplement) as extended:
         evaluate_run(study, run, prepared, extended)
 
 
@@ -105,18 +105,18 @@ def baseline(
     save_forecasts: SaveForecasts = None,
     with_truth: WithTruth = False,
     observations: Observations = None,
-    verification: VerificationFolder = None,
+    supplement: SupplementFolder = None,
 ) -> None:
     """Score a forecast that needs no network, on the same samples as the trained runs."""
     from airshed.config import load_study
     from airshed.evaluation.evaluate import Evaluation, evaluate_baseline
-    from airshed.evaluation.verification import verified
+    from airshed.evaluation.supplement import supplemented
 
     evaluation = Evaluation(
         hourly, static, climatology, output, tuple(horizon or ()), save_forecasts, with_truth
     )
     study = load_study([config])
-    with verified(study, evaluation, observations, verification) as extended:
+    with supplemented(study, evaluation, observations, supplement) as extended:
         evaluate_baseline(study, name.value, extended)
 
 

@@ -32,9 +32,9 @@ def inspect(
     json: Annotated[Path | None, typer.Option(help="Where the findings go as JSON too.")] = None,
 ) -> None:
     """Say what raw archives hold and what an ingest would refuse; exit code 1 if anything."""
-    from airshed.atomic import write_json
     from airshed.config import load_dataset
     from airshed.data.inspect import as_text, inspect_path
+    from airshed.integrity.atomic import write_json
 
     dataset = load_dataset(config) if config else None
     found = inspect_path(path, dataset, None if every else hours)

@@ -39,7 +39,7 @@ Observations = Annotated[
     Path | None,
     typer.Option(exists=True, dir_okay=False, help="Made by stations, for a study that has them."),
 ]
-VerificationFolder = Annotated[
+SupplementFolder = Annotated[
     Path | None,
     typer.Option(help="Folder for the results at stations and in episodes; else there are none."),
 ]

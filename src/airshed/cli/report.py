@@ -58,7 +58,7 @@ def manifest(
 ) -> None:
     """Write the checksums of a study's inputs and outputs."""
     from airshed.config import load_study
-    from airshed.manifest import write_manifest
+    from airshed.integrity.manifest import write_manifest
 
     write_manifest(load_study([config]), results, inputs, output)
 
@@ -81,7 +81,7 @@ def verify(
     ] = None,
 ) -> None:
     """Hash a study again and name every file that changed, is missing or is new."""
-    from airshed.verify import compare_numbers, verify_study
+    from airshed.integrity.verify import compare_numbers, verify_study
 
     if against is None:
         typer.echo(f"{verify_study(results, inputs)} files are what the manifest says")

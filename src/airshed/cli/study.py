@@ -24,8 +24,8 @@ def resolve_config(
     ] = None,
 ) -> None:
     """Validate a study's configuration and write it with every default filled in."""
-    from airshed.atomic import write_text
     from airshed.config import dump_study, load_study, validate_study
+    from airshed.integrity.atomic import write_text
 
     if (values is None) == (not files):
         raise AirshedError("give either --values or YAML files")
@@ -48,7 +48,7 @@ def _parsed(text: str) -> dict[str, Any]:
 @app.command()
 def schema(output: Output) -> None:
     """Write the JSON schema of a study's configuration."""
-    from airshed.atomic import write_json
     from airshed.config import json_schema
+    from airshed.integrity.atomic import write_json
 
     write_json(output, json_schema())

@@ -15,7 +15,7 @@ from typing import Any
 
 from airshed.config import Study
 from airshed.config.jobs import JobRequest
-from airshed.formats import RUN, VERSION
+from airshed.integrity.formats import RUN, VERSION
 
 BENCHMARKS = "benchmarks.json"
 # what of `train` changes the time of a step

@@ -17,7 +17,7 @@ from typing import Any
 from airshed.cluster.squeue import Job, Queue
 from airshed.config import Study
 from airshed.errors import AirshedError
-from airshed.formats import PROGRESS, read_json
+from airshed.integrity.formats import PROGRESS, read_json
 
 SILENCE_S = 300.0  # without a queue or a process to ask, a run that told nothing so long is gone
 SILENCE_STEPS = 10  # or so many steps, if they take longer

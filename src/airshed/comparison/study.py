@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from airshed.atomic import write_text
+from airshed.comparison.compare import compare
 from airshed.comparison.table import COLUMNS
 from airshed.config import Study
 from airshed.config.comparison import ComparisonConfig
 from airshed.errors import AirshedError
-from airshed.evaluation.compare import compare
 from airshed.evaluation.scores import domain_metrics, metric_units, read_scores
+from airshed.integrity.atomic import write_text
 
 SCORES = ("variant", "seed", "pollutant", "horizon_h", "metric", "value", "units")
 FLOAT_FORMAT = "%.10g"
@@ -32,7 +32,7 @@ def write_comparisons(study: Study, files: Sequence[Path], scores: Path, compari
         study: The resolved study.
         files: ``scores.nc`` of every variant and seed of the study, and of baselines.
         scores: The table of scores to write.
-        comparisons: The table of comparisons to write: :func:`airshed.evaluation.compare.compare`
+        comparisons: The table of comparisons to write: :func:`airshed.comparison.compare.compare`
             for every variant that has a reference.
 
     Raises:

@@ -14,14 +14,14 @@ from airshed.config.evaluation import EvaluationConfig
 from airshed.config.jobs import JobsConfig
 from airshed.config.model import ModelConfig
 from airshed.config.preprocessing import DaskConfig, LoaderConfig, NormalisationConfig
-from airshed.config.training import TrainConfig
-from airshed.config.variants import Variant
-from airshed.config.verification import (
+from airshed.config.supplement import (
     Episode,
     ExternalConfig,
     InterpretationConfig,
     StationsConfig,
 )
+from airshed.config.training import TrainConfig
+from airshed.config.variants import Variant
 
 Horizon = Annotated[int, Field(ge=1)]
 
@@ -55,7 +55,7 @@ class Study(Section):
         self._check_splits()
         self._check_grids()
         self._check_variants()
-        self._check_verification()
+        self._check_supplement()
         return self
 
     def _check_lists(self) -> None:
@@ -156,7 +156,7 @@ class Study(Section):
                 f" {', '.join(map(str, shared))} with the other variants"
             )
 
-    def _check_verification(self) -> None:
+    def _check_supplement(self) -> None:
         for name, episode in self.episodes.items():
             if not self.splits.test.overlaps(episode):
                 raise ValueError(

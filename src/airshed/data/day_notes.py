@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from airshed.atomic import write_json
 from airshed.config.data import DatasetConfig
 from airshed.data.hourly import HOURS_A_DAY
 from airshed.data.quality import Counts, Inspected
-from airshed.formats import INGEST, VERSION
+from airshed.integrity.atomic import write_json
+from airshed.integrity.formats import INGEST, VERSION
 from airshed.variables import HOURLY, VARIABLES
 
 ABSENT = "not in the archives"

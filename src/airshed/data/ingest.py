@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from airshed.atomic import publish, remove, write_json, write_text, writing
 from airshed.config.data import DatasetConfig
 from airshed.config.preprocessing import DaskConfig
 from airshed.data import hourly as store
@@ -27,6 +26,7 @@ from airshed.data.regrid import regrid, regrid_directions
 from airshed.data.scale_out import run_tasks
 from airshed.data.source import DaySource, Source, first_hour, open_source
 from airshed.errors import AirshedError, brief
+from airshed.integrity.atomic import publish, remove, write_json, write_text, writing
 from airshed.variables import HOURLY
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import xarray as xr
 import zarr
 
-from airshed import sealed
 from airshed.errors import AirshedError
-from airshed.formats import STORE, VERSION
+from airshed.integrity import sealed
+from airshed.integrity.formats import STORE, VERSION
 from airshed.variables import HOURLY, STATIC, VARIABLES
 
 HOURS_A_BLOCK = 240  # of the hourly store, in one dask task

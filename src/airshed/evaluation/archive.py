@@ -13,11 +13,11 @@ import pandas as pd
 import xarray as xr
 import zarr
 
-from airshed.atomic import publish, remove
 from airshed.errors import AirshedError
 from airshed.evaluation.batch import Batch, State
 from airshed.evaluation.gridded import Domain
 from airshed.evaluation.scores import Subject
+from airshed.integrity.atomic import publish, remove
 from airshed.variables import TARGETS, VARIABLES
 
 CHUNK_BYTES = 2**23  # of one variable; what is held until it is full, for each variable

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from airshed.config.data import Box
-from airshed.config.verification import Episode, Transect
+from airshed.config.supplement import Episode, Transect
 from airshed.errors import AirshedError
 from airshed.evaluation.batch import Batch, State
 from airshed.evaluation.points import Points, distance_km, great_circle

@@ -25,7 +25,7 @@ from airshed.evaluation.gridded import Domain, GriddedScores
 from airshed.evaluation.loop import Savepoint, batches_of, score_forecasts
 from airshed.evaluation.reading import SampleReader
 from airshed.evaluation.scores import Subject, write_scores
-from airshed.provenance import sha256
+from airshed.integrity.provenance import sha256
 
 SHAPING_SECTIONS = ("dataset", "splits", "horizons_h", "normalisation", "evaluation")
 

@@ -19,20 +19,20 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
 from airshed.assembly import build_network, device_of
-from airshed.atomic import write_json
 from airshed.config import Study
 from airshed.data.dataset import ForecastDataset, loader_options
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
 from airshed.evaluation.attention_mass import MovedMass
-from airshed.formats import INTERPRETATION, VERSION
+from airshed.integrity.atomic import write_json
+from airshed.integrity.formats import INTERPRETATION, VERSION
+from airshed.integrity.provenance import code_commit
 from airshed.model import Forecaster
 from airshed.model.attention import PlainAttention
 from airshed.progress import progress
-from airshed.provenance import code_commit
+from airshed.training.finished import read_run, trained_weights
 from airshed.training.history import alphas
 from airshed.training.record import biased_blocks
-from airshed.training.trained import read_run, trained_weights
 from airshed.variables import TARGETS
 
 CHOICE_SEED = 0

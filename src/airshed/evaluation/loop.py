@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from airshed.atomic import publish
 from airshed.evaluation.batch import Floats, Forecaster, Scorer
 from airshed.evaluation.reading import SampleReader
+from airshed.integrity.atomic import publish
 from airshed.progress import progress_bar
 
 Item = TypeVar("Item")

@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 import xarray as xr
 
-from airshed import sealed
 from airshed.config import Study
 from airshed.errors import AirshedError
 from airshed.evaluation.metrics.exceedance import EXCEEDANCE_METRICS
 from airshed.evaluation.metrics.moments import POOLED_METRICS
-from airshed.formats import SCORES, VERSION
-from airshed.provenance import code_commit
+from airshed.integrity import sealed
+from airshed.integrity.formats import SCORES, VERSION
+from airshed.integrity.provenance import code_commit
 from airshed.variables import TARGETS, VARIABLES
 
 METRICS: tuple[str, ...] = (*POOLED_METRICS, *EXCEEDANCE_METRICS)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from airshed.atomic import atomic_path
+from airshed.integrity.atomic import atomic_path
 
 SUBJECT = ["kind", "name", "seed"]
 GROUP = [*SUBJECT, "pollutant", "units", "horizon_h"]

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from airshed.atomic import write_text
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import metric_units, read_scores
+from airshed.integrity.atomic import write_text
 from airshed.progress import progress
 
 COLUMNS = (

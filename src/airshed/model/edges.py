@@ -18,7 +18,7 @@ SIDES = ((0, 1), (1, 0), (0, -1), (-1, 0))
 CORNERS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 
 
-class Wind(NamedTuple):
+class EdgeWind(NamedTuple):
     """What the edges of a batch carry, each [B, K, N]; edge k of patch i leads to it.
 
     ``along_ms`` and ``across_ms`` are the components of the source's wind along the edge and to
@@ -96,7 +96,7 @@ class Edges(nn.Module):
         ]
         return torch.stack(back).sum(0).flatten(1, 2)
 
-    def forward(self, fields: Fields) -> Wind:
+    def forward(self, fields: Fields) -> EdgeWind:
         """Wind and terrain along the edges, for fields in any order of the patches."""
         order = Order(fields.patch)
         known = torch.stack([fields.u_ms, fields.v_ms, fields.elevation_m], -1)
@@ -114,7 +114,7 @@ class Edges(nn.Module):
             torch.sigmoid((RIDGE_M - up) / RIDGE_WIDTH_M) * self.exists
             for up in (climb, highest - torch.minimum(source, target))
         )
-        return Wind(along, across, climb, rate, passage, exchange)
+        return EdgeWind(along, across, climb, rate, passage, exchange)
 
     def _highest(self, elevation_m: Tensor) -> Tensor:
         """Elevation of the highest patch on the way, the source left out, [B, K, N] in m."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
 
-class Winds(NamedTuple):
+class WindFields(NamedTuple):
     """Wind in each cell, [B, 2, Y, X] in m s-1.
 
     ``grid_ms`` lies along increasing columns and rows, ``earth_ms`` eastward and northward.
@@ -109,11 +109,11 @@ class Geography(nn.Module):
         self.register_buffer("to_earth", to_earth, persistent=False)
         self.register_buffer("mask", mask.to(to_grid.dtype), persistent=False)
 
-    def forward(self, x: Tensor) -> tuple[Winds, Fields]:
-        """Winds in cells and fields of patches for the normalised input x [B, V, Y, X]."""
+    def forward(self, x: Tensor) -> tuple[WindFields, Fields]:
+        """Wind in cells and fields of patches for the normalised input x [B, V, Y, X]."""
         given = x[:, self.wind_channels] * self.wind_std_ms + self.wind_mean_ms
         given = (given * self.mask).unsqueeze(1)
-        winds = Winds((self.to_grid * given).sum(2), (self.to_earth * given).sum(2))
+        winds = WindFields((self.to_grid * given).sum(2), (self.to_earth * given).sum(2))
         speed = winds.grid_ms.norm(dim=1, keepdim=True)
         means = avg_pool2d(torch.cat([winds.earth_ms, speed], 1), self.patch_size).flatten(2)
         elevation_m = self.elevation_m.expand(len(x), -1)

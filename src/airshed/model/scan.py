@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from airshed.model.geography import Fields, Winds
+from airshed.model.geography import Fields, WindFields
 
 TIE = 1e-9  # projections that differ by less are equal: cos(pi / 2) is not exactly 0
 
@@ -137,7 +137,7 @@ class Tables(NamedTuple):
 class RasterScan(nn.Module):
     """Row by row: the order in which patches lie in memory."""
 
-    def forward(self, winds: Winds | None) -> Order:
+    def forward(self, winds: WindFields | None) -> Order:
         """No permutation."""
         return RasterOrder()
 
@@ -162,7 +162,7 @@ class WindScan(nn.Module):
         self.register_buffer("local_order", tables.local_order.long(), persistent=False)
         self.register_buffer("region_token", tables.region_token.long(), persistent=False)
 
-    def forward(self, winds: Winds | None) -> Order:
+    def forward(self, winds: WindFields | None) -> Order:
         """The order of each sample, from its wind.
 
         Raises:
@@ -174,7 +174,7 @@ class WindScan(nn.Module):
         tokens = self.region_token.expand(len(sector), -1, -1)
         return self.order(tokens.gather(2, self.local_order[sector]).flatten(1))
 
-    def wind(self, winds: Winds) -> Tensor:
+    def wind(self, winds: WindFields) -> Tensor:
         """The wind that decides: along the grid's axes."""
         return winds.grid_ms
 
@@ -201,7 +201,7 @@ class PublishedWindScan(WindScan):
 
     order = UnrestoredOrder
 
-    def wind(self, winds: Winds) -> Tensor:
+    def wind(self, winds: WindFields) -> Tensor:
         """The wind that decides: eastward and northward, whatever the grid's axes."""
         return winds.earth_ms
 

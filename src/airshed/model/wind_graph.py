@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from airshed.model.edges import Edges, Wind
+from airshed.model.edges import Edges, EdgeWind
 from airshed.model.geography import Fields, PatchGrid
 from airshed.model.scan import Order
 
@@ -85,12 +85,12 @@ class WindGraph(nn.Module):
         gained = order.apply(messages.sum(1) - self.edges.outgoing(messages))
         return gained.view(len(q), q.shape[2], q.shape[1], q.shape[3]).transpose(1, 2)
 
-    def weights(self, wind: Wind) -> Tensor:
+    def weights(self, wind: EdgeWind) -> Tensor:
         """How strongly each edge carries, for each head: [B, K, N, H]."""
         hours = wind.rate_per_h[..., None] * self.log_hours.exp()
         return wind.passage[..., None] * (self.spread - torch.expm1(-hours))
 
-    def _inputs(self, wind: Wind) -> Tensor:
+    def _inputs(self, wind: EdgeWind) -> Tensor:
         """Attributes of the edges, [B, K, N, 6]."""
         length = self.edges.length_km[:, None].expand_as(wind.rate_per_h) / LENGTH_KM
         named = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from airshed.atomic import write_text
+from airshed.integrity.atomic import write_text
 from airshed.report import ablation, tables
 from airshed.report.change_table import change_table
 from airshed.report.results import Results

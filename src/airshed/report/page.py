@@ -11,8 +11,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from airshed.atomic import atomic_path, write_text
 from airshed.config import Study
+from airshed.integrity.atomic import atomic_path, write_text
 from airshed.progress import progress
 from airshed.report import unfinished
 from airshed.report.drawing import Shown, show

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from airshed.atomic import atomic_path
 from airshed.cluster.squeue import Queue
 from airshed.cluster.status import State, TrainingStatus, study_status
 from airshed.comparison.study import write_available_comparisons
@@ -17,6 +16,7 @@ from airshed.config.training import WITHOUT_INFLUENCE
 from airshed.errors import AirshedError
 from airshed.evaluation.roses import wind_roses
 from airshed.evaluation.tables import write_stratum_table
+from airshed.integrity.atomic import atomic_path
 from airshed.report.page import write_report
 from airshed.report.results import Unfinished, load_results
 from airshed.side_by_side.runs import settings_of, trained_in

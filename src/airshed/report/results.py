@@ -16,7 +16,7 @@ from airshed.config import Study
 from airshed.data.stores import open_static, open_wind_roses
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import read_scores
-from airshed.formats import COST, INGEST, INTERPRETATION, RUN, Format, read_json
+from airshed.integrity.formats import COST, INGEST, INTERPRETATION, RUN, Format, read_json
 from airshed.variables import TARGETS, VARIABLES
 
 BASELINES = ("persistence", "same_hour_persistence", "climatology", "ridge")
@@ -58,7 +58,7 @@ class Results:
         strata: ``scores_by_stratum.csv``; baselines have seed -1.
         winds: Wind roses of the test period, see :mod:`airshed.evaluation.roses`.
         episodes: ``episode_<name>.nc`` of each episode, variant and seed.
-        verification: ``stations.csv``, ``external.csv`` and ``episodes.csv``, by the name of the
+        supplement: ``stations.csv``, ``external.csv`` and ``episodes.csv``, by the name of the
             section, as far as the study has them.
         unfinished: The trainings that are not part of it yet, if the study is not finished.
     """
@@ -77,7 +77,7 @@ class Results:
     strata: pd.DataFrame
     winds: xr.Dataset
     episodes: dict[tuple[str, str, int], xr.Dataset]
-    verification: dict[str, pd.DataFrame]
+    supplement: dict[str, pd.DataFrame]
     unfinished: tuple[Unfinished, ...] = ()
 
     @property
@@ -170,11 +170,11 @@ def load_results(
         strata=_scores(tables / "scores_by_stratum.csv"),
         winds=open_wind_roses(tables / "wind_roses.nc"),
         episodes={
-            (episode, *key): _dataset(folder / "verification" / f"episode_{episode}.nc")
+            (episode, *key): _dataset(folder / "supplement" / f"episode_{episode}.nc")
             for episode in study.episodes
             for key, folder in folders.items()
         },
-        verification={
+        supplement={
             section: _table(results / f"{section}.csv")
             for section in ("stations", "external", "episodes")
             if getattr(study, section)

@@ -13,9 +13,9 @@ from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from airshed.atomic import atomic_path, write_text
 from airshed.cluster.table import console
 from airshed.errors import AirshedError
+from airshed.integrity.atomic import atomic_path, write_text
 from airshed.report.drawing import CSS_PIXELS_AN_INCH, Shown
 from airshed.report.figures.style import apply_style, save
 from airshed.report.page import inlined, render

@@ -13,7 +13,7 @@ import xarray as xr
 
 from airshed.comparison.study import read_with_domain, squared_errors
 from airshed.errors import AirshedError
-from airshed.formats import RUN, read_json
+from airshed.integrity.formats import RUN, read_json
 
 NO_PART_OF_A_MODEL = (
     *("study", "variants", "seeds", "variant_stanzas", "jobs", "preprocessing", "loader"),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from airshed.atomic import atomic_path
 from airshed.config.data import DatasetConfig
+from airshed.integrity.atomic import atomic_path
 from airshed.progress import progress
 from airshed.simulate.archive import netcdf_bytes, write_day
 from airshed.simulate.world import World

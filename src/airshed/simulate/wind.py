@@ -39,7 +39,7 @@ class Flow:
         return (self.u[:, 1:] + self.u[:, :-1]) / 2, (self.v[1:] + self.v[:-1]) / 2
 
 
-class Wind:
+class SimulatedWind:
     """Hourly flow over a terrain; each call of :meth:`step` moves on by one hour."""
 
     def __init__(self, elevation_m: Floats, cell_m: float, seed: int) -> None:

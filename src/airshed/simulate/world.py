@@ -16,7 +16,7 @@ from airshed.simulate.chemistry import BACKGROUND, CO, COARSE, FINE, NOX, OX, SO
 from airshed.simulate.projection import cell_positions
 from airshed.simulate.terrain import make_land
 from airshed.simulate.transport import Transport
-from airshed.simulate.wind import Wind
+from airshed.simulate.wind import SimulatedWind
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -41,7 +41,7 @@ class World:
         self.lat_deg, self.lon_deg = cell_positions(rows, columns, cell_m)
         self.land = make_land(rows, columns, settings.seed)
         self.axes = axis_directions(self.lat_deg, self.lon_deg)
-        self._wind = Wind(self.land.elevation_m, cell_m, settings.seed)
+        self._wind = SimulatedWind(self.land.elevation_m, cell_m, settings.seed)
         self._transport = Transport(
             self.land.elevation_m, cell_m, settings.terrain_blocking, BACKGROUND
         )

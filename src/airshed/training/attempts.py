@@ -8,9 +8,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from airshed.atomic import write_json
 from airshed.errors import AirshedError
-from airshed.formats import ATTEMPTS, VERSION, read_json
+from airshed.integrity.atomic import write_json
+from airshed.integrity.formats import ATTEMPTS, VERSION, read_json
 
 log = logging.getLogger(__name__)
 

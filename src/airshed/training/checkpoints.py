@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from airshed.atomic import atomic_path, remove
 from airshed.errors import AirshedError, brief
-from airshed.formats import CHECKPOINT, VERSION
+from airshed.integrity.atomic import atomic_path, remove
+from airshed.integrity.formats import CHECKPOINT, VERSION
 
 log = logging.getLogger(__name__)
 

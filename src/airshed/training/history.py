@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import torch
 
-from airshed.atomic import atomic_path
-from airshed.provenance import code_commit
+from airshed.integrity.atomic import atomic_path
+from airshed.integrity.provenance import code_commit
 
 Row = dict[str, float]
 

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airshed.atomic import write_json
-from airshed.formats import PROGRESS, VERSION
+from airshed.integrity.atomic import write_json
+from airshed.integrity.formats import PROGRESS, VERSION
 from airshed.progress import LOG_INTERVAL_S
 
 log = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from torch import nn
 
 from airshed.config import Study
 from airshed.data.prepared import Prepared
-from airshed.formats import RUN, VERSION
+from airshed.integrity.formats import RUN, VERSION
+from airshed.integrity.provenance import code_commit, sha256, versions
 from airshed.model import Forecaster
-from airshed.provenance import code_commit, sha256, versions
 from airshed.training.checkpoints import BEST
 from airshed.training.history import History
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from lightning_fabric import Fabric
 
 from airshed.assembly import build_network
-from airshed.atomic import write_json
 from airshed.config import Study
 from airshed.config.data import Split
 from airshed.data.dataset import ForecastDataset, loader_options
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError, brief
+from airshed.integrity.atomic import write_json
 from airshed.training.attempts import DONE, FAILED, INTERRUPTED, Attempts
 from airshed.training.checkpoints import Checkpoints
 from airshed.training.compilation import compile_blocks

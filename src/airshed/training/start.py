@@ -9,10 +9,10 @@ from typing import Any
 from airshed.config import Study
 from airshed.config.variants import Pretrained
 from airshed.errors import AirshedError
+from airshed.integrity.provenance import sha256
 from airshed.model import Forecaster
 from airshed.model.pretrained import load_pretrained
-from airshed.provenance import sha256
-from airshed.training.trained import read_run, trained_weights
+from airshed.training.finished import read_run, trained_weights
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from airshed.cluster.plan_table import show
 from airshed.config import Study, load_study, validate_study
 from airshed.config.data import Split
 from airshed.data.samples import sample_index
-from airshed.formats import RUN, VERSION
+from airshed.integrity.formats import RUN, VERSION
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 SAID = """\

@@ -20,7 +20,7 @@ from airshed.cluster.status import Facts, State, decide, study_status
 from airshed.cluster.table import Statuses, console, render, watch
 from airshed.config import Study, dump_study
 from airshed.errors import AirshedError
-from airshed.formats import PROGRESS, VERSION
+from airshed.integrity.formats import PROGRESS, VERSION
 
 COMMENT = "rule_train_wildcards_wind_baseline_0"
 FOLDER = Path("/data/study")

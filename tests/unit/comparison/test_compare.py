@@ -8,9 +8,9 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+from airshed.comparison.compare import compare
 from airshed.comparison.table import COLUMNS
 from airshed.errors import AirshedError
-from airshed.evaluation.compare import compare
 
 POLLUTANTS, HORIZONS = ["pm25", "o3"], [12, 24, 48]
 DIMS = ("seed", "init_time", "pollutant", "horizon_h")

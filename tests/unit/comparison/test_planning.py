@@ -9,9 +9,9 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+from airshed.comparison.compare import compare
 from airshed.comparison.planning import MOST_SEEDS, Variances
 from airshed.comparison.table import ALL
-from airshed.evaluation.compare import compare
 
 
 @pytest.mark.parametrize(("spread", "seeds"), [(0.02, 2), (0.01, 5), (0.3, 20)])

@@ -9,7 +9,6 @@ import pytest
 import raw_files as made
 import xarray as xr
 
-from airshed import sealed
 from airshed.config.data import DatasetConfig, Split
 from airshed.data.patches import patch_elevation
 from airshed.data.regrid import axis_directions, regrid, regrid_counts, regrid_directions
@@ -24,6 +23,7 @@ from airshed.data.stores import (
 )
 from airshed.data.units import linear_conversion
 from airshed.errors import AirshedError
+from airshed.integrity import sealed
 from airshed.variables import HOURLY, INPUTS
 
 

@@ -11,7 +11,7 @@ from fields import lambert_grid, random_batches
 from pydantic import ValidationError
 
 from airshed.config.data import Box
-from airshed.config.verification import Episode
+from airshed.config.supplement import Episode
 from airshed.errors import AirshedError
 from airshed.evaluation.episodes import EpisodeScores, in_box, map_times
 from airshed.variables import TARGETS

@@ -14,7 +14,7 @@ from airshed.model.attention import DenseAttention, PlainAttention, TiledAttenti
 from airshed.model.bias import KINDS
 from airshed.model.build import CPU, build_cores
 from airshed.model.embedding import aggregate
-from airshed.model.geography import Geography, Winds
+from airshed.model.geography import Geography, WindFields
 from airshed.model.scan import Order
 
 Build = Callable[..., ClimaX]
@@ -109,7 +109,7 @@ def test_a_scan_whose_positional_embedding_travels_changes_nothing(
     permutation = torch.randperm(32, generator=torch.Generator().manual_seed(5))
 
     class Shuffle(nn.Module):
-        def forward(self, winds: Winds | None) -> Order:
+        def forward(self, winds: WindFields | None) -> Order:
             return Order(permutation.expand(2, -1))
 
     raster, shuffled = network(bias=barrier(alpha_init=2.0)), network(bias=barrier(alpha_init=2.0))

@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 
-from airshed.model.geography import Fields, Winds
+from airshed.model.geography import Fields, WindFields
 from airshed.model.scan import (
     PublishedWindScan,
     RasterScan,
@@ -76,7 +76,7 @@ def test_sector_is_that_of_the_speed_weighted_mean_wind() -> None:
 def test_restoring_undoes_the_order_exactly() -> None:
     generator = torch.Generator().manual_seed(4)
     wind = torch.randn(5, 2, 8, 16, generator=generator)
-    order = scan()(Winds(wind, torch.zeros_like(wind)))
+    order = scan()(WindFields(wind, torch.zeros_like(wind)))
     tokens = torch.randn(5, 32, 6, generator=generator)
     assert torch.equal(order.restore(order.apply(tokens)), tokens)
     assert not torch.equal(order.apply(tokens), tokens)
@@ -90,7 +90,7 @@ def random_fields(samples: int, patches: int) -> Fields:
 
 
 def test_what_is_geographic_travels_with_its_patch() -> None:
-    winds = Winds(torch.randn(3, 2, 8, 16), torch.zeros(3, 2, 8, 16))
+    winds = WindFields(torch.randn(3, 2, 8, 16), torch.zeros(3, 2, 8, 16))
     order, fields = scan()(winds), random_fields(3, 32)
     moved = order.fields(fields)
     assert moved is not None
@@ -143,13 +143,13 @@ def test_wind_as_published_is_reproduced_index_for_index() -> None:
     wind = 6 * torch.randn(2, 2, 128, 256, generator=generator, dtype=torch.float64)
     wind[1, 0, :4, :8], wind[1, 1, :4, :8] = 3.0, 0.0  # eastward: every row is a tie
     published = PublishedWindScan(published_tables((64, 128), (32, 32), 16, 2))
-    order = published(Winds(torch.zeros_like(wind), wind))
+    order = published(WindFields(torch.zeros_like(wind), wind))
     for sample in range(2):
         assert order.patch_of_slot[sample].tolist() == published_order_by_hand(wind[sample])
 
 
 def test_wind_as_published_leaves_terrain_and_never_puts_tokens_back() -> None:
-    winds = Winds(torch.zeros(2, 2, 8, 16), torch.randn(2, 2, 8, 16))
+    winds = WindFields(torch.zeros(2, 2, 8, 16), torch.randn(2, 2, 8, 16))
     order = PublishedWindScan(published_tables((4, 8), (2, 2), SECTORS, 2))(winds)
     fields, tokens = random_fields(2, 32), torch.randn(2, 32, 3)
     assert order.fields(fields) is fields
@@ -169,8 +169,8 @@ def test_geography_decides_upwind_whichever_way_the_rows_run(degrees: float) -> 
     wind = torch.stack([speed * math.cos(angle), speed * math.sin(angle)], 1)
     turned = wind.flip(2) * torch.tensor([1.0, -1.0])[:, None, None]
     place = torch.arange(32).view(4, 8)
-    order = scan()(Winds(wind, wind)).patch_of_slot.view(2, 4, 8)
-    there = scan()(Winds(turned, turned)).patch_of_slot
+    order = scan()(WindFields(wind, wind)).patch_of_slot.view(2, 4, 8)
+    there = scan()(WindFields(turned, turned)).patch_of_slot
     places = place.flip(0).flatten()[there].view(2, 4, 8)
     assert torch.equal(places[:, [2, 3, 0, 1]], order)  # the upper regions are the lower ones
 

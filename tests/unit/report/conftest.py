@@ -22,7 +22,7 @@ from airshed.evaluation.gridded import Domain, GriddedScores
 from airshed.evaluation.roses import PARTS, SECTORS
 from airshed.evaluation.scores import Subject, write_scores
 from airshed.evaluation.tables import write_stratum_table
-from airshed.formats import INGEST, RUN, VERSION
+from airshed.integrity.formats import INGEST, RUN, VERSION
 from airshed.report.page import build_report
 from airshed.report.results import BASELINES
 from airshed.variables import HOURLY, TARGETS, VARIABLES

@@ -17,7 +17,7 @@ from airshed.cluster.status import study_status
 from airshed.config import Study
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import write_scores
-from airshed.formats import PROGRESS, RUN, VERSION
+from airshed.integrity.formats import PROGRESS, RUN, VERSION
 from airshed.report import partial, unfinished
 from airshed.report.partial import available_study, build_partial_report
 from airshed.report.results import Results

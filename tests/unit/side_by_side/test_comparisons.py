@@ -22,7 +22,7 @@ from airshed.comparison.table import ALL
 from airshed.config import Study
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import write_scores
-from airshed.formats import RUN, VERSION
+from airshed.integrity.formats import RUN, VERSION
 from airshed.side_by_side.document import sparkline, write
 from airshed.side_by_side.log_comparison import compare_logs, overhead
 from airshed.side_by_side.run_comparison import compare_runs

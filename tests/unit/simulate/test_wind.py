@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from airshed.simulate.wind import DIURNAL, Flow, Wind
+from airshed.simulate.wind import DIURNAL, Flow, SimulatedWind
 
 CELL_M = 60_000.0
 FLAT = np.zeros((20, 40))
@@ -17,7 +17,9 @@ def plateau() -> np.ndarray:
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_as_much_air_leaves_a_cell_as_enters_it(seed: int) -> None:
-    wind = Wind(plateau() + 300 * np.random.default_rng(seed).random((20, 40)), CELL_M, seed)
+    wind = SimulatedWind(
+        plateau() + 300 * np.random.default_rng(seed).random((20, 40)), CELL_M, seed
+    )
     for hour in range(24):
         flow, _ = wind.step(np.cos(hour / 4))
         excess = flow.u[:, 1:] - flow.u[:, :-1] + flow.v[1:] - flow.v[:-1]
@@ -32,7 +34,7 @@ def test_winds_at_centres_are_means_of_opposite_faces() -> None:
 
 
 def test_the_seed_decides() -> None:
-    first, again, other = (Wind(FLAT, CELL_M, seed) for seed in (3, 3, 4))
+    first, again, other = (SimulatedWind(FLAT, CELL_M, seed) for seed in (3, 3, 4))
     for _ in range(3):
         a, b, c = (wind.step(0.0)[0].u for wind in (first, again, other))
         np.testing.assert_array_equal(a, b)
@@ -41,7 +43,7 @@ def test_the_seed_decides() -> None:
 
 def test_high_ground_turns_the_wind_around_it() -> None:
     over, beside, free = [], [], []
-    around, flat = Wind(plateau(), CELL_M, 0), Wind(FLAT, CELL_M, 0)
+    around, flat = SimulatedWind(plateau(), CELL_M, 0), SimulatedWind(FLAT, CELL_M, 0)
     for _ in range(300):
         deflected, undisturbed = around.step(0.0)[0], flat.step(0.0)[0]
         speed, before = np.hypot(*deflected.at_centres()), np.hypot(*undisturbed.at_centres())
@@ -53,19 +55,19 @@ def test_high_ground_turns_the_wind_around_it() -> None:
 
 
 def test_wind_speeds_are_those_of_the_lowest_hundred_metres() -> None:
-    wind = Wind(FLAT, CELL_M, 0)
+    wind = SimulatedWind(FLAT, CELL_M, 0)
     speeds = np.array([np.hypot(*wind.step(0.0)[0].at_centres()) for _ in range(24 * 60)])
     assert 1 < np.percentile(speeds, 10) < np.percentile(speeds, 90) < 9
     assert speeds.max() < 25
 
 
 def test_afternoons_are_windier_by_the_diurnal_swing() -> None:
-    afternoon, night = (Wind(FLAT, CELL_M, 0).step(phase)[0] for phase in (1.0, -1.0))
+    afternoon, night = (SimulatedWind(FLAT, CELL_M, 0).step(phase)[0] for phase in (1.0, -1.0))
     np.testing.assert_allclose(afternoon.u, night.u * (1 + DIURNAL) / (1 - DIURNAL), rtol=1e-9)
 
 
 def test_weather_travels_eastward_and_is_forgotten_slowly() -> None:
-    wind = Wind(FLAT, CELL_M, 1)
+    wind = SimulatedWind(FLAT, CELL_M, 1)
     weather = np.array([wind.step(0.0)[1] for _ in range(24 * 100)])
     assert 0.5 < weather.std() < 1.6  # about 1
 

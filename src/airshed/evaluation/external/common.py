@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from airshed.atomic import atomic_path
 from airshed.evaluation.scores import read_scores
+from airshed.integrity.atomic import atomic_path
 
 
 def write_common_table(files: Sequence[Path], output: Path) -> None:

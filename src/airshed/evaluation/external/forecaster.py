@@ -13,7 +13,7 @@ import xarray as xr
 from scipy.interpolate import RegularGridInterpolator
 
 from airshed.config import Study
-from airshed.config.verification import ExternalConfig
+from airshed.config.supplement import ExternalConfig
 from airshed.data.regrid import unit_vectors
 from airshed.data.stores import open_hourly, open_static
 from airshed.data.units import to_canonical

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from airshed.config.verification import ExternalConfig
+from airshed.config.supplement import ExternalConfig
 from airshed.data.netcdf_library import within_limit
 from airshed.data.units import linear_conversion
 from airshed.errors import AirshedError

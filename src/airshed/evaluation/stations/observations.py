@@ -15,16 +15,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from airshed.atomic import write_json
 from airshed.config import Study
-from airshed.config.verification import StationsConfig
+from airshed.config.supplement import StationsConfig
 from airshed.data.samples import bounds
 from airshed.data.stores import open_static, write_netcdf
 from airshed.data.units import linear_conversion
 from airshed.errors import AirshedError
 from airshed.evaluation.points import Method, Points
 from airshed.evaluation.stations.quality import Series
-from airshed.evaluation.stations.tables import POSITIONS, read_sites, read_table
+from airshed.evaluation.stations.tables import POSITIONS, read_positions, read_table
+from airshed.integrity.atomic import write_json
 from airshed.progress import progress
 from airshed.variables import TARGETS, VARIABLES
 
@@ -54,16 +54,16 @@ def write_observations(
     """
     start, stop = bounds(study.splits.test)
     series = Series(pd.date_range(start, stop, freq="h", inclusive="left", unit="ns"))
-    positions = Positions(read_sites(Path(settings.sites)) if settings.sites else None)
+    positions = Positions(read_positions(Path(settings.sites)) if settings.sites else None)
     rows = 0
     for path in progress(tables, "tables of observations"):
         table = read_table(path, settings)
         rows += len(table)
         positions.add(table)
         series.add(_in_canonical_units(table, settings, path, series))
-    sites, left_out = positions.table(series.stations())
+    places, left_out = positions.table(series.stations())
     grid = open_static(static)
-    matched, outside = _matched(sites, grid, settings)
+    matched, outside = _matched(places, grid, settings)
     left_out["outside_the_domain"] = outside
     if matched.empty:
         raise AirshedError(
@@ -123,13 +123,13 @@ def _in_canonical_units(
 
 @dataclass
 class Positions:
-    """Where stations are, from a table of sites or from the observations themselves.
+    """Where stations are, from a table of places or from the observations themselves.
 
     Attributes:
-        sites: Positions that were given; they come before those of the observations.
+        places: Positions that were given; they come before those of the observations.
     """
 
-    sites: pd.DataFrame | None
+    places: pd.DataFrame | None
     _seen: list[pd.DataFrame] = field(default_factory=list)
 
     def add(self, table: pd.DataFrame) -> None:
@@ -151,9 +151,9 @@ class Positions:
         found = empty if seen is None else seen.first()
         apart = empty if seen is None else seen.max() - seen.min()
         moved = set(apart.index[(apart[["latitude", "longitude"]] > SAME_PLACE_DEG).any(axis=1)])
-        if self.sites is not None:
-            moved -= set(self.sites.index)
-            found = self.sites.combine_first(found)
+        if self.places is not None:
+            moved -= set(self.places.index)
+            found = self.places.combine_first(found)
         wanted = found.reindex(list(stations))
         unknown = wanted[["latitude", "longitude"]].isna().any(axis=1)
         left_out = {
@@ -165,19 +165,19 @@ class Positions:
 
 
 def _matched(
-    sites: pd.DataFrame, grid: xr.Dataset, settings: StationsConfig
+    places: pd.DataFrame, grid: xr.Dataset, settings: StationsConfig
 ) -> tuple[pd.DataFrame, list[str]]:
     """Stations whose cells lie in the domain, with their heights compared; the names of others."""
-    points = station_points(grid, sites["latitude"], sites["longitude"], settings.matching)
+    points = station_points(grid, places["latitude"], places["longitude"], settings.matching)
     inside = points.need_only(grid["domain_mask"].values.astype(bool))
     cells = points(grid["elevation"].values)
-    difference = sites["elevation"].to_numpy(float) - cells
+    difference = places["elevation"].to_numpy(float) - cells
     far = np.abs(difference) > settings.height_tolerance_m
     match = np.where(np.isnan(difference), "unknown", np.where(far, "mismatch", "within"))
-    table = sites.assign(
+    table = places.assign(
         cell_elevation=cells, height_difference=difference, height_match=match.astype(str)
     )
-    return table[inside], list(sites.index[~inside])
+    return table[inside], list(places.index[~inside])
 
 
 def station_points(grid: xr.Dataset, latitude: Any, longitude: Any, matching: Method) -> Points:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from airshed.config.verification import StationQuality
+from airshed.config.supplement import StationQuality
 from airshed.variables import TARGETS, VARIABLES
 
 Floats = npt.NDArray[np.floating[Any]]

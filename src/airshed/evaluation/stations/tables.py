@@ -5,7 +5,7 @@ Three layouts are known, in CSV (also compressed) or Parquet:
 - one observation a row: station, latitude, longitude, time, pollutant, value, units (OpenAQ);
 - one station and hour a row, one column for each pollutant (CNEMC's live reports);
 - one pollutant and hour a row, one column for each station (CNEMC's daily archives: ``date``,
-  ``hour``, ``type``, ``1001A``, ...), whose positions stand in a table of sites.
+  ``hour``, ``type``, ``1001A``, ...), whose positions stand in a table of places.
 
 Columns are known by the names that such tables give them, whatever their case.
 """
@@ -26,7 +26,7 @@ from typing import Any
 
 import pandas as pd
 
-from airshed.config.verification import StationsConfig
+from airshed.config.supplement import StationsConfig
 from airshed.errors import AirshedError, brief
 from airshed.variables import TARGETS
 
@@ -111,7 +111,7 @@ def read_table(path: Path, settings: StationsConfig) -> pd.DataFrame:
             expected="columns for station, time, pollutant and value; or station, time and one for"
             " each pollutant; or date, hour, type and one for each station",
             found=", ".join(map(str, raw.columns[:20])),
-            hint="docs/verification.md lists the column names that are understood",
+            hint="docs/supplement.md lists the column names that are understood",
         )
     table["time"] = times.reindex(table.index)
     table["pollutant"] = table["pollutant"].map(pollutant_of)
@@ -121,7 +121,7 @@ def read_table(path: Path, settings: StationsConfig) -> pd.DataFrame:
     return table[known].reset_index(drop=True)
 
 
-def read_sites(path: Path) -> pd.DataFrame:
+def read_positions(path: Path) -> pd.DataFrame:
     """Positions of stations: index ``station``; ``latitude``, ``longitude``, ``elevation``.
 
     Raises:
@@ -132,11 +132,11 @@ def read_sites(path: Path) -> pd.DataFrame:
     for needed in ("station", "latitude", "longitude"):
         if needed not in named:
             raise _lacking(path, needed, raw)
-    sites = pd.DataFrame({"station": raw[named["station"]].astype(str).str.strip()})
+    places = pd.DataFrame({"station": raw[named["station"]].astype(str).str.strip()})
     for name in POSITIONS:
         given = raw[named[name]] if name in named else float("nan")
-        sites[name] = pd.to_numeric(given, errors="coerce")
-    return sites.drop_duplicates("station").set_index("station")
+        places[name] = pd.to_numeric(given, errors="coerce")
+    return places.drop_duplicates("station").set_index("station")
 
 
 def pollutant_of(name: object) -> str | None:

@@ -14,7 +14,7 @@ from airshed.variables import TARGETS
 
 def stations(results: Results) -> Drawing:
     """RMSE at stations against horizon for each pollutant, beside the reanalysis' own."""
-    table = results.verification["stations"]
+    table = results.supplement["stations"]
     data = table[table["stations_used"] == "all"].rename(columns={"name": "variant"})
     data = data.assign(value=data["rmse"])
     horizons = sorted(results.study.horizons_h)

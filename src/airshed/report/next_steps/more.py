@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from airshed.comparison.compare import BLOCKS_FOR_A_VERDICT
 from airshed.comparison.planning import MOST_LONGER, MOST_SEEDS, Variances
 from airshed.comparison.verdict import Limit
 from airshed.config import Study
-from airshed.evaluation.compare import BLOCKS_FOR_A_VERDICT
 from airshed.report.next_steps import evidence
 from airshed.report.next_steps.commands import snakemake_command
 from airshed.report.next_steps.step import Step

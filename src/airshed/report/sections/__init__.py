@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from airshed.report.drawing import Drawing
 from airshed.report.results import Results
-from airshed.report.sections import basis, beyond, errors, outcome, training
+from airshed.report.sections import basis, errors, outcome, supplement, training
 
 Content = dict[str, Any]
 
@@ -47,9 +47,9 @@ BUILDERS = {
     "maps": Builder(drawings=errors.map_drawings),
     "conditions": Builder(errors.by_class, errors.by_class_drawings),
     "exceedance": Builder(errors.exceedances, errors.exceedance_drawings),
-    "episodes": Builder(beyond.episodes, beyond.episode_drawings),
-    "stations": Builder(beyond.stations, beyond.station_drawings),
-    "external": Builder(beyond.external),
+    "episodes": Builder(supplement.episodes, supplement.episode_drawings),
+    "stations": Builder(supplement.stations, supplement.station_drawings),
+    "external": Builder(supplement.external),
     "cost": Builder(drawings=training.cost_drawings),
     "quality": Builder(basis.quality, basis.quality_drawings),
     "calibration": Builder(basis.calibration),

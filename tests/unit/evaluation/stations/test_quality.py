@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airshed.config.verification import StationQuality
+from airshed.config.supplement import StationQuality
 from airshed.evaluation.stations.quality import Series, checks, flat_line, spike
 from airshed.variables import TARGETS
 

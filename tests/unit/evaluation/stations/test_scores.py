@@ -13,7 +13,7 @@ import xarray as xr
 from fields import lambert_grid, random_batches
 
 from airshed.config import Study
-from airshed.config.verification import StationsConfig
+from airshed.config.supplement import StationsConfig
 from airshed.data.regrid import axis_directions
 from airshed.data.stores import write_netcdf
 from airshed.errors import AirshedError

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airshed.config.verification import StationsConfig
+from airshed.config.supplement import StationsConfig
 from airshed.errors import AirshedError
-from airshed.evaluation.stations.tables import pollutant_of, read_sites, read_table
+from airshed.evaluation.stations.tables import pollutant_of, read_positions, read_table
 
 
 def settings(**changes: object) -> StationsConfig:
@@ -116,7 +116,7 @@ def test_sites_in_chinese(tmp_path: Path) -> None:
         tmp_path,
         "监测点编码,监测点名称,城市,经度,纬度,对照点\n1001A,x,y,116.3621,39.8784,N\n",
     )
-    sites = read_sites(path)
+    sites = read_positions(path)
     assert sites.loc["1001A", ["latitude", "longitude"]].tolist() == [39.8784, 116.3621]
     assert np.isnan(sites.loc["1001A", "elevation"])
 

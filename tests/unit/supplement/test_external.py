@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from airshed.config import Study
-from airshed.config.verification import ExternalConfig
+from airshed.config.supplement import ExternalConfig
 from airshed.data.prepared import Prepared
 from airshed.data.stores import open_hourly, open_static
 from airshed.errors import AirshedError

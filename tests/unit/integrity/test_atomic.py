@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from airshed.atomic import atomic_path, write_json, writing
 from airshed.errors import AirshedError
+from airshed.integrity.atomic import atomic_path, write_json, writing
 
 
 def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_file_that_may_not_grow_is_said(tmp_path: Path) -> None:
     code = (
         "import resource, sys\n"
         "from pathlib import Path\n"
-        "from airshed.atomic import write_text\n"
+        "from airshed.integrity.atomic import write_text\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         f"write_text(Path({str(tmp_path / 'a.csv')!r}), 'x' * 2000)\n"
     )

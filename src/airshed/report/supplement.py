@@ -22,7 +22,7 @@ EPISODES_CAPTION = "RMSE in the days and region of each episode, mean of seeds."
 
 def stations(results: Results) -> Table:
     """Scores at stations; no rows without stations."""
-    found = results.verification.get("stations")
+    found = results.supplement.get("stations")
     header = ["pollutant", "forecast", "horizon", "stations", "RMSE", "within height", "reanalysis"]
     if found is None:
         return Table(header, [])
@@ -48,12 +48,12 @@ def stations(results: Results) -> Table:
 
 def external(results: Results) -> Table:
     """All forecasts on the samples of each external one; no rows without one."""
-    return _side_by_side(results.verification.get("external"), "external")
+    return _side_by_side(results.supplement.get("external"), "external")
 
 
 def episodes(results: Results) -> Table:
     """Scores in episodes; no rows without one."""
-    return _side_by_side(results.verification.get("episodes"), "episode")
+    return _side_by_side(results.supplement.get("episodes"), "episode")
 
 
 def _side_by_side(found: pd.DataFrame | None, what: str) -> Table:

@@ -13,10 +13,10 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-from airshed.atomic import write_text
 from airshed.cli import app
 from airshed.config import dump_study, read_yaml, validate_study
 from airshed.data.prepared import Prepared
+from airshed.integrity.atomic import write_text
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -29,12 +29,12 @@ class Steps:
         self.prepared, self.climatology = prepared, climatology
         self.config = folder / "config.yaml"
         write_text(self.config, dump_study(validate_study(self._values(), "example")))
-        script = runpy.run_path(str(ROOT / "docs/examples/verification_data.py"))
+        script = runpy.run_path(str(ROOT / "docs/examples/supplement_data.py"))
         script["main"](self.config, prepared.hourly, folder / "data")
 
     def _values(self) -> dict[str, Any]:
         """The example's own sections, on the tiny study's days and grid."""
-        example = read_yaml(ROOT / "config/studies/verification.yaml")
+        example = read_yaml(ROOT / "config/studies/supplement.yaml")
         tiny = read_yaml(ROOT / "tests/helpers/tiny_study.yaml")
         values = tiny | read_yaml(ROOT / "config/variants.yaml")
         values |= {key: example[key] for key in ("stations", "external", "episodes")}
@@ -50,7 +50,7 @@ class Steps:
         assert done.exit_code == 0, done.output
 
     def scored(self, step: str, subject: str, *arguments: object) -> Path:
-        """Folder with ``scores.nc`` and ``verification/`` of one set of forecasts."""
+        """Folder with ``scores.nc`` and ``supplement/`` of one set of forecasts."""
         folder, data = self.folder / subject, self.prepared
         observations = self.folder / "observations.nc"
         self(
@@ -58,7 +58,7 @@ class Steps:
             *arguments,
             *("--config", self.config, "--hourly", data.hourly, "--static", data.static),
             *("--climatology", self.climatology, "--output", folder / "scores.nc"),
-            *("--observations", observations, "--verification", folder / "verification"),
+            *("--observations", observations, "--supplement", folder / "supplement"),
         )
         return folder
 
@@ -84,9 +84,9 @@ def finished(
         steps.scored("baseline", "persistence", "persistence"),
         steps.scored("external", "shifted", "shifted"),
     ]
-    verified = [where / "verification" for where in scored]
-    steps("stations-summary", "--output", folder / "stations.csv", *verified)
-    steps("episodes-table", "--output", folder / "episodes.csv", *verified)
+    supplemented = [where / "supplement" for where in scored]
+    steps("stations-summary", "--output", folder / "stations.csv", *supplemented)
+    steps("episodes-table", "--output", folder / "episodes.csv", *supplemented)
     files = [where / "scores.nc" for where in scored]
     steps("external-table", "--output", folder / "external.csv", *files)
     return steps
@@ -102,7 +102,7 @@ def test_faults_of_the_stations_are_found(finished: Steps) -> None:
 
 def test_the_reanalysis_itself_misses_the_stations_by_their_noise(finished: Steps) -> None:
     """The stations are the hourly fields times a noise of 10 %."""
-    table = pd.read_csv(finished.folder / "persistence/verification/stations.csv")
+    table = pd.read_csv(finished.folder / "persistence/supplement/stations.csv")
     assert len(table["station"].unique()) >= 6
     with xr.open_dataset(finished.folder / "observations.nc") as stored:
         level = stored["value"].mean("time").to_series()
@@ -131,7 +131,7 @@ def test_episodes_have_scores_maps_and_a_transect(finished: Steps) -> None:
     assert set(table["episode"]) == {"north_plain", "basin"}
     persistence = table[table["name"] == "persistence"]
     np.testing.assert_allclose(persistence["rmse"], persistence["persistence_rmse"], rtol=1e-6)
-    folder = finished.folder / "run/verification"
+    folder = finished.folder / "run/supplement"
     with xr.open_dataset(folder / "episode_north_plain.nc") as found:
         assert found["transect_elevation"].notnull().all()
         assert found["forecast"].notnull().any(["row", "column"]).sum() > 0

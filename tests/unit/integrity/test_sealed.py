@@ -10,8 +10,8 @@ import pytest
 import xarray as xr
 
 from airshed.errors import AirshedError
-from airshed.formats import SCORES, VERSION
-from airshed.sealed import read_netcdf, write_netcdf
+from airshed.integrity.formats import SCORES, VERSION
+from airshed.integrity.sealed import read_netcdf, write_netcdf
 
 
 @pytest.fixture

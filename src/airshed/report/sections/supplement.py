@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from airshed.report import verification
+from airshed.report import supplement
 from airshed.report.drawing import Drawing
 from airshed.report.figures import episodes as episode_figures
 from airshed.report.figures import stations as station_figures
@@ -16,7 +16,7 @@ from airshed.report.tables import Table
 
 def episodes(results: Results) -> dict[str, Any] | None:
     """Scores in episodes."""
-    return _shown(verification.episodes(results), verification.EPISODES_CAPTION)
+    return _shown(supplement.episodes(results), supplement.EPISODES_CAPTION)
 
 
 def episode_drawings(results: Results) -> Iterator[Drawing]:
@@ -30,18 +30,18 @@ def episode_drawings(results: Results) -> Iterator[Drawing]:
 
 def stations(results: Results) -> dict[str, Any] | None:
     """Scores at stations."""
-    return _shown(verification.stations(results), verification.STATIONS_CAPTION)
+    return _shown(supplement.stations(results), supplement.STATIONS_CAPTION)
 
 
 def station_drawings(results: Results) -> Iterator[Drawing]:
     """Errors at stations."""
-    if verification.stations(results).rows:
+    if supplement.stations(results).rows:
         yield station_figures.stations(results)
 
 
 def external(results: Results) -> dict[str, Any] | None:
     """Scores of other people's forecasts."""
-    return _shown(verification.external(results), verification.EXTERNAL_CAPTION)
+    return _shown(supplement.external(results), supplement.EXTERNAL_CAPTION)
 
 
 def _shown(table: Table, caption: str) -> dict[str, Any] | None:

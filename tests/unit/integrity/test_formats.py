@@ -10,16 +10,24 @@ import pytest
 import torch
 import xarray as xr
 
-from airshed import formats, sealed
 from airshed.config import Study
 from airshed.data.hourly import create
 from airshed.data.stores import open_hourly, open_static
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import read_scores
-from airshed.formats import FOLDER, STAMP, VERSION, Format, check_folder, read_json, stamp_folder
+from airshed.integrity import formats, sealed
+from airshed.integrity.formats import (
+    FOLDER,
+    STAMP,
+    VERSION,
+    Format,
+    check_folder,
+    read_json,
+    stamp_folder,
+)
 from airshed.training.attempts import Attempts
 from airshed.training.checkpoints import content_sha256, load_checkpoint
-from airshed.training.trained import read_run
+from airshed.training.finished import read_run
 
 ALL = [kind for kind in vars(formats).values() if isinstance(kind, Format)]
 

@@ -20,7 +20,7 @@ from airshed.errors import AirshedError
 from airshed.evaluation.evaluate import Evaluation, evaluate
 from airshed.evaluation.loop import ahead
 from airshed.evaluation.scores import Subject
-from airshed.training.trained import read_run, trained_weights
+from airshed.training.finished import read_run, trained_weights
 from airshed.variables import TARGETS
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airshed.atomic import write_json
 from airshed.errors import AirshedError, brief
+from airshed.integrity.atomic import write_json
 
 VERSION = "format_version"
 STAMP = "format.json"

@@ -12,8 +12,8 @@ import pytest
 import xarray as xr
 
 from airshed.errors import AirshedError
-from airshed.formats import COST, INTERPRETATION, VERSION
-from airshed.report import ablation, bias, text, verification
+from airshed.integrity.formats import COST, INTERPRETATION, VERSION
+from airshed.report import ablation, bias, supplement, text
 from airshed.report.drawing import Drawing
 from airshed.report.figures import episodes, exceedance
 from airshed.report.figures.stations import stations as station_figure
@@ -120,12 +120,12 @@ def test_stations_episodes_and_other_forecasts_have_tables(make: Make) -> None:
         table.to_csv(made.results / f"{section}.csv", index=False)
     results = load_results(study, made.results, made.data)
     label = "O3\u00a0(\u00b5g\u00a0m\u207b\u00b3)"
-    assert verification.stations(results).rows == [
+    assert supplement.stations(results).rows == [
         [label, "mask", "12 h", "7", "11", "9", "3"],
     ]
     for table, first in (
-        (verification.external(results), "cams"),
-        (verification.episodes(results), "haze"),
+        (supplement.external(results), "cams"),
+        (supplement.episodes(results), "haze"),
     ):
         assert table.header[4:] == ["mask", "cams"]
         assert table.rows == [[first, label, "12 h", "40", "5", "8"]]
@@ -180,7 +180,7 @@ def write_episode(made: Made, variant: str, seed: int) -> None:
             "transect_distance": ("point", [0.0, 100.0, 200.0]),
         },
     )
-    folder = made.results / f"variants/{variant}/seed{seed}/verification"
+    folder = made.results / f"variants/{variant}/seed{seed}/supplement"
     folder.mkdir()
     found.to_netcdf(folder / "episode_haze.nc")
 
@@ -209,5 +209,5 @@ def test_exceedances_that_cannot_be_scored_say_why(make: Make) -> None:
 def test_a_study_without_them_has_no_such_tables(make: Make) -> None:
     made = make()
     results = load_results(made.study, made.results, made.data)
-    parts = (verification.stations, verification.external, verification.episodes)
+    parts = (supplement.stations, supplement.external, supplement.episodes)
     assert [part(results).rows for part in parts] == [[], [], []]

@@ -18,7 +18,7 @@ from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
 from airshed.evaluation.interpretation import alpha_times, bias_removed, interpret
 from airshed.model import ClimaX
-from airshed.training.trained import trained_weights
+from airshed.training.finished import trained_weights
 from airshed.variables import TARGETS
 
 

@@ -85,10 +85,10 @@ rule external:
         "airshed external {wildcards.external:q} --config {params.config:q}"
         " --hourly {input.hourly:q} --static {input.static:q}"
         " --climatology {input.climatology:q} --output {output.scores:q}"
-        f" {VERIFICATION_OPTIONS} 2> {{log:q}}"
+        f" {SUPPLEMENT_OPTIONS} 2> {{log:q}}"
 
 
-VERIFICATION = []
+SUPPLEMENT = []
 
 if STUDY.external:
 
@@ -113,7 +113,7 @@ if STUDY.external:
             "airshed external-table --output {output:q} {input.runs:q} {input.baselines:q}"
             " {input.externals:q} 2> {log:q}"
 
-    VERIFICATION += rules.external_table.output
+    SUPPLEMENT += rules.external_table.output
 
 
 if STUDY.stations is not None:
@@ -148,10 +148,10 @@ if STUDY.stations is not None:
     rule stations_summary:
         input:
             runs=expand(
-                rules.evaluate.output.verification, variant=STUDY.variants, seed=STUDY.seeds
+                rules.evaluate.output.supplement, variant=STUDY.variants, seed=STUDY.seeds
             ),
-            baselines=expand(rules.baseline.output.verification, baseline=BASELINES),
-            externals=expand(rules.external.output.verification, external=STUDY.external),
+            baselines=expand(rules.baseline.output.supplement, baseline=BASELINES),
+            externals=expand(rules.external.output.supplement, external=STUDY.external),
         output:
             f"{RESULTS}/stations.csv",
         log:
@@ -168,7 +168,7 @@ if STUDY.stations is not None:
             "airshed stations-summary --output {output:q} {input.runs:q} {input.baselines:q}"
             " {input.externals:q} 2> {log:q}"
 
-    VERIFICATION += rules.stations_summary.output
+    SUPPLEMENT += rules.stations_summary.output
 
 
 if STUDY.episodes:
@@ -176,10 +176,10 @@ if STUDY.episodes:
     rule episodes_table:
         input:
             runs=expand(
-                rules.evaluate.output.verification, variant=STUDY.variants, seed=STUDY.seeds
+                rules.evaluate.output.supplement, variant=STUDY.variants, seed=STUDY.seeds
             ),
-            baselines=expand(rules.baseline.output.verification, baseline=BASELINES),
-            externals=expand(rules.external.output.verification, external=STUDY.external),
+            baselines=expand(rules.baseline.output.supplement, baseline=BASELINES),
+            externals=expand(rules.external.output.supplement, external=STUDY.external),
         output:
             f"{RESULTS}/episodes.csv",
         log:
@@ -196,4 +196,4 @@ if STUDY.episodes:
             "airshed episodes-table --output {output:q} {input.runs:q} {input.baselines:q}"
             " {input.externals:q} 2> {log:q}"
 
-    VERIFICATION += rules.episodes_table.output
+    SUPPLEMENT += rules.episodes_table.output

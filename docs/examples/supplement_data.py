@@ -1,10 +1,10 @@
 """Make-believe stations and a make-believe forecast, taken from a study's own hourly fields.
 
-They have the form of an OpenAQ export and of a CAMS forecast, so that docs/verification.md can be
+They have the form of an OpenAQ export and of a CAMS forecast, so that docs/supplement.md can be
 followed without either. Nothing here is an observation, and nothing a forecast: the stations are
 the hourly fields with noise and a few faults, the forecast is persistence on a coarse grid.
 
-    python docs/examples/verification_data.py CONFIG HOURLY FOLDER
+    python docs/examples/supplement_data.py CONFIG HOURLY FOLDER
 """
 
 from __future__ import annotations

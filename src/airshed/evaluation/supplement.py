@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from airshed.atomic import atomic_path
 from airshed.config import Study
 from airshed.data.stores import open_static, write_netcdf
 from airshed.errors import AirshedError
@@ -20,11 +19,12 @@ from airshed.evaluation.episodes import EpisodeScores
 from airshed.evaluation.evaluate import Evaluation
 from airshed.evaluation.scores import read_scores
 from airshed.evaluation.stations.scorer import StationScores, open_observations
-from airshed.provenance import sha256
+from airshed.integrity.atomic import atomic_path
+from airshed.integrity.provenance import sha256
 
 
 @contextmanager
-def verified(
+def supplemented(
     study: Study, evaluation: Evaluation, observations: Path | None, folder: Path | None
 ) -> Iterator[Evaluation]:
     """An evaluation that scores stations and episodes as well, and their results at its end.
@@ -38,12 +38,12 @@ def verified(
     if folder is None:
         yield evaluation
         return
-    verification = Verification(study, evaluation.static, observations)
-    yield replace(evaluation, scorers={**evaluation.scorers, **verification.scorers})
-    verification.write(evaluation.output, folder)
+    supplement = Supplement(study, evaluation.static, observations)
+    yield replace(evaluation, scorers={**evaluation.scorers, **supplement.scorers})
+    supplement.write(evaluation.output, folder)
 
 
-class Verification:
+class Supplement:
     """Scorers of the stations and episodes of a study, and their results.
 
     Args:

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from airshed.errors import AirshedError
-from airshed.formats import MANIFEST, read_json
-from airshed.manifest import NAME, NUMBERS, checksums, input_files, result_files
-from airshed.provenance import sha256
+from airshed.integrity.formats import MANIFEST, read_json
+from airshed.integrity.manifest import NAME, NUMBERS, checksums, input_files, result_files
+from airshed.integrity.provenance import sha256
 
 
 def verify_study(results: Path, with_inputs: bool = True) -> int:

@@ -9,12 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from airshed.atomic import write_json
 from airshed.config import Study
 from airshed.config.training import WITHOUT_INFLUENCE
-from airshed.formats import MANIFEST, VERSION
+from airshed.integrity.atomic import write_json
+from airshed.integrity.formats import MANIFEST, VERSION
+from airshed.integrity.provenance import (
+    Commit,
+    code_commit,
+    processor,
+    sha256,
+    tree_files,
+    versions,
+)
 from airshed.progress import progress
-from airshed.provenance import Commit, code_commit, processor, sha256, tree_files, versions
 
 NAME = "manifest.json"
 # no results: what differs from run to run by its nature, and a report from before the study ended

@@ -18,12 +18,12 @@ from airshed.cli.options import (
     ScanTables,
     Static,
     Statistics,
-    VerificationFolder,
+    SupplementFolder,
 )
 
 Folders = Annotated[
     list[Path],
-    typer.Argument(exists=True, file_okay=False, help="Folder 'verification' of every run."),
+    typer.Argument(exists=True, file_okay=False, help="Folder 'supplement' of every run."),
 ]
 
 
@@ -98,17 +98,17 @@ def external(
     climatology: Climatology,
     output: Output,
     observations: Observations = None,
-    verification: VerificationFolder = None,
+    supplement: SupplementFolder = None,
 ) -> None:
     """Score somebody else's forecast on the samples and cells of the trained runs."""
     from airshed.config import load_study
     from airshed.evaluation.evaluate import Evaluation
     from airshed.evaluation.external.forecaster import evaluate_external
-    from airshed.evaluation.verification import verified
+    from airshed.evaluation.supplement import supplemented
 
     study = load_study([config])
     evaluation = Evaluation(hourly, static, climatology, output)
-    with verified(study, evaluation, observations, verification) as extended:
+    with supplemented(study, evaluation, observations, supplement) as extended:
         evaluate_external(study, name, extended)
 
 

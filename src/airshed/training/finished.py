@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from airshed.errors import AirshedError
-from airshed.formats import RUN, read_json
-from airshed.provenance import sha256
+from airshed.integrity.formats import RUN, read_json
+from airshed.integrity.provenance import sha256
 from airshed.training.checkpoints import load_checkpoint
 
 

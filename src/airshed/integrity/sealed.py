@@ -14,9 +14,9 @@ from typing import Any
 
 import xarray as xr
 
-from airshed.atomic import atomic_path
 from airshed.errors import AirshedError
-from airshed.formats import VERSION, Format
+from airshed.integrity.atomic import atomic_path
+from airshed.integrity.formats import VERSION, Format
 
 MARK = b"\nairshed sha256 "
 SEAL_BYTES = len(MARK) + 64

@@ -10,8 +10,8 @@ import pytest
 from airshed.config import Study
 from airshed.config.load import validate_study
 from airshed.errors import AirshedError
-from airshed.manifest import write_manifest
-from airshed.verify import compare_numbers, verify_study
+from airshed.integrity.manifest import write_manifest
+from airshed.integrity.verify import compare_numbers, verify_study
 
 RESULTS = Path("results/tiny")
 SCORES = "variant,seed,metric,value\nphysics_mask,0,rmse,1.5\nphysics_mask,1,rmse,1.6\n"
