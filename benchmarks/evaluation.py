@@ -34,7 +34,8 @@ from airshed.evaluation.baselines.known import Known
 from airshed.evaluation.baselines.ridge import ridge
 from airshed.evaluation.climatology import Climatology
 from airshed.evaluation.evaluate import init_times
-from airshed.evaluation.gridded import Domain, GriddedScores
+from airshed.evaluation.batch import Domain
+from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.loop import batches_of, score_forecasts
 from airshed.evaluation.network import NetworkForecaster
 from airshed.evaluation.reading import SampleReader

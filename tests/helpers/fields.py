@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from airshed.evaluation.batch import Batch
+from airshed.evaluation.batch import Batch, Samples
 from airshed.simulate.projection import cell_positions
 
 ROWS, COLUMNS, CELL_M = 9, 13, 200_000
+STEP_H = 6  # between init times
 
 
 def lambert_grid() -> xr.Dataset:
@@ -43,7 +44,10 @@ def random_batches(
     rng = np.random.default_rng(seed)
     batches = []
     for number, init in enumerate(init_times):
-        samples = pd.DataFrame({"init_time": init, "horizon_h": list(horizons_h)})
+        hours = number * STEP_H + np.array([0, *horizons_h])
+        table = pd.DataFrame({"init_time": init, "horizon_h": list(horizons_h)})
+        table = table.assign(input_index=hours[0], target_index=hours[1:])
+        samples = Samples.of(table)
         shape = (len(samples), 6, ROWS, COLUMNS)
         forecast, initial = (rng.gamma(2.0, 20.0, shape).astype(np.float32) for _ in range(2))
         truth = np.stack([truth_at(init + pd.Timedelta(hours=horizon)) for horizon in horizons_h])

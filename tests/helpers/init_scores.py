@@ -6,7 +6,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from airshed.variables import TARGETS, VARIABLES
+from airshed.evaluation.aggregation import Bins, Period, Sums
+from airshed.evaluation.binning import FixedBins
+from airshed.evaluation.metrics.moments import MOMENTS
+from airshed.evaluation.scores import CELLS, METRICS, SCORED_MAPS, Subject, scores_dataset
+from airshed.variables import TARGETS
 
 INITS = pd.date_range("2016-03-05", periods=120, freq="3h", unit="ns")
 HORIZONS = [12, 24]
@@ -21,38 +25,28 @@ def weather() -> np.ndarray:
 
 
 def scores(name: str, seed: int, init_mse: np.ndarray) -> xr.Dataset:
+    """One pair behind each init time; the first cell never has any."""
+    period = Period(INITS, tuple(HORIZONS))
+    sums = Sums(period, bins=1, places=ROWS * COLUMNS)
+    sums.by_init[:, :, 0, MOMENTS.index("count")] = np.isfinite(init_mse)
+    sums.by_init[:, :, 0, MOMENTS.index("squared")] = np.nan_to_num(init_mse)
     pooled = np.nanmean(init_mse, axis=0)
-    dims = ("horizon_h", "pollutant")
+    values = dict.fromkeys(METRICS, np.full(pooled.shape, np.nan))
+    values |= {"rmse": np.sqrt(pooled), "mae": 0.8 * np.sqrt(pooled), "bias": 0 * pooled - 0.5}
+    values["correlation"] = 0 * pooled + 0.9
     maps = np.broadcast_to(pooled[..., None, None], (*pooled.shape, ROWS, COLUMNS)).copy()
     maps[..., 0, 0] = np.nan
-    values = {"rmse": np.sqrt(pooled), "mae": 0.8 * np.sqrt(pooled), "bias": 0 * pooled - 0.5}
     lat, lon = np.mgrid[30.0 : 30.0 + ROWS, 100.0 : 100.0 + COLUMNS]
-    return xr.Dataset(
-        {metric: (dims, value) for metric, value in values.items()}
-        | {
-            "correlation": (dims, 0 * pooled + 0.9),
-            "init_mse": (("init_time", *dims), init_mse),
-            "map_mse": ((*dims, "y", "x"), maps.astype(np.float32)),
-            "map_bias": ((*dims, "y", "x"), maps.astype(np.float32)),
-        },
-        coords={
-            "horizon_h": HORIZONS,
-            "pollutant": list(TARGETS),
-            "init_time": INITS,
-            "lat2d": (("y", "x"), lat),
-            "lon2d": (("y", "x"), lon),
-            "units": ("pollutant", [VARIABLES[target].units for target in TARGETS]),
-        },
-        attrs={
-            "format_version": 1,
-            "kind": "baseline" if seed < 0 else "variant",
-            "name": name,
-            "seed": seed,
-            "study": "tiny",
-            "dataset": "tiny",
-            "data_source": "simulated",
-            "commit": "abc",
-            "samples": 228,
-            "cells_skipped": 0,
-        },
-    )
+    values |= {f"map_{metric}": maps.astype(np.float32) for metric in SCORED_MAPS}
+    values |= {
+        "lat2d": lat,
+        "lon2d": lon,
+        "coarse_row": np.repeat(np.arange(ROWS), COLUMNS),
+        "coarse_column": np.tile(np.arange(COLUMNS), ROWS),
+        "scored": np.isfinite(init_mse).any(axis=2),
+        "origin": np.zeros(len(TARGETS)),
+    }
+    subject = Subject("baseline" if seed < 0 else "variant", name, seed, "tiny", "simulated", "abc")
+    counts = {"samples": 228, "cells_skipped": 0}
+    bins = Bins([FixedBins.everywhere(ROWS * COLUMNS)], ROWS * COLUMNS)
+    return scores_dataset(subject, period, counts, values, CELLS.variables(bins, sums))

@@ -11,8 +11,8 @@ import pandas as pd
 import xarray as xr
 
 from airshed.data.stores import describe, write_netcdf
-from airshed.evaluation.batch import Batch
-from airshed.evaluation.gridded import Domain, GriddedScores
+from airshed.evaluation.batch import Batch, Domain, Samples
+from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.loop import batches_of
 from airshed.variables import HOURLY, TARGETS, VARIABLES
 
@@ -46,10 +46,11 @@ class Case:
 
     def batch(self, rows: Sequence[int]) -> Batch:
         fields = (self.forecast, self.truth, self.initial, self.wind)
-        return Batch(self.samples.iloc[list(rows)], *(field[list(rows)] for field in fields))
+        samples = Samples.of(self.samples.iloc[list(rows)])
+        return Batch(samples, *(field[list(rows)] for field in fields))
 
     def batches(self, size: int = 4) -> list[Batch]:
-        return [self.batch(rows.index) for rows in batches_of(self.samples, size)]
+        return [self.batch(rows.numbers) for rows in batches_of(self.samples, size)]
 
     def scorer(self) -> GriddedScores:
         return GriddedScores(HORIZONS, INITS, self.domain, self.climatology)

@@ -14,7 +14,7 @@ from airshed.cluster.site import read_site
 from airshed.config import dump_study, read_yaml, validate_study
 from airshed.config.training import WITHOUT_INFLUENCE
 from airshed.errors import AirshedError
-from airshed.integrity.formats import check_folder, stamp_folder
+from airshed.integrity.formats import SCORES, check_folder, stamp_folder
 from airshed.report import outline
 
 min_version("9.0")
@@ -122,6 +122,12 @@ SUPPLEMENT_OPTIONS = " ".join(
         *(["--supplement {output.supplement:q}"] if SUPPLEMENTED else []),
     ]
 )
+
+
+def scoring_settings():
+    """What shapes scores, and the format that they are kept in: with another they are made again."""
+    shaping = settings("splits", "horizons_h", "evaluation", "episodes")
+    return shaping | {"format": SCORES.version}
 
 
 def scored_in(folder):

@@ -74,7 +74,7 @@ rule evaluate:
         gres=gpus(1),
     params:
         config=CONFIG,
-        study=settings("splits", "horizons_h", "evaluation", "episodes"),
+        study=scoring_settings(),
         only="",
     shell:
         "airshed evaluate --run {input.run:q} {params.only}"
@@ -93,7 +93,7 @@ use rule evaluate as evaluate_horizon with:
         f"{RUN}/benchmarks/evaluate_{{horizon_h}}h.tsv"
     params:
         config=CONFIG,
-        study=settings("splits", "horizons_h", "evaluation", "episodes"),
+        study=scoring_settings(),
         only="--horizon {horizon_h}",
 
 
@@ -117,7 +117,7 @@ rule baseline:
         runtime=minutes(120),
     params:
         config=CONFIG,
-        study=settings("splits", "horizons_h", "evaluation", "episodes"),
+        study=scoring_settings(),
     shell:
         "airshed baseline {wildcards.baseline:q} --config {params.config:q}"
         " --hourly {input.hourly:q} --static {input.static:q}"

@@ -79,7 +79,7 @@ rule external:
         runtime=minutes(120),
     params:
         config=CONFIG,
-        study=settings("splits", "horizons_h", "evaluation", "episodes"),
+        study=scoring_settings(),
         external=lambda wildcards: RESOLVED["external"][wildcards.external],
     shell:
         "airshed external {wildcards.external:q} --config {params.config:q}"

@@ -82,15 +82,11 @@ def evaluate(
     from airshed.data.prepared import Prepared
     from airshed.evaluation.evaluate import Evaluation
     from airshed.evaluation.network import evaluate_run
-    from airshed.evaluation.supplement import supplemented
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-    evaluation = Evaluation(
-        hourly, static, climatology, output, tuple(horizon or ()), save_forecasts, with_truth
-    )
-    study = load_study([config])
-    with supplemented(study, evaluation, observations, supplement) as extended:
-        evaluate_run(study, run, prepared, extended)
+    wanted = (tuple(horizon or ()), observations, supplement, save_forecasts, with_truth)
+    evaluation = Evaluation(hourly, static, climatology, output, *wanted)
+    evaluate_run(load_study([config]), run, prepared, evaluation)
 
 
 @app.command()
@@ -110,14 +106,10 @@ def baseline(
     """Score a forecast that needs no network, on the same samples as the trained runs."""
     from airshed.config import load_study
     from airshed.evaluation.evaluate import Evaluation, evaluate_baseline
-    from airshed.evaluation.supplement import supplemented
 
-    evaluation = Evaluation(
-        hourly, static, climatology, output, tuple(horizon or ()), save_forecasts, with_truth
-    )
-    study = load_study([config])
-    with supplemented(study, evaluation, observations, supplement) as extended:
-        evaluate_baseline(study, name.value, extended)
+    wanted = (tuple(horizon or ()), observations, supplement, save_forecasts, with_truth)
+    evaluation = Evaluation(hourly, static, climatology, output, *wanted)
+    evaluate_baseline(load_study([config]), name.value, evaluation)
 
 
 @app.command()

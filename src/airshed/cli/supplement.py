@@ -104,12 +104,9 @@ def external(
     from airshed.config import load_study
     from airshed.evaluation.evaluate import Evaluation
     from airshed.evaluation.external.forecaster import evaluate_external
-    from airshed.evaluation.supplement import supplemented
 
-    study = load_study([config])
-    evaluation = Evaluation(hourly, static, climatology, output)
-    with supplemented(study, evaluation, observations, supplement) as extended:
-        evaluate_external(study, name, extended)
+    evaluation = Evaluation(hourly, static, climatology, output, (), observations, supplement)
+    evaluate_external(load_study([config]), name, evaluation)
 
 
 @app.command()

@@ -15,7 +15,8 @@ from airshed.comparison.table import COLUMNS
 from airshed.config import Study
 from airshed.config.comparison import ComparisonConfig
 from airshed.errors import AirshedError
-from airshed.evaluation.scores import domain_metrics, metric_units, read_scores
+from airshed.evaluation.rescoring import init_mse
+from airshed.evaluation.scores import domain_metrics, metric_units, opened_scores
 from airshed.integrity.atomic import write_text
 
 SCORES = ("variant", "seed", "pollutant", "horizon_h", "metric", "value", "units")
@@ -101,7 +102,7 @@ def _read_runs(study: Study, files: Sequence[Path]) -> dict[Run, xr.Dataset]:
     """All runs that are there, in the order of the study, baselines last, pairwise comparable."""
     found: dict[Run, tuple[Path, xr.Dataset]] = {}
     for path in files:
-        dataset = read_with_domain(path)
+        dataset = read_errors(path)
         run = dataset.attrs["name"], int(dataset.attrs["seed"])
         if run in found:
             raise AirshedError("a run is given twice", where=f"{found[run][0]} and {path}")
@@ -118,12 +119,12 @@ def _wanted(study: Study) -> list[Run]:
     return [(variant, seed) for variant in study.variants for seed in study.seeds]
 
 
-def read_with_domain(path: Path) -> xr.Dataset:
-    """Scores with the domain in place of the maps, which are large."""
-    scores = read_scores(path)
-    domain = scores["map_mse"].notnull().any(["horizon_h", "pollutant"])
-    maps = [name for name in scores if str(name).startswith("map_")]
-    return scores.drop_vars(maps).assign(domain=domain)
+def read_errors(path: Path) -> xr.Dataset:
+    """The part of a file of scores that comparisons need: no maps, and errors instead of sums."""
+    with opened_scores(path) as scores:
+        domain = scores["map_mse"].notnull().any(["horizon_h", "pollutant"])
+        metrics = scores[[*domain_metrics(scores), "scored"]]
+        return metrics.assign(init_mse=init_mse(scores), domain=domain).load()
 
 
 def sample_differences(one: xr.Dataset, other: xr.Dataset) -> list[str]:
@@ -160,13 +161,13 @@ def _check_same_samples(path: Path, one: xr.Dataset, other_path: Path, other: xr
 def _check_belongs(study: Study, path: Path, scores: xr.Dataset) -> None:
     name, seed = scores.attrs["name"], int(scores.attrs["seed"])
     foreign = scores.attrs["kind"] == "variant" and (name, seed) not in _wanted(study)
-    if foreign or scores.attrs["study"] != study.study:
+    if foreign or scores.attrs["dataset"] != study.dataset.name:
         raise AirshedError(
             "a scored run does not belong to the study",
             where=path,
-            expected=f"study {study.study}, variants {', '.join(study.variants)},"
+            expected=f"dataset {study.dataset.name}, variants {', '.join(study.variants)},"
             f" seeds {', '.join(map(str, study.seeds))}",
-            found=f"study {scores.attrs['study']}, {name}, seed {seed}",
+            found=f"dataset {scores.attrs['dataset']}, {name}, seed {seed}",
         )
 
 

@@ -14,8 +14,7 @@ import xarray as xr
 import zarr
 
 from airshed.errors import AirshedError
-from airshed.evaluation.batch import Batch, State
-from airshed.evaluation.gridded import Domain
+from airshed.evaluation.batch import Batch, Domain, State
 from airshed.evaluation.scores import Subject
 from airshed.integrity.atomic import publish, remove
 from airshed.variables import TARGETS, VARIABLES
@@ -69,8 +68,8 @@ class ForecastArchive:
         self._create()
         fields = np.concatenate([batch.forecast, batch.truth][: 1 + self._truth], axis=1)
         fields = np.where(self._domain.mask, fields, np.float32(np.nan))
-        inits = self._init_times.get_indexer(batch.init_times)
-        horizons = pd.Index(self._horizons_h).get_indexer(pd.Index(batch.horizons_h))
+        inits = self._init_times.get_indexer(batch.samples.init_times)
+        horizons = pd.Index(self._horizons_h).get_indexer(pd.Index(batch.samples.horizons_h))
         for init, horizon, field in zip(inits, horizons, fields, strict=True):
             chunk, row = divmod(int(init), self._inits_a_chunk)
             if chunk != self._chunk:

@@ -9,19 +9,61 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import xarray as xr
 
 Floats = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.integer[Any]]
 State = Mapping[str, npt.NDArray[Any]]
 
-Forecaster = Callable[[Iterable[pd.DataFrame]], Iterator[Floats]]
-"""Maps the rows of samples of each batch to forecasts [B, 6, Y, X] in physical units, pollutants in
-TARGETS order, NaN where there is none. It may read ahead: rows are asked for in the batches' order.
+
+@dataclass(frozen=True)
+class Samples:
+    """Some samples (pairs of init time and horizon), in their order.
+
+    Attributes:
+        numbers: [B], the place of each among the samples of all horizons of the split.
+        init_times: [B], UTC.
+        horizons_h: [B], hours.
+        input_index: [B], position of the init time on the hourly store's time axis.
+        target_index: [B], position of the valid time on it.
+    """
+
+    numbers: Integers
+    init_times: pd.DatetimeIndex
+    horizons_h: Integers
+    input_index: Integers
+    target_index: Integers
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> Samples:
+        """The rows of a table that :func:`airshed.data.samples.sample_index` made."""
+        columns = ("horizon_h", "input_index", "target_index")
+        numbers, init_times = table.index.to_numpy(), pd.DatetimeIndex(table["init_time"])
+        return cls(numbers, init_times, *(table[name].to_numpy() for name in columns))
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @cached_property
+    def valid_times(self) -> pd.DatetimeIndex:
+        """[B], UTC: init time plus horizon."""
+        return self.init_times + pd.to_timedelta(self.horizons_h, unit="h")
+
+    def told(self, which: npt.NDArray[np.bool_]) -> str:
+        """The first of those samples for which ``which`` [B] is true, in words."""
+        first = int(np.argmax(which))
+        return f"init time {self.init_times[first]}, horizon {self.horizons_h[first]} h"
+
+
+Forecaster = Callable[[Iterable[Samples]], Iterator[Floats]]
+"""Maps the samples of each batch to forecasts [B, 6, Y, X] in physical units, pollutants in TARGETS
+order, NaN where there is none. It may read ahead: samples are asked for in the batches' order.
 """
 
 
@@ -34,16 +76,14 @@ class Batch:
     outside the domain included and of no meaning.
 
     Attributes:
-        samples: One row per sample, with the columns of
-            :func:`airshed.data.samples.sample_index`: ``init_time``, ``horizon_h``,
-            ``input_index``, ``target_index`` (positions on the hourly store's time axis).
+        samples: Which samples these are.
         forecast: [B, 6, Y, X]; NaN where there is no forecast.
         truth: [B, 6, Y, X] at the valid time; NaN where missing.
         initial: [B, 6, Y, X] at the init time (the forecast of persistence); NaN where missing.
         wind_speed_ms: [B, Y, X] at the init time, m s-1; NaN where missing.
     """
 
-    samples: pd.DataFrame
+    samples: Samples
     forecast: Floats
     truth: Floats
     initial: Floats
@@ -52,20 +92,21 @@ class Batch:
     def __len__(self) -> int:
         return len(self.samples)
 
-    @property
-    def init_times(self) -> pd.DatetimeIndex:
-        """[B], UTC."""
-        return pd.DatetimeIndex(self.samples["init_time"])
 
-    @property
-    def horizons_h(self) -> Integers:
-        """[B], hours."""
-        return self.samples["horizon_h"].to_numpy()
+@dataclass(frozen=True)
+class Domain:
+    """Where scores are taken: each [Y, X]; the mask is True inside the domain."""
 
-    @property
-    def valid_times(self) -> pd.DatetimeIndex:
-        """[B], UTC: init time plus horizon."""
-        return self.init_times + pd.to_timedelta(self.horizons_h, unit="h")
+    mask: npt.NDArray[np.bool_]
+    lat2d: Floats
+    lon2d: Floats
+    elevation_m: Floats
+
+    @classmethod
+    def of(cls, static: xr.Dataset) -> Domain:
+        """The domain of ``static.nc``."""
+        fields = (static[name].values for name in ("lat2d", "lon2d", "elevation"))
+        return cls(static["domain_mask"].values.astype(bool), *fields)
 
 
 class Scorer(Protocol):

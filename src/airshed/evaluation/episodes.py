@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,29 +14,87 @@ import xarray as xr
 from airshed.config.data import Box
 from airshed.config.supplement import Episode, Transect
 from airshed.errors import AirshedError
-from airshed.evaluation.batch import Batch, State
+from airshed.evaluation.batch import Batch, Domain, State
+from airshed.evaluation.binning import EpisodeBin
+from airshed.evaluation.metrics.moments import ratio, root_of_mean
 from airshed.evaluation.points import Points, distance_km, great_circle
+from airshed.evaluation.rescoring import rescored
+from airshed.evaluation.scores import CELLS
 from airshed.variables import TARGETS, VARIABLES
 
 Floats = npt.NDArray[np.floating[Any]]
 Flags = npt.NDArray[np.bool_]
 MAP_EVERY_H = 12  # of the maps of an episode that names no times
-SUMS = (
-    "pairs",
-    "error",
-    "absolute",
-    "squared",
-    "forecast",
-    "truth",
-    "forecast_squared",
-    "truth_squared",
-    "product",
-    "persistence_squared",
-)
+SHOWN = ("rmse", "mae", "bias", "correlation")
 
 
-class EpisodeScores:
-    """Gathers what belongs to one episode: samples whose valid time lies in it.
+def period_of(episode: Episode) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """First valid time of an episode, and the end of the last day."""
+    return pd.Timestamp(episode.start), pd.Timestamp(episode.end + timedelta(days=1))
+
+
+def region_of(name: str, episode: Episode, domain: Domain) -> Flags:
+    """Cells [Y, X] of the domain that lie in an episode's region.
+
+    Raises:
+        AirshedError: There is none.
+    """
+    cells = in_box(domain.lat2d, domain.lon2d, episode.box) & domain.mask
+    if not cells.any():
+        raise AirshedError(
+            "an episode's region holds no cell of the domain",
+            where=f"episodes.{name}.box",
+            found=episode.box.model_dump(),
+            hint="degrees north and east; the domain is in static.nc",
+        )
+    return cells
+
+
+def episode_bin(name: str, episode: Episode, domain: Domain) -> EpisodeBin:
+    """The bin in which the scores of an episode are summed."""
+    inside = region_of(name, episode, domain)[domain.mask]
+    return EpisodeBin(name, *period_of(episode), inside)
+
+
+def episode_table(
+    scores: xr.Dataset, episodes: Mapping[str, Episode], domain: Domain
+) -> pd.DataFrame:
+    """One row for each episode, pollutant and horizon: errors over all samples and cells together.
+
+    Args:
+        scores: As ``scores.nc`` holds them, with the episodes' bins.
+        episodes: By name.
+        domain: The cells.
+    """
+    found = rescored(scores)
+    chosen = found.isel(bin=found["bin_kind"].values == EpisodeBin.kind)
+    values = {name: chosen["value"].sel(metric=name, drop=True) for name in SHOWN}
+    values |= _levels(scores)
+    columns = xr.Dataset(values).rename(bin="episode").drop_vars("bin_kind")
+    valid = scores["init_time"] + scores["horizon_h"] * np.timedelta64(1, "h")
+    parts = []
+    for name, episode in episodes.items():
+        start, stop = period_of(episode)
+        during = scores["scored"] & (valid >= np.datetime64(start)) & (valid < np.datetime64(stop))
+        one = columns.sel(episode=name).assign(samples=during.sum("init_time"))
+        table = one.to_dataframe(dim_order=("pollutant", "horizon_h")).reset_index()
+        parts.append(table.assign(cells=int(region_of(name, episode, domain).sum())))
+    keys = ["episode", "pollutant", "units", "horizon_h", "samples", "cells"]
+    return pd.concat(parts, ignore_index=True)[[*keys, *values]]
+
+
+def _levels(scores: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Mean truth and the error of persistence in the bins of episodes."""
+    bins = scores["bin_kind"].values == EpisodeBin.kind
+    sums = scores[f"{CELLS.prefix}sums"].isel(bin=bins).sum("init_time")
+    part = {str(name): sums.sel(statistic=name, drop=True) for name in sums["statistic"].values}
+    mean = xr.apply_ufunc(ratio, part["truth"], part["count"]) + scores["origin"]
+    lasting = (part["persistence_squared"], part["paired_count"])
+    return {"mean_truth": mean, "persistence_rmse": xr.apply_ufunc(root_of_mean, *lasting)}
+
+
+class EpisodeMaps:
+    """Keeps the fields of one episode at its map times, and along its transect.
 
     Args:
         name: What the study calls it.
@@ -52,24 +110,12 @@ class EpisodeScores:
         self, name: str, episode: Episode, grid: xr.Dataset, horizons_h: Sequence[int]
     ) -> None:
         self.name, self._grid = name, grid
-        self._start = pd.Timestamp(episode.start)
-        self._stop = pd.Timestamp(episode.end + timedelta(days=1))
         self._horizons = pd.Index(horizons_h)
-        region = in_box(grid["lat2d"].values, grid["lon2d"].values, episode.box)
-        self._cells = region & grid["domain_mask"].values.astype(bool)
-        if not self._cells.any():
-            raise AirshedError(
-                "an episode's region holds no cell of the domain",
-                where=f"episodes.{name}.box",
-                found=episode.box.model_dump(),
-                hint="degrees north and east; the domain is in static.nc",
-            )
-        self._window = _bounding(region)
+        domain = Domain.of(grid)
+        self._cells = region_of(name, episode, domain)
+        self._window = _bounding(in_box(domain.lat2d, domain.lon2d, episode.box))
         self._line = None if episode.transect is None else Line(name, episode.transect, grid)
         self.map_times = map_times(episode)
-        shape = (len(self._horizons), len(TARGETS))
-        self._sums = {key: np.zeros(shape) for key in SUMS}
-        self._samples = np.zeros(len(self._horizons), dtype=np.int64)
         window = self._cells[self._window].shape
         points = 0 if self._line is None else len(self._line.elevation_m)
         self._maps = {
@@ -84,24 +130,12 @@ class EpisodeScores:
         return np.full(shape, np.nan, dtype=np.float32)
 
     def add(self, batch: Batch) -> None:
-        """Take the samples of a batch that belong to the episode."""
-        valid = batch.valid_times
-        horizons = self._horizons.get_indexer(pd.Index(batch.horizons_h))
-        shown = self.map_times.get_indexer(valid)
-        for row in np.flatnonzero((valid >= self._start) & (valid < self._stop)):
-            horizon = int(horizons[row])
-            self._add_scores(horizon, batch.forecast[row], batch.truth[row], batch.initial[row])
-            if shown[row] >= 0:
-                self._keep(int(shown[row]), horizon, batch.forecast[row], batch.truth[row])
-
-    def _add_scores(self, horizon: int, forecast: Floats, truth: Floats, initial: Floats) -> None:
-        fields = [field[:, self._cells].astype(np.float64) for field in (forecast, truth, initial)]
-        valid = np.isfinite(fields[0]) & np.isfinite(fields[1]) & np.isfinite(fields[2])
-        f, t, i = (np.where(valid, field, 0) for field in fields)
-        squares = ((f - t) ** 2, f, t, f * f, t * t, f * t, (i - t) ** 2)
-        for key, term in zip(SUMS, (valid, f - t, abs(f - t), *squares), strict=True):
-            self._sums[key][horizon] += term.sum(axis=1)
-        self._samples[horizon] += 1
+        """Keep the fields of those samples whose valid time is a map time."""
+        horizons = self._horizons.get_indexer(pd.Index(batch.samples.horizons_h))
+        shown = self.map_times.get_indexer(batch.samples.valid_times)
+        for row in np.flatnonzero(shown >= 0):
+            place = (int(shown[row]), int(horizons[row]))
+            self._keep(*place, batch.forecast[row], batch.truth[row])
 
     def _keep(self, time: int, horizon: int, forecast: Floats, truth: Floats) -> None:
         for key, at, field in (("forecast", horizon, forecast), ("truth", 0, truth)):
@@ -111,47 +145,12 @@ class EpisodeScores:
                 self._maps[f"transect_{key}"][time, at] = self._line.values(field)
 
     def state(self) -> State:
-        """Sums and maps."""
-        return {**self._sums, **{f"map_{k}": v for k, v in self._maps.items()}, "n": self._samples}
+        """The maps."""
+        return self._maps
 
     def restore(self, state: State) -> None:
-        """Take sums and maps back."""
-        self._sums = {key: np.array(state[key]) for key in SUMS}
-        self._maps = {key: np.array(state[f"map_{key}"]) for key in self._maps}
-        self._samples = np.array(state["n"])
-
-    def table(self) -> pd.DataFrame:
-        """One row for each pollutant and horizon: errors over all samples and cells together."""
-        sums, pairs = self._sums, np.maximum(self._sums["pairs"], 1)
-        mean = {key: total / pairs for key, total in sums.items()}
-        spread = [mean[f"{key}_squared"] - mean[key] ** 2 for key in ("forecast", "truth")]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            scores = {
-                "rmse": np.sqrt(mean["squared"]),
-                "mae": mean["absolute"],
-                "bias": mean["error"],
-                "correlation": (mean["product"] - mean["forecast"] * mean["truth"])
-                / np.sqrt(spread[0] * spread[1]),
-                "mean_truth": mean["truth"],
-                "persistence_rmse": np.sqrt(mean["persistence_squared"]),
-            }
-        rows = [
-            {
-                "episode": self.name,
-                "pollutant": pollutant,
-                "units": VARIABLES[pollutant].units,
-                "horizon_h": int(horizon),
-                "samples": int(self._samples[h]),
-                "cells": int(self._cells.sum()),
-            }
-            | {
-                key: values[h, p] if sums["pairs"][h, p] else np.nan
-                for key, values in scores.items()
-            }
-            for p, pollutant in enumerate(TARGETS)
-            for h, horizon in enumerate(self._horizons)
-        ]
-        return pd.DataFrame(rows)
+        """Take the maps back."""
+        self._maps = {key: np.array(state[key]) for key in self._maps}
 
     def dataset(self) -> xr.Dataset:
         """The maps and the transect, NaN where a map time has no sample and outside the region."""

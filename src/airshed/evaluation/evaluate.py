@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -19,12 +19,14 @@ from airshed.errors import AirshedError
 from airshed.evaluation.archive import ForecastArchive
 from airshed.evaluation.baselines import BASELINES
 from airshed.evaluation.baselines.known import Known
-from airshed.evaluation.batch import Forecaster, Scorer
+from airshed.evaluation.batch import Domain, Forecaster, Scorer
 from airshed.evaluation.climatology import open_climatology
-from airshed.evaluation.gridded import Domain, GriddedScores
+from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.loop import Savepoint, batches_of, score_forecasts
 from airshed.evaluation.reading import SampleReader
 from airshed.evaluation.scores import Subject, write_scores
+from airshed.evaluation.supplement import Supplement
+from airshed.integrity.formats import SCORES
 from airshed.integrity.provenance import sha256
 
 SHAPING_SECTIONS = ("dataset", "splits", "horizons_h", "normalisation", "evaluation")
@@ -41,6 +43,8 @@ class Evaluation:
         output: Where ``scores.nc`` goes.
         horizons_h: The horizons to score, of those of the study; all if none is named. The samples
             are the same either way: those of the named horizons among all.
+        observations: Observations at stations, if the study has stations.
+        supplement: Folder for the results at stations and in episodes; None leaves them out.
         forecasts: Where a Zarr store with the forecasts goes, if anywhere.
         with_truth: Whether that store holds the truth as well.
         scorers: Further scorers, by name; they get every batch.
@@ -51,6 +55,8 @@ class Evaluation:
     climatology: Path
     output: Path
     horizons_h: tuple[int, ...] = ()
+    observations: Path | None = None
+    supplement: Path | None = None
     forecasts: Path | None = None
     with_truth: bool = False
     scorers: Mapping[str, Scorer] = field(default_factory=dict)
@@ -79,7 +85,6 @@ def evaluate(
     subject: Subject,
     forecaster: Forecaster,
     evaluation: Evaluation,
-    weights: str = "",
 ) -> None:
     """Forecast the test split, score it, and write what came of it.
 
@@ -91,28 +96,30 @@ def evaluate(
         subject: Whose forecasts these are.
         forecaster: Makes the forecasts.
         evaluation: What is scored, and where results go.
-        weights: Checksum of the weights, if there are any.
 
     Raises:
         AirshedError: Data do not fit the study, or a horizon is none of its.
     """
-    horizons = _horizons(study, evaluation)
-    hourly = open_hourly(evaluation.hourly, hours_per_task=None)
-    domain = Domain.of(open_static(evaluation.static))
+    horizons, inits = _horizons(study, evaluation), init_times(study)
+    hourly, grid = (
+        open_hourly(evaluation.hourly, hours_per_task=None),
+        open_static(evaluation.static),
+    )
+    domain, climatology = Domain.of(grid), open_climatology(evaluation.climatology)
     samples = test_samples(study, hourly, horizons)
-    climatology = open_climatology(evaluation.climatology)
-    gridded = GriddedScores(horizons, init_times(study), domain, climatology, study.evaluation)
-    scorers: dict[str, Scorer] = {"gridded": gridded, **evaluation.scorers}
+    wanted = study if evaluation.supplement else _without_supplement(study)
+    supplement = Supplement(wanted, grid, evaluation.observations, inits, horizons, climatology)
+    gridded = GriddedScores(horizons, inits, domain, climatology, study.evaluation, wanted.episodes)
+    scorers = {"gridded": gridded, **supplement.scorers, **evaluation.scorers}
     archive = None
     if evaluation.forecasts is not None:
-        inits = pd.DatetimeIndex(samples["init_time"].unique())
-        archive = ForecastArchive(
-            evaluation.forecasts, horizons, inits, domain, subject, evaluation.with_truth
-        )
+        scored = pd.DatetimeIndex(samples["init_time"].unique())
+        where = (evaluation.forecasts, horizons, scored, domain)
+        archive = ForecastArchive(*where, subject, evaluation.with_truth)
         scorers["archive"] = archive
     savepoint = Savepoint(
         evaluation.output.with_name(f"{evaluation.output.stem}.savepoint.npz"),
-        _identity(study, subject, evaluation, weights),
+        _identity(study, subject, evaluation, scorers),
         60 * study.jobs.checkpoint_every_min,
     )
     score_forecasts(
@@ -123,11 +130,17 @@ def evaluate(
         f"scores of {subject.name}" + (f", seed {subject.seed}" if subject.seed >= 0 else ""),
         savepoint,
     )
-    scores = gridded.dataset(subject)
+    scores = supplement.add_to(gridded.dataset(subject))
     if archive is not None:
         archive.publish()
+    if evaluation.supplement is not None:
+        supplement.write(scores, evaluation.supplement)
     write_scores(scores, evaluation.output)
     savepoint.remove()
+
+
+def _without_supplement(study: Study) -> Study:
+    return study.model_copy(update={"stations": None, "episodes": {}})
 
 
 def test_samples(study: Study, hourly: xr.Dataset, horizons_h: tuple[int, ...]) -> pd.DataFrame:
@@ -168,7 +181,9 @@ def _horizons(study: Study, evaluation: Evaluation) -> tuple[int, ...]:
     return tuple(horizon for horizon in study.horizons_h if horizon in wanted)
 
 
-def _identity(study: Study, subject: Subject, evaluation: Evaluation, weights: str) -> str:
+def _identity(
+    study: Study, subject: Subject, evaluation: Evaluation, scorers: Iterable[str]
+) -> str:
     """Fingerprint of everything that results depend on.
 
     The hourly fields enter through the climatology that was fitted to them: hashing years of them
@@ -176,12 +191,12 @@ def _identity(study: Study, subject: Subject, evaluation: Evaluation, weights: s
     """
     settings = study.model_dump(mode="json")
     parts = {
+        "format": SCORES.version,
         "settings": {key: settings[key] for key in SHAPING_SECTIONS},
         "subject": vars(subject),
-        "weights": weights,
         "files": [sha256(path) for path in (evaluation.static, evaluation.climatology)],
         "horizons_h": evaluation.horizons_h,
         "forecasts": [str(evaluation.forecasts), evaluation.with_truth],
-        "scorers": sorted(evaluation.scorers),
+        "scorers": sorted(scorers),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,36 +1,30 @@
-"""The scorer behind ``scores.nc``: sums per cell, per init time and per stratum, then scores."""
+"""The scorer of the cells of the domain, behind most of ``scores.nc``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
+from scipy.sparse import csr_array
 
 from airshed.config.evaluation import EvaluationConfig
+from airshed.config.supplement import Episode
 from airshed.errors import AirshedError
-from airshed.evaluation.batch import Batch, Floats, Integers, State
-from airshed.evaluation.metrics.exceedance import (
-    LIMITS,
-    OUTCOMES,
-    exceedance_scores,
-    exceedances,
-)
-from airshed.evaluation.metrics.moments import MOMENTS, moments, ratio, scores_of
-from airshed.evaluation.metrics.strata import (
-    SEASONS,
-    CellStrata,
-    Classes,
-    cell_strata,
-    ruggedness_m,
-    season_of,
-)
-from airshed.evaluation.scores import METRICS, SCORED_MAPS, Subject, scores_dataset
+from airshed.evaluation.aggregation import Bins, Period, Sums
+from airshed.evaluation.batch import Batch, Domain, Floats, Integers, State
+from airshed.evaluation.binning import Binning, Classes, FixedBins, WindSpeedBins, ruggedness_m
+from airshed.evaluation.episodes import episode_bin
+from airshed.evaluation.metrics.exceedance import exceedances
+from airshed.evaluation.metrics.moments import MOMENTS, moments
+from airshed.evaluation.rescoring import metrics_of
+from airshed.evaluation.scores import CELLS, SCORED_MAPS, Subject, scores_dataset
 from airshed.variables import TARGETS
+
+COARSE_CELLS = 2048  # of the sums by block of days, at most
 
 
 class Expected(Protocol):
@@ -40,22 +34,6 @@ class Expected(Protocol):
         """Fields [B, 6, Y, X] at times [B], in physical units."""
 
 
-@dataclass(frozen=True)
-class Domain:
-    """Where scores are taken: each [Y, X]; the mask is True inside the domain."""
-
-    mask: npt.NDArray[np.bool_]
-    lat2d: Floats
-    lon2d: Floats
-    elevation_m: Floats
-
-    @classmethod
-    def of(cls, static: xr.Dataset) -> Domain:
-        """The domain of ``static.nc``."""
-        fields = (static[name].values for name in ("lat2d", "lon2d", "elevation"))
-        return cls(static["domain_mask"].values.astype(bool), *fields)
-
-
 class GriddedScores:
     """Sums over pairs of forecast and truth in the cells of the domain.
 
@@ -63,17 +41,20 @@ class GriddedScores:
     finite truth do not count. A pair with finite truth and a forecast that is not finite is left
     out too, and counted in ``cells_skipped``.
 
-    Memory at 128 x 256 and four horizons: 75 MB of sums and 19 MB of counts, however many samples.
+    Memory at 128 x 256 and four horizons: 120 MB of sums by place and block, and 30 kB for each
+    init time (11 bins): 280 MB with an init time in every hour of a year.
 
     Args:
         horizons_h: Lead times, hours.
-        init_times: Init times that samples may have; those without a sample stay NaN.
+        init_times: Init times that samples may have; those without a sample stay empty.
         domain: The cells.
         climatology: What anomalies are taken from; finite inside the domain.
-        settings: Edges of the strata.
+        settings: Edges of the classes.
+        episodes: Episodes that are bins of their own, by name.
 
     Raises:
-        AirshedError: The climatology is not finite somewhere in the domain.
+        AirshedError: The climatology is not finite somewhere in the domain, or an episode's region
+            holds no cell of it.
     """
 
     def __init__(
@@ -83,32 +64,35 @@ class GriddedScores:
         domain: Domain,
         climatology: Expected,
         settings: EvaluationConfig | None = None,
+        episodes: Mapping[str, Episode] | None = None,
     ) -> None:
-        settings = settings or EvaluationConfig()
-        self.horizons_h, self.init_times = tuple(horizons_h), init_times
+        self._period = Period(init_times, tuple(horizons_h))
         self._domain, self._climatology = domain, climatology
         self._cells = np.flatnonzero(domain.mask)
-        self._wind = Classes("wind_speed", settings.wind_speed_edges_ms, "m s-1")
-        self._cell_strata = _cell_strata(domain, settings)
-        expected = self._gather(climatology.at(init_times[:1]))
+        self._origin = self._mean_climatology()
+        binnings: list[Binning] = [
+            FixedBins.everywhere(len(self._cells)),
+            *_class_bins(domain, self._cells, settings or EvaluationConfig()),
+            *(episode_bin(name, one, domain) for name, one in (episodes or {}).items()),
+        ]
+        self._bins = Bins(binnings, len(self._cells))
+        self._coarse, groups = _coarse_cells(domain.mask)
+        self._sums = Sums(self._period, len(self._bins.names), len(self._cells), groups=groups)
+        self._parts = np.zeros((len(MOMENTS), len(TARGETS), len(self._cells)), dtype=np.float32)
+        self._totals = np.zeros(2, dtype=np.int64)  # samples, cells skipped
+        self._scored = np.zeros((len(init_times), len(self._period.horizons_h)), dtype=bool)
+
+    def _mean_climatology(self) -> Floats:
+        """Mean over the domain at the first init time, [6, 1]."""
+        expected = self._gather(self._climatology.at(self._period.init_times[:1]))
         if not np.isfinite(expected).all():
             raise AirshedError(
                 "the climatology is not known in every cell of the domain",
                 found=f"{int((~np.isfinite(expected)).any(axis=(0, 1)).sum())} unknown cells",
                 hint="static fields and climatology are of different data; make both again",
             )
-        self._origin = expected.mean(axis=2)[0, :, None]
-        horizons, cells = len(self.horizons_h), len(self._cells)
-        pooled = (horizons, len(SEASONS), len(self._wind.names) + 1)  # the last: wind unknown
-        self._totals = np.zeros(2, dtype=np.int64)  # samples, cells skipped
-        self._seen = np.zeros((len(init_times), horizons), dtype=bool)
-        self._init_mse = np.full((len(init_times), horizons, len(TARGETS)), np.nan)
-        self._parts = np.zeros((len(MOMENTS), len(TARGETS), cells), dtype=np.float32)
-        self._sums = np.zeros((horizons, *self._parts.shape))
-        self._pooled = np.zeros((*pooled, len(MOMENTS), len(TARGETS)))
-        outcomes = (len(LIMITS), len(OUTCOMES), len(TARGETS))
-        self._outcomes = np.zeros((horizons, *outcomes, cells), dtype=np.int32)
-        self._pooled_outcomes = np.zeros((*pooled, *outcomes), dtype=np.int64)
+        mean: Floats = expected.mean(axis=2)[0, :, None]
+        return mean
 
     def add(self, batch: Batch) -> None:
         """Add the samples of a batch.
@@ -117,18 +101,17 @@ class GriddedScores:
             AirshedError: A sample's init time or horizon is none of those given.
             ValueError: Shapes do not fit, or a sample comes twice.
         """
-        inits, horizons = self._places(batch)
+        places = self._places(batch)
         fields = [self._gather(part) for part in (batch.forecast, batch.truth, batch.initial)]
-        expected = self._gather(self._climatology.at(batch.valid_times))
-        seasons = season_of(batch.valid_times)
-        wind = self._wind.of(batch.wind_speed_ms.reshape(len(batch), -1)[:, self._cells])
-        rows = zip(inits, horizons, seasons, wind, *fields, expected, strict=True)
-        for init, horizon, season, classes, forecast, truth, initial, usual in rows:
+        expected = self._gather(self._climatology.at(batch.samples.valid_times))
+        rows = zip(*places, *fields, expected, strict=True)
+        for row, (init, horizon, forecast, truth, initial, usual) in enumerate(rows):
             counts = moments(forecast, truth, initial, usual, self._origin, self._parts)
             skipped = 0 if counts.all() else int(np.isfinite(truth).sum() - counts.sum())
             self._totals += (1, skipped)
-            self._add_moments(init, horizon, season, classes)
-            self._add_outcomes(horizon, season, classes, exceedances(forecast, truth, counts))
+            events = exceedances(forecast, truth, counts)
+            weights = self._bins.weights(batch, row)
+            self._sums.add(int(init), int(horizon), self._parts, events, weights)
 
     def _gather(self, fields: Floats) -> Floats:
         """The cells of the domain, [B, 6, C]."""
@@ -137,95 +120,67 @@ class GriddedScores:
         return np.take(fields.reshape(*fields.shape[:2], -1), self._cells, axis=2)
 
     def _places(self, batch: Batch) -> tuple[Integers, Integers]:
-        """Positions of the samples among the init times and horizons; marks them as seen."""
-        inits: Integers = self.init_times.get_indexer(batch.init_times)
-        horizons: Integers = pd.Index(self.horizons_h).get_indexer(pd.Index(batch.horizons_h))
-        unknown = batch.samples[(inits < 0) | (horizons < 0)]
-        if len(unknown):
-            first = unknown.iloc[0]
+        """Positions of the samples among init times and horizons; marks them as scored."""
+        samples, period = batch.samples, self._period
+        inits: Integers = period.init_times.get_indexer(samples.init_times)
+        horizons: Integers = pd.Index(period.horizons_h).get_indexer(pd.Index(samples.horizons_h))
+        unknown = (inits < 0) | (horizons < 0)
+        if unknown.any():
             raise AirshedError(
                 "a sample does not belong to the test split of the study",
-                where=f"init time {first['init_time']}, horizon {first['horizon_h']} h",
-                expected=f"init times {self.init_times[0]} to {self.init_times[-1]},"
-                f" horizons {', '.join(map(str, self.horizons_h))} h",
+                where=samples.told(unknown),
+                expected=f"init times {period.init_times[0]} to {period.init_times[-1]},"
+                f" horizons {', '.join(map(str, period.horizons_h))} h",
             )
         pairs = np.unique(np.stack([inits, horizons]), axis=1)
-        if self._seen[inits, horizons].any() or pairs.shape[1] < len(batch):
-            raise ValueError(f"a sample of {batch.init_times[0]} or later came twice")
-        self._seen[inits, horizons] = True
+        if self._scored[inits, horizons].any() or pairs.shape[1] < len(batch):
+            raise ValueError(f"a sample of {samples.init_times[0]} or later came twice")
+        self._scored[inits, horizons] = True
         return inits, horizons
-
-    def _add_moments(self, init: int, horizon: int, season: int, classes: Integers) -> None:
-        parts = self._parts
-        self._sums[horizon] += parts
-        members = classes[:, None] == np.arange(self._pooled.shape[2])
-        by_class = parts.reshape(-1, parts.shape[-1]) @ members.astype(np.float32)
-        by_class = by_class.astype(np.float64).reshape(*parts.shape[:2], -1)
-        self._pooled[horizon, season] += np.moveaxis(by_class, 2, 0)
-        total = dict(zip(MOMENTS, by_class.sum(axis=2), strict=True))
-        self._init_mse[init, horizon] = ratio(total["squared"], total["count"])
-
-    def _add_outcomes(
-        self,
-        horizon: int,
-        season: int,
-        classes: Integers,
-        events: Sequence[Sequence[npt.NDArray[np.intp]]],
-    ) -> None:
-        cells = len(self._cells)
-        for limit, outcomes in enumerate(events):
-            for outcome, places in enumerate(outcomes):
-                if len(places):
-                    self._outcomes[horizon, limit, outcome].reshape(-1)[places] += 1
-                    pooled = self._pooled_outcomes[horizon, season, :, limit, outcome]
-                    np.add.at(pooled, (classes[places % cells], places // cells), 1)
 
     def state(self) -> State:
         """Everything that was gathered."""
-        return {name: getattr(self, f"_{name}") for name in _GATHERED}
+        return {"totals": self._totals, "scored": self._scored, **self._sums.state()}
 
     def restore(self, state: State) -> None:
         """Take back what was gathered."""
-        for name in _GATHERED:
-            setattr(self, f"_{name}", np.array(state[name]))
+        self._totals, self._scored = np.array(state["totals"]), np.array(state["scored"])
+        self._sums.restore(state)
 
     def dataset(self, subject: Subject) -> xr.Dataset:
         """The scores of all samples so far, in the form of ``scores.nc``.
 
-        Formulas: :mod:`airshed.evaluation.metrics.moments` and
-        :mod:`airshed.evaluation.metrics.exceedance`; strata:
-        :mod:`airshed.evaluation.metrics.strata`.
-
         Raises:
-            AirshedError: A trained run made forecasts that are not finite.
+            AirshedError: A trained network made forecasts that are not finite.
         """
         samples, skipped = self._totals.tolist()
-        if subject.kind == "variant" and skipped:
+        if subject.trained and skipped:
             raise AirshedError(
                 "a trained model made forecasts that are not finite",
-                where=f"variant {subject.name}, seed {subject.seed}",
+                where=f"{subject.kind} {subject.name}, seed {subject.seed}",
                 found=f"{skipped} cells in {samples} samples",
                 hint="inspect the losses in history.csv; train.learning_rate may be too high",
             )
-        kinds, names, values, pairs = self._strata()
+        rows, columns = self._coarse
         return scores_dataset(
             subject,
-            counts={"samples": samples, "cells_skipped": skipped},
-            coordinates={
-                "horizon_h": np.array(self.horizons_h, dtype=np.int64),
-                "init_time": self.init_times,
-                "lat2d": (("y", "x"), self._domain.lat2d),
-                "lon2d": (("y", "x"), self._domain.lon2d),
-                "stratum_kind": ("stratum", kinds),
-                "stratum": names,
+            self._period,
+            {"samples": samples, "cells_skipped": skipped},
+            {
+                **metrics_of(*self._sums.totals()),
+                **self._maps(),
+                "lat2d": self._domain.lat2d,
+                "lon2d": self._domain.lon2d,
+                "coarse_row": rows,
+                "coarse_column": columns,
+                "scored": self._scored,
+                "origin": self._origin[:, 0].astype(np.float64),
             },
-            values=_scores(self._sums.sum(axis=-1), self._outcomes.sum(axis=-1))
-            | self._maps()
-            | {"init_mse": self._init_mse, "strata_score": values, "strata_pairs": pairs},
+            CELLS.variables(self._bins, self._sums),
         )
 
-    def _maps(self) -> dict[str, npt.NDArray[np.float32]]:
-        scores = _scores(self._sums, self._outcomes)
+    def _maps(self) -> dict[str, Any]:
+        scores = metrics_of(self._sums.by_place, self._sums.events_by_place)
         scores["mse"] = scores["rmse"] ** 2
         maps = {}
         for name in SCORED_MAPS:
@@ -234,47 +189,33 @@ class GriddedScores:
             maps[f"map_{name}"] = filled.astype(np.float32)
         return maps
 
-    def _strata(self) -> tuple[list[str], list[str], Floats, Integers]:
-        """Kinds and names, scores [metric, stratum, horizon, 6], pairs [stratum, horizon, 6]."""
-        strata = self._cell_strata
-        members = strata.members.T.astype(np.float64)
-        classes = len(self._wind.names)
-        by_cell = np.moveaxis(self._sums @ members, -1, 0)
-        sums = np.concatenate(
-            [
-                np.moveaxis(self._pooled.sum(axis=2), 1, 0),
-                np.moveaxis(self._pooled.sum(axis=1), 1, 0)[:classes],
-                by_cell,
-            ]
-        )
-        outcomes = np.concatenate(
-            [
-                np.moveaxis(self._pooled_outcomes.sum(axis=2), 1, 0),
-                np.moveaxis(self._pooled_outcomes.sum(axis=1), 1, 0)[:classes],
-                np.moveaxis(self._outcomes @ members, -1, 0).astype(np.int64),
-            ]
-        )
-        scores = [_scores(*part) for part in zip(sums, outcomes, strict=True)]
-        values = np.array([[stratum[name] for stratum in scores] for name in METRICS])
-        pairs = sums[:, :, MOMENTS.index("count")].astype(np.int64)
-        kinds = ["season"] * len(SEASONS) + [self._wind.kind] * classes + list(strata.kinds)
-        return kinds, [*SEASONS, *self._wind.names, *strata.names], values, pairs
 
-
-_GATHERED = ("totals", "seen", "init_mse", "sums", "pooled", "outcomes", "pooled_outcomes")
-
-
-def _scores(sums: Floats, outcomes: Integers) -> dict[str, Floats]:
-    """Every metric [horizon, 6, ...] from sums [horizon, moment, 6, ...] and outcome counts."""
-    return scores_of(np.moveaxis(sums, 1, 0)) | {
-        name: np.moveaxis(value, 1, 0)
-        for name, value in exceedance_scores(np.moveaxis(outcomes, 0, 3)).items()
-    }
-
-
-def _cell_strata(domain: Domain, settings: EvaluationConfig) -> CellStrata:
+def _class_bins(domain: Domain, cells: Integers, settings: EvaluationConfig) -> list[Binning]:
+    """Wind speed, elevation and ruggedness of the cells."""
     elevation = Classes("elevation", settings.elevation_edges_m, "m")
     ruggedness = Classes("ruggedness", settings.ruggedness_edges_m, "m")
-    values = (domain.elevation_m, ruggedness_m(domain.elevation_m))
-    inside = [field[domain.mask] for field in values]
-    return cell_strata(list(zip((elevation, ruggedness), inside, strict=True)))
+    spread = ruggedness_m(domain.elevation_m)
+    return [
+        WindSpeedBins(settings.wind_speed_edges_ms, cells),
+        FixedBins.by_class(elevation, domain.elevation_m.ravel()[cells]),
+        FixedBins.by_class(ruggedness, spread.ravel()[cells]),
+    ]
+
+
+def _coarse_cells(
+    mask: npt.NDArray[np.bool_],
+) -> tuple[tuple[Integers, Integers], csr_array]:
+    """Squares of cells that are few enough, as far as they hold a cell of the domain.
+
+    Returns:
+        Row and column [G] of the first cell of each, and which cells [G, C] of the domain it holds.
+    """
+    side = 1
+    while -(-mask.shape[0] // side) * -(-mask.shape[1] // side) > COARSE_CELLS:
+        side += 1
+    row, column = (places // side for places in np.nonzero(mask))
+    across = -(-mask.shape[1] // side)
+    squares, group = np.unique(row * across + column, return_inverse=True)
+    ones = (np.ones(len(group)), (group, np.arange(len(group))))
+    first = (squares // across * side, squares % across * side)
+    return first, csr_array(ones, shape=(len(squares), len(group)))

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from airshed.evaluation.batch import Floats, Forecaster, Scorer
+from airshed.evaluation.batch import Floats, Forecaster, Samples, Scorer
 from airshed.evaluation.reading import SampleReader
 from airshed.integrity.atomic import publish
 from airshed.progress import progress_bar
@@ -81,7 +81,7 @@ class Savepoint:
         self._partial.unlink(missing_ok=True)
 
 
-def batches_of(samples: pd.DataFrame, batch_size: int) -> list[pd.DataFrame]:
+def batches_of(samples: pd.DataFrame, batch_size: int) -> list[Samples]:
     """The samples cut into batches of whole init times, of ``batch_size`` samples if that is more.
 
     Args:
@@ -91,11 +91,11 @@ def batches_of(samples: pd.DataFrame, batch_size: int) -> list[pd.DataFrame]:
     per_init = int(samples.groupby("init_time").size().max())
     number, _ = pd.factorize(samples["init_time"], sort=True)
     together = number // max(1, batch_size // per_init)
-    return [rows for _, rows in samples.groupby(together, sort=True)]
+    return [Samples.of(rows) for _, rows in samples.groupby(together, sort=True)]
 
 
 def score_forecasts(
-    batches: Sequence[pd.DataFrame],
+    batches: Sequence[Samples],
     forecaster: Forecaster,
     reader: SampleReader,
     scorers: Mapping[str, Scorer],
@@ -109,7 +109,7 @@ def score_forecasts(
     order: results do not depend on the threads' timing.
 
     Args:
-        batches: Rows of the samples of each batch, see :func:`batches_of`.
+        batches: The samples of each batch, see :func:`batches_of`.
         forecaster: Makes the forecasts.
         reader: Reads what came true.
         scorers: By a name that is theirs alone; it marks their state in the savepoint.
@@ -120,7 +120,7 @@ def score_forecasts(
     done = savepoint.restore(scorers) if savepoint else 0
     remaining = batches[done:]
 
-    def score(samples: pd.DataFrame, forecast: Floats) -> None:
+    def score(samples: Samples, forecast: Floats) -> None:
         batch = reader.batch(samples, forecast)
         for scorer in scorers.values():
             scorer.add(batch)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +16,7 @@ from airshed.data.dataset import ForecastDataset
 from airshed.data.normalisation import Normaliser
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
+from airshed.evaluation.batch import Samples
 from airshed.evaluation.evaluate import Evaluation, evaluate
 from airshed.evaluation.loop import ahead
 from airshed.evaluation.scores import Subject
@@ -54,8 +54,9 @@ def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evalua
         Normaliser.read(prepared.statistics, TARGETS),
         study.evaluation.batch_size,
     )
-    subject = Subject.of(study, "variant", record["variant"], record["seed"])
-    evaluate(study, subject, forecaster, evaluation, weights=record["checkpoint"]["sha256"])
+    weights = record["checkpoint"]["sha256"]
+    subject = Subject.of(study, "variant", record["variant"], record["seed"], weights)
+    evaluate(study, subject, forecaster, evaluation)
 
 
 class NetworkForecaster:
@@ -65,7 +66,7 @@ class NetworkForecaster:
 
     Args:
         network: On its device, with its weights.
-        samples: Gives the inputs; rows to be forecast carry its positions as their index.
+        samples: Gives the inputs; the samples to be forecast are numbered as it numbers them.
         normaliser: Of the targets.
         batch_size: Samples in a forward pass.
     """
@@ -81,18 +82,17 @@ class NetworkForecaster:
         self._normaliser, self._batch_size = normaliser, batch_size
         self._device = next(network.parameters()).device
 
-    def __call__(self, batches: Iterable[pd.DataFrame]) -> Iterator[npt.NDArray[np.float32]]:
+    def __call__(self, batches: Iterable[Samples]) -> Iterator[npt.NDArray[np.float32]]:
         """Forecasts [B, 6, Y, X] of each batch, in physical units."""
         for x, init, lead_hours in ahead(map(self.inputs, batches)):
             physical = self._normaliser.inverse(self.forward(x, init, lead_hours))
             yield physical.astype(np.float32)
 
-    def inputs(self, rows: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
+    def inputs(self, samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs [I, V, Y, X] of the init times; of the samples their init's number and horizon."""
-        number, _ = pd.factorize(rows["init_time"])
-        firsts = rows.index[~rows["init_time"].duplicated()].tolist()
-        x = self._samples.__getitems__(firsts)["x"]
-        lead_hours = rows["horizon_h"].to_numpy(np.float32)
+        _, firsts, number = np.unique(samples.input_index, return_index=True, return_inverse=True)
+        x = self._samples.__getitems__(samples.numbers[firsts].tolist())["x"]
+        lead_hours = samples.horizons_h.astype(np.float32)
         return x, torch.from_numpy(number), torch.from_numpy(lead_hours)
 
     def forward(self, x: Tensor, init: Tensor, lead_hours: Tensor) -> npt.NDArray[np.float32]:

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 
 from airshed.data.stores import reading_hours
-from airshed.evaluation.batch import Batch, Floats, Integers
+from airshed.evaluation.batch import Batch, Floats, Integers, Samples
 from airshed.variables import TARGETS
 
 HOURS_A_BLOCK = 24
@@ -84,11 +83,11 @@ class SampleReader:
     def __init__(self, hourly: xr.Dataset, longest_h: int) -> None:
         self._reader = DayReader(hourly, (*TARGETS, *WIND), days_spanned(longest_h))
 
-    def batch(self, samples: pd.DataFrame, forecast: npt.NDArray[Any]) -> Batch:
+    def batch(self, samples: Samples, forecast: npt.NDArray[Any]) -> Batch:
         """The batch of a forecast [B, 6, Y, X] of these samples."""
-        inits, rows = np.unique(samples["input_index"].to_numpy(), return_inverse=True)
+        inits, rows = np.unique(samples.input_index, return_inverse=True)
         at_init = self._reader.fields(inits)
-        at_valid = self._reader.fields(samples["target_index"].to_numpy())
+        at_valid = self._reader.fields(samples.target_index)
         targets = len(TARGETS)
         speed: Floats = np.hypot(at_init[:, targets], at_init[:, targets + 1])
         return Batch(

@@ -16,7 +16,7 @@ from airshed.data.samples import hours_of
 from airshed.data.shards import HourReader
 from airshed.data.stores import open_hourly, open_static, write_netcdf
 from airshed.errors import AirshedError
-from airshed.evaluation.metrics.strata import Classes
+from airshed.evaluation.binning import Classes
 
 PARTS = (3, 4)  # of the study grid, rows and columns
 SECTORS = 16

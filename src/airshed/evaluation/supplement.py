@@ -1,46 +1,26 @@
-"""What an evaluation checks beside its scores: stations and episodes, as the study names them."""
+"""What an evaluation gathers beside its gridded scores: stations and episodes of the study."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import xarray as xr
 
 from airshed.config import Study
-from airshed.data.stores import open_static, write_netcdf
+from airshed.data.stores import write_netcdf
 from airshed.errors import AirshedError
-from airshed.evaluation.batch import Scorer
-from airshed.evaluation.episodes import EpisodeScores
-from airshed.evaluation.evaluate import Evaluation
-from airshed.evaluation.scores import read_scores
+from airshed.evaluation.batch import Domain, Scorer
+from airshed.evaluation.episodes import EpisodeMaps, episode_table
+from airshed.evaluation.gridded import Expected
 from airshed.evaluation.stations.scorer import StationScores, open_observations
 from airshed.integrity.atomic import atomic_path
 from airshed.integrity.provenance import sha256
 
-
-@contextmanager
-def supplemented(
-    study: Study, evaluation: Evaluation, observations: Path | None, folder: Path | None
-) -> Iterator[Evaluation]:
-    """An evaluation that scores stations and episodes as well, and their results at its end.
-
-    Args:
-        study: The resolved study.
-        evaluation: What is scored.
-        observations: ``observations.nc``, if the study has stations.
-        folder: Where results go; None leaves the evaluation as it is.
-    """
-    if folder is None:
-        yield evaluation
-        return
-    supplement = Supplement(study, evaluation.static, observations)
-    yield replace(evaluation, scorers={**evaluation.scorers, **supplement.scorers})
-    supplement.write(evaluation.output, folder)
+SHOWN_ATTRIBUTES = ("kind", "name", "seed", "data_source")
 
 
 class Supplement:
@@ -48,8 +28,11 @@ class Supplement:
 
     Args:
         study: The resolved study.
-        static: The static fields.
+        grid: The static fields.
         observations: ``observations.nc``, if the study has stations.
+        init_times: Init times that samples may have.
+        horizons_h: Horizons that are scored.
+        climatology: Of the training split.
 
     Attributes:
         scorers: By a name that tells their settings, so that an interrupted evaluation is taken up
@@ -59,50 +42,62 @@ class Supplement:
         AirshedError: The study has stations and there are no observations.
     """
 
-    def __init__(self, study: Study, static: Path, observations: Path | None) -> None:
+    def __init__(
+        self,
+        study: Study,
+        grid: xr.Dataset,
+        observations: Path | None,
+        init_times: pd.DatetimeIndex,
+        horizons_h: Sequence[int],
+        climatology: Expected,
+    ) -> None:
         if study.stations is not None and observations is None:
             raise AirshedError(
                 "the study has stations, and the evaluation has no observations",
                 expected="--observations with the file that 'airshed stations' makes",
             )
-        grid = open_static(static)
+        self._study, self._grid = study, grid
         self.scorers: dict[str, Scorer] = {}
         self._stations = None
         if study.stations is not None and observations is not None:
-            self._stations = StationScores(open_observations(observations), grid, study.horizons_h)
+            measured = open_observations(observations)
+            self._stations = StationScores(measured, grid, init_times, horizons_h, climatology)
             self.scorers[f"stations {sha256(observations)}"] = self._stations
         self._episodes = []
         for name, episode in study.episodes.items():
-            scores = EpisodeScores(name, episode, grid, study.horizons_h)
+            maps = EpisodeMaps(name, episode, grid, horizons_h)
             settings = json.dumps(episode.model_dump(mode="json"), sort_keys=True)
             digest = hashlib.sha256(settings.encode()).hexdigest()
-            self.scorers[f"episode {name} {digest}"] = scores
-            self._episodes.append(scores)
+            self.scorers[f"episode {name} {digest}"] = maps
+            self._episodes.append(maps)
 
-    def write(self, scores: Path, folder: Path) -> None:
+    def add_to(self, scores: xr.Dataset) -> xr.Dataset:
+        """Scores with the sums at stations, where there are any."""
+        return scores.assign(self._stations.variables()) if self._stations else scores
+
+    def write(self, scores: xr.Dataset, folder: Path) -> None:
         """Write the results of a complete evaluation.
 
         Args:
-            scores: Its ``scores.nc``, which says whose forecasts these are.
+            scores: Its scores, which say whose forecasts these are.
             folder: Where ``stations.csv``, ``episodes.csv`` and ``episode_<name>.nc`` go; it
                 appears when all are there.
         """
-        about = read_scores(scores).attrs
-        labels = {key: about[key] for key in ("kind", "name", "seed")}
+        about = {key: scores.attrs[key] for key in SHOWN_ATTRIBUTES}
         with atomic_path(folder) as temporary:
             temporary.mkdir()
             if self._stations is not None:
-                _write(self._stations.table(), labels, temporary / "stations.csv")
+                _write(self._stations.table(), about, temporary / "stations.csv")
             if self._episodes:
-                tables = [episode.table() for episode in self._episodes]
-                _write(pd.concat(tables, ignore_index=True), labels, temporary / "episodes.csv")
+                table = episode_table(scores, self._study.episodes, Domain.of(self._grid))
+                _write(table, about, temporary / "episodes.csv")
             for episode in self._episodes:
-                found = episode.dataset().assign_attrs({k: about[k] for k in (*labels, "study")})
-                found.attrs["data_source"] = about["data_source"]
-                write_netcdf(found, temporary / f"episode_{episode.name}.nc")
+                maps = episode.dataset().assign_attrs(about)
+                write_netcdf(maps, temporary / f"episode_{episode.name}.nc")
 
 
-def _write(table: pd.DataFrame, labels: dict[str, object], path: Path) -> None:
+def _write(table: pd.DataFrame, about: dict[str, object], path: Path) -> None:
     """A table with the subject in front of every row; the seed is empty without a training."""
-    shown = labels | {"seed": "" if labels["seed"] == -1 else labels["seed"]}
+    shown = {key: about[key] for key in ("kind", "name")}
+    shown["seed"] = "" if about["seed"] == -1 else about["seed"]
     pd.DataFrame(shown, index=table.index).join(table).to_csv(path, index=False)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from airshed.errors import AirshedError
-from airshed.evaluation.scores import metric_units, read_scores
+from airshed.evaluation.rescoring import rescored
+from airshed.evaluation.scores import metric_units, opened_scores
 from airshed.integrity.atomic import write_text
 from airshed.progress import progress
 
@@ -25,6 +25,7 @@ COLUMNS = (
     "units",
     "samples",
 )
+STRATA = ("season", "wind_speed", "elevation", "ruggedness")
 FLOAT_FORMAT = "%.10g"
 
 
@@ -39,9 +40,6 @@ def write_stratum_table(files: Sequence[Path], output: Path) -> None:
     Args:
         files: ``scores.nc`` of every run, in the order of the table.
         output: The table.
-
-    Raises:
-        AirshedError: A file holds no strata.
     """
     parts = [_rows(path) for path in progress(files, "scores by stratum")]
     table = pd.concat(parts, ignore_index=True)
@@ -49,29 +47,23 @@ def write_stratum_table(files: Sequence[Path], output: Path) -> None:
 
 
 def _rows(path: Path) -> pd.DataFrame:
-    scores = read_scores(path)
-    if "strata_score" not in scores:
-        raise AirshedError(
-            "scores hold no strata", where=path, expected="strata_score", hint="evaluate again"
-        )
-    order = ("pollutant", "horizon_h", "stratum", "metric")
-    values = scores["strata_score"].transpose(*order)
-    pairs = scores["strata_pairs"].expand_dims(metric=values["metric"]).transpose(*order)
+    with opened_scores(path) as opened:
+        scores = rescored(opened)
+        name, seed = opened.attrs["name"], int(opened.attrs["seed"])
+    strata = scores.isel(bin=np.isin(scores["bin_kind"].values, STRATA))
+    order = ("pollutant", "horizon_h", "bin", "metric")
+    values = strata["value"].transpose(*order)
+    pairs = strata["pairs"].expand_dims(metric=values["metric"]).transpose(*order)
     named = dict(zip(order, np.indices(values.shape).reshape(len(order), -1), strict=True))
-    label = {name: scores[name].values[place] for name, place in named.items()}
-    units = [
-        metric_units(metric, unit)
-        for metric, unit in zip(
-            label["metric"], scores["units"].values[named["pollutant"]], strict=True
-        )
-    ]
-    seed = int(scores.attrs["seed"])
+    label = {key: strata[key].values[place] for key, place in named.items()}
+    units = strata["units"].values[named["pollutant"]]
     columns = label | {
-        "variant": scores.attrs["name"],
+        "variant": name,
         "seed": "" if seed < 0 else str(seed),
-        "stratum_kind": scores["stratum_kind"].values[named["stratum"]],
+        "stratum": label["bin"],
+        "stratum_kind": strata["bin_kind"].values[named["bin"]],
         "value": values.values.ravel(),
-        "units": units,
+        "units": [metric_units(*pair) for pair in zip(label["metric"], units, strict=True)],
         "samples": pairs.values.ravel(),
     }
     return pd.DataFrame(columns)[list(COLUMNS)]

@@ -8,7 +8,8 @@ noticed wherever the damage is, and never reaches the HDF5 library.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from airshed.integrity.formats import VERSION, Format
 
 MARK = b"\nairshed sha256 "
 SEAL_BYTES = len(MARK) + 64
+PART_BYTES = 2**24  # read at a time
 UNSEALED = 1  # the format version of prepared files and scores that had no checksum
 
 
@@ -34,8 +36,9 @@ def write_netcdf(
             stream.write(MARK + digest.encode("ascii"))
 
 
-def read_netcdf(path: Path, kind: Format) -> xr.Dataset:
-    """Read what :func:`write_netcdf` wrote into memory.
+@contextmanager
+def opened_netcdf(path: Path, kind: Format) -> Iterator[xr.Dataset]:
+    """Open what :func:`write_netcdf` wrote; all of it is checked, values are read when used.
 
     Raises:
         AirshedError: The file cannot be read, is damaged, or has another format version.
@@ -43,16 +46,26 @@ def read_netcdf(path: Path, kind: Format) -> xr.Dataset:
     try:
         sealed = _is_sealed(path, kind)
         with xr.open_dataset(path, engine="netcdf4") as opened:
-            dataset = opened.load()
+            version = opened.attrs.get(VERSION)
+            kind.check(version, path)
+            if not sealed and version != UNSEALED:
+                found = "no checksum at its end: cut off, or changed by another program"
+                raise _damaged(path, kind, found)
+            yield opened
     except (OSError, ValueError, RuntimeError) as error:
         raise AirshedError(
             f"{kind.what} cannot be read", where=path, found=error, hint=kind.remake
         ) from error
-    version = dataset.attrs.get(VERSION)
-    kind.check(version, path)
-    if not sealed and version != UNSEALED:
-        raise _damaged(path, kind, "no checksum at its end: cut off, or changed by another program")
-    return dataset
+
+
+def read_netcdf(path: Path, kind: Format) -> xr.Dataset:
+    """Read what :func:`write_netcdf` wrote into memory.
+
+    Raises:
+        AirshedError: As :func:`opened_netcdf`.
+    """
+    with opened_netcdf(path, kind) as opened:
+        return opened.load()
 
 
 def _is_sealed(path: Path, kind: Format) -> bool:
@@ -61,11 +74,15 @@ def _is_sealed(path: Path, kind: Format) -> bool:
     Raises:
         AirshedError: It has one, and it is not that of the content.
     """
-    content = path.read_bytes()
-    body, seal = content[:-SEAL_BYTES], content[-SEAL_BYTES:]
+    digest, left = hashlib.sha256(), path.stat().st_size - SEAL_BYTES
+    with path.open("rb") as stream:
+        while left > 0 and (part := stream.read(min(left, PART_BYTES))):
+            digest.update(part)
+            left -= len(part)
+        seal = stream.read()
     if not seal.startswith(MARK):
         return False
-    if hashlib.sha256(body).hexdigest() != seal.removeprefix(MARK).decode("ascii", "replace"):
+    if digest.hexdigest() != seal.removeprefix(MARK).decode("ascii", "replace"):
         raise _damaged(path, kind, "another checksum than at its end")
     return True
 

@@ -15,7 +15,7 @@ from airshed.comparison.table import ALL
 from airshed.config import Study
 from airshed.data.stores import open_static, open_wind_roses
 from airshed.errors import AirshedError
-from airshed.evaluation.scores import read_scores
+from airshed.evaluation.scores import opened_scores
 from airshed.integrity.formats import COST, INGEST, INTERPRETATION, RUN, Format, read_json
 from airshed.variables import TARGETS, VARIABLES
 
@@ -187,13 +187,18 @@ def _maps(study: Study, folders: dict[tuple[str, int], Path]) -> dict[str, xr.Da
     maps = {}
     for variant in study.variants:
         parts = [
-            read_scores(folder / "scores.nc")["map_mse"]
+            _map_mse(folder / "scores.nc")
             for (name, _), folder in folders.items()
             if name == variant
         ]
         stacked = xr.concat(parts, dim="seed", coords="minimal", compat="override")
         maps[variant] = stacked.mean("seed", skipna=False).sel(pollutant=list(TARGETS))
     return maps
+
+
+def _map_mse(path: Path) -> xr.DataArray:
+    with opened_scores(path) as scores:
+        return scores["map_mse"].load()
 
 
 def _cost(study: Study, path: Path) -> dict[str, Any] | None:

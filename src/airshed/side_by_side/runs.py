@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from airshed.comparison.study import read_with_domain, squared_errors
+from airshed.comparison.study import read_errors, squared_errors
 from airshed.errors import AirshedError
 from airshed.integrity.formats import RUN, read_json
 
@@ -66,7 +66,7 @@ class Trained:
     @cached_property
     def scores(self) -> list[xr.Dataset]:
         """The scores of every seed."""
-        return [read_with_domain(folder / "scores.nc") for folder in self.folders]
+        return [read_errors(folder / "scores.nc") for folder in self.folders]
 
     def squared_errors(self, name: str) -> xr.DataArray:
         """Of every seed and init time, under a name."""

@@ -15,7 +15,8 @@ from airshed.comparison.table import COLUMNS as NAMES
 from airshed.comparison.table import verdict_table
 from airshed.config import Study
 from airshed.errors import AirshedError
-from airshed.evaluation.scores import write_scores
+from airshed.evaluation.rescoring import init_mse
+from airshed.evaluation.scores import METRICS, write_scores
 from airshed.variables import TARGETS
 
 VARIANT, REFERENCE = "physics_mask", "wind_baseline"
@@ -104,7 +105,7 @@ def test_overall_row_is_the_mean_and_holm_covers_the_others(
 def test_the_change_pools_seeds_and_init_times(tiny_study: Study, tmp_path: Path) -> None:
     datasets = runs(0.9, noise=0.5)
     table = run_compare(tiny_study, tmp_path, datasets)
-    errors = [np.stack([one["init_mse"] for one in datasets[at : at + 2]]) for at in (0, 2)]
+    errors = [np.stack([init_mse(one) for one in datasets[at : at + 2]]) for at in (0, 2)]
     variant, reference = (np.sqrt(np.nanmean(values, axis=(0, 1))) for values in errors)
     row = table[(table["pollutant"] == "o3") & (table["horizon_h"] == "24")].iloc[0]
     expected = variant[1, TARGETS.index("o3")] / reference[1, TARGETS.index("o3")] - 1
@@ -119,7 +120,7 @@ def test_scores_table_holds_every_run_in_the_order_of_the_study(
     table = pd.read_csv(tmp_path / "scores.csv")
     columns = ["variant", "seed", "pollutant", "horizon_h", "metric", "value", "units"]
     assert list(table.columns) == columns
-    assert len(table) == len(datasets) * len(TARGETS) * len(HORIZONS) * 4
+    assert len(table) == len(datasets) * len(TARGETS) * len(HORIZONS) * len(METRICS)
     shown = list(dict.fromkeys(zip(table["variant"], table["seed"].fillna(-1), strict=True)))
     pairs = [(name, seed) for name in (REFERENCE, VARIANT) for seed in (0, 1)]
     assert shown == [*pairs, ("persistence", -1)]
@@ -147,7 +148,7 @@ def other_cell(scores: xr.Dataset) -> xr.Dataset:
 
 
 def other_sample(scores: xr.Dataset) -> xr.Dataset:
-    scores["init_mse"][3, 1] = np.nan
+    scores["sums"][3, 1] = 0
     return scores
 
 
@@ -181,7 +182,7 @@ def test_runs_on_other_samples_are_refused(
         (lambda made: made[1:], "missing: physics_mask with seed 0"),
         (lambda made: [*made, made[0]], "given twice"),
         (lambda made: [*made, made[0].assign_attrs(seed=7)], "physics_mask, seed 7"),
-        (lambda made: [one.assign_attrs(study="big") for one in made], "found: .*study big"),
+        (lambda made: [one.assign_attrs(dataset="big") for one in made], "found: .*dataset big"),
     ],
 )
 def test_sets_of_runs_that_do_not_fit_the_study_are_refused(

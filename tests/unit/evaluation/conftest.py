@@ -15,4 +15,4 @@ def case() -> Case:
 
 @pytest.fixture
 def subject() -> Subject:
-    return Subject("variant", "wind_baseline", 3, "tiny", "simulated_china", "simulated", "abc")
+    return Subject("variant", "wind_baseline", 3, "simulated_china", "simulated", "abc")

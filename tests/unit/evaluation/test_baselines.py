@@ -14,6 +14,7 @@ from airshed.errors import AirshedError
 from airshed.evaluation.baselines import BASELINES
 from airshed.evaluation.baselines.known import Known
 from airshed.evaluation.baselines.ridge import ridge, solve
+from airshed.evaluation.batch import Samples
 from airshed.evaluation.climatology import Climatology
 from airshed.report.results import BASELINES as REPORTED
 from airshed.variables import HOURLY, TARGETS
@@ -49,7 +50,7 @@ def counted() -> dict[str, np.ndarray]:
 
 
 def one(known: Known, name: str, samples: pd.DataFrame) -> np.ndarray:
-    return next(BASELINES[name](known)([samples]))
+    return next(BASELINES[name](known)([Samples.of(samples)]))
 
 
 def test_every_list_of_baselines_is_the_same(root: Path) -> None:
@@ -100,7 +101,7 @@ def test_ridge_finds_a_linear_law(tiny_study: Study, tmp_path: Path) -> None:
     study = with_penalty(tiny_study, 1e-9, every_h=1)
     known = known_of(study, tmp_path, fields)
     samples = rows(("2016-03-05 03:00", 12), ("2016-03-06 20:00", 12))
-    found = next(ridge(known)([samples]))
+    found = next(ridge(known)([Samples.of(samples)]))
     at = samples["target_index"]
     expected = fields["so2"][at][:, MASK]
     np.testing.assert_allclose(found[:, TARGETS.index("so2")][:, MASK], expected, atol=0.02)
@@ -128,7 +129,7 @@ def test_ridge_is_the_plain_regression_of_every_cell(tiny_study: Study, tmp_path
     study = with_penalty(tiny_study, penalty, every_h=1)
     known = known_of(study, tmp_path, fields, absent=("2016-02-28 11:00",))
     samples = rows(("2016-03-05 03:00", 24), ("2016-03-06 20:00", 12))
-    found = next(ridge(known)([samples]))
+    found = next(ridge(known)([Samples.of(samples)]))
     train = sample_index(
         TIMES, known.hourly["present"].values, study.splits.train, study.horizons_h
     )
@@ -174,7 +175,7 @@ def test_ridge_forecasts_from_hours_of_the_day_that_it_never_saw(
     """Learned every 6 h, where a wave of the hour is zero but for rounding; asked at 3 h."""
     fields = weather(np.random.default_rng(2))
     known = known_of(with_penalty(tiny_study, 0.01, every_h=6), tmp_path, fields)
-    found = next(ridge(known)([rows(("2016-03-05 03:00", 12))]))
+    found = next(ridge(known)([Samples.of(rows(("2016-03-05 03:00", 12)))]))
     learnt = np.stack([fields[name] for name in TARGETS])
     spread = np.abs(learnt).max()
     assert np.abs(found[:, :, MASK]).max() < 10 * spread

@@ -13,7 +13,11 @@ from pydantic import ValidationError
 from airshed.config.data import Box
 from airshed.config.supplement import Episode
 from airshed.errors import AirshedError
-from airshed.evaluation.episodes import EpisodeScores, in_box, map_times
+from airshed.evaluation.batch import Domain
+from airshed.evaluation.climatology import Climatology
+from airshed.evaluation.episodes import EpisodeMaps, episode_table, in_box, map_times
+from airshed.evaluation.gridded import GriddedScores
+from airshed.evaluation.scores import Subject
 from airshed.variables import TARGETS
 
 HORIZONS = (12, 24)
@@ -32,23 +36,33 @@ def episode(**changes: Any) -> Episode:
     return Episode.model_validate(values | changes)
 
 
-def gathered(**changes: Any) -> EpisodeScores:
-    scores = EpisodeScores("haze", episode(**changes), GRID, HORIZONS)
+def gathered(**changes: Any) -> EpisodeMaps:
+    maps = EpisodeMaps("haze", episode(**changes), GRID, HORIZONS)
+    for batch in random_batches(INITS, HORIZONS):
+        maps.add(batch)
+    return maps
+
+
+def table_of(**changes: Any) -> pd.DataFrame:
+    domain, episodes = Domain.of(GRID), {"haze": episode(**changes)}
+    usual = Climatology(np.full((1, 24, len(TARGETS), *domain.mask.shape), 40, np.float32))
+    scores = GriddedScores(HORIZONS, INITS, domain, usual, episodes=episodes)
     for batch in random_batches(INITS, HORIZONS):
         scores.add(batch)
-    return scores
+    baseline = Subject("baseline", "random", -1, "d", "simulated", "abc")
+    return episode_table(scores.dataset(baseline), episodes, domain)
 
 
 def test_scores_equal_numpy_over_the_days_and_the_box() -> None:
     lat, lon = GRID["lat2d"].values, GRID["lon2d"].values
     inside = (lat >= 30) & (lat <= 40) & (lon >= 98) & (lon <= 112)
     inside &= GRID["domain_mask"].values == 1
-    table = gathered().table().set_index(["pollutant", "horizon_h"])
+    table = table_of().set_index(["pollutant", "horizon_h"])
     for h, horizon in enumerate(HORIZONS):
         chosen = [
             batch
             for batch in random_batches(INITS, HORIZONS)
-            if pd.Timestamp("2016-03-06") <= batch.valid_times[h] < pd.Timestamp("2016-03-07")
+            if batch.samples.valid_times[h].normalize() == pd.Timestamp("2016-03-06")
         ]
         for p, name in enumerate(TARGETS):
             parts = [
@@ -70,7 +84,7 @@ def test_scores_equal_numpy_over_the_days_and_the_box() -> None:
 
 def test_maps_are_the_fields_at_the_times_that_were_asked_for() -> None:
     found = gathered().dataset()
-    batches = {batch.init_times[0]: batch for batch in random_batches(INITS, HORIZONS)}
+    batches = {batch.samples.init_times[0]: batch for batch in random_batches(INITS, HORIZONS)}
     rows, columns = found["row"].values, found["column"].values
     window = np.ix_(rows, columns)
     np.testing.assert_array_equal(found["latitude"], GRID["lat2d"].values[window])
@@ -102,19 +116,18 @@ def test_a_transect_follows_the_terrain() -> None:
 
 def test_an_interrupted_episode_goes_on_as_if_nothing_had_been() -> None:
     batches = random_batches(INITS, HORIZONS)
-    first = EpisodeScores("haze", episode(), GRID, HORIZONS)
+    first = EpisodeMaps("haze", episode(), GRID, HORIZONS)
     for batch in batches[:5]:
         first.add(batch)
-    second = EpisodeScores("haze", episode(), GRID, HORIZONS)
+    second = EpisodeMaps("haze", episode(), GRID, HORIZONS)
     second.restore({key: np.array(value) for key, value in first.state().items()})
     for batch in batches[5:]:
         second.add(batch)
-    pd.testing.assert_frame_equal(second.table(), gathered().table())
     assert second.dataset().identical(gathered().dataset())
 
 
 def test_an_episode_without_samples_has_no_scores() -> None:
-    table = gathered(start="2016-05-01", end="2016-05-02", map_times=[]).table()
+    table = table_of(start="2016-05-01", end="2016-05-02", map_times=[])
     assert (table["samples"] == 0).all()
     assert table[["rmse", "bias", "correlation"]].isna().all(axis=None)
 

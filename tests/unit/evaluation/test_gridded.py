@@ -12,8 +12,10 @@ from scores.continuous.correlation import pearsonr
 from scoring import COLUMNS, HORIZONS, INITS, ROWS, Case
 
 from airshed.errors import AirshedError
+from airshed.evaluation.binning import Classes, ruggedness_m, season_of
 from airshed.evaluation.metrics.exceedance import LIMITS
-from airshed.evaluation.metrics.strata import Classes, ruggedness_m, season_of
+from airshed.evaluation.metrics.moments import MOMENTS
+from airshed.evaluation.rescoring import init_mse, rescored
 from airshed.evaluation.scores import METRICS, Subject
 from airshed.variables import TARGETS
 
@@ -24,7 +26,7 @@ def pairs_of(case: Case, horizon: int, pollutant: int) -> tuple[xr.DataArray, ..
     """Forecast, truth, persistence and climatology [sample, y, x]; NaN where no pair counts."""
     rows = np.flatnonzero(case.samples["horizon_h"] == HORIZONS[horizon])
     batch = case.batch(rows)
-    expected = case.climatology.at(batch.valid_times)
+    expected = case.climatology.at(batch.samples.valid_times)
     fields = (batch.forecast, batch.truth, batch.initial, expected)
     truth = fields[1][:, pollutant]
     counts = np.isfinite(truth) & case.domain.mask
@@ -123,7 +125,7 @@ def test_scores_without_events_are_undefined_and_not_zero(case: Case, subject: S
 
 
 def test_per_init_errors_equal_plain_numpy(case: Case, subject: Subject) -> None:
-    found = case.scored().dataset(subject)["init_mse"]
+    found = init_mse(case.scored().dataset(subject))
     error = np.where(case.domain.mask, case.forecast - case.truth, np.nan).astype(np.float64)
     for row, sample in case.samples.iterrows():
         one = found.sel(init_time=sample["init_time"], horizon_h=sample["horizon_h"])
@@ -132,31 +134,33 @@ def test_per_init_errors_equal_plain_numpy(case: Case, subject: Subject) -> None
 
 
 def test_strata_equal_plain_numpy(case: Case, subject: Subject) -> None:
-    found = case.scored().dataset(subject)
+    found = rescored(case.scored().dataset(subject))
     elevation, rugged = case.domain.elevation_m, ruggedness_m(case.domain.elevation_m)
     seen = set()
-    for number, kind in enumerate(found["stratum_kind"].values):
-        one = found.isel(stratum=number)
-        name = str(one["stratum"].item())
+    for number, kind in enumerate(found["bin_kind"].values):
+        one = found.isel(bin=number)
+        name = str(one["bin"].item())
         seen.add(str(kind))
         for h, p in PLACES:
             rows = np.flatnonzero(case.samples["horizon_h"] == HORIZONS[h])
             forecast, truth, *_ = pairs_of(case, h, p)
-            valid = case.batch(rows).valid_times
-            if kind == "season":
+            valid = case.batch(rows).samples.valid_times
+            if kind == "domain":
+                inside = np.True_
+            elif kind == "season":
                 inside = (seasons(valid) == name)[:, None, None]
             else:
                 values = {"elevation": elevation, "ruggedness": rugged}.get(kind, case.wind[rows])
                 inside = in_class(values, name)
             part = truth.where(np.broadcast_to(inside, truth.shape))
             place = {"horizon_h": h, "pollutant": p}
-            assert int(one["strata_pairs"].isel(place)) == int(part.notnull().sum())
-            score = one["strata_score"].isel(place)
+            assert int(one["pairs"].isel(place)) == int(part.notnull().sum())
+            score = one["value"].isel(place)
             np.testing.assert_allclose(score.sel(metric="rmse"), rmse(forecast, part), rtol=1e-5)
             above = LIMITS["daily"][TARGETS[p]]
             missed = (part > above) & ~(forecast > above)
             assert int(score.sel(metric="misses_daily")) == int(missed.sum())
-    assert seen == {"season", "elevation", "ruggedness", "wind_speed"}
+    assert seen == {"domain", "season", "elevation", "ruggedness", "wind_speed"}
     assert list(found["metric"].values) == list(METRICS)
 
 
@@ -234,7 +238,7 @@ def test_missing_forecasts_are_counted_for_a_baseline_and_refused_for_a_network(
     forecast[0, 0, 1, 1:3] = np.nan
     forecast[0, 0, 0, 0] = np.nan  # outside the domain
     scorer = case.change(forecast=forecast, truth=truth).scored()
-    baseline = Subject("baseline", "x", -1, "tiny", "d", "simulated", "abc")
+    baseline = Subject("baseline", "x", -1, "d", "simulated", "abc")
     assert scorer.dataset(baseline).attrs["cells_skipped"] == 1
     with pytest.raises(AirshedError, match="1 cells in 11 samples"):
         scorer.dataset(subject)
@@ -272,10 +276,11 @@ def test_the_form_is_the_agreed_one(case: Case, subject: Subject) -> None:
     found = case.scored().dataset(subject)
     assert dict(found.sizes) == {
         "horizon_h": 2, "pollutant": 6, "init_time": len(INITS), "y": ROWS, "x": COLUMNS,
-        "metric": len(METRICS), "stratum": 4 + 3 + 4 + 3,
+        "bin": 1 + 3 + 4 + 3, "statistic": len(MOMENTS), "event": 6, "block": 1,
+        "block_statistic": 3, "coarse": int(case.domain.mask.sum()),
     }  # fmt: skip
     assert found["init_time"].dtype == "datetime64[ns]"
-    assert found["init_mse"].dims == ("init_time", "horizon_h", "pollutant")
+    assert found["sums"].dims == ("init_time", "horizon_h", "bin", "statistic", "pollutant")
     assert found["units"].sel(pollutant="co").item() == "mg m-3"
     assert (found.attrs["seed"], found.attrs["data_source"]) == (3, "simulated")
     assert found.attrs["samples"] == len(case.samples)

@@ -65,7 +65,7 @@ class Sum:
 
 def constant(batches: Iterable[pd.DataFrame]) -> Iterator[Floats]:
     for rows in batches:
-        yield np.full((len(rows), len(TARGETS), *SHAPE[1:]), float(rows["input_index"].iloc[0]))
+        yield np.full((len(rows), len(TARGETS), *SHAPE[1:]), float(rows.input_index[0]))
 
 
 def score(
@@ -80,7 +80,13 @@ def test_batches_are_whole_init_times(samples: pd.DataFrame) -> None:
     for size, expected in ((1, [3, 1, 3, 3, 3, 3, 3, 3]), (6, [4, 6, 6, 6]), (100, [22])):
         batches = batches_of(samples, size)
         assert [len(rows) for rows in batches] == expected
-        pd.testing.assert_frame_equal(pd.concat(batches), samples)
+        for name in ("horizon_h", "input_index", "target_index"):
+            column = {"horizon_h": "horizons_h"}.get(name, name)
+            joined = np.concatenate([getattr(rows, column) for rows in batches])
+            assert joined.tolist() == samples[name].tolist()
+        assert np.concatenate([rows.numbers for rows in batches]).tolist() == list(samples.index)
+        joined = np.concatenate([rows.init_times for rows in batches])
+        assert (joined == samples["init_time"].to_numpy()).all()
 
 
 def test_batches_carry_what_came_true_and_what_was_known(
@@ -90,12 +96,12 @@ def test_batches_carry_what_came_true_and_what_was_known(
     score(hourly, samples, scorer)
     found = scorer.seen[2]
     rows = found.samples
-    assert rows["input_index"].tolist() == [12, 12, 12]
+    assert rows.input_index.tolist() == [12, 12, 12]
     np.testing.assert_array_equal(found.truth[:, 2, 1, 1], 2012 + np.array([12, 24, 96]))
     np.testing.assert_array_equal(found.initial[:, 5, 0, 0], [5012] * 3)
     assert (found.wind_speed_ms == 5).all()
     assert found.forecast.dtype == found.truth.dtype == np.float32
-    assert found.valid_times.equals(TIMES[rows["target_index"]])
+    assert rows.valid_times.equals(TIMES[rows.target_index])
     assert scorer.threads == {"scoring_0"}
 
 

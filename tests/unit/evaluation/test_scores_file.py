@@ -11,6 +11,7 @@ import xarray as xr
 from scoring import Case
 
 from airshed.errors import AirshedError
+from airshed.evaluation.rescoring import rescored
 from airshed.evaluation.scores import (
     METRICS,
     Subject,
@@ -53,14 +54,16 @@ def test_scores_of_few_metrics_name_those_they_have(case: Case, subject: Subject
 def test_the_table_of_strata_holds_what_the_files_hold(
     case: Case, subject: Subject, tmp_path: Path
 ) -> None:
-    baseline = Subject("baseline", "persistence", -1, "tiny", "d", "simulated", "abc")
+    baseline = Subject("baseline", "persistence", -1, "d", "simulated", "abc")
     paths = [tmp_path / "run.nc", tmp_path / "baseline.nc"]
     scores = case.scored().dataset(subject)
     for path, one in zip(paths, (subject, baseline), strict=True):
         write_scores(case.scored().dataset(one), path)
     write_stratum_table(paths, tmp_path / "table.csv")
     table = pd.read_csv(tmp_path / "table.csv")
-    assert len(table) == 2 * scores["strata_score"].size
+    scores = rescored(scores)
+    strata = scores["bin_kind"] != "domain"
+    assert len(table) == 2 * scores["value"].sel(bin=strata).size
     assert table["seed"].isna().sum() == len(table) / 2
     row = table[
         (table["variant"] == "wind_baseline")
@@ -70,11 +73,11 @@ def test_the_table_of_strata_holds_what_the_files_hold(
         & (table["stratum"] == "500 to 1500 m")
         & (table["metric"] == "rmse")
     ].squeeze()
-    number = list(scores["stratum"].values).index("500 to 1500 m")
-    place = {"pollutant": 4, "horizon_h": 1, "stratum": number}
-    expected = scores["strata_score"].isel(place).sel(metric="rmse")
+    number = list(scores["bin"].values).index("500 to 1500 m")
+    place = {"pollutant": 4, "horizon_h": 1, "bin": number}
+    expected = scores["value"].isel(place).sel(metric="rmse")
     assert row["value"] == pytest.approx(float(expected))
-    assert row["samples"] == int(scores["strata_pairs"].isel(place))
+    assert row["samples"] == int(scores["pairs"].isel(place))
     assert (row["units"], row["seed"]) == ("mg m-3", 3)
     empty = table[table["stratum"] == "JJA"]
     assert (empty["samples"] == 0).all()
@@ -85,7 +88,7 @@ def test_the_table_of_strata_holds_what_the_files_hold(
     ("change", "expected"),
     [
         (lambda scores: scores.assign_attrs(format_version=0), "format version"),
-        (lambda scores: scores.drop_vars("init_mse"), "init_mse"),
+        (lambda scores: scores.drop_vars("sums"), "sums"),
         (lambda scores: scores.rename(y="row"), "map_mse"),
         (lambda scores: scores.drop_attrs(), "format version"),
         (lambda scores: scores.isel(pollutant=slice(None, None, -1)), "pollutants pm25, pm10"),
@@ -107,10 +110,3 @@ def test_a_file_that_is_no_netcdf_is_refused(tmp_path: Path) -> None:
     path.write_text("no scores")
     with pytest.raises(AirshedError, match="cannot be read"):
         read_scores(path)
-
-
-def test_scores_without_strata_give_no_table(case: Case, subject: Subject, tmp_path: Path) -> None:
-    scores = case.scored().dataset(subject).drop_vars("strata_score")
-    write_scores(scores, tmp_path / "scores.nc")
-    with pytest.raises(AirshedError, match="no strata"):
-        write_stratum_table([tmp_path / "scores.nc"], tmp_path / "table.csv")

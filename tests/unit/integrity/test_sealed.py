@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from airshed.errors import AirshedError
-from airshed.integrity.formats import SCORES, VERSION
+from airshed.integrity.formats import SCORES, STORE, VERSION
 from airshed.integrity.sealed import read_netcdf, write_netcdf
 
 
@@ -60,7 +60,7 @@ def test_files_from_before_checksums_are_read_and_later_ones_without_are_not(
 ) -> None:
     older = dataset.assign_attrs({VERSION: 1})
     older.to_netcdf(tmp_path / "older.nc")
-    xr.testing.assert_identical(read_netcdf(tmp_path / "older.nc", SCORES), older)
+    xr.testing.assert_identical(read_netcdf(tmp_path / "older.nc", STORE), older)
     dataset.to_netcdf(tmp_path / "rewritten.nc")
     with pytest.raises(AirshedError, match="no checksum at its end"):
         read_netcdf(tmp_path / "rewritten.nc", SCORES)

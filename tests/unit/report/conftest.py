@@ -16,9 +16,9 @@ import xarray as xr
 from airshed.config import Study, read_yaml, validate_study
 from airshed.data.regrid import axis_directions
 from airshed.data.stores import write_netcdf
-from airshed.evaluation.batch import Batch
+from airshed.evaluation.batch import Batch, Domain, Samples
 from airshed.evaluation.climatology import Climatology
-from airshed.evaluation.gridded import Domain, GriddedScores
+from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.roses import PARTS, SECTORS
 from airshed.evaluation.scores import Subject, write_scores
 from airshed.evaluation.tables import write_stratum_table
@@ -260,6 +260,7 @@ def _write_scores(made: Made, variant: str, seed: int, path: Path) -> None:
     domain = Domain(np.ones(lat.shape, dtype=bool), lat, lon, np.zeros(lat.shape))
     usual = Climatology(np.ones((1, 24, len(TARGETS), ROWS, COLUMNS), dtype=np.float32))
     gridded = GriddedScores(horizons, inits, domain, usual)
-    gridded.add(Batch(samples, truth + RMSE[variant] * sign, truth, truth, truth[:, 0]))
-    subject = Subject("variant", variant, seed, "made", "made", "simulated", "0123456789abcdef")
+    fields = (truth + RMSE[variant] * sign, truth, truth, truth[:, 0])
+    gridded.add(Batch(Samples.of(samples.assign(input_index=0, target_index=0)), *fields))
+    subject = Subject("variant", variant, seed, "made", "simulated", "0123456789abcdef")
     write_scores(gridded.dataset(subject), path)

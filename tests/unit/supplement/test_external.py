@@ -17,6 +17,7 @@ from airshed.config.supplement import ExternalConfig
 from airshed.data.prepared import Prepared
 from airshed.data.stores import open_hourly, open_static
 from airshed.errors import AirshedError
+from airshed.evaluation.batch import Samples
 from airshed.evaluation.evaluate import Evaluation, evaluate_baseline, test_samples
 from airshed.evaluation.external.forecaster import (
     ExternalForecaster,
@@ -131,8 +132,8 @@ def test_every_spelling_gives_the_same_fields(
     grid = open_static(prepared.static)
     forecaster = ExternalForecaster(open_external("x", chosen), chosen, grid)
     samples = test_samples(study, open_hourly(prepared.hourly, None), (12, 24))
-    assert forecaster.lacking(samples) == []
-    (found,) = forecaster([samples])
+    assert forecaster.lacking(Samples.of(samples)) == []
+    (found,) = forecaster([Samples.of(samples)])
     assert found.shape == (len(samples), 6, 8, 16)
     smooth = plane(grid["lat2d"].values, grid["lon2d"].values)
     for row in (0, len(samples) // 2, len(samples) - 1):
@@ -174,7 +175,7 @@ def test_an_archive_of_forecasts_scores_as_it_did_when_it_was_made(
     ours, theirs = (read_scores(evaluation(name).output) for name in ("external", "baseline"))
     assert (ours.attrs["kind"], ours.attrs["name"], ours.attrs["seed"]) == ("external", "cams", -1)
     assert ours.attrs["cells_skipped"] == 0
-    for name in ("rmse", "mae", "bias", "init_mse", "map_mse"):
+    for name in ("rmse", "mae", "bias", "sums", "map_mse"):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, atol=1e-5)
 
 
@@ -254,7 +255,7 @@ def test_density_comes_from_pressure_and_temperature_of_the_same_files(
         open_external("x", chosen), chosen, open_static(prepared.static)
     )
     samples = test_samples(study, open_hourly(prepared.hourly, None), (12,)).head(1)
-    (found,) = forecaster([samples])
+    (found,) = forecaster([Samples.of(samples)])
     np.testing.assert_allclose(found[0, TARGETS.index("so2")], 12.012, rtol=1e-3)
 
 
@@ -269,7 +270,8 @@ def test_means_of_cells_keep_means(prepared: Prepared, tmp_path: Path) -> None:
                   {"units": "ug m-3"})},
         coords={"init_time": INITS[:1], "lead_hours": [12], "lat": lat, "lon": lon},
     ).to_netcdf(path)  # fmt: skip
-    rows = pd.DataFrame({"init_time": INITS[:1], "horizon_h": [12]})
+    only = np.array([0])
+    rows = Samples(only, INITS[:1], np.array([12]), only, only + 12)
     found = {}
     for method in ("bilinear", "cell_mean"):
         chosen = settings(path, variables={}, interpolation=method)

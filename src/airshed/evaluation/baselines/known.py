@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 
 from airshed.config import Study
-from airshed.evaluation.batch import Floats, Forecaster
+from airshed.evaluation.batch import Floats, Forecaster, Samples
 from airshed.evaluation.climatology import Climatology
 
 
@@ -32,10 +31,10 @@ class Known:
     climatology: Climatology
 
 
-def batch_by_batch(forecast: Callable[[pd.DataFrame], Floats]) -> Forecaster:
+def batch_by_batch(forecast: Callable[[Samples], Floats]) -> Forecaster:
     """The forecaster that makes each batch's forecast [B, 6, Y, X] from its rows alone."""
 
-    def forecasts(batches: Iterable[pd.DataFrame]) -> Iterator[Floats]:
+    def forecasts(batches: Iterable[Samples]) -> Iterator[Floats]:
         return map(forecast, batches)
 
     return forecasts

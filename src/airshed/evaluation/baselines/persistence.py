@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from airshed.errors import AirshedError
 from airshed.evaluation.baselines.known import Known, batch_by_batch
-from airshed.evaluation.batch import Floats, Forecaster, Integers
+from airshed.evaluation.batch import Floats, Forecaster, Integers, Samples
 from airshed.evaluation.reading import DayReader, days_spanned
 from airshed.variables import TARGETS
 
@@ -18,8 +17,8 @@ def persistence(known: Known) -> Forecaster:
     """The field at the init time, whatever the horizon."""
     reader = DayReader(known.hourly, TARGETS, days_spanned(0))
 
-    def forecast(samples: pd.DataFrame) -> Floats:
-        return reader.fields(samples["input_index"].to_numpy())
+    def forecast(samples: Samples) -> Floats:
+        return reader.fields(samples.input_index)
 
     return batch_by_batch(forecast)
 
@@ -37,15 +36,14 @@ def same_hour_persistence(known: Known) -> Forecaster:
     reader = DayReader(known.hourly, TARGETS, days_spanned(HOURS_A_DAY))
     latest = _latest_of_same_hour(known.hourly["present"].values)
 
-    def forecast(samples: pd.DataFrame) -> Floats:
-        back = -samples["horizon_h"].to_numpy() % HOURS_A_DAY
-        wanted = samples["input_index"].to_numpy() - back
+    def forecast(samples: Samples) -> Floats:
+        back = -samples.horizons_h % HOURS_A_DAY
+        wanted = samples.input_index - back
         found = np.where(wanted >= 0, latest[np.maximum(wanted, 0)], -1)
         if (found < 0).any():
-            row = samples.iloc[int(np.argmax(found < 0))]
             raise AirshedError(
                 "same-hour persistence finds no field of the valid time's hour of the day",
-                where=f"init time {row['init_time']}, horizon {row['horizon_h']} h",
+                where=samples.told(found < 0),
                 expected="a present hour at most a day before the init time, or days earlier",
                 hint="let the test split start later",
             )

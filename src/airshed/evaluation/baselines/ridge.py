@@ -30,7 +30,7 @@ import pandas as pd
 from airshed.data.samples import sample_index
 from airshed.errors import AirshedError
 from airshed.evaluation.baselines.known import Known, batch_by_batch
-from airshed.evaluation.batch import Floats, Forecaster, Integers
+from airshed.evaluation.batch import Floats, Forecaster, Integers, Samples
 from airshed.evaluation.climatology import seasonal_terms
 from airshed.evaluation.reading import DayReader, days_spanned
 from airshed.progress import progress
@@ -55,11 +55,11 @@ def ridge(known: Known) -> Forecaster:
     fitted = _fit(known)
     predictors = _Predictors(known, days_spanned(0))
 
-    def forecast(samples: pd.DataFrame) -> Floats:
-        inits, rows = np.unique(samples["input_index"].to_numpy(), return_inverse=True)
+    def forecast(samples: Samples) -> Floats:
+        inits, rows = np.unique(samples.input_index, return_inverse=True)
         deviations = predictors.at(inits) - fitted.origin
         fields = np.full((len(samples), len(TARGETS), *known.mask.shape), np.nan, np.float32)
-        for field, row, horizon in zip(fields, rows, samples["horizon_h"], strict=True):
+        for field, row, horizon in zip(fields, rows, samples.horizons_h.tolist(), strict=True):
             weights = fitted.weights[horizons.index(horizon)]
             field[:, known.mask] = np.einsum("cf,cfp->pc", deviations[row], weights)
         return fields

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from airshed.evaluation.scores import read_scores
+from airshed.evaluation.rescoring import init_mse
+from airshed.evaluation.scores import opened_scores
 from airshed.integrity.atomic import atomic_path
 
 
@@ -25,13 +26,18 @@ def write_common_table(files: Sequence[Path], output: Path) -> None:
         files: ``scores.nc`` of the external forecasts and of everything to be set beside them.
         output: Where the CSV goes.
     """
-    scored = [read_scores(path) for path in files]
+    scored = [_errors(path) for path in files]
     rows: list[dict[str, object]] = []
     for external in (scores for scores in scored if scores.attrs["kind"] == "external"):
         others = [s for s in scored if s is external or s.attrs["kind"] != "external"]
         rows += [row for other in others for row in _rows(external, other)]
     with atomic_path(output) as temporary:
         pd.DataFrame(rows).to_csv(temporary, index=False)
+
+
+def _errors(path: Path) -> xr.Dataset:
+    with opened_scores(path) as scores:
+        return init_mse(scores).to_dataset().assign_attrs(scores.attrs).load()
 
 
 def _rows(external: xr.Dataset, other: xr.Dataset) -> list[dict[str, object]]:

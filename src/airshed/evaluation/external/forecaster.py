@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -18,6 +19,7 @@ from airshed.data.regrid import unit_vectors
 from airshed.data.stores import open_hourly, open_static
 from airshed.data.units import to_canonical
 from airshed.errors import AirshedError
+from airshed.evaluation.batch import Samples
 from airshed.evaluation.evaluate import Evaluation, evaluate, test_samples
 from airshed.evaluation.external.reading import ExternalFields, open_external
 from airshed.evaluation.external.units import concentration, dry_air_density
@@ -53,7 +55,7 @@ def evaluate_external(study: Study, name: str, evaluation: Evaluation) -> None:
     external = open_external(name, settings)
     forecaster = ExternalForecaster(external, settings, open_static(evaluation.static))
     hourly = open_hourly(evaluation.hourly, hours_per_task=None)
-    lacking = forecaster.lacking(test_samples(study, hourly, tuple(study.horizons_h)))
+    lacking = forecaster.lacking(Samples.of(test_samples(study, hourly, tuple(study.horizons_h))))
     if lacking and settings.missing == "refuse":
         raise AirshedError(
             "an external forecast does not have everything that the trained runs are scored on",
@@ -64,8 +66,8 @@ def evaluate_external(study: Study, name: str, evaluation: Evaluation) -> None:
         )
     for problem in lacking:
         log.warning("%s: %s", name, problem)
-    subject = Subject.of(study, "external", name, seed=-1)
-    evaluate(study, subject, forecaster, evaluation, weights=settings.model_dump_json())
+    made = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
+    evaluate(study, Subject.of(study, "external", name, -1, made), forecaster, evaluation)
 
 
 class ExternalForecaster:
@@ -91,7 +93,7 @@ class ExternalForecaster:
             self._points = Points(*source, *places, method="nearest")
             self._points.averaged(PARTS**2)
 
-    def lacking(self, samples: pd.DataFrame) -> list[str]:
+    def lacking(self, samples: Samples) -> list[str]:
         """What the forecast does not have of what is to be scored, in words; empty if nothing."""
         problems = []
         absent = [name for name in TARGETS if name not in self._external.pollutants]
@@ -101,16 +103,16 @@ class ExternalForecaster:
         if outside.any():
             problems.append(f"{outside.sum()} of {self._mask.sum()} cells lie beyond its grid")
         init, lead = self._places(samples)
-        missing = samples[(init < 0) | (lead < 0)]
-        if len(missing):
-            first = missing.iloc[0]
+        missing = (init < 0) | (lead < 0)
+        if missing.any():
+            first = int(np.argmax(missing))
             problems.append(
-                f"{len(missing)} of {len(samples)} samples, the first at {first['init_time']}"
-                f" + {first['horizon_h']} h"
+                f"{missing.sum()} of {len(samples)} samples, the first at"
+                f" {samples.init_times[first]} + {samples.horizons_h[first]} h"
             )
         return problems
 
-    def __call__(self, batches: Iterable[pd.DataFrame]) -> Iterator[npt.NDArray[np.float32]]:
+    def __call__(self, batches: Iterable[Samples]) -> Iterator[npt.NDArray[np.float32]]:
         """Forecasts [B, 6, Y, X] of each batch; NaN for what the forecast does not have."""
         for samples in batches:
             forecast = np.full((len(samples), len(TARGETS), *self._mask.shape), np.nan, np.float32)
@@ -119,10 +121,10 @@ class ExternalForecaster:
                     forecast[row] = self._sample(*map(int, place))
             yield forecast
 
-    def _places(self, samples: pd.DataFrame) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    def _places(self, samples: Samples) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Position of each sample on the axes of init and lead times; -1 if it is not there."""
-        init = self._external.init_times.get_indexer(pd.DatetimeIndex(samples["init_time"]))
-        lead = pd.Index(self._external.lead_hours).get_indexer(pd.Index(samples["horizon_h"]))
+        init = self._external.init_times.get_indexer(samples.init_times)
+        lead = pd.Index(self._external.lead_hours).get_indexer(pd.Index(samples.horizons_h))
         return init, lead
 
     def _sample(self, init: int, lead: int) -> npt.NDArray[np.float32]:

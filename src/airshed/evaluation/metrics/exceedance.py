@@ -48,10 +48,11 @@ _LIMITS: npt.NDArray[np.float32] = np.array(
 )
 OUTCOMES = ("hits", "misses", "false_alarms")
 RATIOS = ("hit_rate", "false_alarm_ratio", "critical_success_index")
+EVENTS = tuple(f"{outcome}_{limit}" for limit in LIMITS for outcome in OUTCOMES)
 EXCEEDANCE_METRICS = tuple(f"{name}_{limit}" for limit in LIMITS for name in (*RATIOS, *OUTCOMES))
 
 
-def exceedances(forecast: Floats, truth: Floats, counts: Bools) -> list[list[npt.NDArray[np.intp]]]:
+def exceedances(forecast: Floats, truth: Floats, counts: Bools) -> list[npt.NDArray[np.intp]]:
     """Where the events of one sample are: few, so that positions are handier than fields.
 
     Args:
@@ -60,27 +61,28 @@ def exceedances(forecast: Floats, truth: Floats, counts: Bools) -> list[list[npt
         counts: Which pairs count, [6, C].
 
     Returns:
-        For each of LIMITS and each of OUTCOMES the positions in a flattened [6, C].
+        For each of EVENTS the positions in a flattened [6, C], rising.
     """
     lowest = _LIMITS.min(axis=0)[:, None]
     found = np.flatnonzero(((forecast > lowest) | (truth > lowest)) & counts)
     limits = _LIMITS[:, found // truth.shape[1]]
     foreseen, happened = forecast.ravel()[found] > limits, truth.ravel()[found] > limits
     outcomes = (foreseen & happened, ~foreseen & happened, foreseen & ~happened)
-    return [[found[outcome[limit]] for outcome in outcomes] for limit in range(len(LIMITS))]
+    return [found[outcome[limit]] for limit in range(len(LIMITS)) for outcome in outcomes]
 
 
 def exceedance_scores(counts: Integers) -> dict[str, Floats]:
     """The scores of EXCEEDANCE_METRICS.
 
     Args:
-        counts: [limit, outcome, 6, ...], in the order of LIMITS, OUTCOMES and TARGETS.
+        counts: [event, 6, ...], in the order of EVENTS and TARGETS.
 
     Returns:
         Each [6, ...].
     """
     found: dict[str, Floats] = {}
-    for limit, (hits, misses, false_alarms) in zip(LIMITS, counts, strict=True):
+    by_limit = counts.reshape(len(LIMITS), len(OUTCOMES), *counts.shape[1:])
+    for limit, (hits, misses, false_alarms) in zip(LIMITS, by_limit, strict=True):
         happened, foreseen = hits + misses, hits + false_alarms
         values: dict[str, npt.NDArray[Any]] = {
             "hit_rate": ratio(hits, happened),

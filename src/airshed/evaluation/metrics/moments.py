@@ -1,7 +1,7 @@
 """Sums over pairs of forecast and truth, and the scores that follow from them.
 
 A verification library wants all pairs at once; a year at 128 x 256 does not fit. All scores here
-are functions of few sums over pairs, so these sums are gathered instead, per cell and per stratum,
+are functions of few sums over pairs, so these sums are gathered instead, per cell and per bin,
 and tests hold the result against such libraries.
 
 With f the forecast, o the truth, c the climatology at the valid time, p the truth at the init time
@@ -75,9 +75,9 @@ def moments(
     initial: Floats,
     climatology: Floats,
     origin: Floats,
-    out: npt.NDArray[np.float32],
+    out: Floats,
 ) -> Bools:
-    """What each pair adds to the sums, in float32; sums of it belong into float64.
+    """What each pair adds to the sums, in the precision of ``out``; sums belong into float64.
 
     Args:
         forecast: [6, C] at the cells of the domain.

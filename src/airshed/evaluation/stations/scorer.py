@@ -12,122 +12,17 @@ import pandas as pd
 import xarray as xr
 
 from airshed.data.stores import open_netcdf
+from airshed.evaluation.aggregation import Bins, Period, Sums
 from airshed.evaluation.batch import Batch, State
+from airshed.evaluation.binning import FixedBins
+from airshed.evaluation.gridded import Expected
+from airshed.evaluation.metrics.exceedance import exceedances
+from airshed.evaluation.metrics.moments import MOMENTS, moments
+from airshed.evaluation.rescoring import metrics_of, reanalysis_metrics_of
+from airshed.evaluation.scores import STATIONS
 from airshed.evaluation.stations.observations import station_points
 
 Floats = npt.NDArray[np.floating[Any]]
-SUMS = (
-    "samples",
-    "error",
-    "absolute",
-    "squared",
-    "forecast",
-    "observed",
-    "forecast_squared",
-    "observed_squared",
-    "product",
-    "truth_error",
-    "truth_squared",
-)
-
-
-class StationScores:
-    """Errors of forecasts against what stations measured, for every station.
-
-    A sample counts at a station if it was observed at the valid time, and forecast and gridded
-    truth are known there. The gridded truth is scored on the same samples, as if it were a
-    forecast: what separates it from a station is beyond any forecast that it trained. All sums
-    are float64; those of the correlation are of differences from the station's mean observation.
-
-    Args:
-        observations: ``observations.nc``.
-        grid: The static fields.
-        horizons_h: Lead times, h.
-    """
-
-    def __init__(
-        self, observations: xr.Dataset, grid: xr.Dataset, horizons_h: Sequence[int]
-    ) -> None:
-        self._observations, self._horizons = observations, pd.Index(horizons_h)
-        lat_deg, lon_deg = (observations[name].values for name in ("latitude", "longitude"))
-        self._points = station_points(grid, lat_deg, lon_deg, observations.attrs["matching"])
-        self._times = pd.DatetimeIndex(observations["time"].values)
-        self._values = observations["value"].values
-        known = np.isfinite(self._values)
-        count = np.maximum(known.sum(axis=2), 1)
-        self._centre = (np.where(known, self._values, 0).sum(axis=2, dtype=np.float64) / count).T
-        shape = (len(self._horizons), *self._centre.shape)
-        self._sums = {name: np.zeros(shape) for name in SUMS}
-
-    def add(self, batch: Batch) -> None:
-        """Take one batch."""
-        at_stations = (self._points(fields) for fields in (batch.forecast, batch.truth))
-        hours = self._times.get_indexer(batch.valid_times)
-        horizons = self._horizons.get_indexer(pd.Index(batch.horizons_h))
-        for hour, horizon, forecast, truth in zip(hours, horizons, *at_stations, strict=True):
-            if hour >= 0:
-                self._add_sample(int(horizon), forecast, truth, self._values[:, :, hour].T)
-
-    def _add_sample(self, horizon: int, forecast: Floats, truth: Floats, observed: Floats) -> None:
-        """Fields [6, S] of one sample."""
-        valid = np.isfinite(forecast) & np.isfinite(truth) & np.isfinite(observed)
-        f, t, o = (
-            np.where(valid, values.astype(np.float64) - self._centre, 0)
-            for values in (forecast, truth, observed)
-        )
-        terms = (valid, f - o, abs(f - o), (f - o) ** 2, f, o, f * f, o * o, f * o, t - o)
-        for name, term in zip(SUMS, (*terms, (t - o) ** 2), strict=True):
-            self._sums[name][horizon] += term
-
-    def state(self) -> State:
-        """The sums."""
-        return self._sums
-
-    def restore(self, state: State) -> None:
-        """Take the sums back."""
-        self._sums = {name: np.array(state[name]) for name in SUMS}
-
-    def table(self) -> pd.DataFrame:
-        """One row for each station, pollutant and horizon that has a sample.
-
-        Errors are forecast minus observation, in the pollutant's units; ``reanalysis_rmse`` and
-        ``reanalysis_bias`` those of the gridded truth on the same samples.
-        """
-        scores = self._scores()
-        dims = ("horizon_h", "pollutant", "station")
-        found = xr.Dataset(
-            {name: (dims, values) for name, values in scores.items()},
-            coords={"horizon_h": self._horizons.to_numpy()},
-        )
-        about = self._observations.drop_vars(["value", "time"]).rename(
-            station_elevation="elevation_m",
-            cell_elevation="cell_elevation_m",
-            height_difference="height_difference_m",
-        )
-        table = xr.merge([about, found]).to_dataframe(dim_order=("station", *dims[1::-1]))
-        table = table[table["samples"] > 0].reset_index()
-        table["samples"] = table["samples"].astype(int)
-        return table[[*ABOUT, *KEYS, *scores]]
-
-    def _scores(self) -> dict[str, Floats]:
-        sums, count = self._sums, np.maximum(self._sums["samples"], 1)
-        mean = {name: total / count for name, total in sums.items()}
-        spread_f = mean["forecast_squared"] - mean["forecast"] ** 2
-        spread_o = mean["observed_squared"] - mean["observed"] ** 2
-        together = mean["product"] - mean["forecast"] * mean["observed"]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            correlation = together / np.sqrt(spread_f * spread_o)
-        return {
-            "samples": sums["samples"],
-            "rmse": np.sqrt(mean["squared"]),
-            "mae": mean["absolute"],
-            "bias": mean["error"],
-            "correlation": np.where(np.isfinite(correlation), correlation, np.nan),
-            "reanalysis_rmse": np.sqrt(mean["truth_squared"]),
-            "reanalysis_bias": mean["truth_error"],
-        }
-
-
 ABOUT = (
     "station",
     "latitude",
@@ -138,6 +33,118 @@ ABOUT = (
     "height_match",
 )
 KEYS = ("pollutant", "units", "horizon_h")
+SHOWN = ("rmse", "mae", "bias", "correlation")
+
+
+class StationScores:
+    """Errors of forecasts against what stations measured: by init time, and for every station.
+
+    A sample counts at a station if it was observed at the valid time, and forecast and gridded
+    truth are known there. The gridded truth is scored on the same samples, as if it were a
+    forecast: what separates it from a station is beyond any forecast that it trained. Everything is
+    float64.
+
+    Args:
+        observations: ``observations.nc``.
+        grid: The static fields.
+        init_times: Init times that samples may have.
+        horizons_h: Lead times, h.
+        climatology: What anomalies are taken from, interpolated to the stations.
+    """
+
+    def __init__(
+        self,
+        observations: xr.Dataset,
+        grid: xr.Dataset,
+        init_times: pd.DatetimeIndex,
+        horizons_h: Sequence[int],
+        climatology: Expected,
+    ) -> None:
+        self._observations, self._climatology = observations, climatology
+        self._period = Period(init_times, tuple(horizons_h))
+        lat_deg, lon_deg = (observations[name].values for name in ("latitude", "longitude"))
+        self._points = station_points(grid, lat_deg, lon_deg, observations.attrs["matching"])
+        self._times = pd.DatetimeIndex(observations["time"].values)
+        self._values = observations["value"].values.astype(np.float64)
+        known = np.isfinite(self._values)
+        total = np.where(known, self._values, 0).sum(axis=(0, 2))
+        self._origin = (total / np.maximum(known.sum(axis=(0, 2)), 1))[:, None]
+        stations = len(lat_deg)
+        within = observations["height_match"].values[None] == "within"
+        binnings = [
+            FixedBins("stations", ["all"], np.ones((1, stations), dtype=bool)),
+            FixedBins("height_match", ["within"], within),
+        ]
+        self._bins = Bins(binnings, stations)
+        self._sums = Sums(self._period, len(self._bins.names), stations, STATIONS.statistics)
+        self._parts = np.zeros((len(STATIONS.statistics), *self._values.shape[1::-1]))
+
+    def add(self, batch: Batch) -> None:
+        """Take one batch."""
+        samples = batch.samples
+        hours = self._times.get_indexer(samples.valid_times)
+        rows = np.flatnonzero(hours >= 0)
+        if not len(rows):
+            return
+        inits = self._period.init_times.get_indexer(samples.init_times)
+        horizons = pd.Index(self._period.horizons_h).get_indexer(pd.Index(samples.horizons_h))
+        expected = self._climatology.at(samples.valid_times[rows])
+        fields = (batch.forecast[rows], batch.truth[rows], batch.initial[rows], expected)
+        at_stations = [self._points(field).astype(np.float64) for field in fields]
+        for row, fields_there in zip(rows.tolist(), zip(*at_stations, strict=True), strict=True):
+            observed = self._values[:, :, hours[row]].T
+            counts = self._fill(fields_there, observed)
+            events = exceedances(fields_there[0], observed, counts)
+            weights = self._bins.weights(batch, row)
+            self._sums.add(int(inits[row]), int(horizons[row]), self._parts, events, weights)
+
+    def _fill(self, fields: Sequence[Floats], observed: Floats) -> npt.NDArray[np.bool_]:
+        """What the pairs [6, S] of one sample add; which of them count."""
+        forecast, truth, initial, usual = fields
+        where_both = np.where(np.isfinite(truth), forecast, np.nan)
+        own, others = self._parts[: len(MOMENTS)], self._parts[len(MOMENTS) :]
+        counts = moments(where_both, observed, initial, usual, self._origin, own)
+        missed = np.where(counts, truth - observed, 0)
+        others[:] = missed, missed**2
+        return counts
+
+    def state(self) -> State:
+        """The sums."""
+        return self._sums.state()
+
+    def restore(self, state: State) -> None:
+        """Take the sums back."""
+        self._sums.restore(state)
+
+    def variables(self) -> dict[str, Any]:
+        """The sums as they stand in ``scores.nc``."""
+        names = self._observations["station"].values
+        return STATIONS.variables(self._bins, self._sums) | {"station": ("station", names)}
+
+    def table(self) -> pd.DataFrame:
+        """One row for each station, pollutant and horizon that has a sample.
+
+        Errors are forecast minus observation, in the pollutant's units; ``reanalysis_rmse`` and
+        ``reanalysis_bias`` those of the gridded truth on the same samples.
+        """
+        sums = dict(zip(STATIONS.statistics, np.moveaxis(self._sums.by_place, 1, 0), strict=True))
+        metrics = metrics_of(self._sums.by_place, self._sums.events_by_place)
+        scores = {"samples": sums["count"], **{name: metrics[name] for name in SHOWN}}
+        scores |= reanalysis_metrics_of(sums)
+        dims = ("horizon_h", "pollutant", "station")
+        found = xr.Dataset(
+            {name: (dims, values) for name, values in scores.items()},
+            coords={"horizon_h": list(self._period.horizons_h)},
+        )
+        about = self._observations.drop_vars(["value", "time"]).rename(
+            station_elevation="elevation_m",
+            cell_elevation="cell_elevation_m",
+            height_difference="height_difference_m",
+        )
+        table = xr.merge([about, found]).to_dataframe(dim_order=("station", *dims[1::-1]))
+        table = table[table["samples"] > 0].reset_index()
+        table["samples"] = table["samples"].astype(int)
+        return table[[*ABOUT, *KEYS, *scores]]
 
 
 def open_observations(path: Path) -> xr.Dataset:

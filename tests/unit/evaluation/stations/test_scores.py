@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from fields import lambert_grid, random_batches
+from fields import COLUMNS, ROWS, lambert_grid, random_batches
 
 from airshed.config import Study
 from airshed.config.supplement import StationsConfig
 from airshed.data.regrid import axis_directions
 from airshed.data.stores import write_netcdf
 from airshed.errors import AirshedError
+from airshed.evaluation.climatology import Climatology
 from airshed.evaluation.points import Points
 from airshed.evaluation.stations.observations import write_observations
 from airshed.evaluation.stations.scorer import StationScores, open_observations
@@ -26,6 +27,7 @@ from airshed.variables import TARGETS
 HORIZONS = (12, 24)
 INITS = pd.date_range("2016-03-05", periods=10, freq="6h", unit="ns")
 HOURS = pd.date_range("2016-03-05", "2016-03-08 23:00", freq="h", unit="ns")
+USUAL = Climatology(np.full((1, 24, len(TARGETS), ROWS, COLUMNS), 40, np.float32))
 SITES = {  # latitude, longitude, elevation, and whether it is kept
     "low": (35.0, 110.0, 50.0, True),
     "ridge": (34.0, 100.0, 2800.0, True),
@@ -107,7 +109,7 @@ def test_scores_equal_numpy_station_by_station(
 ) -> None:
     observations, _ = made(tiny_study, static, observed(), matching=matching)
     grid, batches = lambert_grid(), random_batches(INITS, HORIZONS)
-    scores = StationScores(observations, grid, HORIZONS)
+    scores = StationScores(observations, grid, INITS, HORIZONS, USUAL)
     for batch in batches:
         scores.add(batch)
     table = scores.table().set_index(["station", "pollutant", "horizon_h"])
@@ -117,7 +119,7 @@ def test_scores_equal_numpy_station_by_station(
     points = Points(*places, method=matching)  # type: ignore[arg-type]
     for station, name in enumerate(observations["station"].values):
         for h, horizon in enumerate(HORIZONS):
-            valid = [batch.valid_times[h] for batch in batches]
+            valid = [batch.samples.valid_times[h] for batch in batches]
             p = TARGETS.index("pm25")
             seen = observations["value"].sel(station=name, pollutant="pm25", time=valid).values
             forecast, truth = (
@@ -142,7 +144,7 @@ def test_hours_without_an_observation_do_not_count(tiny_study: Study, static: Pa
     table.loc[flat, "value"] = 12.0
     observations, quality = made(tiny_study, static, table)
     assert quality["not_believed"]["flat_line"] == {"pm25": 24}
-    scores = StationScores(observations, lambert_grid(), HORIZONS)
+    scores = StationScores(observations, lambert_grid(), INITS, HORIZONS, USUAL)
     for batch in random_batches(INITS, HORIZONS):
         scores.add(batch)
     samples = scores.table().set_index(["station", "pollutant", "horizon_h"])["samples"]
@@ -155,7 +157,8 @@ def test_an_interrupted_scoring_goes_on_as_if_nothing_had_been(
 ) -> None:
     observations, _ = made(tiny_study, static, observed())
     batches = random_batches(INITS, HORIZONS)
-    whole, first, second = (StationScores(observations, lambert_grid(), HORIZONS) for _ in range(3))
+    given = (observations, lambert_grid(), INITS, HORIZONS, USUAL)
+    whole, first, second = (StationScores(*given) for _ in range(3))
     for batch in batches:
         whole.add(batch)
     for batch in batches[:4]:
