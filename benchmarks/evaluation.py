@@ -32,9 +32,9 @@ from airshed.data.statistics import statistics
 from airshed.data.stores import STATIC_VARIABLES, open_hourly, open_static, write_netcdf
 from airshed.evaluation.baselines.known import Known
 from airshed.evaluation.baselines.ridge import ridge
+from airshed.evaluation.batch import Domain
 from airshed.evaluation.climatology import Climatology
 from airshed.evaluation.evaluate import init_times
-from airshed.evaluation.batch import Domain
 from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.loop import batches_of, score_forecasts
 from airshed.evaluation.network import NetworkForecaster

@@ -7,9 +7,8 @@ from pathlib import Path
 from raw_files import ingest_into, statistics_into
 
 from airshed.config import Study
-from airshed.data.patches import patch_elevation
+from airshed.data.patch_grid import patch_elevation, scan_tables
 from airshed.data.prepared import Prepared
-from airshed.data.scan_tables import scan_tables
 from airshed.data.static import static_fields
 from airshed.simulate import simulate
 

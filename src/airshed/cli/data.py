@@ -51,7 +51,7 @@ def static_fields(config: Config, raw: Raw, hourly: Hourly, output: Output) -> N
 def patch_elevation(config: Config, static: Static, output: Output) -> None:
     """Pool elevation over the cells of each patch."""
     from airshed.config import load_study
-    from airshed.data.patches import patch_elevation as run
+    from airshed.data.patch_grid import patch_elevation as run
 
     run(static, load_study([config]).model.patch, output)
 
@@ -73,7 +73,7 @@ def statistics(
 def scan_tables(config: Config, output: Output) -> None:
     """Tables of the wind scans: the order of a region's patches for each wind sector."""
     from airshed.config import load_study
-    from airshed.data.scan_tables import scan_tables as run
+    from airshed.data.patch_grid import scan_tables as run
 
     study = load_study([config])
     regions = (study.model.regions.rows, study.model.regions.columns)

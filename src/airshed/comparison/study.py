@@ -13,7 +13,7 @@ import xarray as xr
 from airshed.comparison.compare import compare
 from airshed.comparison.table import COLUMNS
 from airshed.config import Study
-from airshed.config.comparison import ComparisonConfig
+from airshed.config.evaluation import ComparisonConfig
 from airshed.errors import AirshedError
 from airshed.evaluation.rescoring import init_mse
 from airshed.evaluation.scores import domain_metrics, metric_units, opened_scores

@@ -1,14 +1,14 @@
-"""Configuration of scores."""
+"""Configuration of scores, and of the comparison of variants with their references."""
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from airshed.config.base import Section
-from airshed.config.data import Count, Positive
+from airshed.config.data import Count, Fraction, Positive
 
 
 def _rising(edges: tuple[float, ...]) -> tuple[float, ...]:
@@ -30,3 +30,14 @@ class EvaluationConfig(Section):
     elevation_edges_m: Edges = (500.0, 1500.0, 3000.0)
     ruggedness_edges_m: Edges = (50.0, 200.0)
     wind_speed_edges_ms: Edges = (2.0, 5.0)
+
+
+class ComparisonConfig(Section):
+    """Paired block bootstrap and the verdict."""
+
+    margin: Fraction = 0.01
+    significance: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    resamples: Annotated[int, Field(ge=1000)] = 4000
+    block_length_h: Literal["auto"] | Count = "auto"
+    accept_single_seed: bool = False
+    seed: Annotated[int, Field(ge=0)] = 0

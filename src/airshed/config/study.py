@@ -8,9 +8,8 @@ from pydantic import Field, model_validator
 
 from airshed.config.base import Section, unknown_key_message
 from airshed.config.biases import Blocks
-from airshed.config.comparison import ComparisonConfig
 from airshed.config.data import DatasetConfig, Name, Splits
-from airshed.config.evaluation import EvaluationConfig
+from airshed.config.evaluation import ComparisonConfig, EvaluationConfig
 from airshed.config.jobs import JobsConfig
 from airshed.config.model import ModelConfig
 from airshed.config.preprocessing import DaskConfig, LoaderConfig, NormalisationConfig

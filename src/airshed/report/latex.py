@@ -9,9 +9,8 @@ import pandas as pd
 
 from airshed.integrity.atomic import write_text
 from airshed.report import ablation, tables
-from airshed.report.change_table import change_table
 from airshed.report.results import Results
-from airshed.report.tables import Table
+from airshed.report.tables import Table, change_table
 
 HEAD = (
     "% Made by Airshed for the study STUDY, and made anew with its report.\n"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from airshed.comparison.table import ALL
 from airshed.config import Study
 from airshed.report import text
 from airshed.report.results import BASELINES, POLLUTANT_LABELS, Results, units_of
@@ -175,3 +176,26 @@ def warnings(results: Results) -> list[str]:
     if records["device"].nunique() > 1:
         found.append("The runs were made on different devices: times per step do not compare.")
     return found
+
+
+def change_table(comparisons: pd.DataFrame) -> Table:
+    """The comparisons of one variant with its reference.
+
+    Args:
+        comparisons: Rows of ``comparisons.csv`` of one variant.
+    """
+    cells = comparisons[comparisons["pollutant"] != ALL]
+    horizons = list(dict.fromkeys(cells["horizon_h"].astype(int)))
+    placed = {(str(row["pollutant"]), int(row["horizon_h"])): row for _, row in cells.iterrows()}
+    rows = [
+        [
+            POLLUTANT_LABELS[pollutant],
+            *(_cell(placed.get((pollutant, horizon))) for horizon in horizons),
+        ]
+        for pollutant in dict.fromkeys(cells["pollutant"].astype(str))
+    ]
+    return Table(["pollutant", *(f"{horizon} h" for horizon in horizons)], rows)
+
+
+def _cell(row: Any) -> str:
+    return "missing" if row is None else f"{text.interval(row)}, {row['verdict']}"

@@ -10,10 +10,9 @@ import pandas as pd
 
 from airshed.comparison.study import compare_as, sample_differences
 from airshed.comparison.table import ALL
-from airshed.config.comparison import ComparisonConfig
+from airshed.config.evaluation import ComparisonConfig
 from airshed.errors import AirshedError
-from airshed.report.change_table import change_table
-from airshed.report.tables import MISSING, Table
+from airshed.report.tables import MISSING, Table, change_table
 from airshed.report.text import VERDICTS, interval, percent
 from airshed.side_by_side.document import Document, Section
 from airshed.side_by_side.runs import Trained, trained_in

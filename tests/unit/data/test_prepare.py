@@ -10,9 +10,8 @@ import raw_files as made
 import xarray as xr
 
 from airshed.config.data import DatasetConfig, Split
-from airshed.data.patches import patch_elevation
+from airshed.data.patch_grid import patch_elevation, scan_tables
 from airshed.data.regrid import axis_directions, regrid, regrid_counts, regrid_directions
-from airshed.data.scan_tables import scan_tables
 from airshed.data.static import static_fields
 from airshed.data.stores import (
     open_hourly,
