@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from airshed.config.biases import BarrierLookupBias
+from airshed.config.biases import SECTIONS
 from airshed.config.variants import Variant
 from airshed.report.next_steps import evidence
 from airshed.report.next_steps.commands import known_as, snakemake_command, with_variant
@@ -91,7 +91,8 @@ def _alpha_half(bias: Any) -> Any | None:
 def _lookup(bias: Any) -> Any | None:
     if bias.kind != "barrier":
         return None
-    return BarrierLookupBias(kind="barrier_lookup", blocks=bias.blocks)
+    lookup = {"kind": "barrier_lookup", "blocks": bias.blocks}
+    return SECTIONS["barrier_lookup"].model_validate(lookup)
 
 
 def _elevation_only(bias: Any) -> Any | None:
