@@ -133,10 +133,9 @@ def _full_ablation(results: Results, variant: str) -> Iterator[Step]:
     yield Step(what, because, f"{len(lacking)} variants are not in this study", command)
 
 
-def _alpha_gone(results: Results, variant: str) -> Iterator[Step]:
-    told = evidence.alpha(results, variant)
-    if told is not None:
-        yield Step("has alpha gone to zero?", _because(results, variant), told)
+def _gone(results: Results, variant: str) -> Iterator[Step]:
+    for name, told in evidence.gone(results, variant).items():
+        yield Step(f"has {name} gone to zero?", _because(results, variant), told)
 
 
 def _diverging(results: Results, variant: str) -> Iterator[Step]:
@@ -161,13 +160,13 @@ RULES: dict[str, tuple[Rule, ...]] = {
         _full_ablation,
     ),
     "equivalent": (
-        _alpha_gone,
+        _gone,
         _other_bias("alpha initially 0.5", "alpha_0.5", _alpha_half),
         _other_bias("the lookup form", "lookup", _lookup),
     ),
     "hurts": (
         _diverging,
-        _alpha_gone,
+        _gone,
         _other_bias("elevation only, without the wind factor", "elevation_only", _elevation_only),
         _back,
     ),
