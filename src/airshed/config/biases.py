@@ -35,8 +35,7 @@ def _section(kind: str, bias: Registered) -> type[Section]:
         __base__=Section if bias.everywhere else InFirstBlock,
         __module__=__name__,
         __doc__=bias.what,
-        **fields,
-        **bias.settings,
+        **fields | bias.settings,
     )
 
 

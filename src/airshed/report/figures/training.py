@@ -115,7 +115,7 @@ def alpha_curves(results: Results) -> Drawing | None:
     if data.empty:
         return None
     shown = [
-        (variant, name, rows.dropna(subset=name))
+        (str(variant), name, rows.dropna(subset=name))
         for variant, rows in data.groupby("variant", sort=False)
         for name in names
         if rows[name].notna().any()
@@ -124,8 +124,8 @@ def alpha_curves(results: Results) -> Drawing | None:
     told = []
     for panel, (variant, name, rows) in zip(panels, shown, strict=True):
         _draw_path(panel, rows, name)
-        numbers = learned.numbers(results, str(variant))
-        for initial in {one.initial for one in numbers if one.name == name} - {None}:
+        numbers = [one for one in learned.numbers(results, variant) if one.name == name]
+        for initial in {one.initial for one in numbers if one.initial is not None}:
             panel.axhline(initial, color="0.3", linestyle=":", linewidth=1)
         panel.axhline(0, color="0.3", linewidth=0.8)
         panel.set_title(variant if name == STRENGTH else f"{variant}: {name}", fontsize="small")
