@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from torch import Tensor
 
 from airshed.bench.problem import computed_scan, random_geography
@@ -21,36 +23,17 @@ SEED_GRID = (128, 256)
 PATCH_GRIDS = {512: (16, 32), 2048: (32, 64), 8192: (64, 128)}
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
-NONE: Mapping[str, Any] = {"kind": "none"}
-BARRIER: Mapping[str, Any] = {"kind": "barrier", "blocks": [0]}
-VARIANTS: dict[str, tuple[str, Mapping[str, Any]]] = {
-    "climax": ("raster", NONE),
-    "wind_baseline": ("wind", NONE),
-    "wind_as_published": ("wind_as_published", NONE),
-    "physics_mask": ("wind", BARRIER),
-    "physics_all_blocks": ("wind", {"kind": "barrier", "blocks": "all"}),
-    "physics_alpha_0.5": ("wind", {**BARRIER, "alpha_init": 0.5}),
-    "elevation_only": ("wind", {**BARRIER, "wind_modulation": False}),
-    "physics_raster": ("raster", BARRIER),
-    "physics_lookup": ("wind", {"kind": "barrier_lookup", "blocks": [0]}),
-    "physics_mlp": ("wind", {"kind": "barrier_mlp", "blocks": [0]}),
-    "physics_finetune": ("wind", BARRIER),
-    "swin_bias": ("wind", {"kind": "relative_position", "blocks": "all"}),
-    "relative_position_3d": ("wind", {"kind": "relative_position_3d", "blocks": [0]}),
-    "topoflow": ("wind", {"kind": "topoflow", "blocks": [0]}),
-    "swin": ("raster", NONE),
-    "wind_graph_block": ("wind", NONE),
-    "wind_graph": ("raster", NONE),
-    "advection_diffusion": ("raster", NONE),
-}
-"""Scan and bias of every variant, as config/variants.yaml has them (a test compares)."""
-BACKBONES: dict[str, Mapping[str, Any]] = {
-    "swin": {"kind": "swin", "window": 8},
-    "wind_graph_block": {"kind": "wind_graph", "blocks": [0], "reaches": [1]},
-    "wind_graph": {"kind": "wind_graph", "blocks": "all", "reaches": [1]},
-    "advection_diffusion": {"kind": "advection_diffusion", "steps": 12},
-}
-"""Backbones of the variants that are not ClimaX."""
+CONFIG = Path(__file__).resolve().parents[1] / "config"
+
+
+def _stanzas() -> dict[str, Mapping[str, Any]]:
+    stanzas = yaml.safe_load((CONFIG / "variants.yaml").read_text())["variant_stanzas"]
+    ablation = yaml.safe_load((CONFIG / "studies/ablation.yaml").read_text())
+    return {name: stanzas[name] for name in ablation["variants"]}
+
+
+VARIANTS = _stanzas()
+"""The stanza of every variant of the ablation."""
 
 
 def scan(name: str, patch_grid: tuple[int, int]) -> RasterScan | WindScan:
@@ -61,14 +44,14 @@ def scan(name: str, patch_grid: tuple[int, int]) -> RasterScan | WindScan:
 
 def network(variant: str, grid: tuple[int, int] = SEED_GRID, depth: int = DEPTH) -> Forecaster:
     """A variant's network in training mode."""
-    scan_name, bias = VARIANTS[variant]
+    stanza = VARIANTS[variant]
     patch_grid = (grid[0] // PATCH, grid[1] // PATCH)
     model = build_model(
         [f"channel{number}" for number in range(CHANNELS)],
         grid,
-        bias=bias,
-        backbone=BACKBONES.get(variant, CLIMAX),
-        scan=scan(scan_name, patch_grid),
+        bias=stanza.get("bias", {"kind": "none"}),
+        backbone=stanza.get("backbone", CLIMAX),
+        scan=scan(stanza.get("scan", "raster"), patch_grid),
         geography=random_geography(grid, PATCH),
         seed=0,
         depth=depth,

@@ -2,7 +2,7 @@
 
 Without ``--parts`` the file is written anew; with it, these parts of the file are measured again.
 
-Parts of the model need torch and this package's source, nothing else.
+Parts of the model need torch, PyYAML and this package's source, nothing else.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Slow and plain on purpose: scalars, no broadcasting, no code of the package.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -101,6 +101,18 @@ PLAIN: dict[str, tuple[dict[str, object], Pair]] = {
     "topoflow": ({"kind": "topoflow"}, topoflow),
 }
 """A stanza of each kind, and the plain version of it."""
+SILENT_AT_FIRST = {"barrier_lookup": ["alpha"]}
+"""Parameters without a gradient at their initial values, by kind of bias.
+
+While every entry of the lookup table is 1, its weight does not matter.
+"""
+
+
+def stir(parameters: Iterable[Tensor]) -> None:
+    """Make tables and weights large enough to matter, and all different; strengths stay."""
+    for parameter in parameters:
+        if parameter.dim() > 0:
+            parameter.data += 0.2 * torch.randn_like(parameter)
 
 
 def matrix(pair: Pair, parameters: Parameters, samples: list[Sample]) -> Tensor:

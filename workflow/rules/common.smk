@@ -14,6 +14,7 @@ from airshed.cluster.site import read_site
 from airshed.config import dump_study, read_yaml, validate_study
 from airshed.config.training import WITHOUT_INFLUENCE
 from airshed.errors import AirshedError
+from airshed.evaluation import baselines
 from airshed.integrity.formats import SCORES, check_folder, stamp_folder
 from airshed.report import outline
 
@@ -37,7 +38,7 @@ validate(RESOLVED, "../schemas/config.schema.json", set_default=False)
 DATA = f"{DATASET}/{STUDY.dataset.grid}"
 CONFIG = f"{RESULTS}/config.resolved.yaml"
 RUN = f"{RESULTS}/variants/{{variant}}/seed{{seed}}"
-BASELINES = ["persistence", "same_hour_persistence", "climatology", "ridge"]
+BASELINES = list(baselines.BASELINES)
 EXTERNAL = f"{RESULTS}/external/{{external}}/scores.nc"
 # A forecast that lacks samples does not compare with the others; it stands in external.csv alone.
 COMPLETE = [

@@ -22,17 +22,9 @@ from airshed.cli.options import (
     Statistics,
     SupplementFolder,
 )
+from airshed.evaluation.baselines import BASELINES
 
-
-class Baseline(StrEnum):
-    """Forecasts that need no network."""
-
-    persistence = "persistence"
-    same_hour_persistence = "same_hour_persistence"
-    climatology = "climatology"
-    ridge = "ridge"
-
-
+Baseline = StrEnum("Baseline", {name: name for name in BASELINES})  # type: ignore[misc]
 SaveForecasts = Annotated[
     Path | None, typer.Option(help="Keep the forecasts in this Zarr store as well.")
 ]

@@ -1,15 +1,12 @@
-"""Configuration of attention biases: the arguments of each kind, with their defaults.
-
-Names and arguments are those of ``airshed.model.bias.KINDS``; torch is not imported here, so that
-planning a study stays quick.
-"""
+"""Configuration of attention biases: a section for each that :mod:`airshed.biases` registers."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import Field
+from pydantic import Field, create_model
 
+from airshed.biases import BIASES, Registered
 from airshed.config.base import Section
 
 BlockIndex = Annotated[int, Field(ge=0)]
@@ -28,55 +25,25 @@ class InFirstBlock(Section):
     blocks: Blocks = Field(default_factory=lambda: [0])
 
 
-class BarrierBias(InFirstBlock):
-    """Elevation barriers between patches, modulated by wind speed, with a learnable strength."""
-
-    kind: Literal["barrier"]
-    alpha_init: float = 0.2
-    wind_modulation: bool = True
-
-
-class BarrierLookupBias(InFirstBlock):
-    """The barrier, corrected by a learned table over wind direction and rise."""
-
-    kind: Literal["barrier_lookup"]
-    alpha_init: float = 0.1
-
-
-class BarrierMlpBias(InFirstBlock):
-    """The barrier, plus a perceptron of wind and elevation at both ends."""
-
-    kind: Literal["barrier_mlp"]
-    alpha_init: float = 0.1
+def _section(kind: str, bias: Registered) -> type[Section]:
+    """The section of a bias, named after its class."""
+    fields: dict[str, Any] = {"kind": (Literal[kind], ...)}
+    if bias.everywhere:
+        fields["blocks"] = (Blocks, "all")
+    return create_model(
+        f"{bias.where.split(':')[1]}Bias",
+        __base__=Section if bias.everywhere else InFirstBlock,
+        __module__=__name__,
+        __doc__=bias.what,
+        **fields | bias.settings,
+    )
 
 
-class RelativePositionBias(Section):
-    """A learned table over row and column offsets (Swin)."""
+SECTIONS = {kind: _section(kind, bias) for kind, bias in BIASES.items()}
+"""The section of each bias by its name."""
+globals().update({section.__name__: section for section in SECTIONS.values()})  # pickle looks here
 
-    kind: Literal["relative_position"]
-    blocks: Blocks = "all"
-
-
-class RelativePosition3dBias(InFirstBlock):
-    """A perceptron of the offsets in column, row and elevation."""
-
-    kind: Literal["relative_position_3d"]
-
-
-class TopoFlowBias(InFirstBlock):
-    """Elevation barriers without wind, plus a table over logarithmic offsets."""
-
-    kind: Literal["topoflow"]
-    alpha_init: float = 2.0
-
-
-Bias = Annotated[
-    NoBias
-    | BarrierBias
-    | BarrierLookupBias
-    | BarrierMlpBias
-    | RelativePositionBias
-    | RelativePosition3dBias
-    | TopoFlowBias,
-    Field(discriminator="kind"),
-]
+if TYPE_CHECKING:
+    Bias = Any  # which settings a bias has is known when the program runs
+else:
+    Bias = Annotated[Union[NoBias, *SECTIONS.values()], Field(discriminator="kind")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,42 +48,35 @@ def _content(text: str, path: Path) -> Any:
         node = loader.get_single_node()
         if node is None:
             return None
-        if _values(node, {}, path) > MOST_VALUES:
-            raise AirshedError(
-                "the aliases of a configuration file stand for too much",
-                where=path,
-                expected=f"at most {MOST_VALUES:,} values with every alias written out",
-                found="more",
-                hint="write the values out instead of nesting aliases",
-            )
+        for number, part in enumerate(_written_out(node), start=1):
+            _refuse_doubles(part, path)
+            if number > MOST_VALUES:
+                raise AirshedError(
+                    "the aliases of a configuration file stand for too much",
+                    where=path,
+                    expected=f"at most {MOST_VALUES:,} values with every alias written out",
+                    found="more",
+                    hint="write the values out instead of nesting aliases",
+                )
         return loader.construct_document(node)
     finally:
         loader.dispose()
 
 
-def _values(node: yaml.Node, counted: dict[int, int | None], path: Path) -> int:
-    """How many values a node stands for, each alias counted as what it stands for."""
-    if id(node) in counted:
-        known = counted[id(node)]
-        if known is None:
-            raise yaml.YAMLError(f"an alias stands for itself, {_place(node)}")
-        return known
-    counted[id(node)] = None
-    parts: list[yaml.Node] = []
-    if isinstance(node, yaml.SequenceNode):
-        parts = node.value
-    elif isinstance(node, yaml.MappingNode):
-        _refuse_doubles(node, path)
-        parts = [part for pair in node.value for part in pair]
-    total = 1 + sum(_values(part, counted, path) for part in parts)
-    counted[id(node)] = total
-    return total
+def _written_out(node: yaml.Node, around: tuple[yaml.Node, ...] = ()) -> Iterator[yaml.Node]:
+    """A node and all inside it, each alias as what it stands for."""
+    if any(node is other for other in around):
+        raise yaml.YAMLError(f"an alias stands for itself, {_place(node)}")
+    yield node
+    for part in () if isinstance(node, yaml.ScalarNode) else node.value:
+        for inner in part if isinstance(part, tuple) else (part,):
+            yield from _written_out(inner, (*around, node))
 
 
-def _refuse_doubles(node: yaml.MappingNode, path: Path) -> None:
+def _refuse_doubles(node: yaml.Node, path: Path) -> None:
     """YAML lets the last of two equal keys win, and says nothing of the first."""
     seen: dict[str, yaml.Node] = {}
-    for key, _ in node.value:
+    for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
         if not isinstance(key, yaml.ScalarNode):
             continue
         if key.value in seen:

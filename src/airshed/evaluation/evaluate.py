@@ -17,7 +17,7 @@ from airshed.data.samples import sample_index
 from airshed.data.stores import open_hourly, open_static
 from airshed.errors import AirshedError
 from airshed.evaluation.archive import ForecastArchive
-from airshed.evaluation.baselines import BASELINES
+from airshed.evaluation.baselines import BASELINES, baseline
 from airshed.evaluation.baselines.known import Known
 from airshed.evaluation.batch import Domain, Forecaster, Scorer
 from airshed.evaluation.climatology import open_climatology
@@ -76,8 +76,7 @@ def evaluate_baseline(study: Study, name: str, evaluation: Evaluation) -> None:
         open_static(evaluation.static)["domain_mask"].values.astype(bool),
         open_climatology(evaluation.climatology),
     )
-    forecaster = BASELINES[name](known)
-    evaluate(study, Subject.of(study, "baseline", name, seed=-1), forecaster, evaluation)
+    evaluate(study, Subject.of(study, "baseline", name, seed=-1), baseline(name)(known), evaluation)
 
 
 def evaluate(

@@ -1,6 +1,6 @@
 """``interpretation.json``: does a trained network use its bias?
 
-Four answers that do not depend on each other: where training took the strength (alpha), what the
+Four answers that do not depend on each other: where training took what the bias learns, what the
 network loses when the strength is set to 0 or doubled, what it loses without the whole bias, and
 how much attention the bias moves.
 """
@@ -31,7 +31,7 @@ from airshed.model import Forecaster
 from airshed.model.attention import PlainAttention
 from airshed.progress import progress
 from airshed.training.finished import read_run, trained_weights
-from airshed.training.history import alphas
+from airshed.training.learned import BIAS, column, numbers
 from airshed.training.record import biased_blocks
 from airshed.variables import TARGETS
 
@@ -78,7 +78,7 @@ def interpret(study: Study, run: Path, prepared: Prepared, output: Path) -> None
     samples = drawn(everything, study.interpretation.samples)
     watched = MovedMass(network, study.interpretation.queries)
     losses = setting_losses(study, network, samples, everything.mask, watched)
-    moved = watched.by_head()
+    moved, paths = watched.by_head(), learned_paths(network, bias, record, run)
     write_json(
         output,
         {
@@ -92,7 +92,8 @@ def interpret(study: Study, run: Path, prepared: Prepared, output: Path) -> None
             "split": "test",
             "samples": {"used": len(samples), "of": len(everything)},
             "queries": {"used": len(watched.queries), "of": network.pos_embed.shape[1]},
-            "alpha": alpha_paths(network, getattr(bias, "alpha_init", None), run),
+            "alpha": paths.pop("alpha", {}),
+            "other_parameters": paths,
             "loss": losses,
             "relative_loss_change": {
                 name: loss / losses["as_trained"] - 1
@@ -116,7 +117,7 @@ def drawn(samples: ForecastDataset, count: int) -> Subset[dict[str, Tensor]]:
 def settings_of(network: Forecaster) -> dict[str, Callable[[], AbstractContextManager[None]]]:
     """The ways in which a trained bias is changed, by name."""
     settings: dict[str, Callable[[], AbstractContextManager[None]]] = {"as_trained": nullcontext}
-    if alphas(network):
+    if _strengths(network):
         settings["alpha_zero"] = lambda: alpha_times(network, 0.0)
         settings["alpha_doubled"] = lambda: alpha_times(network, 2.0)
     settings["bias_removed"] = lambda: bias_removed(network)
@@ -126,11 +127,7 @@ def settings_of(network: Forecaster) -> dict[str, Callable[[], AbstractContextMa
 @contextmanager
 def alpha_times(network: Forecaster, factor: float) -> Iterator[None]:
     """The network with the strength of each bias multiplied, inside the context."""
-    strengths = [
-        parameter
-        for name, parameter in network.named_parameters()
-        if name.endswith(".core.bias.alpha")
-    ]
+    strengths = _strengths(network)
     trained = [parameter.detach().clone() for parameter in strengths]
     with torch.no_grad():
         for parameter in strengths:
@@ -140,6 +137,12 @@ def alpha_times(network: Forecaster, factor: float) -> Iterator[None]:
         finally:
             for parameter, value in zip(strengths, trained, strict=True):
                 parameter.copy_(value)
+
+
+def _strengths(network: Forecaster) -> list[nn.Parameter]:
+    return [
+        parameter for name, parameter in network.named_parameters() if name.endswith(f"{BIAS}alpha")
+    ]
 
 
 @contextmanager
@@ -191,14 +194,19 @@ def setting_losses(
     return {name: total / counts for name, total in squared.items()}
 
 
-def alpha_paths(network: Forecaster, initial: float | None, run: Path) -> dict[str, dict[str, Any]]:
-    """Where each block's alpha began, went and ended; its whole path is in ``history.csv``."""
-    history = pd.read_csv(run.parent / "history.csv")
-    paths = {}
-    for block, value in alphas(network).items():
-        path = history[f"alpha_block{block}"]
-        paths[str(block)] = {
-            "initial": initial,
+def learned_paths(
+    network: Forecaster, bias: Any, record: dict[str, Any], run: Path
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Where each number that biases learn began, went and ended, by its name and block.
+
+    The whole path is in ``history.csv``.
+    """
+    history, initial = pd.read_csv(run.parent / "history.csv"), record["bias"].get("initial", {})
+    paths: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, value in numbers(network).items():
+        path, (_, block, own) = history[column(name)], name.split(".", 2)
+        paths.setdefault(own, {})[block] = {
+            "initial": getattr(bias, f"{own}_init", initial.get(name)),
             "lowest": float(path.min()),
             "highest": float(path.max()),
             "final": float(path.iloc[-1]),

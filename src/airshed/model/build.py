@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from airshed.biases import BIASES
 from airshed.model import bias as biases
 from airshed.model.attention import PlainAttention, biased_attention
 from airshed.model.climax import ClimaX
@@ -34,11 +35,12 @@ def build_cores(
     head_dim: int,
     device: torch.device,
 ) -> list[Core]:
-    """One attention path for each block: biased in the blocks that the stanza names."""
-    if stanza["kind"] == "none":
+    """One attention path for each block: biased in the blocks that the stanza names, if it does."""
+    kind = stanza["kind"]
+    if kind == "none":
         return [PlainAttention() for _ in range(depth)]
     tokens = patch_grid[0] * patch_grid[1]
-    blocks = _named(stanza["blocks"], depth)
+    blocks = _named(stanza["blocks"] if "blocks" in stanza else BIASES[kind].blocks, depth)
 
     def biased() -> Core:
         bias = biases.build(stanza, grid=patch_grid, num_heads=num_heads)

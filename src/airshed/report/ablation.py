@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from airshed.report import text
+from airshed.report import learned, text
 from airshed.report.provenance import FLAG, of_other_commits
 from airshed.report.results import Results
 from airshed.report.tables import MISSING, Table, Value
@@ -24,15 +24,15 @@ OVERHEAD_WALL_CLOCK = (
     " Overhead: extra time of a training step against the reference, from the wall clock of"
     " different jobs, so other work on the machine is in it."
 )
+OTHERS = " Other numbers that biases learn: the same, behind their names."
 FLAGGED = f" {FLAG}: trainings of another commit than most, or of several; see Provenance."
-HEADER = [
+FIRST = [
     "variant",
     "differs from its reference in",
     "change of RMSE",
     "verdict",
     "overhead",
     "parameters",
-    "final alpha",
 ]
 
 Cell = tuple[str, Value]
@@ -40,8 +40,9 @@ Cell = tuple[str, Value]
 
 def caption(results: Results) -> str:
     """What the columns are, and where the overhead comes from."""
+    others = "" if set(learned.names(results)) <= {learned.STRENGTH} else OTHERS
     overhead = OVERHEAD_WALL_CLOCK if results.cost is None else OVERHEAD_MEASURED
-    return CAPTION + overhead + (FLAGGED if of_other_commits(results) else "")
+    return CAPTION + others + overhead + (FLAGGED if of_other_commits(results) else "")
 
 
 def ablation(results: Results) -> Table:
@@ -49,7 +50,7 @@ def ablation(results: Results) -> Table:
     flagged = of_other_commits(results)
     rows = [_row(results, variant, variant in flagged) for variant in results.study.variants]
     return Table(
-        HEADER,
+        [*FIRST, f"final {learned.heading(learned.names(results))}"],
         [[shown for shown, _ in row] for row in rows],
         [[value for _, value in row] for row in rows],
     )
@@ -65,7 +66,7 @@ def _row(results: Results, variant: str, flagged: bool) -> list[Cell]:
         *_comparison(results, variant),
         _overhead(results, variant),
         (f"{parameters:,}", parameters),
-        _alpha(runs),
+        _learned(runs),
     ]
 
 
@@ -91,18 +92,16 @@ def _overhead(results: Results, variant: str) -> Cell:
     return shown, _sortable(overhead)
 
 
-def _alpha(runs: list[dict[str, Any]]) -> Cell:
-    values = [
-        float(value)
-        for run in runs
-        for name, value in run["bias"]["parameters"].items()
-        if name.endswith("alpha")
-    ]
-    if not values:
-        return MISSING, ""
-    mean = float(np.mean(values))
-    ends = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
-    return f"{mean:.3f}{ends}".replace("-", "\u2212"), _sortable(mean)
+def _learned(runs: list[dict[str, Any]]) -> Cell:
+    """The numbers that biases learned, sorted by the first of them."""
+    found = ((name, value) for run in runs for _, name, value in learned.finals(run))
+    cells = []
+    for name, values in learned.by_name(found).items():
+        mean = float(np.mean(values))
+        ends = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
+        shown = f"{mean:.3f}{ends}".replace("-", "\u2212")
+        cells.append((learned.named(name, shown), _sortable(mean)))
+    return (", ".join(shown for shown, _ in cells), cells[0][1]) if cells else (MISSING, "")
 
 
 def _sortable(number: float) -> Value:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from airshed.report import text
+from airshed.report import learned, text
 from airshed.report.results import Results
 from airshed.report.tables import MISSING, Table
 
@@ -21,7 +22,9 @@ CAPTION = (
 
 def table(results: Results) -> Table:
     """The table; no rows if no run was interpreted."""
-    header = ["variant", "seeds", "alpha", "alpha to 0", "alpha doubled", "no bias", "moved"]
+    names = [name for entry in results.interpretations.values() for name, _ in _finals(entry)]
+    header = ["variant", "seeds", learned.heading(names)]
+    header += ["alpha to 0", "alpha doubled", "no bias", "moved"]
     rows = []
     for variant in results.study.variants:
         found = [
@@ -36,7 +39,7 @@ def table(results: Results) -> Table:
                 [
                     variant,
                     str(len(found)),
-                    _alpha(found),
+                    _learned(found),
                     *changes,
                     _changes(found, "bias_removed"),
                     _shares(moved, signed=False),
@@ -57,16 +60,20 @@ def how(results: Results) -> str:
     )
 
 
-def _alpha(found: list[dict[str, Any]]) -> str:
-    values = [
-        float(np.mean([path["final"] for path in entry["alpha"].values()]))
-        for entry in found
-        if entry["alpha"]
-    ]
-    if not values:
-        return MISSING
-    spread = f" \u00b1 {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.3f}{spread}"
+def _learned(found: list[dict[str, Any]]) -> str:
+    shown = []
+    grouped = learned.by_name(final for entry in found for final in _finals(entry))
+    for name, values in grouped.items():
+        spread = f" \u00b1 {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
+        shown.append(learned.named(name, f"{np.mean(values):.3f}{spread}"))
+    return ", ".join(shown) or MISSING
+
+
+def _finals(entry: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """Each number at the end of a training, averaged over blocks."""
+    for name, paths in {"alpha": entry["alpha"], **entry.get("other_parameters", {})}.items():
+        if paths:
+            yield name, float(np.mean([path["final"] for path in paths.values()]))
 
 
 def _changes(found: list[dict[str, Any]], setting: str) -> str:

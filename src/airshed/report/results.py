@@ -19,7 +19,6 @@ from airshed.evaluation.scores import opened_scores
 from airshed.integrity.formats import COST, INGEST, INTERPRETATION, RUN, Format, read_json
 from airshed.variables import TARGETS, VARIABLES
 
-BASELINES = ("persistence", "same_hour_persistence", "climatology", "ridge")
 POLLUTANT_LABELS = {
     "pm25": "PM2.5",
     "pm10": "PM10",

@@ -10,8 +10,9 @@ import pandas as pd
 
 from airshed.comparison.table import ALL
 from airshed.config import Study
+from airshed.evaluation.baselines import BASELINES
 from airshed.report import text
-from airshed.report.results import BASELINES, POLLUTANT_LABELS, Results, units_of
+from airshed.report.results import POLLUTANT_LABELS, Results, units_of
 from airshed.variables import TARGETS
 
 MISSING = "\u2013"

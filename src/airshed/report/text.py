@@ -157,19 +157,6 @@ def alpha_meaning(name: str, initial: float, final: float) -> str:
     return f"{name}: {initial:.3g} at the start, {final:.3g} at the end; {meaning}."
 
 
-def alpha_sentences(results: Results, variant: str) -> list[str]:
-    """One sentence for each seed and strength; none for an unbiased variant."""
-    bias = results.study.variant_stanzas[variant].bias
-    initial = getattr(bias, "alpha_init", None)
-    sentences = []
-    for run in results.of_variant(variant):
-        for name, value in run["bias"]["parameters"].items():
-            if name.endswith("alpha") and initial is not None:
-                label = f"{variant}, seed {run['seed']}, {name}"
-                sentences.append(alpha_meaning(label, initial, value))
-    return sentences
-
-
 def differences(results: Results, variant: str) -> str:
     """Settings in which a variant's stanza differs from its reference's."""
     reference = results.study.references().get(variant)

@@ -12,6 +12,7 @@ from airshed.comparison.study import compare_as, sample_differences
 from airshed.comparison.table import ALL
 from airshed.config.evaluation import ComparisonConfig
 from airshed.errors import AirshedError
+from airshed.report import learned
 from airshed.report.tables import MISSING, Table, change_table
 from airshed.report.text import VERDICTS, interval, percent
 from airshed.side_by_side.document import Document, Section
@@ -174,9 +175,11 @@ def _differences(pairs: list[Pair]) -> Table:
 
 
 def _cost(pairs: list[Pair]) -> Table:
+    records = [record for pair in pairs for side in pair for record in side.records]
+    names = [name for record in records for _, name, _ in learned.finals(record)]
     header = [
         *("", "trained", "validation loss", "epochs", "s per step", "overhead", "MB"),
-        *("parameters", "alpha", "device", "commit"),
+        *("parameters", learned.heading(names), "device", "commit"),
     ]
     rows = []
     for one, other in pairs:
@@ -189,11 +192,10 @@ def _cost(pairs: list[Pair]) -> Table:
 def _cost_row(side: Trained, overhead: str) -> list[str]:
     records = side.records
     median, p10, p90 = _step_seconds(side)
-    alphas = [
-        f"{value:.3f}"
+    numbers = [
+        learned.named(name, f"{value:.3f}")
         for record in records
-        for name, value in record["bias"]["parameters"].items()
-        if name.endswith("alpha")
+        for _, name, value in learned.finals(record)
     ]
     return [
         side.label,
@@ -203,7 +205,7 @@ def _cost_row(side: Trained, overhead: str) -> list[str]:
         overhead,
         f"{max(record['peak_memory_mb'] for record in records):.0f}",
         f"{records[0]['parameters']:,}",
-        ", ".join(alphas) or MISSING,
+        ", ".join(numbers) or MISSING,
         ", ".join(dict.fromkeys(str(record["device"]) for record in records)),
         ", ".join(dict.fromkeys(_commit(record) for record in records)),
     ]

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
 from airshed.integrity.atomic import atomic_path
 from airshed.integrity.provenance import code_commit
+from airshed.training.learned import column
 
 Row = dict[str, float]
 
@@ -78,10 +78,10 @@ class History:
         """Whether a row is due after so many steps."""
         return step % self.every_steps == 0
 
-    def add_row(self, step: int, epoch: int, rate: float, alpha: dict[int, float]) -> None:
+    def add_row(self, step: int, epoch: int, rate: float, numbers: dict[str, float]) -> None:
         """Add a row; its training loss is the mean of the steps since the one before."""
         row: Row = {"step": step, "epoch": epoch, "lr": rate}
-        row |= {f"alpha_block{block}": value for block, value in alpha.items()}
+        row |= {column(name): value for name, value in numbers.items()}
         row["train_loss"] = self.recent_loss
         self._losses = []
         self.rows.append(row)
@@ -103,19 +103,9 @@ class History:
             self.listener(row)
 
     def write_csv(self, path: Path) -> None:
-        """Write ``history.csv``: step, epoch, losses, learning rate, alpha of each biased block."""
+        """Write ``history.csv``: step, epoch, losses, learning rate, what biases have learned."""
         table = pd.DataFrame(self.rows)
         first = ["step", "epoch", "train_loss", "val_loss", "lr"]
         columns = first + [name for name in table.columns if name not in first]
         with atomic_path(path) as temporary:
             table.to_csv(temporary, columns=columns, index=False)
-
-
-def alphas(module: torch.nn.Module) -> dict[int, float]:
-    """The strength of the bias of each block that has one."""
-    found = {}
-    for name, parameter in module.named_parameters():
-        parts = name.split(".")
-        if parts[-1] == "alpha" and "blocks" in parts:
-            found[int(parts[parts.index("blocks") + 1])] = parameter.item()
-    return found

@@ -24,7 +24,8 @@ from airshed.errors import AirshedError
 from airshed.training.batches import MicroBatch, Plan, deal, mixed_seed
 from airshed.training.checkpoints import Checkpoints, load_checkpoint
 from airshed.training.fabric import told_by_first
-from airshed.training.history import History, alphas
+from airshed.training.history import History
+from airshed.training.learned import numbers
 from airshed.training.learner import Learner
 from airshed.training.optimisation import masked_squares, warmup_cosine
 from airshed.training.progress import TrainingProgress
@@ -185,7 +186,7 @@ class Training:
         self.keepers.progress.stepped(self.step, epoch, loss, seconds)
         if self.history.row_due(self.step) or self.step % self.plan.steps == 0:
             rate = self.learner.optimizer.param_groups[0]["lr"]
-            self.history.add_row(self.step, epoch, rate, alphas(self.learner.network))
+            self.history.add_row(self.step, epoch, rate, numbers(self.learner.network))
 
     def _validate(self, epoch: int) -> None:
         """Complete an epoch; interrupted, it is repeated from its first sample."""

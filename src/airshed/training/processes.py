@@ -2,6 +2,10 @@
 
 Under ``srun`` with several tasks SLURM has started them, one per device. Without it a first process
 starts one per device of its machine and waits for them.
+
+``torchrun`` would start them too, but listens on every address, ends with 1 where a training was
+interrupted, and dies of SIGUSR1 without passing it on; Lightning Fabric's launcher kills all
+processes once one has ended with another code than 0, in the midst of saving.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from airshed.config import Study
 from airshed.data.prepared import Prepared
@@ -54,6 +53,7 @@ def run_record(
     network: Forecaster,
     started: dict[str, Any] | None,
     history: History,
+    learned: dict[str, Any],
     device: torch.device,
     folder: Path,
 ) -> dict[str, Any]:
@@ -66,6 +66,7 @@ def run_record(
         network: The trained network, at its last step.
         started: Which weights it started from, if not from scratch.
         history: What was noted during training.
+        learned: What the biases have learned, see :meth:`Learned.since`.
         device: Where it was trained.
         folder: The folder with ``best.ckpt``.
     """
@@ -92,7 +93,7 @@ def run_record(
         "bias": {
             "kind": stanza.bias.kind,
             "blocks": biased_blocks(network),
-            "parameters": _bias_scalars(network),
+            **learned,
         },
         "attention_path": sorted({core.path for core in network.cores}),
         "device": _device_name(device),
@@ -110,16 +111,6 @@ def run_record(
 def biased_blocks(network: Forecaster) -> list[int]:
     """Indices of the blocks whose attention has a bias."""
     return [index for index, core in enumerate(network.cores) if core.bias is not None]
-
-
-def _bias_scalars(network: nn.Module) -> dict[str, float]:
-    """Scalar bias parameters by a short name such as ``blocks.0.alpha``."""
-    marker = ".attn.core.bias."
-    return {
-        name.replace(marker, "."): parameter.item()
-        for name, parameter in network.named_parameters()
-        if marker in name and parameter.numel() == 1
-    }
 
 
 def _spread(seconds: list[float]) -> dict[str, float]:

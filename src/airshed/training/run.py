@@ -21,6 +21,7 @@ from airshed.training.checkpoints import Checkpoints
 from airshed.training.compilation import compile_blocks
 from airshed.training.fabric import launch_fabric, lost_connection, shared_store, told_by_first
 from airshed.training.history import History
+from airshed.training.learned import learned
 from airshed.training.loop import Keepers, Samples, Training
 from airshed.training.processes import PARENT, Processes
 from airshed.training.progress import TrainingProgress
@@ -84,6 +85,7 @@ def train(
         network = build_network(study, variant, prepared, random_seed)
         dog.beat(0, "preparing the start")
         started = load_start(network, study, variant, seed, start)
+        at_start = learned(network)
         fingerprint = identity(study, variant, seed, prepared, started)
         compiled = compile_blocks(network, settings.compile, fabric.device)
         notes = History(settings.log_every_steps)
@@ -102,9 +104,10 @@ def train(
             if settings.tensorboard:
                 notes.listener = scalar_writer(run.with_name("tensorboard"), training.step)
         training.run()
+        found = learned(network).since(at_start)
         if fabric.is_global_zero:
             record = run_record(
-                study, variant, seed, network, started, notes, fabric.device, folder
+                study, variant, seed, network, started, notes, found, fabric.device, folder
             )
             notes.write_csv(history)
             write_json(run, record | {"compiled": compiled} | vars(processes))

@@ -13,10 +13,9 @@ from airshed.integrity.provenance import sha256
 from airshed.model import Forecaster
 from airshed.model.pretrained import load_pretrained
 from airshed.training.finished import read_run, trained_weights
+from airshed.training.learned import BIAS
 
 log = logging.getLogger(__name__)
-
-BIAS = ".attn.core.bias."  # in the names of what only a biased variant has
 
 
 def load_start(

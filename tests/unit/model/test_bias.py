@@ -8,7 +8,7 @@ from typing import Any
 import plain_biases
 import pytest
 import torch
-from plain_biases import COLUMNS, HEADS, PLAIN, ROWS
+from plain_biases import COLUMNS, HEADS, PLAIN, ROWS, SILENT_AT_FIRST, stir
 from torch import Tensor, nn
 
 from airshed.model import bias as biases
@@ -45,10 +45,12 @@ def build(stanza: dict[str, Any], seed: int = 0) -> Bias:
     """A bias in float64 whose parameters are large enough to matter, and all different."""
     torch.manual_seed(seed)
     bias = biases.build(stanza, grid=(ROWS, COLUMNS), num_heads=HEADS).double()
-    for name, parameter in bias.named_parameters():
-        if name != "alpha":
-            parameter.data += 0.2 * torch.randn_like(parameter)
+    stir(bias.parameters())
     return bias
+
+
+def test_every_bias_has_a_plain_version() -> None:
+    assert {stanza["kind"] for stanza, _ in PLAIN.values()} == set(biases.KINDS)
 
 
 @pytest.mark.parametrize("weather", ["mixed", "flat", "calm", "storm"])
@@ -164,8 +166,7 @@ def test_every_parameter_gets_a_gradient_at_its_initial_value(kind: str) -> None
         DenseAttention(bias)(*problem(), fields(terrain("mixed"))), [*learned.values()]
     )
     silent = [name for name, grad in zip(learned, received[1:], strict=True) if not grad.any()]
-    # while every entry of the lookup table is 1, its weight does not matter
-    assert silent == (["alpha"] if kind == "barrier_lookup" else [])
+    assert silent == SILENT_AT_FIRST.get(kind, [])
 
 
 def sample(elevation_m: list[float], speed_ms: list[float], **wind: float) -> tuple[Tensor, ...]:

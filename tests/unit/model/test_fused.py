@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from plain_biases import stir
 from torch import Tensor
 from torch.nn.attention.flex_attention import AuxOutput, AuxRequest, flex_attention
 
@@ -29,9 +30,7 @@ GPU = torch.device("cuda")
 def build(kind: str) -> biases.Bias:
     torch.manual_seed(1)
     bias = biases.build({"kind": kind}, grid=GRID, num_heads=HEADS).double()
-    for name, parameter in bias.named_parameters():
-        if name != "alpha":
-            parameter.data += 0.2 * torch.randn_like(parameter)
+    stir(bias.parameters())
     return bias
 
 

@@ -16,6 +16,7 @@ import xarray as xr
 from airshed.config import Study, read_yaml, validate_study
 from airshed.data.regrid import axis_directions
 from airshed.data.stores import write_netcdf
+from airshed.evaluation.baselines import BASELINES
 from airshed.evaluation.batch import Batch, Domain, Samples
 from airshed.evaluation.climatology import Climatology
 from airshed.evaluation.gridded import GriddedScores
@@ -24,7 +25,6 @@ from airshed.evaluation.scores import Subject, write_scores
 from airshed.evaluation.tables import write_stratum_table
 from airshed.integrity.formats import INGEST, RUN, VERSION
 from airshed.report.page import build_report
-from airshed.report.results import BASELINES
 from airshed.variables import HOURLY, TARGETS, VARIABLES
 
 ROWS, COLUMNS = 8, 16

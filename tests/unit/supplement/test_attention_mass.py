@@ -13,7 +13,6 @@ from torch import Tensor
 from airshed.evaluation import attention_mass
 from airshed.evaluation.attention_mass import moved_mass
 from airshed.model.bias import Bias, build
-from airshed.model.bias.barrier import Barrier
 from airshed.model.geography import Fields
 
 TOKENS, WIDTH = ROWS * COLUMNS, 6
@@ -32,6 +31,11 @@ def fields(samples: int, tokens: int, seed: int = 1) -> Fields:
 def numpy_softmax(scores: np.ndarray) -> np.ndarray:
     weights = np.exp(scores - scores.max(-1, keepdims=True))
     return weights / weights.sum(-1, keepdims=True)
+
+
+def barrier(**settings: float) -> Bias:
+    stanza = {"kind": "barrier", **settings}
+    return build(stanza, grid=(ROWS, COLUMNS), num_heads=HEADS).double()
 
 
 @pytest.mark.parametrize("name", ["barrier, strong", "relative_position", "topoflow"])
@@ -60,7 +64,7 @@ def test_equals_a_plain_computation_on_a_small_grid(name: str) -> None:
 
 def test_two_tokens_by_hand() -> None:
     """From the valley a barrier of ln 3 turns (1/2, 1/2) into (3/4, 1/4); none from the summit."""
-    bias = Barrier(alpha_init=math.log(3), wind_modulation=False).double()
+    bias = barrier(alpha_init=math.log(3), wind_modulation=False)
     calm = torch.zeros(1, 2, dtype=torch.float64)
     at = Fields.in_raster_order(
         torch.tensor([[0.0, 2000.0]], dtype=torch.float64), calm, calm, calm
@@ -74,12 +78,12 @@ def test_two_tokens_by_hand() -> None:
 
 
 def zero_strength() -> tuple[Bias, Fields]:
-    return Barrier(alpha_init=0.0).double(), fields(1, TOKENS)
+    return barrier(alpha_init=0.0), fields(1, TOKENS)
 
 
 def flat_land() -> tuple[Bias, Fields]:
     at = fields(1, TOKENS)
-    return Barrier().double(), at._replace(elevation_m=torch.full_like(at.elevation_m, 500.0))
+    return barrier(), at._replace(elevation_m=torch.full_like(at.elevation_m, 500.0))
 
 
 @pytest.mark.parametrize("case", [zero_strength, flat_land])
@@ -92,7 +96,7 @@ def test_a_zero_bias_moves_nothing(case: object) -> None:
 
 def test_an_overwhelming_bias_moves_nearly_everything() -> None:
     """From the lowest token every other is behind a barrier of 10 or more."""
-    bias = Barrier(alpha_init=1e4, wind_modulation=False).double()
+    bias = barrier(alpha_init=1e4, wind_modulation=False)
     calm = torch.zeros(1, TOKENS, dtype=torch.float64)
     heights = torch.arange(TOKENS, dtype=torch.float64)[None] * 300
     at = Fields.in_raster_order(heights, calm, calm, calm)

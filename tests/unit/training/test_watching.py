@@ -112,7 +112,7 @@ def test_tensorboard_holds_the_rows_of_the_history(tmp_path: Path) -> None:
     history = History(1, scalar_writer(tmp_path, 0))
     for step, loss in ((1, 0.5), (2, 0.25)):
         history.stepped(loss, 1.0)
-        history.add_row(step, 0, 1e-3, {0: 0.2})
+        history.add_row(step, 0, 1e-3, {"blocks.0.alpha": 0.2})
     history.validated(0.75)
     found = events.EventAccumulator(str(tmp_path)).Reload()
     assert [(it.step, it.value) for it in found.Scalars("train_loss")] == [(1, 0.5), (2, 0.25)]

@@ -1,20 +1,33 @@
-"""Forecasts that need no network: what any network has to beat."""
+"""Forecasts that need no network: what any network has to beat.
+
+This is the one list of them. Nothing heavy is imported here: the workflow and the command line read
+the names.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
 
-from airshed.evaluation.baselines.climatology import climatology
-from airshed.evaluation.baselines.known import Known
-from airshed.evaluation.baselines.persistence import persistence, same_hour_persistence
-from airshed.evaluation.baselines.ridge import ridge
-from airshed.evaluation.batch import Forecaster
+if TYPE_CHECKING:
+    from airshed.evaluation.baselines.known import Known
+    from airshed.evaluation.batch import Forecaster
 
-BASELINES: dict[str, Callable[[Known], Forecaster]] = {
-    "persistence": persistence,
-    "same_hour_persistence": same_hour_persistence,
-    "climatology": climatology,
-    "ridge": ridge,
+BASELINES = {
+    "persistence": "persistence:persistence",
+    "same_hour_persistence": "persistence:same_hour_persistence",
+    "climatology": "climatology:climatology",
+    "ridge": "ridge:ridge",
 }
-"""By the name that scores carry; each may learn from the training split and read hours up to the
-init time."""
+"""Module and function of each, by the name that scores carry; in the order of the report."""
+
+
+def baseline(name: str) -> Callable[[Known], Forecaster]:
+    """Makes a forecaster; it may learn from the training split and read hours up to the init time.
+
+    Args:
+        name: One of those in :data:`BASELINES`.
+    """
+    made: Callable[[Known], Forecaster] = resolve_name(f"{__name__}.{BASELINES[name]}")
+    return made

@@ -8,43 +8,38 @@ of them forms the bias of all N x N pairs at once unless N is small.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pkgutil import resolve_name
 from typing import Any
 
 from torch import Tensor
 
-from airshed.model.bias.barrier import Barrier, BarrierLookup, BarrierMlp
+from airshed.biases import BIASES
 from airshed.model.bias.base import Bias, Layout
-from airshed.model.bias.position import RelativePosition, RelativePosition3d, TopoFlow
 from airshed.model.geography import Fields
 
 __all__ = ["KINDS", "Bias", "build", "dense"]
 
-KINDS: dict[str, type[Bias]] = {
-    "barrier": Barrier,
-    "barrier_lookup": BarrierLookup,
-    "barrier_mlp": BarrierMlp,
-    "relative_position": RelativePosition,
-    "relative_position_3d": RelativePosition3d,
-    "topoflow": TopoFlow,
-}
-"""Every kind of bias by its name in the configuration."""
+KINDS: dict[str, type[Bias]] = {kind: resolve_name(bias.where) for kind, bias in BIASES.items()}
+"""The class of each bias that :mod:`airshed.biases` registers."""
 
 
 def build(stanza: Mapping[str, Any], *, grid: tuple[int, int], num_heads: int) -> Bias:
     """A bias from its stanza of configuration.
 
     Args:
-        stanza: ``kind`` and the kind's arguments; ``blocks`` is for the network and left out.
+        stanza: ``kind``, and those of its settings that differ from their defaults; ``blocks`` is
+            for the network and left out.
         grid: Rows and columns of the patch grid.
         num_heads: Heads of the attention.
 
     Raises:
         ValueError: The kind is unknown.
     """
-    arguments = {key: value for key, value in stanza.items() if key not in ("kind", "blocks")}
-    if stanza["kind"] not in KINDS:
-        raise ValueError(f"unknown kind of bias '{stanza['kind']}'; known: {', '.join(KINDS)}")
-    return KINDS[stanza["kind"]].from_stanza(Layout(*grid, num_heads), **arguments)
+    kind = stanza["kind"]
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind of bias '{kind}'; known: {', '.join(KINDS)}")
+    given = {key: value for key, value in stanza.items() if key not in ("kind", "blocks")}
+    return KINDS[kind](Layout(*grid, num_heads), **BIASES[kind].defaults | given)
 
 
 def dense(

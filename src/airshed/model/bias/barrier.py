@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from airshed.model.bias.base import Bias, lookup
+from airshed.model.bias.base import Bias, Layout, lookup
 from airshed.model.bias.perceptron import PairPerceptron
 from airshed.model.geography import Fields
 
@@ -39,14 +39,15 @@ class Barrier(Bias):
     """``alpha F`` with one learnable strength for all heads.
 
     Args:
+        layout: Patch grid and heads.
         alpha_init: Initial strength.
         wind_modulation: Whether wind weakens the barrier.
     """
 
     uphill = True
 
-    def __init__(self, alpha_init: float = 0.2, wind_modulation: bool = True) -> None:
-        super().__init__()
+    def __init__(self, layout: Layout, alpha_init: float, wind_modulation: bool) -> None:
+        super().__init__(layout)
         self.alpha = nn.Parameter(torch.tensor(float(alpha_init)))
         self.wind_factor = storm_opens if wind_modulation else wind_ignored
 
@@ -67,14 +68,15 @@ class BarrierLookup(Bias):
     the bin (of 20) that of the rise, between 2 km down and 2 km up.
 
     Args:
+        layout: Patch grid and heads.
         alpha_init: Initial weight of the table.
     """
 
     SECTORS, BINS, RANGE_KM = 16, 20, 2.0
     uphill = True
 
-    def __init__(self, alpha_init: float = 0.1) -> None:
-        super().__init__()
+    def __init__(self, layout: Layout, alpha_init: float) -> None:
+        super().__init__(layout)
         self.alpha = nn.Parameter(torch.tensor(float(alpha_init)))
         self.table = nn.Parameter(torch.ones(self.SECTORS, self.BINS))
 
@@ -102,6 +104,7 @@ class BarrierMlp(Bias):
     """``clamp(F + alpha tanh(MLP([u_i, v_i, e_i, u_j, v_j, e_j])), -10, 10)``, e in km.
 
     Args:
+        layout: Patch grid and heads.
         alpha_init: Initial weight of the perceptron, 6-64-64-1 with ReLU.
     """
 
@@ -109,8 +112,8 @@ class BarrierMlp(Bias):
     elementwise = False
     floats_per_pair = 6 * WIDTH
 
-    def __init__(self, alpha_init: float = 0.1) -> None:
-        super().__init__()
+    def __init__(self, layout: Layout, alpha_init: float) -> None:
+        super().__init__(layout)
         self.alpha = nn.Parameter(torch.tensor(float(alpha_init)))
         self.perceptron = PairPerceptron(6, self.WIDTH, self.WIDTH, 1).small_weights()
 

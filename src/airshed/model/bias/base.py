@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +38,9 @@ class Bias(nn.Module, ABC):
 
     ``score`` is the one definition that every attention path calls. Path by path it is handed
     tensors of other shapes, and it must broadcast over them.
+
+    Args:
+        layout: Patch grid and heads; a subclass takes its settings after it.
     """
 
     heads: int = 1
@@ -49,10 +52,9 @@ class Bias(nn.Module, ABC):
     uphill: bool = False
     """Whether the bias is exactly 0 for keys not higher than the query, by the first feature."""
 
-    @classmethod
-    def from_stanza(cls, layout: Layout, **arguments: Any) -> Self:
-        """A bias from the arguments of its stanza."""
-        return cls(**arguments)
+    def __init__(self, layout: Layout) -> None:
+        super().__init__()
+        self.layout = layout
 
     @abstractmethod
     def features(self, fields: Fields) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -72,15 +71,10 @@ class RelativePosition(Bias):
     """
 
     def __init__(self, layout: Layout) -> None:
-        super().__init__()
+        super().__init__(layout)
         self.heads = layout.num_heads
         rows, columns = (torch.arange(2 * size - 1) for size in layout[:2])
         self.position = OffsetTable(layout, rows, columns)
-
-    @classmethod
-    def from_stanza(cls, layout: Layout, **arguments: Any) -> Self:
-        """A bias from the arguments of its stanza."""
-        return cls(layout, **arguments)
 
     def features(self, fields: Fields) -> Tensor:
         """Place on the patch grid."""
@@ -104,15 +98,10 @@ class RelativePosition3d(Bias):
     elementwise = False
 
     def __init__(self, layout: Layout) -> None:
-        super().__init__()
-        self.layout, self.heads = layout, layout.num_heads
+        super().__init__(layout)
+        self.heads = layout.num_heads
         self.floats_per_pair = 4 * self.WIDTH // self.heads + 4
         self.perceptron = PairPerceptron(3, self.WIDTH, self.heads)
-
-    @classmethod
-    def from_stanza(cls, layout: Layout, **arguments: Any) -> Self:
-        """A bias from the arguments of its stanza."""
-        return cls(layout, **arguments)
 
     def features(self, fields: Fields) -> Tensor:
         """Column, row and elevation, each over its range."""
@@ -147,17 +136,12 @@ class TopoFlow(Bias):
 
     BUCKETS = 32
 
-    def __init__(self, layout: Layout, alpha_init: float = 2.0) -> None:
-        super().__init__()
+    def __init__(self, layout: Layout, alpha_init: float) -> None:
+        super().__init__(layout)
         self.heads = layout.num_heads
         self.alpha = nn.Parameter(torch.tensor(float(alpha_init)))
         rows, columns = (log_buckets(size, self.BUCKETS) for size in layout[:2])
         self.position = OffsetTable(layout, rows, columns)
-
-    @classmethod
-    def from_stanza(cls, layout: Layout, **arguments: float) -> Self:
-        """A bias from the arguments of its stanza."""
-        return cls(layout, **arguments)
 
     def features(self, fields: Fields) -> Tensor:
         """Elevation in km, and place on the patch grid."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from airshed.report.figures.style import BASELINES, looks
+from airshed.evaluation.baselines import BASELINES
+from airshed.report.figures.style import BASELINE_LINES, looks
 
 DODGE, MOST_DODGE = 0.15, 0.6  # from variant to variant, and in all; of the distance of places
 
@@ -32,7 +34,7 @@ def by_place(
         variants: Those that are drawn, all of the study's, so that each keeps its look.
     """
     at = np.asarray(places)
-    for name, (grey, dashes) in BASELINES.items():
+    for name, (grey, dashes) in zip(BASELINES, cycle(BASELINE_LINES)):
         line = table[table["variant"] == name].groupby(column)["value"].mean().reindex(at)
         panel.plot(at, line, color=grey, linestyle=dashes, label=name)
     steps = np.diff(at)

@@ -25,13 +25,13 @@ MISSING = "0.9"
 COLOURS = ("#0173b2", "#d55e00", "#029e73", "#cc78bc", "#a0632a", "#56b4e9", "#de8f05")
 MARKERS = "os^DvPX<>*hpd8"  # tell variants apart where colours come again, and in print
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)))
-BASELINES: dict[str, tuple[str, Any]] = {
-    "persistence": ("0.55", (0, (4, 2))),
-    "same_hour_persistence": ("0.7", (0, (6, 1.5, 1, 1.5))),
-    "climatology": ("0.25", (0, (1, 1.5))),
-    "ridge": ("0.4", (0, (8, 2))),
-}
-"""Grey and dashes of each forecast that needs no training."""
+BASELINE_LINES: tuple[tuple[str, Any], ...] = (
+    ("0.55", (0, (4, 2))),
+    ("0.7", (0, (6, 1.5, 1, 1.5))),
+    ("0.25", (0, (1, 1.5))),
+    ("0.4", (0, (8, 2))),
+)
+"""Grey and dashes of the forecasts that need no training, in their order."""
 
 
 @dataclass(frozen=True)

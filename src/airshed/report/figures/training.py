@@ -1,4 +1,4 @@
-"""Figures of the trainings: losses, strength of the bias, time per step."""
+"""Figures of the trainings: losses, and what biases learn."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from airshed.report import learned
 from airshed.report.drawing import Drawing
 from airshed.report.figures.style import legend, looks
+from airshed.report.learned import STRENGTH
 from airshed.report.results import Results
 
 SMOOTHING_ROWS = 5
@@ -108,42 +110,56 @@ def validation_loss(results: Results) -> Drawing:
 
 
 def alpha_curves(results: Results) -> Drawing | None:
-    """Strength of the bias over the steps, a panel a variant; None if no variant has one."""
-    data = _alphas(results)
+    """What biases learn over the steps, a panel a variant and number; None if nothing is known."""
+    data, names = _paths(results)
     if data.empty:
         return None
-    variants = list(dict.fromkeys(data["variant"]))
-    figure, panels = small_panels(len(variants), share_y=False)
-    for panel, variant in zip(panels, variants, strict=True):
-        rows = data[data["variant"] == variant]
-        blocks = sorted(rows["block"].unique())
-        shades = plt.get_cmap("viridis")(np.linspace(0, 0.8, max(len(blocks), 1)))
-        for block, shade in zip(blocks, shades, strict=True):
-            seeds = rows[rows["block"] == block].groupby("step")["alpha"]
-            spread = seeds.agg(["mean", "min", "max"])
-            label = f"block {block}"
-            panel.fill_between(spread.index, spread["min"], spread["max"], color=shade, alpha=0.25)
-            panel.plot(spread.index, spread["mean"], color=shade, label=label)
-        initial = getattr(results.study.variant_stanzas[variant].bias, "alpha_init", None)
-        if initial is not None:
+    shown = [
+        (str(variant), name, rows.dropna(subset=name))
+        for variant, rows in data.groupby("variant", sort=False)
+        for name in names
+        if rows[name].notna().any()
+    ]
+    figure, panels = small_panels(len(shown), share_y=False)
+    told = []
+    for panel, (variant, name, rows) in zip(panels, shown, strict=True):
+        _draw_path(panel, rows, name)
+        numbers = [one for one in learned.numbers(results, variant) if one.name == name]
+        for initial in {one.initial for one in numbers if one.initial is not None}:
             panel.axhline(initial, color="0.3", linestyle=":", linewidth=1)
         panel.axhline(0, color="0.3", linewidth=0.8)
-        panel.set_title(variant, fontsize="small")
-    label_outer(panels, "optimiser step", "alpha (no unit; 0: off)")
+        panel.set_title(variant if name == STRENGTH else f"{variant}: {name}", fontsize="small")
+        last = rows.loc[rows.groupby(["seed", "block"])["step"].idxmax(), name].mean()
+        told.append(f"{variant} {learned.named(name, f'{last:.3f}')}")
+    alone = names == [STRENGTH]
+    label_outer(panels, "optimiser step", "alpha (no unit; 0: off)" if alone else "value")
     legend(figure, columns=6)
-    last = data.loc[data.groupby(["variant", "seed", "block"])["step"].idxmax()]
-    means = last.groupby("variant", sort=False)["alpha"].mean()
-    told = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
-    alt = f"One panel a variant, a line for each block. Alpha at the end, mean: {told}."
+    what, of = ("Alpha", "a variant") if alone else ("What is learned", "a variant and number")
+    ends = ", ".join(sorted(told))
+    alt = f"One panel {of}, a line for each block. {what} at the end, mean: {ends}."
     return Drawing("alpha", figure, data, alt)
 
 
-def _alphas(results: Results) -> pd.DataFrame:
-    """Alpha of every variant, seed, block and step."""
-    parts = []
+def _draw_path(panel: Axes, rows: pd.DataFrame, name: str) -> None:
+    """A number over the steps, a line for each block."""
+    blocks = sorted(rows["block"].unique())
+    shades = plt.get_cmap("viridis")(np.linspace(0, 0.8, max(len(blocks), 1)))
+    for block, shade in zip(blocks, shades, strict=True):
+        seeds = rows[rows["block"] == block].groupby("step")[name]
+        spread = seeds.agg(["mean", "min", "max"])
+        panel.fill_between(spread.index, spread["min"], spread["max"], color=shade, alpha=0.25)
+        panel.plot(spread.index, spread["mean"], color=shade, label=f"block {block}")
+
+
+def _paths(results: Results) -> tuple[pd.DataFrame, list[str]]:
+    """Numbers of every variant, seed, block and step, a column for each name; and the names."""
+    parts, names = [], []
     for (variant, seed), history in results.histories.items():
-        for column in [name for name in history.columns if name.startswith("alpha_block")]:
-            values = history[["step", column]].rename(columns={column: "alpha"})
-            block = int(column.removeprefix("alpha_block"))
-            parts.append(values.assign(variant=variant, seed=seed, block=block))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        for column in history.columns:
+            name, found, block = column.rpartition("_block")
+            if found and block.isdigit():
+                values = history[["step", column]].rename(columns={column: name})
+                parts.append(values.assign(variant=variant, seed=seed, block=int(block)))
+                names.append(name)
+    data = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return data, list(dict.fromkeys(names))

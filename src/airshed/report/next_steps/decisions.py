@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from airshed.config.biases import BarrierLookupBias
+from airshed.config.biases import SECTIONS
 from airshed.config.variants import Variant
 from airshed.report.next_steps import evidence
 from airshed.report.next_steps.commands import known_as, snakemake_command, with_variant
@@ -91,7 +91,8 @@ def _alpha_half(bias: Any) -> Any | None:
 def _lookup(bias: Any) -> Any | None:
     if bias.kind != "barrier":
         return None
-    return BarrierLookupBias(kind="barrier_lookup", blocks=bias.blocks)
+    lookup = {"kind": "barrier_lookup", "blocks": bias.blocks}
+    return SECTIONS["barrier_lookup"].model_validate(lookup)
 
 
 def _elevation_only(bias: Any) -> Any | None:
@@ -132,10 +133,9 @@ def _full_ablation(results: Results, variant: str) -> Iterator[Step]:
     yield Step(what, because, f"{len(lacking)} variants are not in this study", command)
 
 
-def _alpha_gone(results: Results, variant: str) -> Iterator[Step]:
-    told = evidence.alpha(results, variant)
-    if told is not None:
-        yield Step("has alpha gone to zero?", _because(results, variant), told)
+def _gone(results: Results, variant: str) -> Iterator[Step]:
+    for name, told in evidence.gone(results, variant).items():
+        yield Step(f"has {name} gone to zero?", _because(results, variant), told)
 
 
 def _diverging(results: Results, variant: str) -> Iterator[Step]:
@@ -160,13 +160,13 @@ RULES: dict[str, tuple[Rule, ...]] = {
         _full_ablation,
     ),
     "equivalent": (
-        _alpha_gone,
+        _gone,
         _other_bias("alpha initially 0.5", "alpha_0.5", _alpha_half),
         _other_bias("the lookup form", "lookup", _lookup),
     ),
     "hurts": (
         _diverging,
-        _alpha_gone,
+        _gone,
         _other_bias("elevation only, without the wind factor", "elevation_only", _elevation_only),
         _back,
     ),

@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 
+from airshed.report import learned
 from airshed.report.results import Results
 from airshed.report.text import interval, percent
 
 STILL_FALLING = 0.005  # of the validation loss, in the last epoch
 DIVERGED = 0.05  # end above the lowest validation loss
-GONE = 0.1  # final over initial alpha from which it counts as gone to zero
+GONE = 0.1  # final over initial value from which it counts as gone to zero
 
 
 def comparison(results: Results, variant: str) -> str:
@@ -53,21 +54,18 @@ def diverging(results: Results, variant: str) -> str:
     return f"{variant}: no; validation losses end {ends} above their lowest"
 
 
-def alpha(results: Results, variant: str) -> str | None:
-    """Whether the bias was switched off by training; None if it has no strength."""
-    initial = getattr(results.study.variant_stanzas[variant].bias, "alpha_init", None)
-    finals = [
-        float(value)
-        for run in results.of_variant(variant)
-        for name, value in run["bias"]["parameters"].items()
-        if name.endswith("alpha")
-    ]
-    if not initial or not finals:
-        return None
-    gone = [abs(value) <= GONE * abs(initial) for value in finals]
-    answer = "yes" if all(gone) else "no" if not any(gone) else "in some of them"
-    shown = ", ".join(f"{value:.3f}" for value in finals)
-    return f"{variant}: {answer}; {initial:g} at the start, {shown} at the end"
+def gone(results: Results, variant: str) -> dict[str, str]:
+    """Whether training took a number that the biases learn to 0, by its name; a strength is off."""
+    told = {}
+    known = [number for number in learned.numbers(results, variant) if number.initial]
+    for name in dict.fromkeys(number.name for number in known):
+        ones = [number for number in known if number.name == name]
+        gone = [abs(one.final) <= GONE * abs(one.initial or 0) for one in ones]
+        answer = "yes" if all(gone) else "no" if not any(gone) else "in some of them"
+        initial = ", ".join(dict.fromkeys(f"{one.initial:g}" for one in ones))
+        shown = ", ".join(f"{one.final:.3f}" for one in ones)
+        told[name] = f"{variant}: {answer}; {initial} at the start, {shown} at the end"
+    return told
 
 
 def interpreted(results: Results, variant: str) -> str | None:

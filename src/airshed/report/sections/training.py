@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from airshed.report import bias, tables, text
+from airshed.report import bias, learned, tables
 from airshed.report.drawing import Drawing
 from airshed.report.figures import cost as figures
 from airshed.report.figures import training
@@ -24,17 +24,18 @@ def learning_drawings(results: Results) -> Iterator[Drawing]:
 
 
 def alpha(results: Results) -> dict[str, Any] | None:
-    """What became of the strength of each bias; None if no variant has one that is recorded."""
+    """What became of the strength of each bias; None if nothing learned is recorded."""
     sentences = [
         sentence
         for variant in results.study.variants
-        for sentence in text.alpha_sentences(results, variant)
+        for sentence in learned.sentences(results, variant)
     ]
     use = bias.table(results)
     if not sentences and not use.rows:
         return None
     caption = f"{bias.CAPTION} {bias.how(results)}"
-    return {"sentences": sentences, "use": use, "use_caption": caption}
+    alone = learned.alpha_alone(results)
+    return {"sentences": sentences, "alone": alone, "use": use, "use_caption": caption}
 
 
 def alpha_drawings(results: Results) -> Iterator[Drawing]:

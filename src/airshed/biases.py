@@ -1,0 +1,74 @@
+"""Every attention bias: its name in the configuration, where its class is, and its settings.
+
+What a bias is called, and which settings it has with which defaults, is said here and nowhere else.
+The configuration makes a typed section of each (:mod:`airshed.config.biases`), the model builds the
+class from it (:mod:`airshed.model.bias`), and the schema and the tests go through all of them.
+
+Nothing is imported here: planning a study needs no torch, and the model nothing but torch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Registered:
+    """A bias that a variant's stanza may name.
+
+    Args:
+        where: Module and class, as ``module:Class``.
+        what: The bias in a sentence, for the schema of the configuration.
+        everywhere: Whether it is added in all blocks unless the stanza says otherwise; else it is
+            added in the first one.
+        settings: Type and default of each setting, by the name of the class's argument.
+    """
+
+    def __init__(
+        self, where: str, what: str, /, *, everywhere: bool = False, **settings: tuple[Any, Any]
+    ) -> None:
+        self.where, self.what, self.everywhere, self.settings = where, what, everywhere, settings
+
+    @property
+    def blocks(self) -> str | list[int]:
+        """The blocks that it is added in unless the stanza names others."""
+        return "all" if self.everywhere else [0]
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Default of each setting."""
+        return {name: default for name, (_, default) in self.settings.items()}
+
+
+BIASES = {
+    "barrier": Registered(
+        "airshed.model.bias.barrier:Barrier",
+        "Elevation barriers between patches, modulated by wind speed, with a learnable strength.",
+        alpha_init=(float, 0.2),
+        wind_modulation=(bool, True),
+    ),
+    "barrier_lookup": Registered(
+        "airshed.model.bias.barrier:BarrierLookup",
+        "The barrier, corrected by a learned table over wind direction and rise.",
+        alpha_init=(float, 0.1),
+    ),
+    "barrier_mlp": Registered(
+        "airshed.model.bias.barrier:BarrierMlp",
+        "The barrier, plus a perceptron of wind and elevation at both ends.",
+        alpha_init=(float, 0.1),
+    ),
+    "relative_position": Registered(
+        "airshed.model.bias.position:RelativePosition",
+        "A learned table over row and column offsets (Swin).",
+        everywhere=True,
+    ),
+    "relative_position_3d": Registered(
+        "airshed.model.bias.position:RelativePosition3d",
+        "A perceptron of the offsets in column, row and elevation.",
+    ),
+    "topoflow": Registered(
+        "airshed.model.bias.position:TopoFlow",
+        "Elevation barriers without wind, plus a table over logarithmic offsets.",
+        alpha_init=(float, 2.0),
+    ),
+}
+"""Every bias by its name in the configuration; ``bias: {kind: none}`` is plain attention."""

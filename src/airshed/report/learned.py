@@ -1,0 +1,106 @@
+"""What biases have learned: numbers such as alpha by their values, tables by their size.
+
+Alpha is the strength of a bias, by its name: at 0 the bias is off. Other numbers are told as they
+are, under their own names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from airshed.report.results import Results
+from airshed.report.text import alpha_meaning
+
+STRENGTH = "alpha"
+
+
+class Number(NamedTuple):
+    """A parameter of a bias that is one number, of one training.
+
+    Attributes:
+        label: Its name with its block, such as ``blocks.0.alpha``.
+        name: Its name in the bias, such as ``alpha``.
+        initial: Where it began; None if that is not known.
+        final: Where it ended.
+        seed: Seed of the training.
+    """
+
+    label: str
+    name: str
+    initial: float | None
+    final: float
+    seed: int
+
+
+def numbers(results: Results, variant: str) -> list[Number]:
+    """Those of all trainings of a variant; none for an unbiased one.
+
+    Where they began is what the stanza says, else what the training has noted.
+    """
+    bias = results.study.variant_stanzas[variant].bias
+    found = []
+    for run in results.of_variant(variant):
+        noted = run["bias"].get("initial", {})
+        for label, name, final in finals(run):
+            initial = getattr(bias, f"{name}_init", noted.get(label))
+            found.append(Number(label, name, initial, final, run["seed"]))
+    return found
+
+
+def finals(run: dict[str, Any]) -> Iterator[tuple[str, str, float]]:
+    """Label, name and final value of each number in a ``run.json``."""
+    for label, value in run["bias"]["parameters"].items():
+        yield label, label.split(".", 2)[2], float(value)
+
+
+def names(results: Results) -> list[str]:
+    """Names of all numbers that biases of a study have learned."""
+    every = (name for run in results.runs.values() for _, name, _ in finals(run))
+    return list(dict.fromkeys(every))
+
+
+def alpha_alone(results: Results) -> bool:
+    """Whether biases of a study have learned nothing but strengths."""
+    arrays = any(run["bias"].get("arrays") for run in results.runs.values())
+    return set(names(results)) <= {STRENGTH} and not arrays
+
+
+def heading(found: Iterable[str]) -> str:
+    """What a column of numbers with these names is called."""
+    return ", ".join(dict.fromkeys(found)) or STRENGTH
+
+
+def named(name: str, shown: str) -> str:
+    """A value in such a column: one that is not alpha's says whose it is."""
+    return shown if name == STRENGTH else f"{name} {shown}"
+
+
+def by_name(found: Iterable[tuple[str, float]]) -> dict[str, list[float]]:
+    """All values of each name."""
+    grouped: dict[str, list[float]] = {}
+    for name, value in found:
+        grouped.setdefault(name, []).append(value)
+    return grouped
+
+
+def sentences(results: Results, variant: str) -> list[str]:
+    """One for each seed and each number or table of a variant's biases."""
+    told = [
+        _told(number, f"{variant}, seed {number.seed}, {number.label}")
+        for number in numbers(results, variant)
+    ]
+    return told + [
+        f"{variant}, seed {run['seed']}, {label}: {array['size']:,} numbers, root of their mean"
+        f" square {array['initial_rms']:.3g} at the start, {array['final_rms']:.3g} at the end."
+        for run in results.of_variant(variant)
+        for label, array in run["bias"].get("arrays", {}).items()
+    ]
+
+
+def _told(number: Number, label: str) -> str:
+    if number.initial is None:
+        return f"{label}: {number.final:.3g} at the end."
+    if number.name == STRENGTH:
+        return alpha_meaning(label, number.initial, number.final)
+    return f"{label}: {number.initial:.3g} at the start, {number.final:.3g} at the end."

@@ -1,0 +1,83 @@
+"""What the biases of a network learn, whatever their parameters are called.
+
+A parameter that is one number is told by its value. Of those that are more (a table, a perceptron)
+only the size and the root of the mean square are told, taken together by the first part of their
+name. Names are those of the network without what all biases share, such as ``blocks.0.alpha``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from airshed.training.sharding import whole
+
+BIAS = ".attn.core.bias."  # in the names of what only a biased variant has
+
+
+class Spread(NamedTuple):
+    """How many numbers there are, and the root of the mean of their squares."""
+
+    size: int
+    rms: float
+
+
+class Learned(NamedTuple):
+    """What biases have learned at some time.
+
+    Attributes:
+        numbers: Each parameter that is one number.
+        arrays: All others.
+    """
+
+    numbers: dict[str, float]
+    arrays: dict[str, Spread]
+
+    def since(self, start: Learned) -> dict[str, Any]:
+        """The same beside what there was at the start, as ``run.json`` tells it."""
+        return {
+            "parameters": self.numbers,
+            "initial": start.numbers,
+            "arrays": {
+                name: {"size": size, "initial_rms": start.arrays[name].rms, "final_rms": rms}
+                for name, (size, rms) in self.arrays.items()
+            },
+        }
+
+
+def learned(network: nn.Module) -> Learned:
+    """What the biases have learned; called by all processes of a training."""
+    squares: dict[str, list[Tensor]] = {}
+    for name, parameter in _parameters(network):
+        if parameter.numel() > 1:
+            part = ".".join(name.split(".")[:3])
+            squares.setdefault(part, []).append(whole(parameter.detach()).double().square().cpu())
+    arrays = {}
+    for part, found in squares.items():
+        size = sum(values.numel() for values in found)
+        mean = sum(float(values.sum()) for values in found) / size
+        arrays[part] = Spread(size, mean**0.5)
+    return Learned(numbers(network), arrays)
+
+
+def numbers(network: nn.Module) -> dict[str, float]:
+    """Each parameter of a bias that is one number; called by all processes of a training."""
+    return {
+        name: whole(parameter.detach()).item()
+        for name, parameter in _parameters(network)
+        if parameter.numel() == 1
+    }
+
+
+def column(name: str) -> str:
+    """The column of ``history.csv`` that a number has: ``alpha_block0`` for ``blocks.0.alpha``."""
+    _, block, own = name.split(".", 2)
+    return f"{own}_block{block}"
+
+
+def _parameters(network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    for name, parameter in network.named_parameters():
+        if BIAS in name:
+            yield name.replace(BIAS, "."), parameter

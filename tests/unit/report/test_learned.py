@@ -1,0 +1,78 @@
+"""Numbers that biases learn under other names than alpha, and tables, on the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from airshed.report import ablation, bias, learned
+from airshed.report.figures.training import alpha_curves
+from airshed.report.next_steps import evidence
+from airshed.report.results import Results, load_results
+
+Made = Any  # see conftest.py
+BETA, TABLE = "blocks.0.beta", "blocks.0.table"
+
+
+@pytest.fixture
+def results(make: Callable[..., Made]) -> Results:
+    """The mask has a strength beta, from 0.3 to 0.4 or 0.02, and a table."""
+    made = make()
+    for seed, final in {0: 0.4, 1: 0.02}.items():
+        folder = made.results / f"variants/physics_mask/seed{seed}"
+        record = json.loads((folder / "run.json").read_text())
+        record["bias"] = {
+            "parameters": {BETA: final},
+            "initial": {BETA: 0.3},
+            "arrays": {TABLE: {"size": 1320, "initial_rms": 1.0, "final_rms": 1.25}},
+        }
+        (folder / "run.json").write_text(json.dumps(record))
+        history = pd.read_csv(folder / "history.csv")
+        history = history.rename(columns={"alpha_block0": "beta_block0"})
+        history.loc[history.index[-1], "beta_block0"] = final
+        history.to_csv(folder / "history.csv", index=False)
+        use = {
+            "format_version": 1,
+            "alpha": {},
+            "other_parameters": {"beta": {"0": {"final": final}}},
+            "relative_loss_change": {"bias_removed": 0.03},
+            "moved_attention_share": {"mean": 0.1},
+        }
+        (folder / "interpretation.json").write_text(json.dumps(use))
+    return load_results(made.study, made.results, made.data)
+
+
+def test_tables_show_a_number_under_its_own_name(results: Results) -> None:
+    table = ablation.ablation(results)
+    assert table.header[-1] == "final beta"
+    assert [row[-1] for row in table.rows] == ["\u2013", "beta 0.210 (0.020 to 0.400)"]
+    assert "Other numbers that biases learn" in ablation.caption(results)
+    use = bias.table(results)
+    assert use.header[2] == "beta"
+    assert use.rows[0][2:5] == ["beta 0.210 \u00b1 0.269", "\u2013", "\u2013"]
+
+
+def test_sentences_tell_numbers_and_tables_of_every_training(results: Results) -> None:
+    told = learned.sentences(results, "physics_mask")
+    assert told[0] == "physics_mask, seed 0, blocks.0.beta: 0.3 at the start, 0.4 at the end."
+    assert told[3] == (
+        "physics_mask, seed 1, blocks.0.table: 1,320 numbers, root of their mean square 1 at the"
+        " start, 1.25 at the end."
+    )
+    assert len(told) == 4
+    assert not learned.alpha_alone(results)
+
+
+def test_its_path_is_drawn_and_whether_it_went_to_zero_is_asked(results: Results) -> None:
+    drawing = alpha_curves(results)
+    assert drawing is not None
+    assert drawing.alt.endswith("What is learned at the end, mean: physics_mask beta 0.210.")
+    assert list(drawing.data.columns) == ["step", "beta", "variant", "seed", "block"]
+    assert drawing.figure.axes[0].get_title() == "physics_mask: beta"
+    assert evidence.gone(results, "physics_mask") == {
+        "beta": "physics_mask: in some of them; 0.3 at the start, 0.400, 0.020 at the end"
+    }

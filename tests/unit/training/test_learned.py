@@ -1,0 +1,62 @@
+"""What biases learn is told whatever their parameters are called."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from airshed.training.history import History
+from airshed.training.learned import learned, numbers
+
+
+def with_parameters(**parameters: torch.Tensor) -> nn.Module:
+    """A network whose block 1 has a bias with these parameters; ``__`` stands for a point."""
+    network = nn.Module()
+    network.register_parameter("alpha", nn.Parameter(torch.tensor(9.0)))  # no bias's
+    for name, values in parameters.items():
+        module = network
+        *parts, own = f"blocks.1.attn.core.bias.{name.replace('__', '.')}".split(".")
+        for part in parts:
+            if not hasattr(module, part):
+                module.add_module(part, nn.Module())
+            module = getattr(module, part)
+        module.register_parameter(own, nn.Parameter(values))
+    return network
+
+
+def test_numbers_are_told_by_value_and_all_others_by_size_and_root_mean_square() -> None:
+    network = with_parameters(
+        beta=torch.tensor(0.5),
+        gate__temperature=torch.tensor([-2.0]),
+        table=torch.full((4, 5), -3.0),
+        perceptron__first__weight=torch.zeros(3, 2),
+        perceptron__first__bias=torch.tensor([3.0, 4.0]),
+    )
+    start = learned(network)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(2)
+    assert learned(network).since(start) == {
+        "parameters": {"blocks.1.beta": 1.0, "blocks.1.gate.temperature": -4.0},
+        "initial": {"blocks.1.beta": 0.5, "blocks.1.gate.temperature": -2.0},
+        "arrays": {
+            "blocks.1.table": {"size": 20, "initial_rms": 3.0, "final_rms": 6.0},
+            "blocks.1.perceptron": {
+                "size": 8,
+                "initial_rms": pytest.approx(math.sqrt(25 / 8)),
+                "final_rms": pytest.approx(math.sqrt(100 / 8)),
+            },
+        },
+    }
+
+
+def test_each_number_has_a_column_in_the_history() -> None:
+    network = with_parameters(beta=torch.tensor(0.5), alpha=torch.tensor(0.25))
+    history = History(every_steps=1)
+    history.stepped(0.1, 1.0)
+    history.add_row(1, 0, 1e-3, numbers(network))
+    assert history.rows[0]["beta_block1"] == 0.5
+    assert history.rows[0]["alpha_block1"] == 0.25
