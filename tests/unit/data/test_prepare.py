@@ -11,8 +11,9 @@ import xarray as xr
 
 from airshed.config.data import DatasetConfig, Split
 from airshed.data.patches import patch_elevation
-from airshed.data.regrid import axis_directions, regrid, regrid_counts, regrid_directions
+from airshed.data.regrid import regrid, regrid_counts, regrid_directions
 from airshed.data.scan_tables import scan_tables
+from airshed.data.sphere import axis_directions
 from airshed.data.static import static_fields
 from airshed.data.stores import (
     open_hourly,

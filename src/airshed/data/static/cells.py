@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from airshed.data.regrid import unit_vectors
+from airshed.data.sphere import unit_vectors
 from airshed.errors import AirshedError
 
 Floats = npt.NDArray[np.floating[Any]]

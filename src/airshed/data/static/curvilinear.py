@@ -12,7 +12,7 @@ import shapely
 from pyproj import Transformer
 from scipy.sparse import csr_array
 
-from airshed.data.regrid import unit_vectors
+from airshed.data.sphere import unit_vectors
 from airshed.data.static.averaging import Piece
 from airshed.data.static.cells import Cells, cells_around, rings
 from airshed.errors import AirshedError

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from airshed.config.data import DatasetConfig
-from airshed.data.regrid import axis_directions
+from airshed.data.sphere import axis_directions
 from airshed.data.static.averaging import WHOLE, Gathered
 from airshed.data.static.cells import Cells, cells_around
 from airshed.data.static.quantities import elevation, population
