@@ -55,22 +55,19 @@ class Curvilinear:
         values = convert(self.values.ravel()[out_of])
         known, share = np.isfinite(values), shared / shapely.area(sources[out_of])
 
-        def summed(terms: Floats) -> Floats:
-            return np.bincount(into, terms, len(targets)).reshape(cells.shape)
-
-        def extreme(pick: np.ufunc) -> Floats:
-            found = np.full(len(targets), np.nan)
-            pick.at(found, into, values)
+        def gathered(gather: np.ufunc, terms: Floats, start: float = 0.0) -> Floats:
+            found = np.full(len(targets), start)
+            gather.at(found, into, terms)
             return found.reshape(cells.shape)
 
         return Sums(
-            covered=summed(shared) / shapely.area(targets).reshape(cells.shape),
-            area_km2=summed(shared) / 1e6,
-            known_km2=summed(shared * known) / 1e6,
-            values=summed(share * np.where(known, values, 0)),
-            values_km2=summed(shared * np.where(known, values, 0)) / 1e6,
-            low=extreme(np.fmin),
-            high=extreme(np.fmax),
+            covered=gathered(np.add, shared) / shapely.area(targets).reshape(cells.shape),
+            area_km2=gathered(np.add, shared) / 1e6,
+            known_km2=gathered(np.add, shared * known) / 1e6,
+            values=gathered(np.add, share * np.where(known, values, 0)),
+            values_km2=gathered(np.add, shared * np.where(known, values, 0)) / 1e6,
+            low=gathered(np.fmin, values, np.nan),
+            high=gathered(np.fmax, values, np.nan),
         )
 
     def _check_shapes(self, cells: Any) -> None:

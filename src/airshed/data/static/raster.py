@@ -93,7 +93,8 @@ class Raster:
             )
         sums = {name: found[name].to_numpy(float).reshape(cells.shape) for name in found}
         size = shapely.area(outlines).reshape(cells.shape)
-        sums["covered"] = np.where(size > 0, sums["covered"] / np.maximum(size, 1e-300), 0)
+        nothing = np.zeros(cells.shape)
+        sums["covered"] = np.divide(sums["covered"], size, out=nothing, where=size > 0)
         return Sums(**sums)
 
     def _columns_and_rows(self, cells: Cells) -> tuple[Floats, Floats]:
