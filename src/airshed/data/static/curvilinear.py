@@ -16,6 +16,7 @@ from airshed.data.static.sums import Convert, Sums
 from airshed.errors import AirshedError
 
 Floats = npt.NDArray[np.floating[Any]]
+PAIRS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Curvilinear:
         sources = _outlines(plane, cells_around(self.lat_deg, self.lon_deg, self.where))
         self._check_shapes(sources)
         into, out_of = shapely.STRtree(sources).query(targets, predicate="intersects")
-        shared = shapely.area(shapely.intersection(targets[into], sources[out_of]))
+        shared = _shared_areas(targets[into], sources[out_of])
         into, out_of, shared = (part[shared > 0] for part in (into, out_of, shared))
         values = convert(self.values.ravel()[out_of])
         known, share = np.isfinite(values), shared / shapely.area(sources[out_of])
@@ -81,6 +82,15 @@ class Curvilinear:
                 found=f"{twisted.sum()} of {placed.sum()} cells whose edges cross",
                 hint="look at the coordinates: are they of this field, and none of them missing?",
             )
+
+
+def _shared_areas(one: Any, other: Any) -> Floats:
+    """The areas that two polygons share, of pairs of polygons."""
+    areas = np.empty(len(one))
+    for start in range(0, len(one), PAIRS_AT_ONCE):
+        pairs = slice(start, start + PAIRS_AT_ONCE)
+        areas[pairs] = shapely.area(shapely.intersection(one[pairs], other[pairs]))
+    return areas
 
 
 def _equal_area_plane(cells: Cells) -> Transformer:
