@@ -9,7 +9,7 @@ from torch import Tensor
 
 from airshed.config import Study
 from airshed.data.prepared import Prepared
-from airshed.data.regrid import spacing_km
+from airshed.data.sphere import spacing_km
 from airshed.data.stores import open_patch_elevation, open_scan_tables, open_static, open_statistics
 from airshed.model import Forecaster, build_model
 from airshed.model.geography import Geography

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from airshed.config.data import Box, DatasetConfig
 from airshed.data.rawfile import RawHour
+from airshed.data.sphere import in_box
 from airshed.errors import AirshedError
 from airshed.variables import VARIABLES
 
@@ -136,8 +137,7 @@ def kept_part(dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats) -> npt.N
 
 def _block_of(box: Box, lat_deg: Floats, lon_deg: Floats) -> npt.NDArray[np.int64]:
     """The smallest block of cells that holds every cell centre in the box."""
-    east_of_west = (lon_deg - box.west) % 360
-    inside = (lat_deg >= box.south) & (lat_deg <= box.north) & (east_of_west <= box.east - box.west)
+    inside = in_box(lat_deg, lon_deg, box)
     if not inside.any():
         raise AirshedError(
             "the box holds no cell of the archives' grid",

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from xarray_regrid.methods.conservative import get_weights
 
+from airshed.data.sphere import lat_lon_deg, unit_vectors
 from airshed.errors import AirshedError
 
 Floats = npt.NDArray[np.floating[Any]]
 Shape = tuple[int, int]
-EARTH_RADIUS_KM = 6371.0
 MIN_COVERED = 0.5  # share of a cell that must be known for the cell to be known
 
 
@@ -79,44 +79,4 @@ def regrid_counts(counts: Floats, shape: Shape) -> Floats:
 
 def regrid_directions(lat_deg: Floats, lon_deg: Floats, shape: Shape) -> tuple[Floats, Floats]:
     """Latitudes and longitudes of the new cells: directions of the mean of their unit vectors."""
-    x, y, z = regrid(unit_vectors(lat_deg, lon_deg), shape)
-    return np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))
-
-
-def unit_vectors(lat_deg: Floats, lon_deg: Floats) -> Floats:
-    """Points on the unit sphere, [3, ...]: towards (0, 0), (0, 90 E) and the north pole."""
-    lat, lon = np.radians(lat_deg), np.radians(lon_deg)
-    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-
-
-def spacing_km(lat_deg: Floats, lon_deg: Floats, axis: int) -> Floats:
-    """Distances of neighbouring cells in adjacent rows (``axis`` 1) or columns (2), [.., ..]."""
-    chord = np.linalg.norm(np.diff(unit_vectors(lat_deg, lon_deg), axis=axis), axis=0)
-    km: Floats = 2 * np.arcsin(np.clip(chord / 2, 0, 1)) * EARTH_RADIUS_KM
-    return km
-
-
-def axis_directions(lat_deg: Floats, lon_deg: Floats) -> dict[str, Floats]:
-    """Directions of increasing column and row in each cell, as east and north components.
-
-    Central differences of the cells' positions on the sphere, projected on the local tangent
-    plane and normalised.
-
-    Args:
-        lat_deg: [Y, X].
-        lon_deg: [Y, X].
-
-    Returns:
-        ``column_east``, ``column_north``, ``row_east``, ``row_north``, each [Y, X].
-    """
-    lat, lon = np.radians(lat_deg), np.radians(lon_deg)
-    east = np.stack([-np.sin(lon), np.cos(lon), np.zeros_like(lon)])
-    north = np.stack([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)])
-    points = unit_vectors(lat_deg, lon_deg)
-    directions: dict[str, Floats] = {}
-    for name, axis in (("row", 1), ("column", 2)):
-        step = np.gradient(points, axis=axis)
-        along = np.stack([(step * east).sum(0), (step * north).sum(0)])
-        along /= np.linalg.norm(along, axis=0)
-        directions[f"{name}_east"], directions[f"{name}_north"] = along
-    return directions
+    return lat_lon_deg(regrid(unit_vectors(lat_deg, lon_deg), shape))

@@ -11,13 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from airshed.config.data import Box
 from airshed.config.supplement import Episode, Transect
+from airshed.data.sphere import distance_km, great_circle, in_box
 from airshed.errors import AirshedError
 from airshed.evaluation.batch import Batch, Domain, State
 from airshed.evaluation.binning import EpisodeBin
 from airshed.evaluation.metrics.moments import ratio, root_of_mean
-from airshed.evaluation.points import Points, distance_km, great_circle
+from airshed.evaluation.points import Points
 from airshed.evaluation.rescoring import rescored
 from airshed.evaluation.scores import CELLS
 from airshed.variables import TARGETS, VARIABLES
@@ -220,15 +220,6 @@ class Line:
     def values(self, fields: Floats) -> Floats:
         """Values [..., P] of fields [..., Y, X]; NaN beside cells outside the domain."""
         return self._points(np.where(self._mask, fields, np.nan))
-
-
-def in_box(lat_deg: Floats, lon_deg: Floats, box: Box) -> Flags:
-    """Which positions lie in a box, its edges included; longitudes modulo 360 degrees."""
-    east_of_west = (lon_deg - box.west) % 360
-    inside: Flags = (
-        (lat_deg >= box.south) & (lat_deg <= box.north) & (east_of_west <= box.east - box.west)
-    )
-    return inside
 
 
 def map_times(episode: Episode) -> pd.DatetimeIndex:

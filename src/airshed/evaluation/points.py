@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.interpolate import LinearNDInterpolator
 from scipy.sparse import csr_array
 
-from airshed.data.regrid import EARTH_RADIUS_KM, unit_vectors
+from airshed.data.sphere import unit_vectors
 
 Floats = npt.NDArray[np.floating[Any]]
 Method = Literal["bilinear", "nearest"]
@@ -165,24 +165,3 @@ def _stereographic_plane(middle: Floats) -> Callable[[Floats], Floats]:
         return np.stack([right @ vectors / away, up @ vectors / away], axis=-1)
 
     return plane
-
-
-def distance_km(lat_deg: Floats, lon_deg: Floats) -> Floats:
-    """Distance along a line of points [P] from its first one, on the sphere."""
-    vectors = unit_vectors(lat_deg, lon_deg)
-    chords = np.linalg.norm(np.diff(vectors, axis=1), axis=0)
-    steps = 2 * EARTH_RADIUS_KM * np.arcsin(chords / 2)
-    return np.concatenate([[0.0], np.cumsum(steps)])
-
-
-def great_circle(
-    start: tuple[float, float], end: tuple[float, float], count: int
-) -> tuple[Floats, Floats]:
-    """Latitudes and longitudes [count] of evenly spaced points between two places, in degrees."""
-    one, other = (unit_vectors(*np.array(place)) for place in (start, end))
-    angle = 2 * np.arcsin(np.linalg.norm(one - other) / 2)
-    share = np.linspace(0, 1, count)
-    x, y, z = (
-        np.outer(one, np.sin((1 - share) * angle)) + np.outer(other, np.sin(share * angle))
-    ) / np.sin(angle)
-    return np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))

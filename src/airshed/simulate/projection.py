@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from airshed.data.regrid import EARTH_RADIUS_KM
+from airshed.data.sphere import EARTH_RADIUS_KM
 
 Floats = npt.NDArray[np.floating[Any]]
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from airshed.config.data import DatasetConfig
-from airshed.data.regrid import axis_directions
+from airshed.data.sphere import axis_directions
 from airshed.simulate import chemistry
 from airshed.simulate.chemistry import BACKGROUND, CO, COARSE, FINE, NOX, OX, SO2, Hour
 from airshed.simulate.projection import cell_positions

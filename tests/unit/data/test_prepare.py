@@ -11,7 +11,8 @@ import xarray as xr
 
 from airshed.config.data import DatasetConfig, Split
 from airshed.data.patch_grid import patch_elevation, scan_tables
-from airshed.data.regrid import axis_directions, regrid, regrid_counts, regrid_directions
+from airshed.data.regrid import regrid, regrid_counts, regrid_directions
+from airshed.data.sphere import axis_directions
 from airshed.data.static import static_fields
 from airshed.data.stores import (
     open_hourly,

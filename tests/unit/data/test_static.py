@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from static_files import write_geotiff, write_netcdf
 from airshed.config.data import DatasetConfig
 from airshed.data.static import raster, static_fields
 from airshed.data.static.cells import Cells, cells_around
-from airshed.data.static.files import Wanted, open_field
+from airshed.data.static.files import open_field
 from airshed.data.static.quantities import elevation, population
+from airshed.data.static.sums import mean
+from airshed.data.static.wanted import Wanted
 from airshed.data.stores import open_static
 from airshed.errors import AirshedError
 from airshed.simulate.projection import cell_positions
@@ -279,12 +282,19 @@ def test_memory_is_bounded_by_windows(
 ) -> None:
     path = write_netcdf(tmp_path / "a.nc", terrain(), LAT, LON)
     whole = elevation(settings, path, cells).values
-    monkeypatch.setattr(raster, "PIXELS_AT_ONCE", 200)
+    monkeypatch.setattr(raster, "CELLS_AT_ONCE", 200)
     field = open_field(Wanted("elevation", path))
-    pieces = list(field.pieces(cells))
-    assert len(pieces) > 10
-    assert max(len(piece.values) for piece in pieces) <= 200
-    np.testing.assert_allclose(elevation(settings, path, cells).values, whole, rtol=SHARES)
+    assert isinstance(field, raster.Raster)
+    read = []
+
+    def noted(rows: slice, columns: slice) -> np.ndarray:
+        read.append((rows.stop - rows.start) * (columns.stop - columns.start))
+        return field.read(rows, columns)
+
+    found = mean(dataclasses.replace(field, read=noted).sums(cells, lambda values: values))
+    assert len(read) > 10
+    assert max(read) <= 200
+    np.testing.assert_allclose(found.values, whole, rtol=SHARES)
 
 
 def test_sea_depths_are_refused_until_a_floor_is_given(

@@ -10,12 +10,12 @@ import pytest
 from fields import lambert_grid, random_batches
 from pydantic import ValidationError
 
-from airshed.config.data import Box
 from airshed.config.supplement import Episode
+from airshed.data.sphere import in_box
 from airshed.errors import AirshedError
 from airshed.evaluation.batch import Domain
 from airshed.evaluation.climatology import Climatology
-from airshed.evaluation.episodes import EpisodeMaps, episode_table, in_box, map_times
+from airshed.evaluation.episodes import EpisodeMaps, episode_table, map_times
 from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.scores import Subject
 from airshed.variables import TARGETS
@@ -135,12 +135,6 @@ def test_an_episode_without_samples_has_no_scores() -> None:
 def test_maps_every_twelve_hours_unless_times_are_named() -> None:
     found = map_times(episode(end="2016-03-07", map_times=[]))
     assert list(found.strftime("%d %H")) == ["06 00", "06 12", "07 00", "07 12"]
-
-
-def test_a_box_across_the_date_line_and_from_western_longitudes() -> None:
-    box = Box(south=-10, north=10, west=170, east=190)
-    lon = np.array([169.0, 175.0, -175.0, -169.0, 185.0])
-    assert in_box(np.zeros(5), lon, box).tolist() == [False, True, True, False, True]
 
 
 def test_regions_and_lines_beyond_the_grid_are_refused() -> None:

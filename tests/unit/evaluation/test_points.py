@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import RegularGridInterpolator
 
-from airshed.evaluation.points import Points, distance_km, great_circle
+from airshed.evaluation.points import Points
 from airshed.simulate.projection import cell_positions
 
 LAT, LON = np.linspace(20, 50, 13), np.linspace(75, 135, 21)
@@ -95,13 +95,3 @@ def test_leading_dimensions_stay() -> None:
     found = points(fields)
     assert found.shape == (2, 3, 5)
     np.testing.assert_array_equal(found[1, 2], points(fields[1, 2]))
-
-
-def test_great_circles() -> None:
-    """A quarter of the equator, and a meridian, by hand."""
-    lat, lon = great_circle((0.0, 0.0), (0.0, 90.0), 4)
-    np.testing.assert_allclose(lat, 0, atol=1e-12)
-    np.testing.assert_allclose(lon, [0, 30, 60, 90])
-    lat, lon = great_circle((30.0, 100.0), (40.0, 100.0), 3)
-    np.testing.assert_allclose(lat, [30, 35, 40])
-    np.testing.assert_allclose(distance_km(lat, lon), np.array([0, 5, 10]) * np.pi / 180 * 6371)

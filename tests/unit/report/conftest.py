@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 
 from airshed.config import Study, read_yaml, validate_study
-from airshed.data.regrid import axis_directions
+from airshed.data.sphere import axis_directions
 from airshed.data.stores import write_netcdf
 from airshed.evaluation.baselines import BASELINES
 from airshed.evaluation.batch import Batch, Domain, Samples

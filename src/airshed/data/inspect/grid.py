@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from airshed.data.regrid import axis_directions, spacing_km
+from airshed.data.sphere import axis_directions, spacing_km
 
 Floats = npt.NDArray[np.floating[Any]]
 SAME_DEG = 1e-4

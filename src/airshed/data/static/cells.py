@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
-from airshed.data.regrid import unit_vectors
+from airshed.data.sphere import lat_lon_deg, unit_vectors
 from airshed.errors import AirshedError
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -32,16 +33,6 @@ class Cells:
         rows, columns = self.lat_deg.shape
         return rows, columns
 
-    def part(self, rows: slice, columns: slice) -> Cells:
-        """The cells of these rows and columns."""
-        corners = (slice(rows.start, rows.stop + 1), slice(columns.start, columns.stop + 1))
-        return Cells(
-            self.lat_deg[rows, columns],
-            self.lon_deg[rows, columns],
-            self.corner_lat_deg[corners],
-            self.corner_lon_deg[corners],
-        )
-
 
 def cells_around(lat_deg: Floats, lon_deg: Floats, where: str) -> Cells:
     """Cells around centres [Y, X]: a corner is the direction of the mean of four unit vectors.
@@ -58,27 +49,20 @@ def cells_around(lat_deg: Floats, lon_deg: Floats, where: str) -> Cells:
             expected="at least 2 rows and 2 columns",
             found=f"{lat_deg.shape[0]} x {lat_deg.shape[1]}",
         )
-    points = unit_vectors(lat_deg, lon_deg)
-    for axis in (1, 2):
-        first, second, before_last, last = (
-            np.take(points, [index], axis) for index in (0, 1, -2, -1)
-        )
-        points = np.concatenate([2 * first - second, points, 2 * last - before_last], axis)
-    x, y, z = points[:, :-1, :-1] + points[:, 1:, :-1] + points[:, :-1, 1:] + points[:, 1:, 1:]
-    lat, lon = np.arctan2(z, np.hypot(x, y)), np.arctan2(y, x)
-    return Cells(lat_deg, lon_deg, np.degrees(lat), np.degrees(lon))
+    inner = unit_vectors(lat_deg, lon_deg)
+    points = np.pad(inner, ((0, 0), (1, 1), (1, 1)), "reflect", reflect_type="odd")
+    middles = points[:, :-1, :-1] + points[:, 1:, :-1] + points[:, :-1, 1:] + points[:, 1:, 1:]
+    return Cells(lat_deg, lon_deg, *lat_lon_deg(middles))
 
 
-def rings(x: Floats, y: Floats) -> Floats:
-    """Outlines [Y * X, 5, 2] of the cells whose corners are at ``x``, ``y`` [Y + 1, X + 1]."""
-    points = np.stack([x, y], axis=-1)
-    first, second = points[:-1, :-1], points[:-1, 1:]
-    third, fourth = points[1:, 1:], points[1:, :-1]
-    return np.stack([first, second, third, fourth, first], axis=2).reshape(-1, 5, 2)
+def polygons(x: Floats, y: Floats) -> Any:
+    """The cells [Y * X] whose corners are at ``x``, ``y`` [Y + 1, X + 1] of a plane.
 
-
-def plane_areas(outlines: Floats) -> Floats:
-    """Area of each closed outline [N, 5, 2] in its own plane (the shoelace formula)."""
-    x, y = outlines[..., 0], outlines[..., 1]
-    area: Floats = np.abs((x[:, :-1] * y[:, 1:] - x[:, 1:] * y[:, :-1]).sum(1)) / 2
-    return area
+    A cell with a corner that has no position in the plane is a polygon without area.
+    """
+    corners = np.stack([x, y], axis=-1)
+    first, second = corners[:-1, :-1], corners[:-1, 1:]
+    third, fourth = corners[1:, 1:], corners[1:, :-1]
+    rings = np.stack([first, second, third, fourth, first], axis=2).reshape(-1, 5, 2)
+    rings[~np.isfinite(rings).all(axis=(1, 2))] = 0
+    return shapely.polygons(rings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from pyproj import Transformer
-from scipy.sparse import csr_array
 
-from airshed.data.regrid import unit_vectors
-from airshed.data.static.averaging import Piece
-from airshed.data.static.cells import Cells, cells_around, rings
+from airshed.data.sphere import lat_lon_deg, unit_vectors
+from airshed.data.static.cells import Cells, cells_around, polygons
+from airshed.data.static.sums import Convert, Sums
 from airshed.errors import AirshedError
 
 Floats = npt.NDArray[np.floating[Any]]
-ROWS_AT_ONCE = 16
+PAIRS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
@@ -39,52 +37,67 @@ class Curvilinear:
     lat_deg: Floats
     lon_deg: Floats
 
-    def pieces(self, cells: Cells) -> Iterator[Piece]:
-        """The parts that cover the cells, some rows of cells at a time.
+    def sums(self, cells: Cells, convert: Convert) -> Sums:
+        """What lies in each cell of the study grid.
 
         Areas of overlap are those of quadrilaterals in Lambert's azimuthal equal-area projection
         around the middle of the study grid.
+
+        Raises:
+            AirshedError: Cells of the field are twisted.
         """
         plane = _equal_area_plane(cells)
-        own = cells_around(self.lat_deg, self.lon_deg, self.where)
-        sources = _polygons(plane, own)
-        area = np.nan_to_num(shapely.area(sources))
-        index = np.flatnonzero(area)  # the others have no position in this plane
-        self._check_shapes(sources[index])
-        tree = shapely.STRtree(sources[index])
-        for start in range(0, cells.shape[0], ROWS_AT_ONCE):
-            rows = slice(start, min(start + ROWS_AT_ONCE, cells.shape[0]))
-            columns = slice(0, cells.shape[1])
-            targets = _polygons(plane, cells.part(rows, columns))
-            into, out_of = tree.query(targets, predicate="intersects")
-            out_of = index[out_of]
-            shared = shapely.area(shapely.intersection(targets[into], sources[out_of]))
-            shape = (len(targets), len(sources))
-            shares = csr_array((shared / area[out_of], (into, out_of)), shape=shape)
-            covered = np.bincount(into, shared, len(targets)) / shapely.area(targets)
-            yield Piece(rows, columns, self.values.ravel(), area / 1e6, shares, covered)
+        targets = _outlines(plane, cells)
+        sources = _outlines(plane, cells_around(self.lat_deg, self.lon_deg, self.where))
+        self._check_shapes(sources)
+        into, out_of = shapely.STRtree(sources).query(targets, predicate="intersects")
+        shared = _shared_areas(targets[into], sources[out_of])
+        into, out_of, shared = (part[shared > 0] for part in (into, out_of, shared))
+        values = convert(self.values.ravel()[out_of])
+        known, share = np.isfinite(values), shared / shapely.area(sources[out_of])
 
-    def _check_shapes(self, polygons: Any) -> None:
-        twisted = ~shapely.is_valid(polygons)
+        def gathered(gather: np.ufunc, terms: Floats, start: float = 0.0) -> Floats:
+            found = np.full(len(targets), start)
+            gather.at(found, into, terms)
+            return found.reshape(cells.shape)
+
+        return Sums(
+            covered=gathered(np.add, shared) / shapely.area(targets).reshape(cells.shape),
+            area_km2=gathered(np.add, shared) / 1e6,
+            known_km2=gathered(np.add, shared * known) / 1e6,
+            values=gathered(np.add, share * np.where(known, values, 0)),
+            values_km2=gathered(np.add, shared * np.where(known, values, 0)) / 1e6,
+            low=gathered(np.fmin, values, np.nan),
+            high=gathered(np.fmax, values, np.nan),
+        )
+
+    def _check_shapes(self, cells: Any) -> None:
+        placed = shapely.area(cells) > 0  # the others have no position in this plane
+        twisted = placed & ~shapely.is_valid(cells)
         if twisted.any():
             raise AirshedError(
                 "cells of a grid are twisted",
                 where=self.where,
                 expected="latitudes and longitudes that change steadily along rows and columns",
-                found=f"{twisted.sum()} of {len(polygons)} cells whose edges cross",
+                found=f"{twisted.sum()} of {placed.sum()} cells whose edges cross",
                 hint="look at the coordinates: are they of this field, and none of them missing?",
             )
 
 
+def _shared_areas(one: Any, other: Any) -> Floats:
+    """The areas that two polygons share, of pairs of polygons."""
+    areas = np.empty(len(one))
+    for start in range(0, len(one), PAIRS_AT_ONCE):
+        pairs = slice(start, start + PAIRS_AT_ONCE)
+        areas[pairs] = shapely.area(shapely.intersection(one[pairs], other[pairs]))
+    return areas
+
+
 def _equal_area_plane(cells: Cells) -> Transformer:
-    x, y, z = unit_vectors(cells.lat_deg, cells.lon_deg).mean(axis=(1, 2))
-    lat, lon = np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))
+    lat, lon = lat_lon_deg(unit_vectors(cells.lat_deg, cells.lon_deg).mean(axis=(1, 2)))
     plane = f"+proj=laea +lat_0={lat} +lon_0={lon} +datum=WGS84 +units=m"
     return Transformer.from_crs("EPSG:4326", plane, always_xy=True)
 
 
-def _polygons(plane: Transformer, cells: Cells) -> Any:
-    x, y = plane.transform(cells.corner_lon_deg, cells.corner_lat_deg)
-    outlines = rings(x, y)
-    outlines[~np.isfinite(outlines).all(axis=(1, 2))] = 0  # no position in this plane, no area
-    return shapely.polygons(outlines)
+def _outlines(plane: Transformer, cells: Cells) -> Any:
+    return polygons(*plane.transform(cells.corner_lon_deg, cells.corner_lat_deg))

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import xarray as xr
 
 from airshed.config.data import DatasetConfig
-from airshed.data.regrid import axis_directions
-from airshed.data.static.averaging import WHOLE, Gathered
+from airshed.data.sphere import axis_directions
 from airshed.data.static.cells import Cells, cells_around
 from airshed.data.static.quantities import elevation, population
+from airshed.data.static.sums import WHOLE, Gathered
 from airshed.data.stores import open_hourly, reading_hours, write_netcdf
 from airshed.data.yearly import YearlyStores
 from airshed.errors import AirshedError, brief

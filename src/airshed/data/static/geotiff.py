@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ from pyproj import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
-from airshed.data.static.files import Wanted
 from airshed.data.static.raster import Raster
+from airshed.data.static.wanted import Wanted
 from airshed.errors import AirshedError
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -37,53 +38,37 @@ def open_geotiff(wanted: Wanted) -> Raster:
                 found=tuple(transform)[:6],
                 hint="bring it to longitude and latitude: gdalwarp -t_srs EPSG:4326",
             )
-        south_up, rows, columns = transform.e > 0, file.height, file.width
-        units = file.units[band - 1]
-    north = transform.f + (transform.e * rows if south_up else 0.0)
+        return Raster(
+            where=f"{wanted.path}, band {band}",
+            units=file.units[band - 1] or None,
+            rows=file.height,
+            columns=file.width,
+            x=transform.c,
+            y=transform.f,
+            step_x=transform.a,
+            step_y=transform.e,
+            crs=crs,
+            read=partial(_window, wanted, band),
+        )
 
-    def read(row_part: slice, column_part: slice) -> Floats:
-        chosen = _flipped(row_part, rows) if south_up else row_part
-        with _opened(wanted) as file:
-            window = Window.from_slices(chosen, column_part)
-            try:
-                stored = file.read(band, window=window, masked=True)
-            except RasterioError as error:
-                raise _unreadable(wanted, error.__cause__ or error) from error
-            values = np.ma.filled(stored.astype(np.float64), np.nan)
-            values = values * file.scales[band - 1] + file.offsets[band - 1]
-        return values[::-1] if south_up else values
 
-    return Raster(
-        where=f"{wanted.path}, band {band}",
-        units=units or None,
-        west=transform.c,
-        north=north,
-        step_x=transform.a,
-        step_y=abs(transform.e),
-        rows=rows,
-        columns=columns,
-        crs=crs,
-        read=read,
-    )
+def _window(wanted: Wanted, band: int, rows: slice, columns: slice) -> Floats:
+    with _opened(wanted) as file:  # once opened and left open, it would fill GDAL's cache
+        try:
+            stored = file.read(band, window=Window.from_slices(rows, columns), masked=True)
+        except RasterioError as error:
+            raise wanted.unreadable(error.__cause__ or error) from error
+        values: Floats = np.ma.filled(stored.astype(np.float64), np.nan)
+        return values * file.scales[band - 1] + file.offsets[band - 1]
 
 
 def _opened(wanted: Wanted) -> Any:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # refused below
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # refused above
             return rasterio.open(wanted.path)
     except RasterioError as error:
-        raise _unreadable(wanted, error) from error
-
-
-def _unreadable(wanted: Wanted, error: BaseException) -> AirshedError:
-    return AirshedError(
-        f"the file with {wanted.name} cannot be read",
-        where=wanted.path,
-        expected="NetCDF or GeoTIFF",
-        found=error,
-        hint=f"correct dataset.{wanted.name}_file, or fetch the file again",
-    )
+        raise wanted.unreadable(error) from error
 
 
 def _crs(file: Any, wanted: Wanted) -> CRS:
@@ -113,7 +98,3 @@ def _crs(file: Any, wanted: Wanted) -> CRS:
 def _alike(one: CRS, other: CRS) -> bool:
     both_degrees = one.is_geographic and other.is_geographic
     return both_degrees or bool(one.equals(other, ignore_axis_order=True))
-
-
-def _flipped(part: slice, count: int) -> slice:
-    return slice(count - part.stop, count - part.start)

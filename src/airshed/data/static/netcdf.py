@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
 import netCDF4
 import numpy as np
@@ -10,31 +12,30 @@ import numpy.typing as npt
 
 from airshed.data.netcdf_library import within_limit
 from airshed.data.static.curvilinear import Curvilinear
-from airshed.data.static.files import Wanted
 from airshed.data.static.raster import WGS84, Raster
+from airshed.data.static.wanted import Wanted
 from airshed.errors import AirshedError
 from airshed.variables import canonical_name
 
 Floats = npt.NDArray[np.floating[Any]]
+Result = TypeVar("Result")
 UNEVEN = 0.02  # of a step: single-precision coordinates of fine grids are off by less
 
 
 def open_netcdf(wanted: Wanted) -> Raster | Curvilinear:
-    """The field of one variable; read at once only if its coordinates are two-dimensional.
+    """The field of one variable; a raster if its coordinates are evenly spaced axes.
 
     Raises:
         AirshedError: The file cannot be read, or its coordinates or variable are not clear.
     """
-    hint = f"correct dataset.{wanted.name}_file, or fetch the file again"
+    return _reading(wanted, lambda: _open(wanted))
+
+
+def _reading(wanted: Wanted, call: Callable[[], Result]) -> Result:
     try:
-        return within_limit(lambda: _open(wanted), wanted.path, hint)
+        return within_limit(call, wanted.path, wanted.fetch_again)
     except (OSError, RuntimeError) as error:
-        raise AirshedError(
-            f"the file with {wanted.name} cannot be read",
-            where=wanted.path,
-            found=f"{type(error).__name__}: {error}",
-            hint=hint,
-        ) from error
+        raise wanted.unreadable(error) from error
 
 
 def _open(wanted: Wanted) -> Raster | Curvilinear:
@@ -43,56 +44,46 @@ def _open(wanted: Wanted) -> Raster | Curvilinear:
         variable = _chosen(file, lat, lon, wanted)
         where = f"{wanted.path}, variable {variable.name}"
         units = getattr(variable, "units", None)
-        if lat.ndim == lon.ndim == 1:
-            south_north, west_east = _values(lat), np.unwrap(_values(lon), period=360)
-            if _even(south_north) and _even(west_east):
-                axes = (lat.dimensions[0], lon.dimensions[0])
-                return _raster(wanted, variable, axes, (south_north, west_east))
-            lat_deg, lon_deg = np.meshgrid(south_north, west_east, indexing="ij")
-            axes = (lat.dimensions[0], lon.dimensions[0])
+        along_axes = lat.ndim == lon.ndim == 1
+        axes = lat.dimensions + lon.dimensions if along_axes else lat.dimensions[-2:]
+        window = partial(_window, variable.name, axes, _layers(variable, axes, wanted))
+        if along_axes:
+            rows, columns = _floats(lat[:]), np.unwrap(_floats(lon[:]), period=360)
+            if _even(rows) and _even(columns):
+                return _raster(wanted, where, units, rows, columns, window)
+            lat_deg, lon_deg = np.meshgrid(rows, columns, indexing="ij")
         else:
             lat_deg, lon_deg = _plane(lat, where), _plane(lon, where)
-            axes = lat.dimensions[-2:]
-        everything = (slice(0, lat_deg.shape[0]), slice(0, lat_deg.shape[1]))
-        values = _window(variable, axes, everything, wanted)
+        values = window(file, slice(None), slice(None))
     return Curvilinear(where, units, values, lat_deg, lon_deg)
 
 
 def _raster(
-    wanted: Wanted, variable: Any, axes: tuple[str, str], centres: tuple[Floats, Floats]
+    wanted: Wanted,
+    where: str,
+    units: str | None,
+    lat: Floats,
+    lon: Floats,
+    window: Callable[[Any, slice, slice], Floats],
 ) -> Raster:
-    """A regular grid, with rows turned southwards and columns eastwards when they are read."""
-    lat, lon = centres
-    step_y, step_x = abs(lat[-1] - lat[0]) / (len(lat) - 1), abs(lon[-1] - lon[0]) / (len(lon) - 1)
-    turned = (
-        slice(None, None, -1 if lat[0] < lat[-1] else 1),
-        slice(None, None, -1 if lon[0] > lon[-1] else 1),
-    )
-    around = round(360 / step_x)
-    name = variable.name
+    step_y, step_x = (float(axis[-1] - axis[0]) / (len(axis) - 1) for axis in (lat, lon))
 
-    def read(*window: slice) -> Floats:
-        return within_limit(lambda: stored(*window), wanted.path, "fetch the file again")
-
-    def stored(*window: slice) -> Floats:
-        chosen = [
-            slice(count - part.stop, count - part.start) if turn.step < 0 else part
-            for part, turn, count in zip(window, turned, (len(lat), len(lon)), strict=True)
-        ]
+    def read(rows: slice, columns: slice) -> Floats:
         with netCDF4.Dataset(wanted.path) as file:
-            return _window(file.variables[name], axes, (chosen[0], chosen[1]), wanted)[turned]
+            return window(file, rows, columns)
 
     return Raster(
-        where=f"{wanted.path}, variable {name}",
-        units=getattr(variable, "units", None),
-        west=float(lon.min() - step_x / 2),
-        north=float(lat.max() + step_y / 2),
-        step_x=float(step_x),
-        step_y=float(step_y),
+        where=where,
+        units=units,
         rows=len(lat),
-        columns=min(len(lon), around),  # some files repeat the first meridian at the end
+        # some files repeat the first meridian at the end
+        columns=min(len(lon), round(360 / abs(step_x))),
+        x=lon[0] - step_x / 2,
+        y=lat[0] - step_y / 2,
+        step_x=step_x,
+        step_y=step_y,
         crs=WGS84,
-        read=read,
+        read=lambda *part: _reading(wanted, lambda: read(*part)),
     )
 
 
@@ -160,38 +151,44 @@ def _chosen(file: Any, lat: Any, lon: Any, wanted: Wanted) -> Any:
     )
 
 
-def _window(
-    variable: Any, axes: tuple[str, str], window: tuple[slice, slice], wanted: Wanted
-) -> Floats:
-    """Values of a window; further dimensions are layers, of which one is read."""
-    others = [
-        size
-        for dimension, size in zip(variable.dimensions, variable.shape, strict=True)
-        if dimension not in axes
-    ]
-    if len([size for size in others if size > 1]) > 1:
+def _layers(variable: Any, axes: tuple[str, ...], wanted: Wanted) -> dict[str, int]:
+    """Which position is read along each dimension that is neither of rows nor of columns."""
+    sizes = dict(zip(variable.dimensions, variable.shape, strict=True))
+    others = {name: size for name, size in sizes.items() if name not in axes}
+    if sum(size > 1 for size in others.values()) > 1:
         raise AirshedError(
             "a variable has too many dimensions",
             where=f"{wanted.path}, variable {variable.name}",
             expected="rows, columns and at most one dimension of layers",
             found=f"{variable.dimensions} of sizes {variable.shape}",
         )
-    layer = wanted.layer(max(others, default=1))
-    index = tuple(
-        window[axes.index(dimension)] if dimension in axes else min(layer, size - 1)
-        for dimension, size in zip(variable.dimensions, variable.shape, strict=True)
-    )
-    values = np.ma.filled(np.ma.asarray(variable[index]).astype(np.float64), np.nan)
-    order = [dimension for dimension in variable.dimensions if dimension in axes]
-    return values if order == list(axes) else values.T
+    layer = wanted.layer(max(others.values(), default=1))
+    return {name: min(layer, size - 1) for name, size in others.items()}
 
 
-def _values(coordinate: Any) -> Floats:
-    return np.ma.filled(np.ma.asarray(coordinate[:]).astype(np.float64), np.nan)
+def _window(
+    name: str,
+    axes: tuple[str, str],
+    layers: dict[str, int],
+    file: Any,
+    rows: slice,
+    columns: slice,
+) -> Floats:
+    """Values [rows, columns] of a variable, in whatever order it is stored."""
+    variable = file.variables[name]
+    index = dict(zip(axes, (rows, columns), strict=True)) | layers
+    values = _floats(variable[tuple(index[dimension] for dimension in variable.dimensions)])
+    rows_first = variable.dimensions.index(axes[0]) < variable.dimensions.index(axes[1])
+    return values if rows_first else values.T
+
+
+def _floats(stored: Any) -> Floats:
+    values: Floats = np.ma.filled(np.ma.asarray(stored).astype(np.float64), np.nan)
+    return values
 
 
 def _plane(coordinate: Any, where: str) -> Floats:
-    values = _values(coordinate)
+    values = _floats(coordinate[:])
     values = values[0] if values.ndim == 3 and len(values) == 1 else values
     if values.ndim != 2:
         raise AirshedError(

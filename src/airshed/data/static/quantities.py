@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
 from airshed.config.data import DatasetConfig
 from airshed.data.regrid import regrid, regrid_counts, regrid_directions
-from airshed.data.static.averaging import Gathered, Piece, Source, mean, total
 from airshed.data.static.cells import Cells
 from airshed.data.static.curvilinear import Curvilinear
-from airshed.data.static.files import Wanted, open_field
+from airshed.data.static.files import open_field
 from airshed.data.static.raster import Raster
+from airshed.data.static.sums import Convert, Gathered, mean, total
+from airshed.data.static.wanted import Wanted
 from airshed.data.units import linear_conversion, to_canonical
 from airshed.errors import AirshedError
 from airshed.variables import VARIABLES
@@ -31,23 +30,22 @@ PER_CELL = re.compile(r"\bper (grid ?)?(cell|pixel|square)\s*$", re.IGNORECASE)
 PER_KM2 = re.compile(r"(\bper |/ ?)(sq(uare|\.)? ?(kilomet(er|re)s?|km)|km\^?2)", re.IGNORECASE)
 
 
-Convert = Callable[[Floats], Floats]
-"""Values of a file in canonical units; raises where they are impossible."""
-
-
 def open_elevation(dataset: DatasetConfig, path: Path) -> tuple[Raster | Curvilinear, Convert]:
-    """The field of elevation and its conversion to metres.
+    """The field of elevation and its conversion to metres, none below the floor.
 
     Raises:
-        AirshedError: The file is missing or unclear.
+        AirshedError: The file is missing or unclear, or its unit unknown.
     """
     wanted = Wanted("elevation", path, dataset.elevation_variable, None, dataset.static_crs)
     field = open_field(wanted)
 
     def convert(values: Floats) -> Floats:
         metres = to_canonical(values, "elevation", field.units, dataset.units, field.where)
-        return _raised(metres, dataset.elevation_floor_m, field.where)
+        if dataset.elevation_floor_m is None:
+            return metres
+        return np.where(_undeclared(metres), metres, np.maximum(metres, dataset.elevation_floor_m))
 
+    convert(np.zeros(0))
     return field, convert
 
 
@@ -58,9 +56,13 @@ def elevation(dataset: DatasetConfig, path: Path, cells: Cells) -> Gathered:
         AirshedError: The file is missing or unclear, its unit unknown, or a value impossible.
     """
     field, convert = open_elevation(dataset, path)
-    if isinstance(field, Curvilinear) and _same_extent(field, cells):
-        return _everywhere(regrid(convert(field.values), cells.shape))
-    return mean(_Converted(field, convert), cells)
+    if _has_extent_of(field, cells):
+        metres = convert(field.values)
+        _check_elevation(metres, metres, dataset.elevation_floor_m, field.where)
+        return _everywhere(regrid(metres, cells.shape))
+    sums = field.sums(cells, convert)
+    _check_elevation(sums.low, sums.high, dataset.elevation_floor_m, field.where)
+    return mean(sums)
 
 
 def open_population(
@@ -76,12 +78,7 @@ def open_population(
     )
     field = open_field(wanted)
     per_km2, factor = _kind(field.units, dataset.population_kind, field.where)
-
-    def convert(values: Floats) -> Floats:
-        known = VARIABLES["population"]
-        return _plausible(values * factor, known.low, known.high, field.where)
-
-    return field, convert, per_km2
+    return field, lambda values: values * factor, per_km2
 
 
 def population(dataset: DatasetConfig, path: Path, cells: Cells) -> Gathered:
@@ -91,36 +88,19 @@ def population(dataset: DatasetConfig, path: Path, cells: Cells) -> Gathered:
         AirshedError: As for :func:`open_population`, or a value is impossible.
     """
     field, convert, per_km2 = open_population(dataset, path)
-    if isinstance(field, Curvilinear) and not per_km2 and _same_extent(field, cells):
-        return _everywhere(_counts(convert(field.values), cells.shape))
-    return total(_Converted(field, convert), cells, per_km2)
+    known = VARIABLES["population"]
+    if _has_extent_of(field, cells) and not per_km2:
+        people = convert(field.values)
+        _check_possible(people, people, known.low, known.high, field.where)
+        return _everywhere(_counts(people, cells.shape))
+    sums = field.sums(cells, convert)
+    _check_possible(sums.low, sums.high, known.low, known.high, field.where)
+    return total(sums, per_km2)
 
 
-@dataclass(frozen=True)
-class _Converted:
-    """A source whose values are converted and checked, as far as they are used."""
-
-    source: Source
-    convert: Convert
-
-    @property
-    def where(self) -> str:
-        return self.source.where
-
-    @property
-    def units(self) -> str | None:
-        return self.source.units
-
-    def pieces(self, cells: Cells) -> Iterator[Piece]:
-        for piece in self.source.pieces(cells):
-            used = np.zeros(len(piece.values), dtype=bool)
-            used[piece.shares.indices] = True
-            yield replace(piece, values=self.convert(np.where(used, piece.values, np.nan)))
-
-
-def _same_extent(field: Curvilinear, cells: Cells) -> bool:
+def _has_extent_of(field: Raster | Curvilinear, cells: Cells) -> TypeGuard[Curvilinear]:
     """Whether the field's grid, cut into the study's rows and columns, gives the study's cells."""
-    if field.lat_deg.shape[0] < cells.shape[0] or field.lat_deg.shape[1] < cells.shape[1]:
+    if isinstance(field, Raster) or np.any(np.less(field.lat_deg.shape, cells.shape)):
         return False
     lat, lon = regrid_directions(field.lat_deg, field.lon_deg, cells.shape)
     turn = (lon - cells.lon_deg + 180) % 360 - 180
@@ -138,38 +118,40 @@ def _counts(people: Floats, shape: tuple[int, int]) -> Floats:
     return np.where(regrid(known.astype(float), shape) > 0, counts, np.nan)
 
 
-def _raised(metres: Floats, floor_m: float | None, where: str) -> Floats:
-    """Elevations within plausible limits, those below the floor raised to it."""
-    if np.any((metres < DEEPEST_M) | (metres == FILLER)):
+def _undeclared(metres: Floats) -> npt.NDArray[np.bool_]:
+    """Where a missing value is not declared as such."""
+    undeclared: npt.NDArray[np.bool_] = (metres < DEEPEST_M) | (metres == FILLER)
+    return undeclared
+
+
+def _check_elevation(low: Floats, high: Floats, floor_m: float | None, where: str) -> None:
+    """Smallest and largest elevations, of single values or of several, are plausible."""
+    if _undeclared(low).any():
         raise AirshedError(
             "a missing value is not declared as such",
             where=where,
             expected=f"elevations above {DEEPEST_M:g} m, deeper than any sea",
-            found=f"{np.nanmin(metres):g} m",
+            found=f"{np.nanmin(low):g} m",
             hint="declare it, for example with gdal_edit.py -a_nodata, or as _FillValue in NetCDF",
         )
     known = VARIABLES["elevation"]
-    raised = metres if floor_m is None else np.maximum(metres, floor_m)
-    return _plausible(
-        raised,
-        known.low if floor_m is None else floor_m,
-        known.high,
-        where,
-        "where the field holds sea depths, set dataset.elevation_floor_m: 0",
-    )
+    lowest = known.low if floor_m is None else floor_m
+    hint = "where the field holds sea depths, set dataset.elevation_floor_m: 0"
+    _check_possible(low, high, lowest, known.high, where, hint)
 
 
-def _plausible(values: Floats, low: float, high: float, where: str, hint: str = "") -> Floats:
-    wrong = (values < low) | (values > high)
+def _check_possible(
+    low: Floats, high: Floats, lowest: float, highest: float, where: str, hint: str = ""
+) -> None:
+    wrong = (low < lowest) | (high > highest)
     if wrong.any():
         raise AirshedError(
             "a value is physically impossible",
             where=where,
-            expected=f"{low:g} to {high:g}",
-            found=f"{np.nanmin(values):g} to {np.nanmax(values):g}, {wrong.sum()} values outside",
+            expected=f"{lowest:g} to {highest:g}",
+            found=f"{np.nanmin(low):g} to {np.nanmax(high):g}, {wrong.sum()} cells outside",
             hint=hint or "is a missing value not declared as such, or the unit wrong?",
         )
-    return values
 
 
 def _kind(units: str | None, configured: str | None, where: str) -> tuple[bool, float]:

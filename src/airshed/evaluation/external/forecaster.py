@@ -15,7 +15,7 @@ from scipy.interpolate import RegularGridInterpolator
 
 from airshed.config import Study
 from airshed.config.supplement import ExternalConfig
-from airshed.data.regrid import unit_vectors
+from airshed.data.sphere import lat_lon_deg, unit_vectors
 from airshed.data.stores import open_hourly, open_static
 from airshed.data.units import to_canonical
 from airshed.errors import AirshedError
@@ -187,5 +187,4 @@ def places_in_cells(lat_deg: Floats, lon_deg: Floats, parts: int) -> tuple[Float
     position = RegularGridInterpolator(axes, centres, bounds_error=False, fill_value=None)
     within = (np.arange(parts) + 0.5) / parts - 0.5
     row, column, down, right = np.meshgrid(*axes, within, within, indexing="ij")
-    x, y, z = position(np.stack([row + down, column + right], axis=-1).reshape(-1, 2)).T
-    return np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))
+    return lat_lon_deg(position(np.stack([row + down, column + right], axis=-1).reshape(-1, 2)).T)

@@ -14,7 +14,7 @@ from fields import COLUMNS, ROWS, lambert_grid, random_batches
 
 from airshed.config import Study
 from airshed.config.supplement import StationsConfig
-from airshed.data.regrid import axis_directions
+from airshed.data.sphere import axis_directions
 from airshed.data.stores import write_netcdf
 from airshed.errors import AirshedError
 from airshed.evaluation.climatology import Climatology

@@ -1,0 +1,71 @@
+"""What is wanted of a file of elevation or population, whatever its form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from airshed.errors import AirshedError
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to take from a file.
+
+    Attributes:
+        name: ``elevation`` or ``population``.
+        path: The file.
+        variable: Name of a NetCDF variable, where the configuration gives one.
+        band: Number of a layer from 1, where the configuration gives one.
+        crs: Coordinate reference system that the configuration states for files without one.
+    """
+
+    name: str
+    path: Path
+    variable: str | None = None
+    band: int | None = None
+    crs: str | None = None
+
+    def stated_crs(self) -> CRS | None:
+        """The system that the configuration states."""
+        try:
+            return None if self.crs is None else CRS.from_user_input(self.crs)
+        except CRSError as error:
+            raise AirshedError(
+                "a coordinate reference system is unknown",
+                where="dataset.static_crs",
+                expected="a name such as EPSG:4326",
+                found=f"{self.crs} ({error})",
+            ) from error
+
+    def layer(self, count: int) -> int:
+        """Position from 0 of the layer to read, of so many."""
+        if self.band is None and count == 1:
+            return 0
+        if self.band is None or self.band > count:
+            raise AirshedError(
+                f"which layer of a file holds {self.name} is unknown",
+                where=self.path,
+                expected=f"dataset.{self.name}_band between 1 and {count}",
+                found=self.band,
+                hint="look the layers up in the file's documentation, and set the key",
+            )
+        return self.band - 1
+
+    def unreadable(self, error: BaseException) -> AirshedError:
+        """What to say of a file that a library does not read."""
+        return AirshedError(
+            f"the file with {self.name} cannot be read",
+            where=self.path,
+            expected="NetCDF or GeoTIFF",
+            found=f"{type(error).__name__}: {error}",
+            hint=self.fetch_again,
+        )
+
+    @property
+    def fetch_again(self) -> str:
+        """What to do with a damaged file."""
+        return f"correct dataset.{self.name}_file, or fetch the file again"
