@@ -145,7 +145,7 @@ def open_static(path: Path) -> xr.Dataset:
 
 def open_statistics(path: Path) -> xr.Dataset:
     """Mean, standard deviation and scale of the logarithm of each input, dimension ``variable``."""
-    return open_netcdf(path, ("mean", "std", "log_scale", "percentiles", "units"))
+    return open_netcdf(path, ("mean", "std", "log_scale", "units"))
 
 
 def open_patch_elevation(path: Path) -> xr.Dataset:

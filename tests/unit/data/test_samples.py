@@ -200,6 +200,3 @@ def test_a_logarithm_is_undone(prepared: Path) -> None:
     assert stored["mean"].sel(variable="pm25") == pytest.approx(logged.mean(), rel=1e-6)
     assert stored["std"].sel(variable="pm25") == pytest.approx(logged.std(), rel=1e-5)
     assert stored["fixed"].sel(variable="so2") == 1
-    expected = np.percentile(np.stack(day)[:, inside].astype(np.float32), [50, 99])
-    found = stored["percentiles"].sel(variable="pm25", percentile=[50, 99])
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
