@@ -15,7 +15,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 
 from airshed.bench.measure import interleaved, spread
 from airshed.data import hourly
-from airshed.data.shards import HourReader
+from airshed.data.hours import HourReader
 from airshed.simulate.world import World
 from airshed.variables import HOURLY
 

@@ -14,9 +14,9 @@ import xarray as xr
 
 from airshed.config.data import Split
 from airshed.config.preprocessing import DaskConfig, NormalisationConfig
+from airshed.data.hours import HourReader
 from airshed.data.samples import hours_of
 from airshed.data.scale_out import run_tasks
-from airshed.data.shards import HourReader
 from airshed.data.stores import open_hourly, open_static, write_netcdf
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, INPUTS, STATIC, VARIABLES
@@ -124,13 +124,11 @@ def _of_hours(
     inside: npt.NDArray[np.bool_],
     log_scale: float,
 ) -> tuple[str, Summary]:
-    """Name and summary of one hourly variable; its array is read once, hour by hour."""
+    """Name and summary of one hourly variable; its array is read once, day by day."""
     reader = HourReader(hourly, [name])
     moments, transform = RunningMoments(), _transform(log_scale)
-    field = np.empty((1, *inside.shape), dtype=np.float32)
-    for hour in hours.tolist():
-        reader.read(hour, field)
-        values = field[0][inside]
+    for fields in reader.each(hours.tolist()):
+        values = fields[0][inside]
         moments.add(transform(values[np.isfinite(values)]))
     return name, Summary(moments.mean, moments.std)
 
