@@ -24,6 +24,7 @@ from airshed.data.normalisation import Normaliser
 from airshed.data.samples import bounds, sample_index
 from airshed.data.stores import open_hourly, open_static
 from airshed.integrity.atomic import DiskError
+from airshed.integrity.formats import NORMALISED
 from airshed.integrity.provenance import processor
 from airshed.variables import HOURLY, INPUTS, STATIC, TARGETS
 
@@ -159,15 +160,15 @@ def _as_it_is(batch: Batch) -> Batch:
 
 def _held(streamed: StreamedHours, hours: range, split: Split, hold: str) -> Hours:
     """The hours in a file beside the store; read from the store if they need not be held."""
-    store = streamed.reader.path
-    shape = (len(HOURLY), *streamed.outside.shape)
-    data = _key((store / "zarr.json").stat().st_mtime_ns, streamed.outside.tobytes().hex())
-    # the last bit of a logarithm depends on these
-    machine = (processor(), np.__version__)
-    name = f"{split}_{_key(streamed.normaliser.parameters(), hours.start, hours.stop, machine)}.f32"
-    path = store.with_name(FOLDER) / data / name
+    store, outside = streamed.reader.path, streamed.outside
+    data = _key((store / "zarr.json").stat().st_mtime_ns, outside.tobytes().hex())
+    logarithms = processor(), np.__version__  # decide their last bit
+    stretch = hours.start, hours.stop
+    key = _key(NORMALISED.version, streamed.normaliser.parameters(), stretch, logarithms)
+    path = store.with_name(FOLDER) / data / f"{split}_{key}.f32"
+    shape, share = (len(HOURLY), *outside.shape), SHARE if hold == "auto" else 1.0
     try:
-        return MappedHours(path, hours, shape, streamed.each, SHARE if hold == "auto" else 1.0)
+        return MappedHours(path, hours, shape, streamed.each, share)
     except DiskError as error:
         if hold == "always":
             raise

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from airshed.errors import AirshedError
 from airshed.integrity.atomic import DiskError, atomic_path, remove, writing
+from airshed.integrity.formats import NORMALISED
 from airshed.progress import progress
 
 Floats = npt.NDArray[np.float32]
@@ -40,7 +41,7 @@ class MappedHours:
             of data that were replaced, and are removed when a file is written.
         hours: Positions on the store's time axis, one after the other.
         shape: Of one hour, [V, Y, X].
-        normalised: Gives the fields of hours, one after the other; called if the file is not there.
+        normalised: Gives the fields of hours in their order; called if the file is not there.
         share: Of the disk's free room that the file may take.
 
     Raises:
@@ -99,10 +100,7 @@ class MappedHours:
 
     def _damaged(self, found: str) -> AirshedError:
         return AirshedError(
-            "a file of normalised hours is damaged",
-            where=self._path,
-            found=found,
-            hint="delete it: it is made anew",
+            f"{NORMALISED.what} is damaged", where=self._path, found=found, hint=NORMALISED.remake
         )
 
 
@@ -153,7 +151,7 @@ def _write(path: Path, shape: tuple[int, ...], fields: Iterable[Floats]) -> None
             file.write(np.array(checksums, dtype=np.uint32).data)
     except FileNotFoundError as error:
         raise DiskError(
-            "a file of normalised hours was removed while it was written",
+            f"{NORMALISED.what} was removed while it was written",
             where=path,
             found="another process writes it too: locks do not hold for all machines here",
             hint="run again when the other one is done, or set loader.hold to never",
