@@ -33,7 +33,7 @@ TARGET_CHANNELS = [INPUTS.index(name) for name in TARGETS]
 def loader(scale: float) -> dict[str, Any]:
     """Samples of 15 inputs and 6 targets on 128 x 256 cells, in random order, one process.
 
-    ``held``: normalised hours in shared memory. ``streamed``: read from the store. ``isel``: yearly
+    ``held``: normalised hours in a mapped file. ``streamed``: read from the store. ``isel``: yearly
     Zarr with one hour in a chunk on the native grid, one ``isel`` a variable, ``interpolate``.
     ``memmap``: the same bytes, 15 input and 6 target fields, copied out of one uncompressed file.
     All files are in the page cache.

@@ -60,7 +60,7 @@ def patch_elevation(config: Config, static: Static, output: Output) -> None:
 def statistics(
     config: Config, hourly: Hourly, static: Static, output: Output, workers: Workers = 1
 ) -> None:
-    """Mean, standard deviation and percentiles of each input over training split and domain."""
+    """Mean and standard deviation of each input over training split and domain."""
     from airshed.config import load_study
     from airshed.data.statistics import statistics as run
 

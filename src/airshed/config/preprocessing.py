@@ -104,7 +104,7 @@ class DaskConfig(Section):
 class LoaderConfig(Section):
     """How training reads samples; no result depends on it, so changing it repeats nothing.
 
-    ``hold`` keeps the normalised fields in memory that all processes of a node share.
+    ``hold`` keeps the normalised fields in a file beside the hourly store, which all processes map.
     """
 
     hold: Literal["auto", "always", "never"] = "auto"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -16,17 +18,24 @@ from torch.utils.data import Dataset
 
 from airshed.config.data import Split
 from airshed.config.preprocessing import LoaderConfig
-from airshed.data.held import HeldHours, fits
+from airshed.data.hours import HourReader
+from airshed.data.mapped import MappedHours
 from airshed.data.normalisation import Normaliser
 from airshed.data.samples import bounds, sample_index
-from airshed.data.shards import HourReader
 from airshed.data.stores import open_hourly, open_static
+from airshed.integrity.atomic import DiskError
+from airshed.integrity.formats import NORMALISED
+from airshed.integrity.provenance import processor
 from airshed.variables import HOURLY, INPUTS, STATIC, TARGETS
+
+log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float32]
 Batch = dict[str, Tensor]
 
 BATCHES_AHEAD = 4  # that each reader process prepares
+FOLDER = "normalised"  # beside the hourly store
+SHARE = 0.5  # of the disk's free room: what a file of hours may take if it need not be there
 HOURLY_CHANNELS = [INPUTS.index(name) for name in HOURLY]
 STATIC_CHANNELS = [INPUTS.index(name) for name in STATIC]
 TARGET_FIELDS = [HOURLY.index(name) for name in TARGETS]
@@ -35,38 +44,29 @@ TARGET_FIELDS = [HOURLY.index(name) for name in TARGETS]
 class Hours(Protocol):
     """Normalised hourly fields, by position on the store's time axis."""
 
-    def fields(self, hours: Sequence[int]) -> list[Floats]:
+    def fields(self, hours: Sequence[int]) -> list[Tensor]:
         """Fields [11, Y, X] in HOURLY order; NaN where missing and outside the domain."""
 
 
 class StreamedHours:
     """Reads and normalises hours when they are asked for, each once a call."""
 
-    def __init__(self, reader: HourReader, normaliser: Normaliser, outside: npt.NDArray[Any]):
+    def __init__(self, reader: HourReader, normaliser: Normaliser, outside: npt.NDArray[np.bool_]):
         self.reader, self.normaliser, self.outside = reader, normaliser, outside
 
-    def fill(self, hour: int, out: Floats) -> None:
-        """Fill [11, Y, X] with the normalised fields of one hour."""
-        self.reader.read(hour, out)
-        self.normaliser.forward_(out)
-        out[:, self.outside] = np.nan
-
-    def fields(self, hours: Sequence[int]) -> list[Floats]:
+    def fields(self, hours: Sequence[int]) -> list[Tensor]:
         """Fields [11, Y, X] of positions on the store's time axis; NaN where missing."""
-        distinct = sorted(set(hours))
-        shape = (len(distinct), len(self.reader.names), *self.reader.shape)
-        read = np.empty(shape, dtype=np.float32)
-        for hour, out in zip(distinct, read, strict=True):
-            self.fill(hour, out)
-        position = {hour: number for number, hour in enumerate(distinct)}
-        return [read[position[hour]] for hour in hours]
+        read = {hour: self._normalised(self.reader.read(hour)) for hour in sorted(set(hours))}
+        return [torch.from_numpy(read[hour]) for hour in hours]
 
-    def identity(self) -> list[Any]:
-        """Everything that the fields depend on, as plain values."""
-        store = self.reader.path.resolve()
-        outside = hashlib.sha256(self.outside.tobytes()).hexdigest()
-        changed = (store / "zarr.json").stat().st_mtime_ns
-        return [str(store), changed, list(self.reader.names), self.normaliser.parameters(), outside]
+    def each(self, hours: Iterable[int]) -> Iterator[Floats]:
+        """The same of one hour after the other, in rising order."""
+        return map(self._normalised, self.reader.each(hours))
+
+    def _normalised(self, fields: Floats) -> Floats:
+        self.normaliser.forward_(fields)
+        fields[:, self.outside] = np.nan
+        return fields
 
 
 class ForecastDataset(Dataset[Batch]):
@@ -81,15 +81,15 @@ class ForecastDataset(Dataset[Batch]):
         statistics: Normalisation of the training split.
         split: From which samples are drawn.
         horizons_h: Lead times, h.
-        hold: Whether the split's hours are held in memory that processes share; ``auto`` holds
-            them if they fit.
+        hold: Whether the split's hours are mapped from a file of normalised fields beside the
+            store, which is written if it is not there; ``auto``: if the disk has room for it.
 
     Attributes:
         samples: Table of the samples, see :func:`airshed.data.samples.sample_index`.
         mask: bool [Y, X], True inside the domain.
 
     Raises:
-        AirshedError: The data do not fit the split, or do not fit into memory that must hold them.
+        AirshedError: The data do not fit the split, or must be held and cannot be written.
     """
 
     def __init__(
@@ -109,8 +109,10 @@ class ForecastDataset(Dataset[Batch]):
         still = np.stack([grid[name].values for name in STATIC])
         normalised = Normaliser.read(statistics, STATIC).forward(still)
         self._static = torch.from_numpy(np.where(inside, normalised, np.float32(0)))
-        stretch = slice(*times.searchsorted(pd.DatetimeIndex(bounds(split))).tolist())
-        self._hours = _hours(hourly, statistics, ~inside, stretch, hold)
+        hours = range(*times.searchsorted(pd.DatetimeIndex(bounds(split))).tolist())
+        normaliser = Normaliser.read(statistics, HOURLY)
+        streamed = StreamedHours(HourReader(hourly, HOURLY), normaliser, ~inside)
+        self._hours = streamed if hold == "never" else _held(streamed, hours, split, hold)
         self._inputs = self.samples["input_index"].to_numpy()
         self._targets = self.samples["target_index"].to_numpy()
         self._lead_hours = torch.from_numpy(self.samples["horizon_h"].to_numpy(np.float32))
@@ -129,7 +131,7 @@ class ForecastDataset(Dataset[Batch]):
         """
         chosen = np.asarray(indices)
         hours = np.concatenate([self._inputs[chosen], self._targets[chosen]])
-        fields = [torch.from_numpy(field) for field in self._hours.fields(hours.tolist())]
+        fields = self._hours.fields(hours.tolist())
         count, grid = len(chosen), self.mask.shape
         x = torch.empty(count, len(INPUTS), *grid)
         y = torch.empty(count, len(TARGETS), *grid)
@@ -156,15 +158,26 @@ def _as_it_is(batch: Batch) -> Batch:
     return batch
 
 
-def _hours(
-    hourly: Path, statistics: Path, outside: npt.NDArray[np.bool_], stretch: slice, hold: str
-) -> Hours:
-    normaliser = Normaliser.read(statistics, HOURLY)
-    streamed = StreamedHours(HourReader(hourly, HOURLY), normaliser, outside)
-    shape = (len(HOURLY), *outside.shape)
-    if hold == "never" or (hold == "auto" and not fits(stretch.stop - stretch.start, shape)):
+def _held(streamed: StreamedHours, hours: range, split: Split, hold: str) -> Hours:
+    """The hours in a file beside the store; read from the store if they need not be held."""
+    store, outside = streamed.reader.path, streamed.outside
+    data = _key((store / "zarr.json").stat().st_mtime_ns, outside.tobytes().hex())
+    logarithms = processor(), np.__version__  # decide their last bit
+    stretch = hours.start, hours.stop
+    key = _key(NORMALISED.version, streamed.normaliser.parameters(), stretch, logarithms)
+    path = store.with_name(FOLDER) / data / f"{split}_{key}.f32"
+    shape, share = (len(HOURLY), *outside.shape), SHARE if hold == "auto" else 1.0
+    try:
+        return MappedHours(path, hours, shape, streamed.each, share)
+    except DiskError as error:
+        if hold == "always":
+            raise
+        log.warning("hours are read from the store, which takes longer: %s", error)
         return streamed
-    return HeldHours(streamed.fill, streamed.identity(), stretch, shape)
+
+
+def _key(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
 def _runs(targets: Sequence[int], sources: Sequence[int]) -> list[tuple[slice, slice]]:

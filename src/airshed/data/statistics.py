@@ -1,4 +1,4 @@
-"""Normalisation: mean, standard deviation and percentiles of each input over the training split."""
+"""Normalisation: mean and standard deviation of each input over the training split."""
 
 from __future__ import annotations
 
@@ -14,25 +14,51 @@ import xarray as xr
 
 from airshed.config.data import Split
 from airshed.config.preprocessing import DaskConfig, NormalisationConfig
-from airshed.data.quantiles import RunningMoments, RunningPercentiles
+from airshed.data.hours import HourReader
 from airshed.data.samples import hours_of
 from airshed.data.scale_out import run_tasks
-from airshed.data.shards import HourReader
 from airshed.data.stores import open_hourly, open_static, write_netcdf
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, INPUTS, STATIC, VARIABLES
 
 Floats = npt.NDArray[np.floating[Any]]
-PERCENTILES = (0.1, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.9)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One variable's mean and standard deviation (of its logarithm if it has one), percentiles."""
+    """Mean and standard deviation of one variable, or of its logarithm if it has one."""
 
     mean: float
     std: float
-    percentiles: Floats
+
+
+class RunningMoments:
+    """Count, mean and standard deviation, merged block by block in float64.
+
+    Blocks are merged pairwise (Chan, Golub and LeVeque 1979, eq. 2.1), which keeps the spread exact
+    where the mean is large against it.
+    """
+
+    def __init__(self) -> None:
+        self.count, self.mean, self._squares = 0, 0.0, 0.0
+
+    def add(self, values: Floats) -> None:
+        """Add finite values [n]."""
+        if not values.size:
+            return
+        block = values.astype(np.float64)
+        mean = float(block.mean())
+        squares = float(np.square(block - mean).sum())
+        total = self.count + block.size
+        step = mean - self.mean
+        self._squares += squares + step**2 * self.count * block.size / total
+        self.mean += step * block.size / total
+        self.count = total
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of all values (divided by their number); NaN without any."""
+        return float(np.sqrt(self._squares / self.count)) if self.count else float("nan")
 
 
 def statistics(
@@ -46,8 +72,7 @@ def statistics(
 ) -> None:
     """Write the normalisation of every input, over the domain's cells.
 
-    Hourly fields are taken at every usable hour of the training split and read once. Moments are
-    exact in float64; percentiles are those of physical values, to 1e-6 of the value.
+    Hourly fields are taken at every usable hour of the training split and read once.
 
     Args:
         hourly: The hourly store.
@@ -57,7 +82,7 @@ def statistics(
         scale_out: Where the work is done.
         workers: Processes on this machine.
         output: Where the NetCDF file goes: ``mean``, ``std``, ``log_scale`` and ``fixed``
-            (variable), ``percentiles`` (variable, percentile), canonical units.
+            (variable), canonical units.
 
     Raises:
         AirshedError: The split has no usable hour, or an input does not vary.
@@ -84,12 +109,8 @@ def statistics(
                 "fixed": ("variable", fixed),
                 "log_scale": ("variable", [scales[name] for name in INPUTS]),
                 "units": ("variable", [VARIABLES[name].units for name in INPUTS]),
-                "percentiles": (
-                    ("variable", "percentile"),
-                    np.stack([found[name].percentiles for name in INPUTS]),
-                ),
             },
-            coords={"variable": list(INPUTS), "percentile": list(PERCENTILES)},
+            coords={"variable": list(INPUTS)},
             attrs={"train": str(train), "hours": len(hours)},
         ),
         output,
@@ -103,29 +124,18 @@ def _of_hours(
     inside: npt.NDArray[np.bool_],
     log_scale: float,
 ) -> tuple[str, Summary]:
-    """Name and summary of one hourly variable; its array is read once, hour by hour."""
+    """Name and summary of one hourly variable; its array is read once, day by day."""
     reader = HourReader(hourly, [name])
-    moments, percentiles = RunningMoments(), RunningPercentiles()
-    transform = _transform(log_scale)
-    field = np.empty((1, *inside.shape), dtype=np.float32)
-    for hour in hours.tolist():
-        reader.read(hour, field)
-        values = field[0][inside]
-        values = values[np.isfinite(values)]
-        percentiles.add(values)
-        moments.add(transform(values))
-    shares = (
-        percentiles.percentiles(np.array(PERCENTILES))
-        if moments.count
-        else np.full(len(PERCENTILES), np.nan)
-    )
-    return name, Summary(moments.mean, moments.std, shares)
+    moments, transform = RunningMoments(), _transform(log_scale)
+    for fields in reader.each(hours.tolist()):
+        values = fields[0][inside]
+        moments.add(transform(values[np.isfinite(values)]))
+    return name, Summary(moments.mean, moments.std)
 
 
 def _of_field(values: Floats, log_scale: float) -> Summary:
     transformed = _transform(log_scale)(values.astype(np.float64))
-    shares = np.percentile(values.astype(np.float64), PERCENTILES)
-    return Summary(float(transformed.mean()), float(transformed.std()), shares)
+    return Summary(float(transformed.mean()), float(transformed.std()))
 
 
 def _transform(log_scale: float) -> Callable[[Floats], Floats]:

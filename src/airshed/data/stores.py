@@ -118,7 +118,7 @@ def damaged_hours(where: object, found: object) -> AirshedError:
 
 
 def _check_shards(path: Path, present: npt.NDArray[np.bool_]) -> None:
-    """Every shard with a usable hour is a file: readers of Zarr take a lost one for no data."""
+    """Every shard with a usable hour is there: Zarr takes a lost or an empty one for no data."""
     group = zarr.open_group(path, mode="r")
     for name in HOURLY:
         array: Any = group[name]
@@ -127,6 +127,8 @@ def _check_shards(path: Path, present: npt.NDArray[np.bool_]) -> None:
             shard = path / name / array.metadata.encode_chunk_key((number, 0, 0))
             if not shard.is_file():
                 raise damaged_hours(shard, "no such file")
+            if not shard.stat().st_size:
+                raise damaged_hours(shard, "an empty file")
 
 
 def open_netcdf(path: Path, names: Sequence[str]) -> xr.Dataset:
@@ -145,7 +147,7 @@ def open_static(path: Path) -> xr.Dataset:
 
 def open_statistics(path: Path) -> xr.Dataset:
     """Mean, standard deviation and scale of the logarithm of each input, dimension ``variable``."""
-    return open_netcdf(path, ("mean", "std", "log_scale", "percentiles", "units"))
+    return open_netcdf(path, ("mean", "std", "log_scale", "units"))
 
 
 def open_patch_elevation(path: Path) -> xr.Dataset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import pandas as pd
 import xarray as xr
 
 from airshed.config.data import Split
+from airshed.data.hours import HourReader
 from airshed.data.samples import hours_of
-from airshed.data.shards import HourReader
 from airshed.data.stores import open_hourly, open_static, write_netcdf
 from airshed.errors import AirshedError
 from airshed.evaluation.binning import Classes
@@ -54,7 +54,7 @@ def wind_roses(
     classes = Classes("wind_speed", tuple(edges_ms), "m s-1")
     part = np.where(inside, _parts(inside.shape), -1)
     counts = np.zeros((PARTS[0] * PARTS[1], SECTORS, len(classes.names)), dtype=np.int64)
-    for u_ms, v_ms in _winds(hourly, np.flatnonzero(usable), inside.shape):
+    for u_ms, v_ms in HourReader(hourly, ["u", "v"]).each(np.flatnonzero(usable).tolist()):
         _count(counts, part, u_ms, v_ms, classes)
     write_netcdf(_dataset(counts, part, grid, classes).assign_attrs(split=str(split)), output)
 
@@ -71,17 +71,6 @@ def _parts(shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
         np.arange(size) * parts // size for size, parts in zip(shape, PARTS, strict=True)
     )
     return row[:, None] * PARTS[1] + column
-
-
-def _winds(
-    hourly: Path, hours: npt.NDArray[np.intp], shape: tuple[int, ...]
-) -> Iterator[npt.NDArray[np.float32]]:
-    """Eastward and northward wind [2, Y, X] of each hour."""
-    reader = HourReader(hourly, ["u", "v"])
-    fields = np.empty((2, *shape), dtype=np.float32)
-    for hour in hours.tolist():
-        reader.read(hour, fields)
-        yield fields
 
 
 def _count(

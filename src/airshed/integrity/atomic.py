@@ -23,7 +23,13 @@ DISK_PROBLEMS = {
     errno.EACCES: "permission is denied",
     errno.EPERM: "permission is denied",
     errno.EIO: "the disk reports an error",
+    errno.ENOLCK: "a file cannot be locked",
+    errno.ENOSYS: "the file system does not support it",
 }
+
+
+class DiskError(AirshedError):
+    """A file cannot be written because of the disk that it would lie on."""
 
 
 @contextmanager
@@ -65,12 +71,12 @@ def writing(target: Path) -> Iterator[None]:
         raise problem from error
 
 
-def disk_problem(error: OSError | RuntimeError, target: Path) -> AirshedError | None:
+def disk_problem(error: OSError | RuntimeError, target: Path) -> DiskError | None:
     """What an error says of the disk that holds ``target``; None if it has another cause."""
     found = _cause(error, target.parent)
     if found is None:
         return None
-    return AirshedError(
+    return DiskError(
         "results cannot be written",
         where=getattr(error, "filename", None) or target,
         found=f"{found} ({brief(error)})",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tracemalloc
+from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,9 @@ from torch.utils.data import DataLoader
 from airshed.config.data import DatasetConfig, Split
 from airshed.config.preprocessing import LoaderConfig
 from airshed.data.dataset import ForecastDataset, loader_options
+from airshed.data.hours import HourReader
 from airshed.data.normalisation import Normaliser
 from airshed.data.samples import sample_index
-from airshed.data.shards import HourReader
 from airshed.data.static import static_fields
 from airshed.data.stores import open_static, open_statistics
 from airshed.errors import AirshedError
@@ -161,6 +163,50 @@ def test_batches_are_their_items_whoever_reads_them(prepared: Path) -> None:
             torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
 
 
+def test_without_room_hours_are_streamed_or_the_run_stops(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = loaded(of(prepared, "always"), 0, "fork")
+    shutil.rmtree(prepared / "normalised")
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1000))
+    found = loaded(of(prepared, "auto"), 0, "fork")
+    assert "do not fit on the disk" in caplog.text
+    assert not list((prepared / "normalised").rglob("*.f32"))
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
+    with pytest.raises(AirshedError, match=r"loader\.hold"):
+        of(prepared, "always")
+
+
+def test_another_normalisation_is_another_file_and_a_replaced_store_leaves_none(
+    prepared: Path,
+) -> None:
+    def files() -> set[Path]:
+        return set((prepared / "normalised").rglob("*.f32"))
+
+    of(prepared, "auto")
+    first = files()
+    assert len(first) == 1
+    of(prepared, "auto")
+    assert files() == first
+    made.statistics_into(
+        prepared / "stats.nc",
+        prepared / "hourly.zarr",
+        prepared / "static.nc",
+        split("2016-03-01", "2016-03-01"),
+        log={"pm25": 10.0},
+    )
+    of(prepared, "auto")
+    both = files()
+    assert len(both) == 2
+    assert first < both
+    (prepared / "hourly.zarr/zarr.json").touch()
+    of(prepared, "auto")
+    assert len(files()) == 1
+    assert not files() & both
+
+
 def test_an_hour_that_a_batch_shares_is_read_once(
     prepared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,9 +214,9 @@ def test_an_hour_that_a_batch_shares_is_read_once(
     read: list[int] = []
     whole = HourReader.read
 
-    def counted(self: HourReader, hour: int, out: Any) -> None:
+    def counted(self: HourReader, hour: int) -> Any:
         read.append(hour)
-        whole(self, hour, out)
+        return whole(self, hour)
 
     monkeypatch.setattr(HourReader, "read", counted)
     # inits 0, 0, 2 and 2 h with targets at 2, 6, 4 and 8 h; the day begins at hour 24
@@ -200,6 +246,3 @@ def test_a_logarithm_is_undone(prepared: Path) -> None:
     assert stored["mean"].sel(variable="pm25") == pytest.approx(logged.mean(), rel=1e-6)
     assert stored["std"].sel(variable="pm25") == pytest.approx(logged.std(), rel=1e-5)
     assert stored["fixed"].sel(variable="so2") == 1
-    expected = np.percentile(np.stack(day)[:, inside].astype(np.float32), [50, 99])
-    found = stored["percentiles"].sel(variable="pm25", percentile=[50, 99])
-    np.testing.assert_allclose(found, expected, rtol=1e-6)

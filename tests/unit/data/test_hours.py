@@ -1,10 +1,10 @@
-"""Hours read straight from shards against Zarr's own reader, and damage that is noticed."""
+"""Hours of the store against what xarray reads of it, and damage that is noticed."""
 
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +13,8 @@ import zarr
 
 from airshed.config.data import DatasetConfig
 from airshed.data import hourly
-from airshed.data.shards import HourReader
+from airshed.data.hours import HourReader
+from airshed.data.stores import open_hourly
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, VARIABLES
 
@@ -47,12 +48,13 @@ def test_hours_are_those_that_zarr_reads(
     reader: HourReader = pickle.loads(  # noqa: S301 (as it travels to other processes)
         pickle.dumps(HourReader(tmp_path / "h.zarr", HOURLY))
     )
-    out = np.empty((len(HOURLY), *shape), dtype=np.float32)
+    hours = [0, 13, 24, 47, 71]
+    one_after_the_other = list(reader.each(hours))
     with xr.open_zarr(tmp_path / "h.zarr", chunks=None, consolidated=False) as plain:
-        for hour in (0, 13, 24, 47, 71):
-            reader.read(hour, out)
+        for hour, found in zip(hours, one_after_the_other, strict=True):
+            np.testing.assert_array_equal(found, reader.read(hour))
             for index, name in enumerate(HOURLY):
-                np.testing.assert_allclose(out[index], plain[name].values[hour], rtol=1e-6)
+                np.testing.assert_allclose(found[index], plain[name].values[hour], rtol=1e-6)
 
 
 def test_half_precision_keeps_to_its_bound(dataset: DatasetConfig, tmp_path: Path) -> None:
@@ -77,13 +79,20 @@ def test_single_precision_is_exact(dataset: DatasetConfig, tmp_path: Path) -> No
             assert plain[name].attrs["standard_name"] == VARIABLES[name].standard_name
 
 
-def read_day(path: Path) -> None:
+def read_hours(path: Path) -> None:
     reader = HourReader(path, ["no2"])
     for hour in range(24):
-        reader.read(hour, np.empty((1, 8, 8), dtype=np.float32))
+        reader.read(hour)
 
 
-def test_every_flipped_bit_is_noticed(dataset: DatasetConfig, tmp_path: Path) -> None:
+def read_day(path: Path) -> None:
+    list(HourReader(path, ["no2"]).each(range(24)))
+
+
+@pytest.mark.parametrize("read", [read_hours, read_day])
+def test_every_flipped_bit_is_noticed(
+    dataset: DatasetConfig, tmp_path: Path, read: Callable[[Path], None]
+) -> None:
     store(tmp_path / "h.zarr", dataset, (8, 8), "float32")
     shard = tmp_path / "h.zarr/no2/c/0/0/0"
     whole = shard.read_bytes()
@@ -91,24 +100,25 @@ def test_every_flipped_bit_is_noticed(dataset: DatasetConfig, tmp_path: Path) ->
         broken = bytearray(whole)
         broken[position] ^= 1
         shard.write_bytes(bytes(broken))
-        with pytest.raises(AirshedError, match=r"damaged"):
-            read_day(tmp_path / "h.zarr")
+        with pytest.raises(AirshedError, match=r"(?s)damaged.*no2/c/0/0/0"):
+            read(tmp_path / "h.zarr")
 
 
 @pytest.mark.parametrize("keep", [0, 3, 100])
 def test_a_truncated_shard_is_noticed(dataset: DatasetConfig, tmp_path: Path, keep: int) -> None:
-    store(tmp_path / "h.zarr", dataset, (8, 8), "float32")
-    shard = tmp_path / "h.zarr/no2/c/0/0/0"
+    path = tmp_path / "h.zarr"
+    store(path, dataset, (8, 8), "float32")
+    hourly.write_present(path, np.arange(24 * DAYS) == 0)
+    shard = path / "no2/c/0/0/0"
     shard.write_bytes(shard.read_bytes()[:keep])
-    with pytest.raises(AirshedError, match=r"(?s)damaged.*no2"):
-        HourReader(tmp_path / "h.zarr", ["no2"]).read(0, np.empty((1, 8, 8), dtype=np.float32))
+    with pytest.raises(AirshedError, match=r"(?s)damaged.*no2"):  # noqa: PT012 (who notices it)
+        open_hourly(path)
+        HourReader(path, ["no2"]).read(0)
 
 
-@pytest.mark.parametrize("layout", [{"shards": None}, {"compressors": None}])
-def test_another_layout_is_refused(tmp_path: Path, layout: dict[str, Any]) -> None:
-    settings: dict[str, Any] = {"shards": (24, 4, 4), "compressors": hourly.COMPRESSION}
-    group = zarr.open_group(tmp_path / "h.zarr", mode="w")
-    array = {"shape": (24, 4, 4), "chunks": (1, 4, 4), "dtype": "f4"}
-    group.create_array("no2", **array, **(settings | layout))
-    with pytest.raises(AirshedError, match="laid out in another way"):
+def test_another_packing_is_refused(dataset: DatasetConfig, tmp_path: Path) -> None:
+    store(tmp_path / "h.zarr", dataset, (8, 8), "float16")
+    group = zarr.open_group(tmp_path / "h.zarr", mode="r+")
+    group["no2"].attrs["scale_factor"] = 3.0
+    with pytest.raises(AirshedError, match=r"(?s)damaged.*no2.*packed"):
         HourReader(tmp_path / "h.zarr", ["no2"])

@@ -1,13 +1,16 @@
-"""Moments and percentiles in one pass against numpy in float64."""
+"""The normalisation of inputs: moments in one pass against numpy, and files of earlier versions."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import xarray as xr
 
-from airshed.data.quantiles import RunningMoments, RunningPercentiles
-
-SHARES = np.array([0, 0.1, 1, 5, 25, 50, 75, 95, 99, 99.9, 100])
+from airshed.data.normalisation import Normaliser
+from airshed.data.statistics import RunningMoments
+from airshed.data.stores import write_netcdf
 
 
 def samples() -> dict[str, np.ndarray]:
@@ -25,16 +28,6 @@ def samples() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", samples())
-def test_percentiles_are_those_of_numpy(name: str) -> None:
-    values = samples()[name].astype(np.float32)
-    running = RunningPercentiles()
-    for block in np.array_split(values, 7):
-        running.add(block)
-    expected = np.percentile(values.astype(np.float64), SHARES)
-    np.testing.assert_allclose(running.percentiles(SHARES), expected, rtol=1e-6, atol=1e-6)
-
-
-@pytest.mark.parametrize("name", samples())
 def test_moments_are_those_of_numpy(name: str) -> None:
     values = samples()[name].astype(np.float32)
     running = RunningMoments()
@@ -46,12 +39,18 @@ def test_moments_are_those_of_numpy(name: str) -> None:
     assert running.std == pytest.approx(exact.std(), rel=1e-9, abs=1e-12)
 
 
-def test_nothing_has_no_percentiles() -> None:
-    with pytest.raises(ValueError, match="no values"):
-        RunningPercentiles().percentiles(SHARES)
+def test_nothing_has_no_spread() -> None:
     assert np.isnan(RunningMoments().std)
 
 
-def test_values_too_large_to_be_told_apart_are_refused() -> None:
-    with pytest.raises(ValueError, match="larger"):
-        RunningPercentiles().add(np.array([1e12]))
+def test_files_that_hold_percentiles_too_are_read(tmp_path: Path) -> None:
+    """As earlier results have them."""
+    moments = {"mean": [3.0], "std": [2.0], "log_scale": [0.0], "fixed": [0], "units": ["ug m-3"]}
+    stored = xr.Dataset(
+        {name: ("variable", values) for name, values in moments.items()}
+        | {"percentiles": (("variable", "percentile"), [[1.0, 5.0]])},
+        coords={"variable": ["pm25"], "percentile": [50.0, 99.0]},
+    )
+    write_netcdf(stored, tmp_path / "statistics.nc")
+    normaliser = Normaliser.read(tmp_path / "statistics.nc", ["pm25"])
+    assert normaliser.parameters() == [["pm25"], [3.0], [2.0], [0.0]]
