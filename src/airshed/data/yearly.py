@@ -8,8 +8,8 @@ stores may lack a time coordinate: then they hold every hour of their year.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -20,72 +20,188 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from airshed.config.data import DatasetConfig
 from airshed.data.archives import size_and_time
-from airshed.data.rawfile import RawHour, by_canonical_name
-from airshed.data.units import to_canonical
+from airshed.data.problems import STOP, Problems, passing
+from airshed.data.rawhour import NEEDED, Contents, Stored, by_canonical_name
 from airshed.errors import AirshedError
-from airshed.variables import HOURLY, STATIC, VARIABLES
+from airshed.variables import HOURLY, STATIC
 
 Floats = npt.NDArray[np.floating[Any]]
 STORE_NAME = re.compile(r"data_(\d{4})_china_masked\.zarr")
-TIME = "time"
+
+
+@dataclass(frozen=True)
+class Store:
+    """A yearly store that is open.
+
+    Attributes:
+        path: Where it is.
+        content: As it is stored.
+        names: What it calls each canonical variable.
+        axis: The dimension that is time.
+        times: Its hours by its own clock, increasing.
+        rows: Where each of them is on that axis.
+    """
+
+    path: Path
+    content: xr.Dataset
+    names: dict[str, str]
+    axis: str
+    times: pd.DatetimeIndex
+    rows: npt.NDArray[np.intp]
+
+    @property
+    def stamped(self) -> bool:
+        """Whether its hours have time stamps; else they are counted from the start of its year."""
+        return self.axis in self.content.coords
+
+    def described(self) -> list[Stored]:
+        """Every variable, without values."""
+        return [
+            Stored(str(name), tuple(map(str, each.dims)), each.shape, str(each.dtype), units)
+            for name, each in self.content.variables.items()
+            for units in [each.attrs.get("units")]
+        ]
+
+    def read(
+        self,
+        name: str,
+        stored: Stored,
+        rows: slice | npt.NDArray[np.intp],
+        units: Mapping[str, str],
+    ) -> None:
+        """Read some hours of a variable, in canonical units; the first one of one that is still.
+
+        Raises:
+            AirshedError: Its unit is unknown or wrong, or it is no field of rows and columns.
+        """
+        field, still = self.content[stored.stored_as], name in STATIC
+        if self.axis in field.dims:
+            field = field.isel({self.axis: 0 if still else rows})
+        if still and field.ndim != 2:
+            raise _wrong_dimensions(self.path, name, field, "rows and columns")
+        stored.values = field.values.astype(np.float64 if still else np.float32)
+        stored.convert(name, units, str(self.path))
+
+    def contents(
+        self,
+        rows: slice | npt.NDArray[np.intp],
+        units: Mapping[str, str],
+        problems: Problems = STOP,
+        names: tuple[str, ...] = NEEDED,
+    ) -> Contents:
+        """What some hours hold: fields [T, Y, X], those that do not change [Y, X]."""
+        found = Contents(self.described())
+        by_name = {each.stored_as: each for each in found.variables}
+        stored = {name: by_name[self.names[name]] for name in names if name in self.names}
+        for name in passing(
+            problems, stored, lambda name: self.read(name, stored[name], rows, units)
+        ):
+            found.accept(name, stored[name])
+        return found
+
+
+class _Rows:
+    """The hours of a day in a store, all of which are read when the first is asked for."""
+
+    def __init__(self, store: Store, start: pd.Timestamp, units: Mapping[str, str]) -> None:
+        first, stop = store.times.searchsorted([start, start + pd.Timedelta(days=1)]).tolist()
+        self.times = store.times[first:stop]
+        self.store, self.units = store, units
+        self._rows = store.rows[first:stop]
+        self._contents: Contents | None = None
+
+    def contents(self, problems: Problems, names: tuple[str, ...]) -> Contents:
+        """Of all hours."""
+        if self._contents is None:
+            rows = self._rows
+            at_once = slice(int(rows[0]), int(rows[-1]) + 1) if (np.diff(rows) == 1).all() else rows
+            self._contents = self.store.contents(at_once, self.units, problems, names)
+        return self._contents
+
+
+@dataclass(frozen=True)
+class YearlyHour:
+    """One hour of a store."""
+
+    time_utc: datetime
+    where: str
+    number: int
+    of_day: _Rows
+
+    def read(self, problems: Problems = STOP, names: tuple[str, ...] = NEEDED) -> Contents:
+        """Take the hour out of its day."""
+
+        def own(values: Floats) -> Floats:
+            return values[self.number] if values.ndim == 3 else values
+
+        day = self.of_day.contents(problems, names)
+        variables = [
+            each if each.values is None else replace(each, values=own(each.values))
+            for each in day.variables
+        ]
+        return Contents(variables, {name: own(values) for name, values in day.fields.items()})
 
 
 @dataclass(frozen=True)
 class YearlyDay:
-    """A UTC day, and the stores that hold its hours."""
+    """A day of stores whose clock is ahead by some hours: of UTC, or of itself by none."""
 
-    date_utc: date
-    stores: dict[int, Path]
-    states: dict[int, list[int]]
-    utc_offset_h: float
-    units: dict[str, str]
+    on: date
+    source: YearlyStores
+    ahead_h: float
 
     @property
     def start(self) -> pd.Timestamp:
-        """First hour of the day, by the files' clock."""
-        return pd.Timestamp(self.date_utc) + pd.Timedelta(hours=self.utc_offset_h)
+        """First hour of the day, by the stores' clock."""
+        return pd.Timestamp(self.on) + pd.Timedelta(hours=self.ahead_h)
 
     @property
     def years(self) -> list[int]:
-        """Years by the files' clock that hold hours of the day, of those that are there."""
+        """Years by the stores' clock that hold hours of the day, of those that are there."""
         last = self.start + pd.Timedelta(hours=23)
-        return sorted({self.start.year, last.year} & set(self.stores))
+        return sorted({self.start.year, last.year} & set(self.source.stores))
 
     def fingerprint(self) -> list[Any]:
         """Path and state of every store that holds hours of the day."""
-        return [[str(self.stores[year]), *self.states[year]] for year in self.years]
+        source = self.source
+        return [[str(source.stores[year]), *source.states[year]] for year in self.years]
 
-    def hours(self) -> Iterator[tuple[datetime, str, RawHour]]:
-        """UTC time, name for messages and content of each hour."""
-        start = self.start
-        for year in self.years:
-            store = open_store(self.stores[year])
-            times = store.indexes[TIME]
-            rows = slice(*times.searchsorted([start, start + pd.Timedelta(days=1)]).tolist())
-            fields = _fields(store, rows, self.units, self.stores[year])
-            lat_deg, lon_deg = (static_field(store, name) for name in ("lat2d", "lon2d"))
-            for time, hour in zip(times[rows], fields, strict=True):
-                where = f"{self.stores[year]}, {time}"
-                utc = (time - pd.Timedelta(hours=self.utc_offset_h)).to_pydatetime()
-                yield utc, where, RawHour(hour, lat_deg, lon_deg)
+    def hours(self, problems: Problems = STOP) -> Iterator[YearlyHour]:
+        """Each hour that is there."""
+        for path in (self.source.stores[year] for year in self.years):
+            with problems:
+                day = _Rows(open_store(path, problems), self.start, self.source.units)
+                for number, time in enumerate(day.times):
+                    time_utc = (time - pd.Timedelta(hours=self.ahead_h)).to_pydatetime()
+                    yield YearlyHour(time_utc, f"{path}, {time}", number, day)
 
 
+def find_stores(folder: Path) -> dict[int, Path]:
+    """The stores in a folder, by year.
+
+    Raises:
+        AirshedError: There is none.
+    """
+    names = {path: STORE_NAME.fullmatch(path.name) for path in sorted(folder.iterdir())}
+    stores = {int(match[1]): path for path, match in names.items() if match}
+    if not stores:
+        raise AirshedError(
+            "no yearly store was found",
+            where=folder,
+            expected="folders such as data_2013_china_masked.zarr",
+            hint="set dataset.path to the folder that holds them",
+        )
+    return stores
+
+
+@dataclass(frozen=True)
 class YearlyStores:
-    """All yearly stores in a folder."""
+    """Yearly stores by year, and what a study says of them."""
 
-    def __init__(self, dataset: DatasetConfig, folder: Path) -> None:
-        self.dataset = dataset
-        names = {path: STORE_NAME.fullmatch(path.name) for path in sorted(folder.iterdir())}
-        self.stores = {int(match[1]): path for path, match in names.items() if match}
-        if not self.stores:
-            raise AirshedError(
-                "no yearly store was found",
-                where=folder,
-                expected="folders such as data_2013_china_masked.zarr",
-                hint="set dataset.path to the folder that holds them",
-            )
+    stores: dict[int, Path]
+    utc_offset_h: float
+    units: dict[str, str]
 
     @cached_property
     def states(self) -> dict[int, list[int]]:
@@ -103,94 +219,97 @@ class YearlyStores:
 
     def day(self, day: date) -> YearlyDay:
         """What one UTC day needs."""
-        offset_h, units = self.dataset.utc_offset_h, dict(self.dataset.units)
-        return YearlyDay(day, self.stores, self.states, offset_h, units)
+        return YearlyDay(day, self, self.utc_offset_h)
+
+    def day_by_name(self, day: date) -> YearlyDay:
+        """What a day by the stores' own clock needs; times are by that clock."""
+        return YearlyDay(day, self, 0)
 
 
 @lru_cache(maxsize=4)
-def open_store(path: Path) -> xr.Dataset:
-    """A yearly store by canonical names, its time axis by time stamps (file's clock).
+def _content(path: Path) -> xr.Dataset:
+    try:
+        return xr.open_zarr(path, chunks=None)
+    except (OSError, ValueError, KeyError) as error:
+        raise AirshedError(
+            "a yearly store cannot be opened",
+            where=path,
+            found=f"{type(error).__name__}: {error}",
+            hint="fetch it again, or move it away",
+        ) from error
+
+
+def open_store(path: Path, problems: Problems = STOP) -> Store:
+    """A yearly store, its variables and hours.
 
     Raises:
-        AirshedError: It cannot be read, lacks a variable, or its hours cannot be told.
+        AirshedError: It cannot be read, lacks a variable, or its hours cannot be told, unless
+            problems are noted.
     """
-    try:
-        store = xr.open_zarr(path, chunks=None)
-    except (OSError, ValueError, KeyError) as error:
-        raise AirshedError("a yearly store cannot be opened", where=path, found=error) from error
-    named = by_canonical_name({str(name): store[name] for name in store.variables}, str(path))
-    missing = [name for name in (*HOURLY, *STATIC) if name not in named]
-    if missing:
+    content = _content(path)
+    names = by_canonical_name(map(str, content.variables), str(path), problems)
+    with problems:
+        _refuse_lacking(content, names, path)
+    hourly = [name for name in HOURLY if name in names]
+    deep = [str(content[names[name]].dims[0]) for name in hourly if content[names[name]].ndim == 3]
+    axis = deep[0] if deep else "time"
+
+    def check(name: str) -> None:
+        field = content[names[name]]
+        if field.ndim != 3 or field.dims[0] != axis:
+            raise _wrong_dimensions(path, name, field, "time, rows and columns")
+
+    right = passing(problems, hourly, check)
+    names = {name: names[name] for name in names if name in right or name not in hourly}
+    times, rows = np.unique(_times(content, axis, path, problems), return_index=True)
+    return Store(path, content, names, axis, pd.DatetimeIndex(times), rows)
+
+
+def _refuse_lacking(content: xr.Dataset, names: Mapping[str, str], path: Path) -> None:
+    lacking = [name for name in (*HOURLY, *STATIC) if name not in names]
+    if lacking:
         raise AirshedError(
             "a yearly store lacks a variable",
             where=path,
-            expected=", ".join(missing),
-            found=", ".join(map(str, store.variables)),
+            expected=", ".join(lacking),
+            found=", ".join(map(str, content.variables)),
             hint="aliases of names are listed in src/airshed/variables.py",
         )
-    for name in HOURLY:
-        if named[name].ndim != 3:
-            raise AirshedError(
-                "a variable of a yearly store has the wrong dimensions",
-                where=f"{path}, variable {name}",
-                expected="time, rows and columns",
-                found=f"{named[name].dims} of sizes {named[name].shape}",
-            )
-    axis = str(named[HOURLY[0]].dims[0])
-    fields = {
-        name: field.reset_coords(drop=True).rename({axis: TIME} if axis in field.dims else {})
-        for name, field in named.items()
-    }
-    times = _times(store, axis, path)
-    return xr.Dataset(fields).assign_coords({TIME: times})
 
 
-def _times(store: xr.Dataset, axis: str, path: Path) -> pd.DatetimeIndex:
+def _wrong_dimensions(path: Path, name: str, field: xr.DataArray, expected: str) -> AirshedError:
+    return AirshedError(
+        "a variable of a yearly store has the wrong dimensions",
+        where=f"{path}, variable {name}",
+        expected=expected,
+        found=f"{field.dims} of sizes {field.shape}",
+    )
+
+
+def _times(content: xr.Dataset, axis: str, path: Path, problems: Problems) -> pd.DatetimeIndex:
     """The hours of a store: its own time coordinate, or every hour of its year."""
-    hours = store.sizes[axis]
-    if axis in store.coords and np.issubdtype(store[axis].dtype, np.datetime64):
-        times = pd.DatetimeIndex(store[axis].values).round("h")
-        if not times.is_monotonic_increasing or times.has_duplicates:
-            raise AirshedError(
-                "the hours of a yearly store are out of order or there twice",
-                where=f"{path}, {axis}",
-                expected="increasing time stamps",
-            )
+    if axis in content.coords and np.issubdtype(content[axis].dtype, np.datetime64):
+        times = pd.DatetimeIndex(content[axis].values).round("h")
+        with problems:
+            if not times.is_monotonic_increasing or times.has_duplicates:
+                raise AirshedError(
+                    "the hours of a yearly store are out of order or there twice",
+                    where=f"{path}, {axis}",
+                    expected="increasing time stamps",
+                    found=f"{int(times.duplicated().sum())} there twice",
+                    hint="sort it and drop what is there twice",
+                )
         return times
-    match = STORE_NAME.fullmatch(path.name)
-    start = datetime(int(match[1]) if match else 1, 1, 1)
+    hours, match = content.sizes.get(axis, 0), STORE_NAME.fullmatch(path.name)
+    start = datetime(int(match[1]) if match else 2001, 1, 1)
     expected = (start.replace(year=start.year + 1) - start) // timedelta(hours=1)
-    if hours != expected:
-        raise AirshedError(
-            "a yearly store has no time stamps, and not every hour of its year",
-            where=path,
-            expected=f"{expected} hours, or a time coordinate",
-            found=f"{hours} hours",
-            hint="add a CF time coordinate to the store",
-        )
+    with problems:
+        if hours != expected:
+            raise AirshedError(
+                "a yearly store has no time stamps, and not every hour of its year",
+                where=path,
+                expected=f"{expected} hours, or a time coordinate",
+                found=f"{hours} hours",
+                hint="add a CF time coordinate to the store",
+            )
     return pd.date_range(start, periods=hours, freq="h")
-
-
-def _fields(store: xr.Dataset, rows: slice, units: dict[str, str], path: Path) -> Floats:
-    """Fields [T, 11, Y, X] in canonical units."""
-    fields = [
-        to_canonical(
-            store[name].isel({TIME: rows}).values.astype(np.float32),
-            name,
-            store[name].attrs.get("units"),
-            units,
-            f"{path}, variable {name}",
-        )
-        for name in HOURLY
-    ]
-    return np.stack(fields, axis=1)
-
-
-def static_field(store: xr.Dataset, name: str) -> Floats:
-    """A field that does not change, [Y, X]: the first hour's if it is there for every hour.
-
-    Its units are those of the canonical variable unless an attribute says otherwise.
-    """
-    field = store[name].isel({TIME: 0}) if TIME in store[name].dims else store[name]
-    units = field.attrs.get("units", VARIABLES[name].units)
-    return to_canonical(field.values.astype(np.float64), name, units, {}, f"variable {name}")

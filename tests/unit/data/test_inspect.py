@@ -19,8 +19,7 @@ from typer.testing import CliRunner
 from airshed.cli import app
 from airshed.config.data import DatasetConfig
 from airshed.data.inspect import Inspection, as_text, inspect_path
-from airshed.data.inspect.clock import clock_of_temperature
-from airshed.data.inspect.grid import describe_grid
+from airshed.data.inspect.geography import clock_of_temperature, describe_grid
 from airshed.data.inspect.hours import chosen_hours
 from airshed.errors import AirshedError
 from airshed.simulate.projection import cell_positions

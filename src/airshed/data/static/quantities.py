@@ -79,7 +79,7 @@ def open_population(
 
     def convert(values: Floats) -> Floats:
         known = VARIABLES["population"]
-        return _plausible(values * factor, known.low, known.high, field.where)
+        return plausible(values * factor, known.low, known.high, field.where)
 
     return field, convert, per_km2
 
@@ -150,7 +150,7 @@ def _raised(metres: Floats, floor_m: float | None, where: str) -> Floats:
         )
     known = VARIABLES["elevation"]
     raised = metres if floor_m is None else np.maximum(metres, floor_m)
-    return _plausible(
+    return plausible(
         raised,
         known.low if floor_m is None else floor_m,
         known.high,
@@ -159,7 +159,12 @@ def _raised(metres: Floats, floor_m: float | None, where: str) -> Floats:
     )
 
 
-def _plausible(values: Floats, low: float, high: float, where: str, hint: str = "") -> Floats:
+def plausible(values: Floats, low: float, high: float, where: str, hint: str = "") -> Floats:
+    """Values that lie within limits; NaN is missing.
+
+    Raises:
+        AirshedError: One lies beyond.
+    """
     wrong = (values < low) | (values > high)
     if wrong.any():
         raise AirshedError(

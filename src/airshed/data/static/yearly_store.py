@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airshed.data.static.curvilinear import Curvilinear
 from airshed.data.static.files import Wanted
-from airshed.data.yearly import open_store, static_field
+from airshed.data.yearly import open_store
 from airshed.variables import VARIABLES
 
 
@@ -14,9 +14,10 @@ def open_yearly(wanted: Wanted) -> Curvilinear:
     Raises:
         AirshedError: The folder is no such store, or lacks a variable.
     """
-    store = open_store(wanted.path)
+    names = (wanted.name, "lat2d", "lon2d")
+    fields = open_store(wanted.path).contents(slice(0, 1), {}, names=names).fields
     return Curvilinear(
         f"{wanted.path}, variable {wanted.name}",
         VARIABLES[wanted.name].units,
-        *(static_field(store, name) for name in (wanted.name, "lat2d", "lon2d")),
+        *(fields[name] for name in names),
     )
