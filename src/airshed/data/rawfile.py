@@ -12,7 +12,7 @@ import numpy as np
 
 from airshed.data.netcdf_library import within_limit
 from airshed.data.problems import STOP, Problems, passing
-from airshed.data.rawhour import NEEDED, Contents, RawHour, Stored, as_hour, by_canonical_name
+from airshed.data.rawhour import NEEDED, Contents, RawHour, Stored, as_hour, choose_variables
 from airshed.errors import AirshedError
 
 MAX_CELLS = 2**24  # the full grid has 146,448; a small file can claim any size
@@ -99,9 +99,7 @@ def _stored(
     with netCDF4.Dataset("raw", memory=content) as file:
         found.variables = [_described(variable) for variable in file.variables.values()]
         stored = {variable.stored_as: variable for variable in found.variables}
-        chosen = by_canonical_name(stored, where, problems)
-        with problems:
-            _refuse_lacking([name for name in names if name not in chosen], list(stored), where)
+        chosen = choose_variables(stored, names, where, problems)
         found.stated_utc = stated_time(file)
         if clock is not None and found.stated_utc is not None:
             with problems:
@@ -175,17 +173,6 @@ def check_time(stated_utc: datetime, clock: Clock, where: str) -> None:
 def _described(variable: Any) -> Stored:
     units = getattr(variable, "units", None)
     return Stored(variable.name, variable.dimensions, variable.shape, str(variable.dtype), units)
-
-
-def _refuse_lacking(lacking: list[str], there: list[str], where: str) -> None:
-    if lacking:
-        raise AirshedError(
-            "a raw file lacks a variable",
-            where=where,
-            expected=", ".join(lacking),
-            found=", ".join(there),
-            hint="aliases of names are listed in src/airshed/variables.py",
-        )
 
 
 def _check_order(stored: Stored, plane: tuple[str, ...], name: str, where: str) -> None:

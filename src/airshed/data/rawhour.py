@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -86,6 +86,41 @@ class Contents:
         if stored.values is not None:
             self.fields[name] = stored.values
 
+    def at(self, number: int) -> Contents:
+        """One hour of several: of fields [T, Y, X]; those [Y, X] are the same in all."""
+
+        def one(values: Floats) -> Floats:
+            return values[number] if values.ndim == 3 else values
+
+        variables = [
+            each if each.values is None else replace(each, values=one(each.values))
+            for each in self.variables
+        ]
+        return Contents(variables, {name: one(field) for name, field in self.fields.items()})
+
+
+@dataclass(frozen=True)
+class Hour:
+    """One hour of a source that is not read yet.
+
+    Attributes:
+        time_utc: When it is; by the files' clock if nobody knows how far that is ahead of UTC.
+        where: Its name for messages.
+        reader: Reads it: of some canonical variables the fields.
+    """
+
+    time_utc: datetime
+    where: str
+    reader: Callable[[Problems, tuple[str, ...]], Contents]
+
+    def read(self, problems: Problems = STOP, names: tuple[str, ...] = NEEDED) -> Contents:
+        """Read it.
+
+        Raises:
+            AirshedError: It does not hold what it should, unless problems are noted.
+        """
+        return self.reader(problems, names)
+
 
 @dataclass(frozen=True)
 class RawHour:
@@ -129,29 +164,42 @@ def as_hour(contents: Contents, where: str, problems: Problems = STOP) -> RawHou
     return RawHour(stacked, fields["lat2d"], fields["lon2d"], lacking)
 
 
-def by_canonical_name(
-    names: Iterable[str], where: str, problems: Problems = STOP
+def choose_variables(
+    there: Iterable[str],
+    needed: Iterable[str],
+    where: object,
+    problems: Problems = STOP,
+    kind: str = "raw file",
 ) -> dict[str, str]:
-    """Which of the names stands for which variable; an exact name goes before its aliases.
+    """What a file calls each canonical variable that it has; an exact name goes before aliases.
 
     Raises:
-        AirshedError: Two names stand for the same variable, and neither is the exact one.
+        AirshedError: Two names stand for the same variable, and neither is the exact one; or a
+            variable is lacking.
     """
-    found: dict[str, str] = {}
-    names = list(names)
+    there, found = list(there), dict[str, str]()
 
-    def choose(key: str) -> None:
-        name = canonical_name(key)
-        if name in found and key != name:
+    def choose(stored_as: str) -> None:
+        name = canonical_name(stored_as)
+        if name in found and stored_as != name:
             raise AirshedError(
                 "two variables of a raw file stand for the same quantity",
                 where=where,
                 expected=f"one variable for {name}",
-                found=", ".join(each for each in names if canonical_name(each) == name),
+                found=", ".join(each for each in there if canonical_name(each) == name),
                 hint=f"call the right one {name}, or remove the other",
             )
         if name is not None:
-            found[name] = key
+            found[name] = stored_as
 
-    passing(problems, sorted(names, key=lambda key: key in VARIABLES), choose)  # exact names last
+    passing(problems, sorted(there, key=lambda name: name in VARIABLES), choose)  # exact names last
+    with problems:
+        if lacking := [name for name in needed if name not in found]:
+            raise AirshedError(
+                f"a {kind} lacks a variable",
+                where=where,
+                expected=", ".join(lacking),
+                found=", ".join(there),
+                hint="aliases of names are listed in src/airshed/variables.py",
+            )
     return found

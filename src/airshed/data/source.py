@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from airshed.data.archives import Source as Files
 from airshed.data.archives import archive_days, find_days, hours_of, nothing_found, size_and_time
 from airshed.data.problems import STOP, Problems
 from airshed.data.rawfile import Clock, read_contents
-from airshed.data.rawhour import NEEDED, Contents, RawHour, as_hour
+from airshed.data.rawhour import Hour, RawHour, as_hour
 from airshed.data.yearly import YearlyStores, find_stores
 from airshed.errors import AirshedError
 
@@ -41,48 +42,12 @@ class DaySource(Protocol):
     def fingerprint(self) -> list[Any]:
         """Names, sizes and times of the files, as plain values: another list, other data."""
 
-    def hours(self, problems: Problems = STOP) -> Iterator[HourSource]:
+    def hours(self, problems: Problems = STOP) -> Iterator[Hour]:
         """Each hour; one that is there twice comes twice.
 
         Raises:
             AirshedError: A file is damaged or holds other hours, unless problems are noted.
         """
-
-
-class HourSource(Protocol):
-    """One hour that is not read yet."""
-
-    @property
-    def time_utc(self) -> datetime:
-        """When it is; by the files' clock if nobody knows how far that is ahead of UTC."""
-
-    @property
-    def where(self) -> str:
-        """Its name for messages."""
-
-    def read(self, problems: Problems = STOP, names: tuple[str, ...] = NEEDED) -> Contents:
-        """Read it, of some canonical variables their fields.
-
-        Raises:
-            AirshedError: It does not hold what it should, unless problems are noted.
-        """
-
-
-@dataclass(frozen=True)
-class HourlyFile:
-    """The content of an hourly file."""
-
-    time_utc: datetime
-    where: str
-    content: bytes
-    units: dict[str, str]
-    utc_offset_h: float | None
-
-    def read(self, problems: Problems = STOP, names: tuple[str, ...] = NEEDED) -> Contents:
-        """Read the file, and compare its own time coordinate, if it has one, with its name."""
-        ahead_h = self.utc_offset_h
-        clock = None if ahead_h is None else Clock(self.time_utc, ahead_h)
-        return read_contents(self.content, self.where, self.units, clock, problems, names)
 
 
 @dataclass(frozen=True)
@@ -100,7 +65,7 @@ class ArchiveDay:
         paths = [path for day in sorted(self.files) for path in self.files[day]]
         return [[str(path), *size_and_time(path)] for path in paths]
 
-    def hours(self, problems: Problems = STOP) -> Iterator[HourlyFile]:
+    def hours(self, problems: Problems = STOP) -> Iterator[Hour]:
         """Each hour, with the content of its file; what is wrong with a file ends that file."""
         ahead = timedelta(hours=self.utc_offset_h or 0)
         for day, paths in sorted(self.files.items()):
@@ -109,9 +74,13 @@ class ArchiveDay:
                     for stamp, where, content in hours_of(path, day):
                         time_utc = stamp - ahead
                         if (stamp if self.by_name else time_utc).date() == self.on:
-                            yield HourlyFile(
-                                time_utc, where, content, self.units, self.utc_offset_h
+                            read = partial(
+                                read_contents, content, where, self.units, self._clock(time_utc)
                             )
+                            yield Hour(time_utc, where, read)
+
+    def _clock(self, time_utc: datetime) -> Clock | None:
+        return None if self.utc_offset_h is None else Clock(time_utc, self.utc_offset_h)
 
 
 @dataclass(frozen=True)

@@ -8,25 +8,23 @@ stores may lack a time coordinate: then they hold every hour of their year.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
 from airshed.data.archives import size_and_time
 from airshed.data.problems import STOP, Problems, passing
-from airshed.data.rawhour import NEEDED, Contents, Stored, by_canonical_name
+from airshed.data.rawhour import Contents, Hour, Stored, choose_variables
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, STATIC
 
-Floats = npt.NDArray[np.floating[Any]]
 STORE_NAME = re.compile(r"data_(\d{4})_china_masked\.zarr")
 
 
@@ -39,8 +37,7 @@ class Store:
         content: As it is stored.
         names: What it calls each canonical variable.
         axis: The dimension that is time.
-        times: Its hours by its own clock, increasing.
-        rows: Where each of them is on that axis.
+        times: Its hours by its own clock, in the order of that dimension, which is increasing.
     """
 
     path: Path
@@ -48,99 +45,42 @@ class Store:
     names: dict[str, str]
     axis: str
     times: pd.DatetimeIndex
-    rows: npt.NDArray[np.intp]
 
     @property
-    def stamped(self) -> bool:
-        """Whether its hours have time stamps; else they are counted from the start of its year."""
-        return self.axis in self.content.coords
-
-    def described(self) -> list[Stored]:
-        """Every variable, without values."""
-        return [
-            Stored(str(name), tuple(map(str, each.dims)), each.shape, str(each.dtype), units)
-            for name, each in self.content.variables.items()
-            for units in [each.attrs.get("units")]
-        ]
+    def clock(self) -> str:
+        """What tells the hours."""
+        stamped = _stamped(self.content, self.axis)
+        return "the store's time axis" if stamped else "counted from the start of its year"
 
     def read(
-        self,
-        name: str,
-        stored: Stored,
-        rows: slice | npt.NDArray[np.intp],
-        units: Mapping[str, str],
-    ) -> None:
-        """Read some hours of a variable, in canonical units; the first one of one that is still.
-
-        Raises:
-            AirshedError: Its unit is unknown or wrong, or it is no field of rows and columns.
-        """
-        field, still = self.content[stored.stored_as], name in STATIC
-        if self.axis in field.dims:
-            field = field.isel({self.axis: 0 if still else rows})
-        if still and field.ndim != 2:
-            raise _wrong_dimensions(self.path, name, field, "rows and columns")
-        stored.values = field.values.astype(np.float64 if still else np.float32)
-        stored.convert(name, units, str(self.path))
-
-    def contents(
-        self,
-        rows: slice | npt.NDArray[np.intp],
-        units: Mapping[str, str],
-        problems: Problems = STOP,
-        names: tuple[str, ...] = NEEDED,
+        self, hours: slice, units: Mapping[str, str], problems: Problems, names: tuple[str, ...]
     ) -> Contents:
-        """What some hours hold: fields [T, Y, X], those that do not change [Y, X]."""
-        found = Contents(self.described())
-        by_name = {each.stored_as: each for each in found.variables}
-        stored = {name: by_name[self.names[name]] for name in names if name in self.names}
-        for name in passing(
-            problems, stored, lambda name: self.read(name, stored[name], rows, units)
-        ):
-            found.accept(name, stored[name])
+        """What some hours hold: every variable, and fields [T, Y, X], still ones [Y, X]."""
+        stored = {
+            str(name): Stored(
+                str(name), tuple(map(str, each.dims)), each.shape, str(each.dtype), said
+            )
+            for name, each in self.content.variables.items()
+            for said in [each.attrs.get("units")]
+        }
+        found = Contents(list(stored.values()))
+
+        def accept(name: str) -> None:
+            each = stored[self.names[name]]
+            each.values = self._values(name, hours)
+            each.convert(name, units, str(self.path))
+            found.accept(name, each)
+
+        passing(problems, [name for name in names if name in self.names], accept)
         return found
 
-
-class _Rows:
-    """The hours of a day in a store, all of which are read when the first is asked for."""
-
-    def __init__(self, store: Store, start: pd.Timestamp, units: Mapping[str, str]) -> None:
-        first, stop = store.times.searchsorted([start, start + pd.Timedelta(days=1)]).tolist()
-        self.times = store.times[first:stop]
-        self.store, self.units = store, units
-        self._rows = store.rows[first:stop]
-        self._contents: Contents | None = None
-
-    def contents(self, problems: Problems, names: tuple[str, ...]) -> Contents:
-        """Of all hours."""
-        if self._contents is None:
-            rows = self._rows
-            at_once = slice(int(rows[0]), int(rows[-1]) + 1) if (np.diff(rows) == 1).all() else rows
-            self._contents = self.store.contents(at_once, self.units, problems, names)
-        return self._contents
-
-
-@dataclass(frozen=True)
-class YearlyHour:
-    """One hour of a store."""
-
-    time_utc: datetime
-    where: str
-    number: int
-    of_day: _Rows
-
-    def read(self, problems: Problems = STOP, names: tuple[str, ...] = NEEDED) -> Contents:
-        """Take the hour out of its day."""
-
-        def own(values: Floats) -> Floats:
-            return values[self.number] if values.ndim == 3 else values
-
-        day = self.of_day.contents(problems, names)
-        variables = [
-            each if each.values is None else replace(each, values=own(each.values))
-            for each in day.variables
-        ]
-        return Contents(variables, {name: own(values) for name, values in day.fields.items()})
+    def _values(self, name: str, hours: slice) -> Any:
+        """Fields of some hours; the first one of a variable that does not change."""
+        field, still = self.content[self.names[name]], name in STATIC
+        if self.axis in field.dims:
+            field = field.isel({self.axis: 0 if still else hours})
+        _check_dimensions(self.path, name, field, 2 if still else 3)
+        return field.values.astype(np.float64 if still else np.float32)
 
 
 @dataclass(frozen=True)
@@ -167,14 +107,31 @@ class YearlyDay:
         source = self.source
         return [[str(source.stores[year]), *source.states[year]] for year in self.years]
 
-    def hours(self, problems: Problems = STOP) -> Iterator[YearlyHour]:
-        """Each hour that is there."""
+    def hours(self, problems: Problems = STOP) -> Iterator[Hour]:
+        """Each hour that is there; all of a store are read when the first is asked for."""
         for path in (self.source.stores[year] for year in self.years):
             with problems:
-                day = _Rows(open_store(path, problems), self.start, self.source.units)
-                for number, time in enumerate(day.times):
+                store = open_store(path, problems)
+                ends = [self.start, self.start + pd.Timedelta(days=1)]
+                rows = slice(*store.times.searchsorted(ends).tolist())
+                read = _once(partial(store.read, rows, self.source.units))
+                for number, time in enumerate(store.times[rows]):
                     time_utc = (time - pd.Timedelta(hours=self.ahead_h)).to_pydatetime()
-                    yield YearlyHour(time_utc, f"{path}, {time}", number, day)
+                    yield Hour(time_utc, f"{path}, {time}", partial(read, number))
+
+
+def _once(
+    read: Callable[[Problems, tuple[str, ...]], Contents],
+) -> Callable[[int, Problems, tuple[str, ...]], Contents]:
+    """A function that reads several hours when it is first called, and returns one of them."""
+    kept: list[Contents] = []
+
+    def hour(number: int, problems: Problems, names: tuple[str, ...]) -> Contents:
+        if not kept:
+            kept.append(read(problems, names))
+        return kept[0].at(number)
+
+    return hour
 
 
 def find_stores(folder: Path) -> dict[int, Path]:
@@ -246,70 +203,65 @@ def open_store(path: Path, problems: Problems = STOP) -> Store:
         AirshedError: It cannot be read, lacks a variable, or its hours cannot be told, unless
             problems are noted.
     """
-    content = _content(path)
-    names = by_canonical_name(map(str, content.variables), str(path), problems)
-    with problems:
-        _refuse_lacking(content, names, path)
+    content, needed = _content(path), (*HOURLY, *STATIC)
+    names = choose_variables(map(str, content.variables), needed, path, problems, "yearly store")
     hourly = [name for name in HOURLY if name in names]
-    deep = [str(content[names[name]].dims[0]) for name in hourly if content[names[name]].ndim == 3]
-    axis = deep[0] if deep else "time"
 
     def check(name: str) -> None:
-        field = content[names[name]]
-        if field.ndim != 3 or field.dims[0] != axis:
-            raise _wrong_dimensions(path, name, field, "time, rows and columns")
+        _check_dimensions(path, name, content[names[name]], 3)
 
     right = passing(problems, hourly, check)
     names = {name: names[name] for name in names if name in right or name not in hourly}
-    times, rows = np.unique(_times(content, axis, path, problems), return_index=True)
-    return Store(path, content, names, axis, pd.DatetimeIndex(times), rows)
+    axis = str(content[names[right[0]]].dims[0]) if right else ""
+    times = _times(content, axis, path)
+    with problems:
+        _check_times(content, axis, times, path)
+    order = np.unique(times, return_index=True)[1]
+    if len(order) < len(times) or not times.is_monotonic_increasing:
+        content, times = content.isel({axis: order}), times[order]
+    return Store(path, content, names, axis, times)
 
 
-def _refuse_lacking(content: xr.Dataset, names: Mapping[str, str], path: Path) -> None:
-    lacking = [name for name in (*HOURLY, *STATIC) if name not in names]
-    if lacking:
+def _check_dimensions(path: Path, name: str, field: xr.DataArray, number: int) -> None:
+    if field.ndim != number:
         raise AirshedError(
-            "a yearly store lacks a variable",
-            where=path,
-            expected=", ".join(lacking),
-            found=", ".join(map(str, content.variables)),
-            hint="aliases of names are listed in src/airshed/variables.py",
+            "a variable of a yearly store has the wrong dimensions",
+            where=f"{path}, variable {name}",
+            expected="time, rows and columns" if number == 3 else "rows and columns",
+            found=f"{field.dims} of sizes {field.shape}",
         )
 
 
-def _wrong_dimensions(path: Path, name: str, field: xr.DataArray, expected: str) -> AirshedError:
-    return AirshedError(
-        "a variable of a yearly store has the wrong dimensions",
-        where=f"{path}, variable {name}",
-        expected=expected,
-        found=f"{field.dims} of sizes {field.shape}",
-    )
-
-
-def _times(content: xr.Dataset, axis: str, path: Path, problems: Problems) -> pd.DatetimeIndex:
-    """The hours of a store: its own time coordinate, or every hour of its year."""
-    if axis in content.coords and np.issubdtype(content[axis].dtype, np.datetime64):
-        times = pd.DatetimeIndex(content[axis].values).round("h")
-        with problems:
-            if not times.is_monotonic_increasing or times.has_duplicates:
-                raise AirshedError(
-                    "the hours of a yearly store are out of order or there twice",
-                    where=f"{path}, {axis}",
-                    expected="increasing time stamps",
-                    found=f"{int(times.duplicated().sum())} there twice",
-                    hint="sort it and drop what is there twice",
-                )
-        return times
-    hours, match = content.sizes.get(axis, 0), STORE_NAME.fullmatch(path.name)
+def _times(content: xr.Dataset, axis: str, path: Path) -> pd.DatetimeIndex:
+    """The hours of a store: its own time coordinate, or counted from the start of its year."""
+    if _stamped(content, axis):
+        return pd.DatetimeIndex(content[axis].values).round("h")
+    match = STORE_NAME.fullmatch(path.name)
     start = datetime(int(match[1]) if match else 2001, 1, 1)
-    expected = (start.replace(year=start.year + 1) - start) // timedelta(hours=1)
-    with problems:
-        if hours != expected:
-            raise AirshedError(
-                "a yearly store has no time stamps, and not every hour of its year",
-                where=path,
-                expected=f"{expected} hours, or a time coordinate",
-                found=f"{hours} hours",
-                hint="add a CF time coordinate to the store",
-            )
-    return pd.date_range(start, periods=hours, freq="h")
+    return pd.date_range(start, periods=content.sizes.get(axis, 0), freq="h")
+
+
+def _stamped(content: xr.Dataset, axis: str) -> bool:
+    return axis in content.coords and content[axis].dtype.kind == "M"
+
+
+def _check_times(content: xr.Dataset, axis: str, times: pd.DatetimeIndex, path: Path) -> None:
+    """Hours follow each other; without time stamps they are those of a whole year."""
+    if not times.is_monotonic_increasing or times.has_duplicates:
+        raise AirshedError(
+            "the hours of a yearly store are out of order or there twice",
+            where=f"{path}, {axis}",
+            expected="increasing time stamps",
+            found=f"{int(times.duplicated().sum())} there twice",
+            hint="sort it and drop what is there twice",
+        )
+    year = times[0].year if len(times) else 2001
+    expected = (datetime(year + 1, 1, 1) - datetime(year, 1, 1)) // timedelta(hours=1)
+    if not _stamped(content, axis) and len(times) != expected:
+        raise AirshedError(
+            "a yearly store has no time stamps, and not every hour of its year",
+            where=path,
+            expected=f"{expected} hours, or a time coordinate",
+            found=f"{len(times)} hours",
+            hint="add a CF time coordinate to the store",
+        )

@@ -16,7 +16,8 @@ from airshed.data.archives import HOUR_NAME, hour_of
 from airshed.data.day_notes import ABSENT, gaps
 from airshed.data.inspect.tally import Tally
 from airshed.data.problems import Findings
-from airshed.data.source import Archives, HourSource, there_twice
+from airshed.data.rawhour import Hour
+from airshed.data.source import Archives, there_twice
 from airshed.progress import progress
 
 HOUR = timedelta(hours=1)
@@ -89,7 +90,7 @@ class Hours:
     def _look_at_day(self, day: date, wanted: set[int]) -> None:
         damage, looked = Findings(), len(self.sampled)
         temperatures: dict[int, float] = {}
-        last: HourSource | None = None
+        last: Hour | None = None
         for hour in self.source.day_by_name(day).hours(damage):
             last, number = hour, (hour.time_utc + self.ahead).hour
             self._note(hour.time_utc, hour.where)
@@ -106,7 +107,7 @@ class Hours:
             self.mean_temp = temperatures
         self.opened += 1
 
-    def _look_at_hour(self, hour: HourSource) -> None:
+    def _look_at_hour(self, hour: Hour) -> None:
         contents = hour.read(self.tally.findings)
         self.tally.look(contents, hour.where)
         self.sampled.append(hour.time_utc)
@@ -160,7 +161,7 @@ def _range(first: date, last: date) -> Iterable[datetime]:
     return (start + number * HOUR for number in range(((last - first).days + 1) * 24))
 
 
-def _mean_temperature(hour: HourSource) -> float | None:
+def _mean_temperature(hour: Hour) -> float | None:
     """Mean of the air temperature, in whatever unit; None if it cannot be read."""
     for stored in hour.read(Findings(), ("temp",)).variables:
         if stored.values is not None and np.isfinite(stored.values).any():

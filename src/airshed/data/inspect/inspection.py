@@ -18,15 +18,12 @@ from airshed.data.inspect.listing import Listing, list_files
 from airshed.data.inspect.tally import Seen, Tally
 from airshed.data.problems import Findings
 from airshed.data.rawfile import read_contents
-from airshed.data.rawhour import Contents
 from airshed.data.regrid import regrid_directions
 from airshed.data.source import Archives
 from airshed.data.static.quantities import open_elevation, open_population, plausible
 from airshed.data.yearly import YearlyStores, open_store
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, INPUTS, VARIABLES
-
-LOST = "not in the store"
 
 
 @dataclass
@@ -151,8 +148,9 @@ def _look_at_store(
     """Describe one yearly store; ``count`` hours of it are read, or every one if None."""
     described: dict[str, Any] = {"path": str(path)}
     with findings:
-        store, tally, contents = open_store(path, findings), Tally(dataset, findings), Contents()
-        tally.add(Contents(store.described()), str(path))
+        store, tally = open_store(path, findings), Tally(dataset, findings)
+        contents = store.read(slice(0), {}, findings, ())
+        tally.add(contents, str(path))
         years = {int(year): path for year in store.times.year.unique()}
         source = YearlyStores(years, 0, dict(dataset.units) if dataset else {})
         for day, wanted in chosen_times(store.times, count).items():
@@ -168,8 +166,8 @@ def _look_at_store(
                     plausible(contents.fields[name], known.low, known.high, place)
         if len(store.times):
             expected = pd.date_range(store.times[0], store.times[-1], freq="h")
-            clock = "the store's time axis" if store.stamped else "from the start of its year"
-            described["hours"] = counted(_plain(expected), set(_plain(store.times)), clock, LOST)
+            hours = _plain(expected), set(_plain(store.times))
+            described["hours"] = counted(*hours, store.clock, "not in the store")
         described["variables"] = [seen.as_dict() for seen in tally.variables.values()]
         if tally.grid is not None:
             described["grid"] = describe_grid(tally.grid.lat_deg, tally.grid.lon_deg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airshed.data.problems import STOP
 from airshed.data.static.curvilinear import Curvilinear
 from airshed.data.static.files import Wanted
 from airshed.data.yearly import open_store
@@ -15,7 +16,7 @@ def open_yearly(wanted: Wanted) -> Curvilinear:
         AirshedError: The folder is no such store, or lacks a variable.
     """
     names = (wanted.name, "lat2d", "lon2d")
-    fields = open_store(wanted.path).contents(slice(0, 1), {}, names=names).fields
+    fields = open_store(wanted.path).read(slice(0, 1), {}, STOP, names).fields
     return Curvilinear(
         f"{wanted.path}, variable {wanted.name}",
         VARIABLES[wanted.name].units,
