@@ -19,7 +19,7 @@ from airshed.errors import AirshedError
 HOUR_NAME = re.compile(r"CN-Reanalysis(\d{10})\.nc$")
 DAY_NAME = re.compile(r"CN-Reanalysis(\d{8})(\.tar\.gz|\.tgz|\.tar|\.zip)$")
 
-Source = tuple[Path, ...]
+Files = tuple[Path, ...]
 """Where a day's hours are: one archive, or loose files."""
 
 
@@ -47,7 +47,7 @@ def _unreadable(path: Path, error: OSError) -> AirshedError:
 
 def find_days(
     path: Path, repeated_days: bool = False, problems: Problems = STOP
-) -> dict[date, Source]:
+) -> dict[date, Files]:
     """The sources of every day below a folder, or in a file, days as the file names give them.
 
     Args:
@@ -75,7 +75,7 @@ def find_days(
     return dict(sorted(days.items()))
 
 
-def _refuse_several(day: date, paths: Source) -> None:
+def _refuse_several(day: date, paths: Files) -> None:
     if len(paths) > 1:
         raise AirshedError(
             "a day is there more than once",

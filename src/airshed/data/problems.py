@@ -9,37 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 from airshed.errors import AirshedError
 
-
-class Problems(Protocol):
-    """What decides on the problems of a block."""
-
-    def __enter__(self) -> object:
-        """Begin a check, or several of which none makes sense without those before it."""
-
-    def __exit__(
-        self, kind: type | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        """Whether the problem is noted, so that the run goes on after the block."""
-
-
-class StopAtFirst:
-    """The ingest's: every problem stops it."""
-
-    def __enter__(self) -> None:
-        """Nothing is prepared."""
-
-    def __exit__(self, *_: object) -> bool:
-        """Let the problem through."""
-        return False
-
-
-STOP = StopAtFirst()
+Problems = AbstractContextManager[object]
+"""What a check's problems are handed to."""
+STOP: Problems = nullcontext()
+"""Every problem stops the run."""
 
 
 @dataclass
@@ -52,29 +31,27 @@ class Findings:
     remarks: dict[str, list[str]] = field(default_factory=dict)
     _met: dict[tuple[str, ...], tuple[AirshedError, set[str]]] = field(default_factory=dict)
 
-    @property
-    def problems(self) -> list[AirshedError]:
-        """The first of each kind."""
-        return [problem for problem, _ in self._met.values()]
-
-    @property
-    def times(self) -> list[int]:
-        """In how many places each of them was met."""
-        return [len(places) for _, places in self._met.values()]
-
     def __enter__(self) -> None:
-        """Nothing is prepared."""
+        pass
 
-    def __exit__(
-        self, kind: type | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        """Note what a user can mend; all else is let through."""
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> bool:
+        """Note what a user can mend, and go on after the block; all else is let through."""
         if isinstance(problem, AirshedError):
             self.add(problem)
         return isinstance(problem, AirshedError)
 
+    @property
+    def problems(self) -> list[AirshedError]:
+        """The first of each kind."""
+        return [problem for problem, _ in self.counted()]
+
+    def counted(self) -> list[tuple[AirshedError, int]]:
+        """The first of each kind, and in how many places it was met."""
+        return [(problem, len(places)) for problem, places in self._met.values()]
+
     def add(self, problem: AirshedError) -> None:
-        """Note a problem."""
+        """Note a problem, without the frames that it came through: they hold whole files."""
+        problem.__traceback__ = problem.__cause__ = problem.__context__ = None
         _, places = self._met.setdefault(_kind(problem), (problem, set()))
         places.add(problem.details.get("where", ""))
 
@@ -86,7 +63,7 @@ class Findings:
         """Problems for JSON."""
         return [
             {"what": problem.what, **problem.details, "times": times}
-            for problem, times in zip(self.problems, self.times, strict=True)
+            for problem, times in self.counted()
         ]
 
 

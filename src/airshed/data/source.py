@@ -14,8 +14,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from airshed.config.data import DatasetConfig
-from airshed.data.archives import Source as Files
-from airshed.data.archives import archive_days, find_days, hours_of, nothing_found, size_and_time
+from airshed.data.archives import (
+    Files,
+    archive_days,
+    find_days,
+    hours_of,
+    nothing_found,
+    size_and_time,
+)
 from airshed.data.problems import STOP, Problems
 from airshed.data.rawfile import Clock, read_contents
 from airshed.data.rawhour import Hour, RawHour, as_hour

@@ -7,14 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from airshed.data.archives import (
-    DAY_NAME,
-    HOUR_NAME,
-    Source,
-    find_days,
-    hour_of,
-    nothing_found,
-)
+from airshed.data.archives import DAY_NAME, HOUR_NAME, Files, find_days, hour_of, nothing_found
 from airshed.data.members import read_members
 from airshed.data.problems import Findings
 from airshed.errors import AirshedError
@@ -37,7 +30,7 @@ class Listing:
         size_bytes: Of all of them.
     """
 
-    days: dict[date, Source] = field(default_factory=dict)
+    days: dict[date, Files] = field(default_factory=dict)
     stores: list[Path] = field(default_factory=list)
     single: Path | None = None
     forms: Counter[str] = field(default_factory=Counter)

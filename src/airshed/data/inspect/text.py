@@ -122,7 +122,7 @@ def _verdict(found: Inspection) -> Iterator[str]:
         yield f"Nothing that was looked at would be refused{_looked(found)}."
         return
     kinds: dict[tuple[str, ...], list[tuple[AirshedError, int]]] = {}
-    for problem, times in zip(found.findings.problems, found.findings.times, strict=True):
+    for problem, times in found.findings.counted():
         alike = (problem.what, *(problem.details.get(key, "") for key in ("expected", "found")))
         kinds.setdefault(alike, []).append((problem, times))
     yield f"Would be refused ({len(kinds)}{_looked(found)})"
