@@ -56,14 +56,8 @@ class Store:
         self, hours: slice, units: Mapping[str, str], problems: Problems, names: tuple[str, ...]
     ) -> Contents:
         """What some hours hold: every variable, and fields [T, Y, X], still ones [Y, X]."""
-        stored = {
-            str(name): Stored(
-                str(name), tuple(map(str, each.dims)), each.shape, str(each.dtype), said
-            )
-            for name, each in self.content.variables.items()
-            for said in [each.attrs.get("units")]
-        }
-        found = Contents(list(stored.values()))
+        found = Contents([_described(each) for each in self.content.variables.items()])
+        stored = {each.stored_as: each for each in found.variables}
 
         def accept(name: str) -> None:
             each = stored[self.names[name]]
@@ -118,6 +112,12 @@ class YearlyDay:
                 for number, time in enumerate(store.times[rows]):
                     time_utc = (time - pd.Timedelta(hours=self.ahead_h)).to_pydatetime()
                     yield Hour(time_utc, f"{path}, {time}", partial(read, number))
+
+
+def _described(item: tuple[Any, xr.Variable]) -> Stored:
+    name, stored = item
+    dimensions, said = tuple(map(str, stored.dims)), stored.attrs.get("units")
+    return Stored(str(name), dimensions, stored.shape, str(stored.dtype), said)
 
 
 def _once(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -216,6 +217,42 @@ def test_what_ingest_refuses_is_named_and_the_rest_is_looked_at(
     with pytest.raises(AirshedError) as refused:
         made.ingest_into(tmp_path, dataset, raw)
     assert refused.value.what in whats(found)
+
+
+def with_troubles(time: datetime, troubles: list[str]) -> bytes:
+    """An hour with some of five troubles, each in another variable."""
+    fields, units = made.hour_fields(time) | made.positions(), dict[str, str | None]()
+    if "rh" in troubles:
+        del fields["rh"]
+    if "temp" in troubles:
+        units["temp"] = None
+    if "co" in troubles:
+        units["co"] = "K"
+    if "so2" in troubles:
+        fields["so2"][:] = 5.0
+    if "o3" in troubles:
+        fields["o3"][2, 3] = -5.0
+    return made.netcdf(fields, units)
+
+
+def test_all_problems_of_a_file_are_those_that_ingest_stops_at_one_after_the_other(
+    dataset: DatasetConfig, tmp_path: Path
+) -> None:
+    file = tmp_path / "raw" / made.member(made.START)
+    file.parent.mkdir()
+    left = ["rh", "temp", "co", "so2", "o3"]
+    file.write_bytes(with_troubles(made.START, left))
+    listed = [str(problem) for problem in inspect_path(file.parent, None, 1).findings.problems]
+    said = []
+    while left:
+        file.write_bytes(with_troubles(made.START, left))
+        with pytest.raises(AirshedError) as refused:
+            made.ingest_into(tmp_path / "out", dataset, file.parent)
+        said.append(str(refused.value))
+        left.remove(next(name for name in left if re.search(rf"\b{name}\b", said[-1])))
+    assert said == listed
+    file.write_bytes(with_troubles(made.START, left))
+    made.ingest_into(tmp_path / "out", dataset, file.parent)
 
 
 def test_units_that_fit_are_proposed(raw: Path, dataset: DatasetConfig) -> None:

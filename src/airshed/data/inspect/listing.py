@@ -61,7 +61,7 @@ def list_files(path: Path, repeated_days: bool, findings: Findings) -> Listing:
     for store in found.stores:
         found.forms["yearly Zarr store"] += 1
         found.size_bytes += sum(file.stat().st_size for file in store.rglob("*") if file.is_file())
-    if not (found.days or found.stores or found.single or found.forms):
+    if not (found.days or found.stores or found.single):
         findings.add(nothing_found(path))
     for day, paths in found.days.items():
         if repeated_days and len(paths) > 1 and DAY_NAME.fullmatch(paths[0].name):
