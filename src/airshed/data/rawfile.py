@@ -65,7 +65,7 @@ def read_contents(
     with problems:
         _refuse_cut(content, where)
         try:
-            read = within_limit(
+            read, right = within_limit(
                 lambda: _stored(content, where, names, clock, problems, found), where, REPLACE
             )
         except READ_ERRORS as error:
@@ -76,7 +76,9 @@ def read_contents(
                 hint=REPLACE,
             ) from error
         plane = read["lat2d"].dimensions[-2:] if "lat2d" in read else ()
-        ordered = passing(problems, read, lambda name: _check_order(read[name], plane, name, where))
+        ordered = passing(
+            problems, right, lambda name: _check_order(read[name], plane, name, where)
+        )
         said = passing(
             problems, read, lambda name: _check_attribute(read[name], f"{where}, {name}")
         )
@@ -94,8 +96,8 @@ def _stored(
     clock: Clock | None,
     problems: Problems,
     found: Contents,
-) -> dict[str, Stored]:
-    """Note every variable, and read those of some canonical names, as the file has them."""
+) -> tuple[dict[str, Stored], tuple[str, ...]]:
+    """Note every variable, and read some, as they are; by canonical name, and which are fields."""
     with netCDF4.Dataset("raw", memory=content) as file:
         found.variables = [_described(variable) for variable in file.variables.values()]
         stored = {variable.stored_as: variable for variable in found.variables}
@@ -110,7 +112,7 @@ def _stored(
             read,
             lambda name: _read(file.variables[chosen[name]], read[name], f"{where}, {name}"),
         )
-        return {name: read[name] for name in right}
+        return read, right
 
 
 def _refuse_cut(content: bytes, where: str) -> None:

@@ -34,7 +34,7 @@ class Store:
 
     Attributes:
         path: Where it is.
-        content: As it is stored.
+        content: As it is stored; its hours, if they are out of order, put in order.
         names: What it calls each canonical variable.
         axis: The dimension that is time.
         times: Its hours by its own clock, in the order of that dimension, which is increasing.
@@ -56,7 +56,7 @@ class Store:
         self, hours: slice, units: Mapping[str, str], problems: Problems, names: tuple[str, ...]
     ) -> Contents:
         """What some hours hold: every variable, and fields [T, Y, X], still ones [Y, X]."""
-        found = Contents([_described(each) for each in self.content.variables.items()])
+        found = Contents([_described(each) for each in _content(self.path).variables.items()])
         stored = {each.stored_as: each for each in found.variables}
 
         def accept(name: str) -> None:

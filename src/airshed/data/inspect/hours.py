@@ -65,7 +65,7 @@ class Hours:
     tally: Tally
     found: set[datetime] = field(default_factory=set)
     taken: set[datetime] = field(default_factory=set)
-    sampled: list[datetime] = field(default_factory=list)
+    sampled: set[datetime] = field(default_factory=set)
     opened: int = 0
     mean_temp: dict[int, float] = field(default_factory=dict)
     ahead_h: set[float] = field(default_factory=set)
@@ -110,7 +110,7 @@ class Hours:
     def _look_at_hour(self, hour: Hour) -> None:
         contents = hour.read(self.tally.findings)
         self.tally.look(contents, hour.where)
-        self.sampled.append(hour.time_utc)
+        self.sampled.add(hour.time_utc)
         if contents.stated_utc is not None:
             ahead = hour.time_utc + self.ahead - contents.stated_utc
             self.ahead_h.add(ahead.total_seconds() / 3600)
