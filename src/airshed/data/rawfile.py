@@ -12,7 +12,7 @@ import numpy as np
 
 from airshed.data.netcdf_library import within_limit
 from airshed.data.problems import STOP, Problems, passing
-from airshed.data.rawhour import NEEDED, Contents, RawHour, Stored, as_hour, choose_variables
+from airshed.data.rawhour import NEEDED, Contents, Stored, choose_variables
 from airshed.errors import AirshedError
 
 MAX_CELLS = 2**24  # the full grid has 146,448; a small file can claim any size
@@ -30,24 +30,6 @@ class Clock:
     utc_offset_h: float
 
 
-def read_raw_hour(
-    content: bytes, where: str, units: Mapping[str, str], clock: Clock | None = None
-) -> RawHour:
-    """Read one hourly NetCDF file from memory.
-
-    Args:
-        content: The bytes of the file.
-        where: Its name, for messages.
-        units: Units that the configuration states, by canonical name.
-        clock: When the hour is by the file's name, to be compared with what the file says.
-
-    Raises:
-        AirshedError: It is no NetCDF, lacks a variable, holds wrong shapes or units, or is of
-            another time.
-    """
-    return as_hour(read_contents(content, where, units, clock), where)
-
-
 def read_contents(
     content: bytes,
     where: str,
@@ -56,10 +38,19 @@ def read_contents(
     problems: Problems = STOP,
     names: tuple[str, ...] = NEEDED,
 ) -> Contents:
-    """What an hourly NetCDF file holds, as far as it can be read; of some variables their fields.
+    """What an hourly NetCDF file holds, as far as it can be read.
+
+    Args:
+        content: The bytes of the file.
+        where: Its name, for messages.
+        units: Units that the configuration states, by canonical name.
+        clock: When the hour is by the file's name, to be compared with what the file says.
+        problems: Takes what is wrong.
+        names: Canonical variables whose fields are read.
 
     Raises:
-        AirshedError: As for :func:`read_raw_hour`, unless problems are noted.
+        AirshedError: It is no NetCDF, lacks a variable, holds wrong dimensions or units, or is of
+            another time, unless problems are noted.
     """
     found = Contents()
     with problems:
@@ -102,10 +93,10 @@ def _stored(
         found.variables = [_described(variable) for variable in file.variables.values()]
         stored = {variable.stored_as: variable for variable in found.variables}
         chosen = choose_variables(stored, names, where, problems)
-        found.stated_utc = stated_time(file)
+        found.stated_utc = _stated_time(file)
         if clock is not None and found.stated_utc is not None:
             with problems:
-                check_time(found.stated_utc, clock, where)
+                _check_time(found.stated_utc, clock, where)
         read = {name: stored[chosen[name]] for name in names if name in chosen}
         right = passing(
             problems,
@@ -137,7 +128,7 @@ def _refuse_cut(content: bytes, where: str) -> None:
         )
 
 
-def stated_time(file: Any) -> datetime | None:
+def _stated_time(file: Any) -> datetime | None:
     """The time in a file's own time coordinate, UTC; None if it has none that is understood."""
     for variable in file.variables.values():
         units = getattr(variable, "units", "")
@@ -153,7 +144,7 @@ def stated_time(file: Any) -> datetime | None:
     return None
 
 
-def check_time(stated_utc: datetime, clock: Clock, where: str) -> None:
+def _check_time(stated_utc: datetime, clock: Clock, where: str) -> None:
     """Compare a file's time coordinate, in UTC or by the clock of the names, with its name.
 
     Raises:

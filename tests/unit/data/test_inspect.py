@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -459,6 +460,43 @@ def test_trouble_in_a_yearly_store_is_collected(yearly: Path) -> None:
     lacking = next(p for p in found.findings.problems if "lacks" in p.what)
     assert lacking.details["expected"] == "rh, population"
     assert found.stores[1]["hours"]["gaps"][0]["hours"] == 1
+
+
+def without_unit(store: xr.Dataset) -> xr.Dataset:
+    del store["co"].attrs["units"]
+    return store
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without_unit,
+        lambda store: store.drop_vars("so2"),
+        lambda store: store.drop_vars("time"),
+        lambda store: store.isel(time=slice(None, None, -1)),
+        lambda store: store.assign(temp=store["temp"].isel(time=0, drop=True)),
+        lambda store: store.assign(lat2d=store["lat2d"] + 100),
+        lambda store: store.assign(lon2d=store["lon2d"].isel(y=0)),
+        lambda store: store.assign(o3=store["o3"] - 5000),
+        lambda store: store.assign(u10=store["u"], U=store["u"]).drop_vars("u"),
+    ],
+    ids=["unit", "lacking", "no time", "order", "flat", "off the earth", "line", "values", "twice"],
+)
+def test_what_ingest_refuses_of_a_yearly_store_is_named(
+    yearly: Path,
+    dataset: DatasetConfig,
+    tmp_path: Path,
+    change: Callable[[xr.Dataset], xr.Dataset],
+) -> None:
+    with xr.open_zarr(yearly) as stored, xr.set_options(keep_attrs=True):
+        changed = change(stored.load().drop_encoding())
+    shutil.rmtree(yearly)
+    changed.to_zarr(yearly, zarr_format=3, consolidated=False)
+    values = dataset.model_dump() | {"source": "yearly_zarr", "path": "unused"}
+    with pytest.raises(AirshedError) as refused:
+        made.ingest_into(tmp_path, DatasetConfig.model_validate(values), yearly.parent)
+    first = inspect_path(yearly, None, None).findings.problems[0]
+    assert str(first) == str(refused.value)
 
 
 def test_the_command_prints_writes_json_and_says_by_its_exit_code(

@@ -143,7 +143,8 @@ def counted(
     expected: list[datetime], there: Collection[datetime], clock: str, reason: str
 ) -> dict[str, Any]:
     """How many hours are expected, found and missing, and the gaps."""
-    listed = [(hour, None if hour in there else reason) for hour in expected]
+    known = set(there)
+    listed = [(hour, None if hour in known else reason) for hour in expected]
     missing = sum(reason is not None for _, reason in listed)
     return {
         "clock": clock,

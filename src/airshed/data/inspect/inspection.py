@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +109,13 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
         found.hours = hours.summary(dataset)
         found.clock = _clock(hours, tally)
         if dataset is not None and found.hours["found"] == 0:
-            findings.add(_other_period(dataset))
+            findings.add(
+                AirshedError(
+                    "no hour of the period was found in the archives",
+                    where=f"dataset.period ({dataset.period})",
+                    hint="correct dataset.period or dataset.utc_offset_h, or give another folder",
+                )
+            )
     if (single := files.single) is not None:
         where = str(single)
         tally.look(read_contents(single.read_bytes(), where, units, None, findings), where)
@@ -132,14 +137,6 @@ def _clock(hours: Hours, tally: Tally) -> dict[str, Any]:
     if hours.ahead_h:
         clock["names_ahead_of_time_coordinate_h"] = sorted(hours.ahead_h)
     return clock
-
-
-def _other_period(dataset: DatasetConfig) -> AirshedError:
-    return AirshedError(
-        "no hour of the period was found in the archives",
-        where=f"dataset.period ({dataset.period})",
-        hint="correct dataset.period or dataset.utc_offset_h, or give another folder",
-    )
 
 
 def _look_at_store(
@@ -166,16 +163,12 @@ def _look_at_store(
                     plausible(contents.fields[name], known.low, known.high, place)
         if len(store.times):
             expected = pd.date_range(store.times[0], store.times[-1], freq="h")
-            hours = _plain(expected), set(_plain(store.times))
+            hours = [times.to_pydatetime().tolist() for times in (expected, store.times)]
             described["hours"] = counted(*hours, store.clock, "not in the store")
         described["variables"] = [seen.as_dict() for seen in tally.variables.values()]
         if tally.grid is not None:
             described["grid"] = describe_grid(tally.grid.lat_deg, tally.grid.lon_deg)
     return described
-
-
-def _plain(times: pd.DatetimeIndex) -> list[datetime]:
-    return [time.to_pydatetime() for time in times]
 
 
 def _check_study(dataset: DatasetConfig, tally: Tally) -> None:
