@@ -19,7 +19,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
 import raw_files as made
 
-from airshed.data.rawfile import read_raw_hour
+from airshed.data.rawfile import read_contents
+from airshed.data.rawhour import as_hour
 from airshed.errors import AirshedError
 
 A_CHILD = 50  # files
@@ -58,7 +59,7 @@ def _read(files: list[bytes], told: int) -> None:
             os.write(told, b".")
             signal.alarm(LIMIT_S)
             with suppress(AirshedError):
-                read_raw_hour(content, "mutated", {})
+                as_hour(read_contents(content, "mutated", {}), "mutated")
     except BaseException:
         traceback.print_exc()
         os._exit(1)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from airshed.data.members import MAX_MEMBER_BYTES, read_members
+from airshed.data.problems import STOP, Problems
 from airshed.errors import AirshedError
 
 HOUR_NAME = re.compile(r"CN-Reanalysis(\d{10})\.nc$")
 DAY_NAME = re.compile(r"CN-Reanalysis(\d{8})(\.tar\.gz|\.tgz|\.tar|\.zip)$")
 
-Source = tuple[Path, ...]
+Files = tuple[Path, ...]
 """Where a day's hours are: one archive, or loose files."""
 
 
@@ -44,41 +45,54 @@ def _unreadable(path: Path, error: OSError) -> AirshedError:
     )
 
 
-def find_days(folder: Path, repeated_days: bool = False) -> dict[date, Source]:
-    """The sources of every day below ``folder``, days as the file names give them.
+def find_days(
+    path: Path, repeated_days: bool = False, problems: Problems = STOP
+) -> dict[date, Files]:
+    """The sources of every day below a folder, or in a file, days as the file names give them.
 
     Args:
-        folder: Where the archives or hourly files are, in subfolders or not.
-        repeated_days: Whether a day may be there more than once; its hours then are, too.
+        path: Where the archives or hourly files are, in subfolders or not.
+        repeated_days: Whether a day may be there more than once; its hours then are, too. If not,
+            and problems are noted, the first archive is the day's.
+        problems: Takes names that hold no time, and days that are there twice.
 
     Raises:
-        AirshedError: There is none, or a day is there twice.
+        AirshedError: A name holds no time, or a day is there twice.
     """
     archives: dict[date, list[Path]] = defaultdict(list)
     loose: dict[date, list[Path]] = defaultdict(list)
-    for path in sorted(folder.rglob("CN-Reanalysis*")):
-        if path.is_file() and (match := DAY_NAME.fullmatch(path.name)):
-            archives[_parsed(match[1], "%Y%m%d", path).date()].append(path)
-        elif path.is_file() and (match := HOUR_NAME.fullmatch(path.name)):
-            loose[_parsed(match[1], "%Y%m%d%H", path).date()].append(path)
-    for day, paths in archives.items():
-        if not repeated_days and (len(paths) > 1 or day in loose):
-            raise AirshedError(
-                "a day is there more than once",
-                where=f"{day:%Y-%m-%d}",
-                found=", ".join(str(path) for path in (*paths, *loose.get(day, []))),
-                hint="remove all but one, or set dataset.quality.duplicate_hours to mask",
-            )
-    days = sorted({*archives, *loose})
-    found = {day: (*archives.get(day, ()), *loose.get(day, ())) for day in days}
-    if not found:
+    for file in [path] if path.is_file() else sorted(path.rglob("CN-Reanalysis*")):
+        with problems:
+            if file.is_file() and (match := DAY_NAME.fullmatch(file.name)):
+                archives[_parsed(match[1], "%Y%m%d", file).date()].append(file)
+            elif file.is_file() and (match := HOUR_NAME.fullmatch(file.name)):
+                loose[_parsed(match[1], "%Y%m%d%H", file).date()].append(file)
+    days = {day: (*archives.get(day, ()), *loose.get(day, ())) for day in (*archives, *loose)}
+    for day in () if repeated_days else archives:
+        with problems:
+            _refuse_several(day, days[day])
+        days[day] = days[day][:1]
+    return dict(sorted(days.items()))
+
+
+def _refuse_several(day: date, paths: Files) -> None:
+    if len(paths) > 1:
         raise AirshedError(
-            "no raw archives were found",
-            where=folder,
-            expected="files such as 201501/CN-Reanalysis20150101.tar.gz",
-            hint="set dataset.path to the folder that holds the archives",
+            "a day is there more than once",
+            where=f"{day:%Y-%m-%d}",
+            found=", ".join(map(str, paths)),
+            hint="remove all but one, or set dataset.quality.duplicate_hours to mask",
         )
-    return found
+
+
+def nothing_found(path: Path) -> AirshedError:
+    """What is said of a place without raw files."""
+    return AirshedError(
+        "no raw archives were found",
+        where=path,
+        expected="files such as 201501/CN-Reanalysis20150101.tar.gz",
+        hint="set dataset.path to the folder that holds the archives",
+    )
 
 
 def _parsed(text: str, form: str, path: Path) -> datetime:
@@ -110,41 +124,31 @@ def archive_days(day: date, utc_offset_h: float) -> list[date]:
     return sorted({start.date(), (start + timedelta(hours=23)).date()})
 
 
-def hours(
-    sources: Mapping[date, Source], day: date, utc_offset_h: float
-) -> Iterator[tuple[datetime, str, bytes]]:
-    """UTC time, name for messages and content of each hourly file of one UTC day.
+def hours_of(path: Path, day: date) -> Iterator[tuple[datetime, str, bytes]]:
+    """Time by the file's clock, name for messages and content of the hourly files of a day's path.
 
     An hour that is there twice comes twice.
 
     Raises:
         AirshedError: An archive is damaged or unsafe, or holds no hour of its day.
     """
-    for file_day in archive_days(day, utc_offset_h):
-        for path in sources.get(file_day, ()):
-            own = False
-            for name, content in _hours_of(path):
-                stamp = hour_of(name)
-                own = own or stamp.date() == file_day
-                time = stamp - timedelta(hours=utc_offset_h)
-                if time.date() == day:
-                    yield time, name, content
-            if not own:
-                raise _without_its_day(path, file_day)
+    own = False
+    for name, content in _files_of(path):
+        stamp = hour_of(name)
+        own = own or stamp.date() == day
+        yield stamp, name, content
+    if not own:
+        raise AirshedError(
+            "an archive holds no hour of the day that is in its name",
+            where=path,
+            expected=f"files such as CN-Reanalysis{day:%Y%m%d}00.nc",
+            found="other names, or none",
+            hint="look at its names (tar -tf, unzip -l); rename it, or remove it to treat its hours"
+            " as missing",
+        )
 
 
-def _without_its_day(path: Path, day: date) -> AirshedError:
-    return AirshedError(
-        "an archive holds no hour of the day that is in its name",
-        where=path,
-        expected=f"files such as CN-Reanalysis{day:%Y%m%d}00.nc",
-        found="other names, or none",
-        hint="look at its names (tar -tf, unzip -l); rename it, or remove it to treat its hours as"
-        " missing",
-    )
-
-
-def _hours_of(path: Path) -> Iterator[tuple[str, bytes]]:
+def _files_of(path: Path) -> Iterator[tuple[str, bytes]]:
     """Name for messages and content of the hourly files of an archive, or of a loose one."""
     if path.suffix != ".nc":
         for name, content in read_members(path, lambda name: bool(HOUR_NAME.search(name))):

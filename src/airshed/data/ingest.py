@@ -13,25 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from airshed.config.data import DatasetConfig
 from airshed.config.preprocessing import DaskConfig
 from airshed.data import hourly as store
 from airshed.data.day_notes import NO_NOTE, DayNote, quality_table, summary
 from airshed.data.native import NativeGrid, native_grid
-from airshed.data.quality import inspect_hour
-from airshed.data.rawfile import RawHour
+from airshed.data.quality import check_hour
+from airshed.data.rawhour import as_hour
 from airshed.data.regrid import regrid, regrid_directions
 from airshed.data.scale_out import run_tasks
-from airshed.data.source import DaySource, Source, first_hour, open_source
+from airshed.data.source import DaySource, Source, first_hour, open_source, there_twice
 from airshed.errors import AirshedError, brief
 from airshed.integrity.atomic import publish, remove, write_json, write_text, writing
 from airshed.variables import HOURLY
 
 log = logging.getLogger(__name__)
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def ingest(
         origin = [key, *of_day.fingerprint()]
         if not _complete(_note(notes, day), origin):
             tasks.append((dataset, of_day, origin, partial, number, day))
-    with _nothing_left_of_nothing(partial):
+    with _discard_if_no_day_is_complete(partial):
         done = len(days) - len(tasks)
         for _ in run_tasks(_ingest_day, tasks, scale_out, workers, "days ingested", done):
             pass
@@ -134,7 +131,7 @@ def _complete(note: Path, origin: list[Any]) -> bool:
 
 
 @contextmanager
-def _nothing_left_of_nothing(partial: Path) -> Iterator[None]:
+def _discard_if_no_day_is_complete(partial: Path) -> Iterator[None]:
     """A refused ingest leaves the days that are complete; if none is, it leaves nothing."""
     try:
         yield
@@ -161,13 +158,18 @@ def _ingest_day(
     shape = (dataset.grid.rows, dataset.grid.columns)
     fields = np.full((store.HOURS_A_DAY, len(HOURLY), *shape), np.nan, dtype=np.float32)
     note = DayNote.of(day, origin)
-    for time, where, hour in source.hours():
-        if note.seen(time.hour):
-            _refuse_repeated(dataset, where, f"{time} UTC")
-            note.repeated(time.hour)
-            fields[time.hour] = np.nan
+    for each in source.hours():
+        hour, of_day = as_hour(each.read(), each.where), each.time_utc.hour
+        if note.seen(of_day):
+            if dataset.quality.duplicate_hours == "refuse":
+                raise there_twice(each.where, f"{each.time_utc} UTC")
+            note.repeated(of_day)
+            fields[of_day] = np.nan
             continue
-        _inspect(dataset, grid, hour, where, note, time.hour, fields[time.hour])
+        found = check_hour(hour, grid, dataset.quality, each.where)
+        note.add(of_day, found)
+        if found.unusable is None:
+            fields[of_day] = regrid(found.fields, shape)
     if dataset.quality.missing_hours == "refuse":
         _refuse_gaps(note, day)
     noted = _note(partial / "days", day)
@@ -176,34 +178,6 @@ def _ingest_day(
         store.write_day(partial / "store.zarr", number, fields)
     note.add_ranges(fields)
     note.write(noted)
-
-
-def _inspect(
-    dataset: DatasetConfig,
-    grid: NativeGrid,
-    hour: RawHour,
-    where: str,
-    note: DayNote,
-    of_day: int,
-    out: npt.NDArray[np.float32],
-) -> None:
-    """Bring one hour to the study grid, and note what was found in it."""
-    grid.check(hour, where)
-    cut = grid.cut(hour.fields)
-    found = inspect_hour(cut, grid.cut(grid.known), dataset.quality, where)
-    note.add(of_day, found)
-    if found.unusable is None:
-        out[:] = regrid(found.fields, (dataset.grid.rows, dataset.grid.columns))
-
-
-def _refuse_repeated(dataset: DatasetConfig, where: str, time: str) -> None:
-    if dataset.quality.duplicate_hours == "refuse":
-        raise AirshedError(
-            "an hour is there twice",
-            where=where,
-            found=time,
-            hint="remove one of them, or set dataset.quality.duplicate_hours to mask",
-        )
 
 
 def _refuse_gaps(note: DayNote, day: date) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from airshed.config.data import Box, DatasetConfig
-from airshed.data.rawfile import RawHour
+from airshed.data.problems import STOP, Problems
+from airshed.data.rawhour import RawHour
 from airshed.data.sphere import in_box
 from airshed.errors import AirshedError
 from airshed.variables import VARIABLES
@@ -102,14 +103,21 @@ def check_positions(lat_deg: Floats, lon_deg: Floats, where: str) -> None:
             )
 
 
-def native_grid(first: RawHour, dataset: DatasetConfig, where: str) -> NativeGrid:
-    """The native grid as the first hour has it, cut as the dataset says.
+def native_grid(
+    first: RawHour, dataset: DatasetConfig | None, where: str, problems: Problems = STOP
+) -> NativeGrid:
+    """The native grid as the first hour has it, cut as the dataset, if there is one, says.
 
     Raises:
-        AirshedError: A position is missing, or the crop or box lies outside the grid.
+        AirshedError: A position is missing; or the crop or box lies outside the grid, unless
+            problems are noted: then all is kept.
     """
     check_positions(first.lat_deg, first.lon_deg, where)
-    kept = kept_part(dataset, first.lat_deg, first.lon_deg)
+    rows, columns = first.lat_deg.shape
+    kept = np.array([0, rows, 0, columns])
+    if dataset is not None:
+        with problems:
+            kept = kept_part(dataset, first.lat_deg, first.lon_deg)
     return NativeGrid(first.lat_deg, first.lon_deg, np.isfinite(first.fields), kept)
 
 

@@ -9,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from airshed.config.preprocessing import QualityConfig
+from airshed.data.native import NativeGrid
+from airshed.data.problems import STOP, Problems
+from airshed.data.rawhour import RawHour
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, VARIABLES
 
@@ -37,7 +40,28 @@ class Inspected:
     unusable: str | None
 
 
-def inspect_hour(fields: Floats, known: Bools, quality: QualityConfig, where: str) -> Inspected:
+def check_hour(
+    hour: RawHour, grid: NativeGrid, quality: QualityConfig, where: str, problems: Problems = STOP
+) -> Inspected:
+    """Compare an hour's grid with the native one, and look at every field of the part that is kept.
+
+    Raises:
+        AirshedError: It is another grid; or, unless problems are noted, as for
+            :func:`inspect_hour`.
+    """
+    grid.check(hour, where)
+    fields, known = grid.cut(hour.fields), grid.cut(grid.known)
+    return inspect_hour(fields, known, quality, where, problems, hour.lacking)
+
+
+def inspect_hour(
+    fields: Floats,
+    known: Bools,
+    quality: QualityConfig,
+    where: str,
+    problems: Problems = STOP,
+    lacking: tuple[str, ...] = (),
+) -> Inspected:
     """Look at every field of an hour; refuse or mask as the configuration says.
 
     Args:
@@ -45,34 +69,41 @@ def inspect_hour(fields: Floats, known: Bools, quality: QualityConfig, where: st
         known: [11, Y, X], where the dataset's first hour has values.
         quality: Policies and limits.
         where: File and member, for messages.
+        problems: Takes what the configuration refuses.
+        lacking: Variables that are not looked at.
 
     Raises:
-        AirshedError: Something was found that the configuration refuses.
+        AirshedError: Something was found that the configuration refuses, unless problems are noted.
     """
     missing, implausible = dict.fromkeys(HOURLY, 0), dict.fromkeys(HOURLY, 0)
     constant, empty = [], []
     masked = fields
     for index, name in enumerate(HOURLY):
+        if name in lacking:
+            continue
         place = f"{where}, variable {name}"
         low, high = extremes(fields[index])
         lost = known[index] & np.isnan(fields[index])
         missing[name] = int(lost.sum())
-        if missing[name] and quality.missing_cells == "refuse":
-            _refuse_missing(lost, place)
+        with problems:
+            if missing[name] and quality.missing_cells == "refuse":
+                _refuse_missing(lost, place)
         limits = quality.bounds(name)
         if low < limits[0] or high > limits[1]:
             wrong = outside(fields[index], limits)
-            if quality.implausible_values == "refuse":
-                refuse_implausible(fields[index], wrong, name, limits, place)
-            implausible[name] = int(wrong.sum())
-            masked = fields.copy() if masked is fields else masked
-            masked[index][wrong] = np.nan
+            with problems:
+                if quality.implausible_values == "refuse":
+                    _refuse_implausible(fields[index], wrong, name, limits, place)
+                implausible[name] = int(wrong.sum())
+                masked = fields.copy() if masked is fields else masked
+                masked[index][wrong] = np.nan
         if np.isnan(low):
             empty.append(name)
         elif low == high and np.isfinite(fields[index]).sum() > 1:
-            constant.append(name)
-            if quality.constant_fields == "refuse":
-                _refuse_constant(low, name, place)
+            with problems:
+                if quality.constant_fields == "refuse":
+                    _refuse_constant(low, name, place)
+                constant.append(name)
     return Inspected(masked, missing, implausible, tuple(constant), _reason(empty, constant))
 
 
@@ -93,7 +124,7 @@ def outside(field: Floats, limits: tuple[float, float]) -> Bools:
     return np.asarray((field < limits[0]) | (field > limits[1]))
 
 
-def refuse_implausible(
+def _refuse_implausible(
     field: Floats, wrong: Bools, name: str, limits: tuple[float, float], place: str
 ) -> None:
     """Stop at the first of the wrong cells.

@@ -9,14 +9,12 @@ from typing import Any
 
 import netCDF4
 import numpy as np
-import numpy.typing as npt
 
 from airshed.data.netcdf_library import within_limit
-from airshed.data.units import to_canonical
+from airshed.data.problems import STOP, Problems, passing
+from airshed.data.rawhour import NEEDED, Contents, Stored, choose_variables
 from airshed.errors import AirshedError
-from airshed.variables import HOURLY, VARIABLES, canonical_name
 
-Floats = npt.NDArray[np.floating[Any]]
 MAX_CELLS = 2**24  # the full grid has 146,448; a small file can claim any size
 SAME_TIME_H = 0.02
 REPLACE = "fetch it again, or remove it to treat its hour as missing"
@@ -32,16 +30,80 @@ class Clock:
     utc_offset_h: float
 
 
-@dataclass(frozen=True)
-class RawHour:
-    """The content of one hourly file: fields [11, Y, X] in HOURLY order, and its grid.
+def read_contents(
+    content: bytes,
+    where: str,
+    units: Mapping[str, str],
+    clock: Clock | None = None,
+    problems: Problems = STOP,
+    names: tuple[str, ...] = NEEDED,
+) -> Contents:
+    """What an hourly NetCDF file holds, as far as it can be read.
 
-    Values are as they are in the file, in canonical units; NaN where the file has none.
+    Args:
+        content: The bytes of the file.
+        where: Its name, for messages.
+        units: Units that the configuration states, by canonical name.
+        clock: When the hour is by the file's name, to be compared with what the file says.
+        problems: Takes what is wrong.
+        names: Canonical variables whose fields are read.
+
+    Raises:
+        AirshedError: It is no NetCDF, lacks a variable, holds wrong dimensions or units, or is of
+            another time, unless problems are noted.
     """
+    found = Contents()
+    with problems:
+        _refuse_cut(content, where)
+        try:
+            read, right = within_limit(
+                lambda: _stored(content, where, names, clock, problems, found), where, REPLACE
+            )
+        except READ_ERRORS as error:
+            raise AirshedError(
+                "a raw file is no readable NetCDF",
+                where=where,
+                found=f"{type(error).__name__}: {error}",
+                hint=REPLACE,
+            ) from error
+        plane = read["lat2d"].dimensions[-2:] if "lat2d" in read else ()
+        ordered = passing(
+            problems, right, lambda name: _check_order(read[name], plane, name, where)
+        )
+        said = passing(
+            problems, read, lambda name: _check_attribute(read[name], f"{where}, {name}")
+        )
+        known = passing(problems, said, lambda name: read[name].convert(name, units, where))
+        for name in known:
+            if name in ordered:
+                found.accept(name, read[name])
+    return found
 
-    fields: Floats
-    lat_deg: Floats
-    lon_deg: Floats
+
+def _stored(
+    content: bytes,
+    where: str,
+    names: tuple[str, ...],
+    clock: Clock | None,
+    problems: Problems,
+    found: Contents,
+) -> tuple[dict[str, Stored], tuple[str, ...]]:
+    """Note every variable, and read some, as they are; by canonical name, and which are fields."""
+    with netCDF4.Dataset("raw", memory=content) as file:
+        found.variables = [_described(variable) for variable in file.variables.values()]
+        stored = {variable.stored_as: variable for variable in found.variables}
+        chosen = choose_variables(stored, names, where, problems)
+        found.stated_utc = _stated_time(file)
+        if clock is not None and found.stated_utc is not None:
+            with problems:
+                _check_time(found.stated_utc, clock, where)
+        read = {name: stored[chosen[name]] for name in names if name in chosen}
+        right = passing(
+            problems,
+            read,
+            lambda name: _read(file.variables[chosen[name]], read[name], f"{where}, {name}"),
+        )
+        return read, right
 
 
 def _refuse_cut(content: bytes, where: str) -> None:
@@ -66,108 +128,7 @@ def _refuse_cut(content: bytes, where: str) -> None:
         )
 
 
-def read_raw_hour(
-    content: bytes, where: str, units: Mapping[str, str], clock: Clock | None = None
-) -> RawHour:
-    """Read one hourly NetCDF file from memory.
-
-    Args:
-        content: The bytes of the file.
-        where: Its name, for messages.
-        units: Units that the configuration states, by canonical name.
-        clock: When the hour is by the file's name, to be compared with what the file says.
-
-    Raises:
-        AirshedError: It is no NetCDF, lacks a variable, holds wrong shapes or units, or is of
-            another time.
-    """
-    fields = read_fields(content, where, (*HOURLY, "lat2d", "lon2d"), units, clock)
-    shape = fields["lat2d"].shape
-    for name, field in fields.items():
-        if field.shape != shape:
-            raise AirshedError(
-                "the variables of a raw file differ in shape",
-                where=f"{where}, variable {name}",
-                expected=f"{shape}, as lat2d has",
-                found=field.shape,
-                hint="rows come before columns, in every variable",
-            )
-    stacked = np.stack([fields[name] for name in HOURLY])
-    return RawHour(stacked, fields["lat2d"], fields["lon2d"])
-
-
-def read_fields(
-    content: bytes,
-    where: str,
-    names: tuple[str, ...],
-    units: Mapping[str, str],
-    clock: Clock | None = None,
-) -> dict[str, Floats]:
-    """Fields [Y, X] of a NetCDF file by canonical name, in canonical units; NaN is missing.
-
-    Raises:
-        AirshedError: As for :func:`read_raw_hour`.
-    """
-    _refuse_cut(content, where)
-    try:
-        raw, attributes = within_limit(
-            lambda: _stored(content, where, names, clock), where, REPLACE
-        )
-    except READ_ERRORS as error:
-        raise AirshedError(
-            "a raw file is no readable NetCDF",
-            where=where,
-            found=f"{type(error).__name__}: {error}",
-            hint=REPLACE,
-        ) from error
-    return {name: _canonical(raw[name], name, attributes[name], units, where) for name in names}
-
-
-def _stored(
-    content: bytes, where: str, names: tuple[str, ...], clock: Clock | None
-) -> tuple[dict[str, Floats], dict[str, str | None]]:
-    """Fields and units as the file has them."""
-    with netCDF4.Dataset("raw", memory=content) as file:
-        stored = by_canonical_name(file.variables, where)
-        missing = [name for name in names if name not in stored]
-        if missing:
-            raise AirshedError(
-                "a raw file lacks a variable",
-                where=where,
-                expected=", ".join(missing),
-                found=", ".join(file.variables),
-                hint="aliases of names are listed in src/airshed/variables.py",
-            )
-        if clock is not None:
-            check_time(file, clock, where)
-        raw = {name: _field(stored[name], f"{where}, {name}") for name in names}
-        _check_order({name: stored[name].dimensions for name in names}, where)
-        return raw, {name: _units(stored[name], f"{where}, {name}") for name in names}
-
-
-def by_canonical_name(variables: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Variables by canonical name; an exact name goes before its aliases.
-
-    Raises:
-        AirshedError: Two names stand for the same variable, and neither is the exact one.
-    """
-    found: dict[str, Any] = {}
-    for key in sorted(variables, key=lambda key: key in VARIABLES):  # exact names last
-        name = canonical_name(key)
-        if name in found and key != name:
-            raise AirshedError(
-                "two variables of a raw file stand for the same quantity",
-                where=where,
-                expected=f"one variable for {name}",
-                found=", ".join(each for each in variables if canonical_name(each) == name),
-                hint=f"call the right one {name}, or remove the other",
-            )
-        if name is not None:
-            found[name] = variables[key]
-    return found
-
-
-def stated_time(file: Any) -> datetime | None:
+def _stated_time(file: Any) -> datetime | None:
     """The time in a file's own time coordinate, UTC; None if it has none that is understood."""
     for variable in file.variables.values():
         units = getattr(variable, "units", "")
@@ -183,52 +144,51 @@ def stated_time(file: Any) -> datetime | None:
     return None
 
 
-def check_time(file: Any, clock: Clock, where: str) -> None:
+def _check_time(stated_utc: datetime, clock: Clock, where: str) -> None:
     """Compare a file's time coordinate, in UTC or by the clock of the names, with its name.
 
     Raises:
         AirshedError: It is another time.
     """
-    stated = stated_time(file)
-    if stated is None:
-        return
-    behind_h = (clock.time_utc - stated).total_seconds() / 3600
+    behind_h = (clock.time_utc - stated_utc).total_seconds() / 3600
     if min(abs(behind_h), abs(behind_h + clock.utc_offset_h)) > SAME_TIME_H:
         raise AirshedError(
             "the time in a raw file contradicts its name",
             where=where,
             expected=f"{clock.time_utc} UTC (the name, with dataset.utc_offset_h"
             f" {clock.utc_offset_h:g})",
-            found=f"{stated}",
+            found=f"{stated_utc}",
             hint=f"set dataset.utc_offset_h: {clock.utc_offset_h + behind_h:g} if the name is ahead"
             " of UTC by that, or rename the file",
         )
 
 
-def _check_order(dimensions: Mapping[str, tuple[str, ...]], where: str) -> None:
-    """Rows come before columns in every variable; on a square grid sizes do not tell."""
-    plane = dimensions.get("lat2d", ())[-2:]
-    for name, found in dimensions.items():
-        if len(set(plane)) == 2 and found[-2:] == plane[::-1]:
-            raise AirshedError(
-                "the variables of a raw file differ in the order of their dimensions",
-                where=f"{where}, variable {name}",
-                expected=f"{', '.join(plane)}, as lat2d has",
-                found=", ".join(found),
-                hint="rows come before columns, in every variable",
-            )
-
-
-def _units(variable: Any, where: str) -> str | None:
+def _described(variable: Any) -> Stored:
     units = getattr(variable, "units", None)
+    return Stored(variable.name, variable.dimensions, variable.shape, str(variable.dtype), units)
+
+
+def _check_order(stored: Stored, plane: tuple[str, ...], name: str, where: str) -> None:
+    """Rows come before columns in every variable; on a square grid sizes do not tell."""
+    if len(set(plane)) == 2 and stored.dimensions[-2:] == plane[::-1]:
+        raise AirshedError(
+            "the variables of a raw file differ in the order of their dimensions",
+            where=f"{where}, variable {name}",
+            expected=f"{', '.join(plane)}, as lat2d has",
+            found=", ".join(stored.dimensions),
+            hint="rows come before columns, in every variable",
+        )
+
+
+def _check_attribute(stored: Stored, where: str) -> None:
+    units = stored.attribute
     if units is not None and not isinstance(units, str):
         raise AirshedError(
             "a unit attribute is no text", where=where, expected="such as 'K'", found=repr(units)
         )
-    return units
 
 
-def is_field(variable: Any) -> bool:
+def _is_field(variable: Any) -> bool:
     """Whether a variable holds numbers, and no more of them than a raw file may."""
     kind = getattr(variable.dtype, "kind", "O")
     packed = all(
@@ -238,8 +198,9 @@ def is_field(variable: Any) -> bool:
     return kind in "fiu" and packed and 0 < variable.size <= MAX_CELLS
 
 
-def _field(variable: Any, where: str) -> Floats:
-    if not is_field(variable):
+def _read(variable: Any, stored: Stored, where: str) -> None:
+    """Read the values of a variable; they must be one hour's."""
+    if not _is_field(variable):
         raise AirshedError(
             "a variable of a raw file is no field of numbers",
             where=where,
@@ -247,23 +208,14 @@ def _field(variable: Any, where: str) -> Floats:
             found=f"{variable.dtype}, {variable.dimensions} of sizes {variable.shape}",
         )
     variable.set_always_mask(False)
-    stored = variable[...]
-    single = stored.dtype.kind == "f" and stored.dtype.itemsize <= 4
-    values = np.ma.filled(stored.astype(np.float32 if single else np.float64), np.nan)
-    values = values[0] if values.ndim == 3 and len(values) == 1 else values
-    if values.ndim != 2:
+    packed = variable[...]
+    single = packed.dtype.kind == "f" and packed.dtype.itemsize <= 4
+    values = np.ma.filled(packed.astype(np.float32 if single else np.float64), np.nan)
+    stored.values = values[0] if values.ndim == 3 and len(values) == 1 else values
+    if stored.values.ndim != 2:
         raise AirshedError(
             "a variable of a raw file has the wrong dimensions",
             where=where,
             expected="rows and columns of one hour",
             found=f"{variable.dimensions} of sizes {variable.shape}",
         )
-    return values
-
-
-def _canonical(
-    values: Floats, name: str, attribute: str | None, units: Mapping[str, str], where: str
-) -> Floats:
-    if name in ("lat2d", "lon2d") and attribute is None:
-        attribute = VARIABLES[name].units  # the names say it
-    return to_canonical(values, name, attribute, units, f"{where}, variable {name}")

@@ -1,24 +1,32 @@
-"""Where raw hours come from: archives of hourly files, or yearly Zarr stores."""
+"""Where raw hours come from: archives of hourly files, or yearly Zarr stores.
+
+A source of another form is one more class that fits the protocols below, and a branch of
+:func:`open_source`. ``airshed ingest`` and ``airshed inspect`` walk the same days and hours.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from airshed.config.data import DatasetConfig
-from airshed.data.archives import Source as Files
-from airshed.data.archives import archive_days, find_days, hours, size_and_time
-from airshed.data.rawfile import Clock, RawHour, read_raw_hour
-from airshed.data.yearly import YearlyStores
+from airshed.data.archives import (
+    Files,
+    archive_days,
+    find_days,
+    hours_of,
+    nothing_found,
+    size_and_time,
+)
+from airshed.data.problems import STOP, Problems
+from airshed.data.rawfile import Clock, read_contents
+from airshed.data.rawhour import Hour, RawHour, as_hour
+from airshed.data.yearly import YearlyStores, find_stores
 from airshed.errors import AirshedError
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 class Source(Protocol):
@@ -28,46 +36,66 @@ class Source(Protocol):
         """What the source holds, for messages."""
 
     def day(self, day: date) -> DaySource:
-        """The part of the source that one day needs; it can be sent to another process."""
+        """The part of the source that one UTC day needs; it can be sent to another process."""
+
+    def day_by_name(self, day: date) -> DaySource:
+        """All hours of a day by the files' own clock."""
 
 
 class DaySource(Protocol):
-    """Raw hours of one UTC day."""
+    """Raw hours of one day."""
 
     def fingerprint(self) -> list[Any]:
         """Names, sizes and times of the files, as plain values: another list, other data."""
 
-    def hours(self) -> Iterator[tuple[datetime, str, RawHour]]:
-        """UTC time, name for messages and content; an hour that is there twice comes twice."""
+    def hours(self, problems: Problems = STOP) -> Iterator[Hour]:
+        """Each hour; one that is there twice comes twice.
+
+        Raises:
+            AirshedError: A file is damaged or holds other hours, unless problems are noted.
+        """
 
 
 @dataclass(frozen=True)
 class ArchiveDay:
-    """The archives or hourly files that hold a UTC day."""
+    """The archives or hourly files that hold a day: a UTC day, or one by the names of files."""
 
-    date_utc: date
+    on: date
     files: dict[date, Files]
-    utc_offset_h: float
+    utc_offset_h: float | None
     units: dict[str, str]
+    by_name: bool = False
 
     def fingerprint(self) -> list[Any]:
         """Path, size and time of every file."""
         paths = [path for day in sorted(self.files) for path in self.files[day]]
         return [[str(path), *size_and_time(path)] for path in paths]
 
-    def hours(self) -> Iterator[tuple[datetime, str, RawHour]]:
-        """UTC time, name for messages and content of each hour."""
-        for time, where, content in hours(self.files, self.date_utc, self.utc_offset_h):
-            clock = Clock(time, self.utc_offset_h)
-            yield time, where, read_raw_hour(content, where, self.units, clock)
+    def hours(self, problems: Problems = STOP) -> Iterator[Hour]:
+        """Each hour, with the content of its file; what is wrong with a file ends that file."""
+        ahead = timedelta(hours=self.utc_offset_h or 0)
+        for day, paths in sorted(self.files.items()):
+            for path in paths:
+                with problems:
+                    for stamp, where, content in hours_of(path, day):
+                        time_utc = stamp - ahead
+                        if (stamp if self.by_name else time_utc).date() == self.on:
+                            read = partial(
+                                read_contents, content, where, self.units, self._clock(time_utc)
+                            )
+                            yield Hour(time_utc, where, read)
+
+    def _clock(self, time_utc: datetime) -> Clock | None:
+        return None if self.utc_offset_h is None else Clock(time_utc, self.utc_offset_h)
 
 
+@dataclass(frozen=True)
 class Archives:
-    """Archives in CAQRA's form below one folder."""
+    """Archives in CAQRA's form: the files of each day, and what a study says of them."""
 
-    def __init__(self, dataset: DatasetConfig, folder: Path) -> None:
-        self.dataset = dataset
-        self.files = find_days(folder, dataset.quality.duplicate_hours == "mask")
+    files: dict[date, Files]
+    utc_offset_h: float | None
+    units: dict[str, str]
 
     def span(self) -> str:
         """First and last day that are there."""
@@ -75,9 +103,13 @@ class Archives:
 
     def day(self, day: date) -> ArchiveDay:
         """The files that one UTC day needs."""
-        offset = self.dataset.utc_offset_h
-        files = {each: self.files[each] for each in archive_days(day, offset) if each in self.files}
-        return ArchiveDay(day, files, offset, dict(self.dataset.units))
+        days = archive_days(day, self.utc_offset_h or 0)
+        files = {each: self.files[each] for each in days if each in self.files}
+        return ArchiveDay(day, files, self.utc_offset_h, self.units)
+
+    def day_by_name(self, day: date) -> ArchiveDay:
+        """The files that have a day in their names, and the hours in them that do."""
+        return ArchiveDay(day, {day: self.files[day]}, self.utc_offset_h, self.units, by_name=True)
 
 
 def open_source(dataset: DatasetConfig, folder: Path) -> Source:
@@ -86,9 +118,13 @@ def open_source(dataset: DatasetConfig, folder: Path) -> Source:
     Raises:
         AirshedError: The folder holds none.
     """
+    offset_h, units = dataset.utc_offset_h, dict(dataset.units)
     if dataset.source == "yearly_zarr":
-        return YearlyStores(dataset, folder)
-    return Archives(dataset, folder)
+        return YearlyStores(find_stores(folder), offset_h, units)
+    files = find_days(folder, dataset.quality.duplicate_hours == "mask")
+    if not files:
+        raise nothing_found(folder)
+    return Archives(files, offset_h, units)
 
 
 def first_hour(source: Source, dataset: DatasetConfig) -> tuple[str, RawHour]:
@@ -98,11 +134,21 @@ def first_hour(source: Source, dataset: DatasetConfig) -> tuple[str, RawHour]:
         AirshedError: The source holds no hour of the period.
     """
     for day in dataset.period.days:
-        for _, where, hour in source.day(day).hours():
-            return where, hour
+        for hour in source.day(day).hours():
+            return hour.where, as_hour(hour.read(), hour.where)
     raise AirshedError(
         "no hour of the period was found",
         where=f"dataset.period ({dataset.period})",
         found=source.span(),
         hint="correct dataset.period or dataset.path",
+    )
+
+
+def there_twice(where: str, time: str) -> AirshedError:
+    """What is said of an hour that came before."""
+    return AirshedError(
+        "an hour is there twice",
+        where=where,
+        found=time,
+        hint="remove one of them, or set dataset.quality.duplicate_hours to mask",
     )

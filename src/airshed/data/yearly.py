@@ -8,84 +8,157 @@ stores may lack a time coordinate: then they hold every hour of their year.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from airshed.config.data import DatasetConfig
 from airshed.data.archives import size_and_time
-from airshed.data.rawfile import RawHour, by_canonical_name
-from airshed.data.units import to_canonical
+from airshed.data.problems import STOP, Problems, passing
+from airshed.data.rawhour import Contents, Hour, Stored, choose_variables
 from airshed.errors import AirshedError
-from airshed.variables import HOURLY, STATIC, VARIABLES
+from airshed.variables import HOURLY, STATIC
 
-Floats = npt.NDArray[np.floating[Any]]
 STORE_NAME = re.compile(r"data_(\d{4})_china_masked\.zarr")
-TIME = "time"
+
+
+@dataclass(frozen=True)
+class Store:
+    """A yearly store that is open.
+
+    Attributes:
+        path: Where it is.
+        content: As it is stored; its hours, if they are out of order, put in order.
+        names: What it calls each canonical variable.
+        axis: The dimension that is time.
+        times: Its hours by its own clock, in the order of that dimension, which is increasing.
+    """
+
+    path: Path
+    content: xr.Dataset
+    names: dict[str, str]
+    axis: str
+    times: pd.DatetimeIndex
+
+    @property
+    def clock(self) -> str:
+        """What tells the hours."""
+        stamped = _stamped(self.content, self.axis)
+        return "the store's time axis" if stamped else "counted from the start of its year"
+
+    def read(
+        self, hours: slice, units: Mapping[str, str], problems: Problems, names: tuple[str, ...]
+    ) -> Contents:
+        """What some hours hold: every variable, and fields [T, Y, X], still ones [Y, X]."""
+        found = Contents([_described(each) for each in _content(self.path).variables.items()])
+        stored = {each.stored_as: each for each in found.variables}
+
+        def accept(name: str) -> None:
+            each = stored[self.names[name]]
+            each.values = self._values(name, hours)
+            each.convert(name, units, str(self.path))
+            found.accept(name, each)
+
+        passing(problems, [name for name in names if name in self.names], accept)
+        return found
+
+    def _values(self, name: str, hours: slice) -> Any:
+        """Fields of some hours; the first one of a variable that does not change."""
+        field, still = self.content[self.names[name]], name in STATIC
+        if self.axis in field.dims:
+            field = field.isel({self.axis: 0 if still else hours})
+        _check_dimensions(self.path, name, field, 2 if still else 3)
+        return field.values.astype(np.float64 if still else np.float32)
 
 
 @dataclass(frozen=True)
 class YearlyDay:
-    """A UTC day, and the stores that hold its hours."""
+    """A day of stores whose clock is ahead by some hours: of UTC, or of itself by none."""
 
-    date_utc: date
-    stores: dict[int, Path]
-    states: dict[int, list[int]]
-    utc_offset_h: float
-    units: dict[str, str]
+    on: date
+    source: YearlyStores
+    ahead_h: float
 
     @property
     def start(self) -> pd.Timestamp:
-        """First hour of the day, by the files' clock."""
-        return pd.Timestamp(self.date_utc) + pd.Timedelta(hours=self.utc_offset_h)
+        """First hour of the day, by the stores' clock."""
+        return pd.Timestamp(self.on) + pd.Timedelta(hours=self.ahead_h)
 
     @property
     def years(self) -> list[int]:
-        """Years by the files' clock that hold hours of the day, of those that are there."""
+        """Years by the stores' clock that hold hours of the day, of those that are there."""
         last = self.start + pd.Timedelta(hours=23)
-        return sorted({self.start.year, last.year} & set(self.stores))
+        return sorted({self.start.year, last.year} & set(self.source.stores))
 
     def fingerprint(self) -> list[Any]:
         """Path and state of every store that holds hours of the day."""
-        return [[str(self.stores[year]), *self.states[year]] for year in self.years]
+        source = self.source
+        return [[str(source.stores[year]), *source.states[year]] for year in self.years]
 
-    def hours(self) -> Iterator[tuple[datetime, str, RawHour]]:
-        """UTC time, name for messages and content of each hour."""
-        start = self.start
-        for year in self.years:
-            store = open_store(self.stores[year])
-            times = store.indexes[TIME]
-            rows = slice(*times.searchsorted([start, start + pd.Timedelta(days=1)]).tolist())
-            fields = _fields(store, rows, self.units, self.stores[year])
-            lat_deg, lon_deg = (static_field(store, name) for name in ("lat2d", "lon2d"))
-            for time, hour in zip(times[rows], fields, strict=True):
-                where = f"{self.stores[year]}, {time}"
-                utc = (time - pd.Timedelta(hours=self.utc_offset_h)).to_pydatetime()
-                yield utc, where, RawHour(hour, lat_deg, lon_deg)
+    def hours(self, problems: Problems = STOP) -> Iterator[Hour]:
+        """Each hour that is there; all of a store are read when the first is asked for."""
+        for path in (self.source.stores[year] for year in self.years):
+            with problems:
+                store = open_store(path, problems)
+                ends = [self.start, self.start + pd.Timedelta(days=1)]
+                rows = slice(*store.times.searchsorted(ends).tolist())
+                read = _once(partial(store.read, rows, self.source.units))
+                for number, time in enumerate(store.times[rows]):
+                    time_utc = (time - pd.Timedelta(hours=self.ahead_h)).to_pydatetime()
+                    yield Hour(time_utc, f"{path}, {time}", partial(read, number))
 
 
+def _described(item: tuple[Any, xr.Variable]) -> Stored:
+    name, stored = item
+    dimensions, said = tuple(map(str, stored.dims)), stored.attrs.get("units")
+    return Stored(str(name), dimensions, stored.shape, str(stored.dtype), said)
+
+
+def _once(
+    read: Callable[[Problems, tuple[str, ...]], Contents],
+) -> Callable[[int, Problems, tuple[str, ...]], Contents]:
+    """A function that reads several hours when it is first called, and returns one of them."""
+    kept: list[Contents] = []
+
+    def hour(number: int, problems: Problems, names: tuple[str, ...]) -> Contents:
+        if not kept:
+            kept.append(read(problems, names))
+        return kept[0].at(number)
+
+    return hour
+
+
+def find_stores(folder: Path) -> dict[int, Path]:
+    """The stores in a folder, by year.
+
+    Raises:
+        AirshedError: There is none.
+    """
+    names = {path: STORE_NAME.fullmatch(path.name) for path in sorted(folder.iterdir())}
+    stores = {int(match[1]): path for path, match in names.items() if match}
+    if not stores:
+        raise AirshedError(
+            "no yearly store was found",
+            where=folder,
+            expected="folders such as data_2013_china_masked.zarr",
+            hint="set dataset.path to the folder that holds them",
+        )
+    return stores
+
+
+@dataclass(frozen=True)
 class YearlyStores:
-    """All yearly stores in a folder."""
+    """Yearly stores by year, and what a study says of them."""
 
-    def __init__(self, dataset: DatasetConfig, folder: Path) -> None:
-        self.dataset = dataset
-        names = {path: STORE_NAME.fullmatch(path.name) for path in sorted(folder.iterdir())}
-        self.stores = {int(match[1]): path for path, match in names.items() if match}
-        if not self.stores:
-            raise AirshedError(
-                "no yearly store was found",
-                where=folder,
-                expected="folders such as data_2013_china_masked.zarr",
-                hint="set dataset.path to the folder that holds them",
-            )
+    stores: dict[int, Path]
+    utc_offset_h: float
+    units: dict[str, str]
 
     @cached_property
     def states(self) -> dict[int, list[int]]:
@@ -103,94 +176,92 @@ class YearlyStores:
 
     def day(self, day: date) -> YearlyDay:
         """What one UTC day needs."""
-        offset_h, units = self.dataset.utc_offset_h, dict(self.dataset.units)
-        return YearlyDay(day, self.stores, self.states, offset_h, units)
+        return YearlyDay(day, self, self.utc_offset_h)
+
+    def day_by_name(self, day: date) -> YearlyDay:
+        """What a day by the stores' own clock needs; times are by that clock."""
+        return YearlyDay(day, self, 0)
 
 
 @lru_cache(maxsize=4)
-def open_store(path: Path) -> xr.Dataset:
-    """A yearly store by canonical names, its time axis by time stamps (file's clock).
+def _content(path: Path) -> xr.Dataset:
+    try:
+        return xr.open_zarr(path, chunks=None)
+    except (OSError, ValueError, KeyError) as error:
+        raise AirshedError(
+            "a yearly store cannot be opened",
+            where=path,
+            found=f"{type(error).__name__}: {error}",
+            hint="fetch it again, or move it away",
+        ) from error
+
+
+def open_store(path: Path, problems: Problems = STOP) -> Store:
+    """A yearly store, its variables and hours.
 
     Raises:
-        AirshedError: It cannot be read, lacks a variable, or its hours cannot be told.
+        AirshedError: It cannot be read, lacks a variable, or its hours cannot be told, unless
+            problems are noted.
     """
-    try:
-        store = xr.open_zarr(path, chunks=None)
-    except (OSError, ValueError, KeyError) as error:
-        raise AirshedError("a yearly store cannot be opened", where=path, found=error) from error
-    named = by_canonical_name({str(name): store[name] for name in store.variables}, str(path))
-    missing = [name for name in (*HOURLY, *STATIC) if name not in named]
-    if missing:
+    content, needed = _content(path), (*HOURLY, *STATIC)
+    names = choose_variables(map(str, content.variables), needed, path, problems, "yearly store")
+    hourly = [name for name in HOURLY if name in names]
+
+    def check(name: str) -> None:
+        _check_dimensions(path, name, content[names[name]], 3)
+
+    right = passing(problems, hourly, check)
+    names = {name: names[name] for name in names if name in right or name not in hourly}
+    axis = str(content[names[right[0]]].dims[0]) if right else ""
+    times = _times(content, axis, path)
+    with problems:
+        _check_times(content, axis, times, path)
+    order = np.unique(times, return_index=True)[1]
+    if len(order) < len(times) or not times.is_monotonic_increasing:
+        content, times = content.isel({axis: order}), times[order]
+    return Store(path, content, names, axis, times)
+
+
+def _check_dimensions(path: Path, name: str, field: xr.DataArray, number: int) -> None:
+    if field.ndim != number:
         raise AirshedError(
-            "a yearly store lacks a variable",
-            where=path,
-            expected=", ".join(missing),
-            found=", ".join(map(str, store.variables)),
-            hint="aliases of names are listed in src/airshed/variables.py",
+            "a variable of a yearly store has the wrong dimensions",
+            where=f"{path}, variable {name}",
+            expected="time, rows and columns" if number == 3 else "rows and columns",
+            found=f"{field.dims} of sizes {field.shape}",
         )
-    for name in HOURLY:
-        if named[name].ndim != 3:
-            raise AirshedError(
-                "a variable of a yearly store has the wrong dimensions",
-                where=f"{path}, variable {name}",
-                expected="time, rows and columns",
-                found=f"{named[name].dims} of sizes {named[name].shape}",
-            )
-    axis = str(named[HOURLY[0]].dims[0])
-    fields = {
-        name: field.reset_coords(drop=True).rename({axis: TIME} if axis in field.dims else {})
-        for name, field in named.items()
-    }
-    times = _times(store, axis, path)
-    return xr.Dataset(fields).assign_coords({TIME: times})
 
 
-def _times(store: xr.Dataset, axis: str, path: Path) -> pd.DatetimeIndex:
-    """The hours of a store: its own time coordinate, or every hour of its year."""
-    hours = store.sizes[axis]
-    if axis in store.coords and np.issubdtype(store[axis].dtype, np.datetime64):
-        times = pd.DatetimeIndex(store[axis].values).round("h")
-        if not times.is_monotonic_increasing or times.has_duplicates:
-            raise AirshedError(
-                "the hours of a yearly store are out of order or there twice",
-                where=f"{path}, {axis}",
-                expected="increasing time stamps",
-            )
-        return times
+def _times(content: xr.Dataset, axis: str, path: Path) -> pd.DatetimeIndex:
+    """The hours of a store: its own time coordinate, or counted from the start of its year."""
+    if _stamped(content, axis):
+        return pd.DatetimeIndex(content[axis].values).round("h")
     match = STORE_NAME.fullmatch(path.name)
-    start = datetime(int(match[1]) if match else 1, 1, 1)
-    expected = (start.replace(year=start.year + 1) - start) // timedelta(hours=1)
-    if hours != expected:
+    start = datetime(int(match[1]) if match else 2001, 1, 1)
+    return pd.date_range(start, periods=content.sizes.get(axis, 0), freq="h")
+
+
+def _stamped(content: xr.Dataset, axis: str) -> bool:
+    return axis in content.coords and content[axis].dtype.kind == "M"
+
+
+def _check_times(content: xr.Dataset, axis: str, times: pd.DatetimeIndex, path: Path) -> None:
+    """Hours follow each other; without time stamps they are those of a whole year."""
+    if not times.is_monotonic_increasing or times.has_duplicates:
+        raise AirshedError(
+            "the hours of a yearly store are out of order or there twice",
+            where=f"{path}, {axis}",
+            expected="increasing time stamps",
+            found=f"{int(times.duplicated().sum())} there twice",
+            hint="sort it and drop what is there twice",
+        )
+    year = times[0].year if len(times) else 2001
+    expected = (datetime(year + 1, 1, 1) - datetime(year, 1, 1)) // timedelta(hours=1)
+    if not _stamped(content, axis) and len(times) != expected:
         raise AirshedError(
             "a yearly store has no time stamps, and not every hour of its year",
             where=path,
             expected=f"{expected} hours, or a time coordinate",
-            found=f"{hours} hours",
+            found=f"{len(times)} hours",
             hint="add a CF time coordinate to the store",
         )
-    return pd.date_range(start, periods=hours, freq="h")
-
-
-def _fields(store: xr.Dataset, rows: slice, units: dict[str, str], path: Path) -> Floats:
-    """Fields [T, 11, Y, X] in canonical units."""
-    fields = [
-        to_canonical(
-            store[name].isel({TIME: rows}).values.astype(np.float32),
-            name,
-            store[name].attrs.get("units"),
-            units,
-            f"{path}, variable {name}",
-        )
-        for name in HOURLY
-    ]
-    return np.stack(fields, axis=1)
-
-
-def static_field(store: xr.Dataset, name: str) -> Floats:
-    """A field that does not change, [Y, X]: the first hour's if it is there for every hour.
-
-    Its units are those of the canonical variable unless an attribute says otherwise.
-    """
-    field = store[name].isel({TIME: 0}) if TIME in store[name].dims else store[name]
-    units = field.attrs.get("units", VARIABLES[name].units)
-    return to_canonical(field.values.astype(np.float64), name, units, {}, f"variable {name}")

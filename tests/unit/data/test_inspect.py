@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,8 +21,7 @@ from typer.testing import CliRunner
 from airshed.cli import app
 from airshed.config.data import DatasetConfig
 from airshed.data.inspect import Inspection, as_text, inspect_path
-from airshed.data.inspect.clock import clock_of_temperature
-from airshed.data.inspect.grid import describe_grid
+from airshed.data.inspect.geography import clock_of_temperature, describe_grid
 from airshed.data.inspect.hours import chosen_hours
 from airshed.errors import AirshedError
 from airshed.simulate.projection import cell_positions
@@ -217,6 +218,42 @@ def test_what_ingest_refuses_is_named_and_the_rest_is_looked_at(
     with pytest.raises(AirshedError) as refused:
         made.ingest_into(tmp_path, dataset, raw)
     assert refused.value.what in whats(found)
+
+
+def with_troubles(time: datetime, troubles: list[str]) -> bytes:
+    """An hour with some of five troubles, each in another variable."""
+    fields, units = made.hour_fields(time) | made.positions(), dict[str, str | None]()
+    if "rh" in troubles:
+        del fields["rh"]
+    if "temp" in troubles:
+        units["temp"] = None
+    if "co" in troubles:
+        units["co"] = "K"
+    if "so2" in troubles:
+        fields["so2"][:] = 5.0
+    if "o3" in troubles:
+        fields["o3"][2, 3] = -5.0
+    return made.netcdf(fields, units)
+
+
+def test_all_problems_of_a_file_are_those_that_ingest_stops_at_one_after_the_other(
+    dataset: DatasetConfig, tmp_path: Path
+) -> None:
+    file = tmp_path / "raw" / made.member(made.START)
+    file.parent.mkdir()
+    left = ["rh", "temp", "co", "so2", "o3"]
+    file.write_bytes(with_troubles(made.START, left))
+    listed = [str(problem) for problem in inspect_path(file.parent, None, 1).findings.problems]
+    said = []
+    while left:
+        file.write_bytes(with_troubles(made.START, left))
+        with pytest.raises(AirshedError) as refused:
+            made.ingest_into(tmp_path / "out", dataset, file.parent)
+        said.append(str(refused.value))
+        left.remove(next(name for name in left if re.search(rf"\b{name}\b", said[-1])))
+    assert said == listed
+    file.write_bytes(with_troubles(made.START, left))
+    made.ingest_into(tmp_path / "out", dataset, file.parent)
 
 
 def test_units_that_fit_are_proposed(raw: Path, dataset: DatasetConfig) -> None:
@@ -423,6 +460,43 @@ def test_trouble_in_a_yearly_store_is_collected(yearly: Path) -> None:
     lacking = next(p for p in found.findings.problems if "lacks" in p.what)
     assert lacking.details["expected"] == "rh, population"
     assert found.stores[1]["hours"]["gaps"][0]["hours"] == 1
+
+
+def without_unit(store: xr.Dataset) -> xr.Dataset:
+    del store["co"].attrs["units"]
+    return store
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without_unit,
+        lambda store: store.drop_vars("so2"),
+        lambda store: store.drop_vars("time"),
+        lambda store: store.isel(time=slice(None, None, -1)),
+        lambda store: store.assign(temp=store["temp"].isel(time=0, drop=True)),
+        lambda store: store.assign(lat2d=store["lat2d"] + 100),
+        lambda store: store.assign(lon2d=store["lon2d"].isel(y=0)),
+        lambda store: store.assign(o3=store["o3"] - 5000),
+        lambda store: store.assign(u10=store["u"], U=store["u"]).drop_vars("u"),
+    ],
+    ids=["unit", "lacking", "no time", "order", "flat", "off the earth", "line", "values", "twice"],
+)
+def test_what_ingest_refuses_of_a_yearly_store_is_named(
+    yearly: Path,
+    dataset: DatasetConfig,
+    tmp_path: Path,
+    change: Callable[[xr.Dataset], xr.Dataset],
+) -> None:
+    with xr.open_zarr(yearly) as stored, xr.set_options(keep_attrs=True):
+        changed = change(stored.load().drop_encoding())
+    shutil.rmtree(yearly)
+    changed.to_zarr(yearly, zarr_format=3, consolidated=False)
+    values = dataset.model_dump() | {"source": "yearly_zarr", "path": "unused"}
+    with pytest.raises(AirshedError) as refused:
+        made.ingest_into(tmp_path, DatasetConfig.model_validate(values), yearly.parent)
+    first = inspect_path(yearly, None, None).findings.problems[0]
+    assert str(first) == str(refused.value)
 
 
 def test_the_command_prints_writes_json_and_says_by_its_exit_code(

@@ -1,10 +1,11 @@
 """What raw archives hold and what an ingest would refuse, before a day is spent on it.
 
-- ``sources``: which files there are, by their names;
-- ``hours``: which hours there are, and the files of some of them;
-- ``rawfiles``, ``yearly``: what one hourly file, or a yearly Zarr store, holds;
-- ``tally``, ``grid``, ``clock``: ranges of variables, kind of grid, hints at a time zone;
-- ``findings``: problems, in the reader's own words;
+Files are read and checked by the ingest's own readers, which hand problems over to be noted.
+
+- ``listing``: which files there are, by their names;
+- ``hours``: which hours there are, and which of them are looked at;
+- ``tally``: names, units and ranges of variables, the grid, hints at a time zone;
+- ``geography``: kind of grid, and the clock by which the sun warms it;
 - ``text``: the page that is printed.
 """
 

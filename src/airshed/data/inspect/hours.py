@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from airshed.config.data import DatasetConfig
-from airshed.data.archives import hours
-from airshed.data.day_notes import gaps
-from airshed.data.inspect.findings import Findings
-from airshed.data.inspect.rawfiles import RawFiles, mean_temperature
-from airshed.data.inspect.sources import Sources, found_twice
-from airshed.errors import AirshedError
+from airshed.data.archives import HOUR_NAME, hour_of
+from airshed.data.day_notes import ABSENT, gaps
+from airshed.data.inspect.tally import Tally
+from airshed.data.problems import Findings
+from airshed.data.rawhour import Hour
+from airshed.data.source import Archives, there_twice
 from airshed.progress import progress
 
 HOUR = timedelta(hours=1)
 HOURS_APART = 7  # from one chosen day to the next, so that all times of day are met
-
-
-@dataclass
-class Hours:
-    """Hours by the files' clock.
-
-    Attributes:
-        days: Days of which there is something, in order.
-        found: Those that names of files or members give.
-        taken: Those of archives that were not opened, or not to the end: all 24 of a day.
-        sampled: Those whose files were looked at.
-        opened: Days whose files were gone through.
-        mean_temp: Mean temperature of each hour of the first whole day that was opened.
-    """
-
-    days: list[date]
-    found: set[datetime] = field(default_factory=set)
-    taken: set[datetime] = field(default_factory=set)
-    sampled: list[datetime] = field(default_factory=list)
-    opened: int = 0
-    mean_temp: dict[int, float] = field(default_factory=dict)
 
 
 def chosen_hours(days: list[date], count: int | None) -> dict[date, set[int]]:
@@ -56,86 +36,135 @@ def chosen_hours(days: list[date], count: int | None) -> dict[date, set[int]]:
     return chosen
 
 
-def look_at_hours(
-    sources: Sources, count: int | None, files: RawFiles, findings: Findings
-) -> Hours:
-    """Go through the chosen days, and look at the files of the chosen hours."""
-    seen = Hours(sources.days)
-    chosen = chosen_hours(sources.days, count)
-    seen.found.update(time for times in sources.loose.values() for time in times)
-    for day in sources.days:
-        if day in sources.archives and day not in chosen:
-            seen.taken.update(_all_hours(day))
-    for day, wanted in progress(chosen.items(), "days looked at", total=len(chosen)):
-        _look_at_day(sources, day, wanted, seen, files, findings)
-    return seen
+def chosen_times(times: pd.DatetimeIndex, count: int | None) -> dict[date, set[int]]:
+    """Hours to look at by day: ``count`` of those that are there, or every one if None."""
+    positions = np.linspace(0, len(times) - 1, count or len(times)).round().astype(int)
+    chosen: dict[date, set[int]] = defaultdict(set)
+    for hour in times[positions]:
+        chosen[hour.date()].add(hour.hour)
+    return chosen
 
 
-def _look_at_day(
-    sources: Sources,
-    day: date,
-    wanted: set[int],
-    seen: Hours,
-    files: RawFiles,
-    findings: Findings,
-) -> None:
-    temperatures: dict[int, float] = {}
-    times: set[datetime] = set()
-    looked, last = len(seen.sampled), None
-    try:
-        for stamp, where, content in hours({day: sources.of_day(day)}, day, 0):
-            if stamp in times:
-                found_twice(findings, "an hour is there twice", where, f"{stamp}", files.quality)
-            last = (stamp, where, content)
-            times.add(stamp)
-            seen.found.add(stamp)
-            if stamp.hour in wanted:
-                files.look(content, where, stamp)
-                seen.sampled.append(stamp)
-            if not seen.mean_temp and (mean := mean_temperature(content, where)) is not None:
-                temperatures[stamp.hour] = mean
-    except AirshedError as problem:
-        findings.add(problem)
-        seen.taken.update(_all_hours(day))
-    if last is not None and len(seen.sampled) == looked:
-        files.look(last[2], last[1], last[0])  # none of the chosen hours is there
-        seen.sampled.append(last[0])
-    if len(temperatures) == 24:
-        seen.mean_temp = temperatures
-    seen.opened += 1
+@dataclass
+class Hours:
+    """Hours of archives and hourly files: UTC, or by the names of files as long as nobody knows.
 
-
-def summarise(seen: Hours, dataset: DatasetConfig | None) -> dict[str, Any]:
-    """Hours expected, found and missing: of a study's period, or from the first day to the last.
-
-    Times are UTC if a dataset says how far files' names are ahead of it, else by the names.
+    Attributes:
+        source: The files.
+        tally: What the hours that are looked at hold.
+        found: Hours that names of files or members give.
+        taken: Those of archives that were not opened, or not to the end: all 24 of a day.
+        sampled: Those that were looked at.
+        opened: Days whose files were gone through.
+        mean_temp: Mean temperature of each hour, by the names, of the first whole day that was
+            opened.
+        ahead_h: By how much names are ahead of the files' own time coordinates.
     """
-    offset = timedelta(hours=dataset.utc_offset_h if dataset else 0)
-    there = {stamp - offset for stamp in seen.found | seen.taken}
-    if dataset:
-        days = (dataset.period.start, dataset.period.end)
-    else:
-        days = (seen.days[0], seen.days[-1])
-    expected = list(_range(*days))
-    missing = [(hour, None if hour in there else "not in the archives") for hour in expected]
+
+    source: Archives
+    tally: Tally
+    found: set[datetime] = field(default_factory=set)
+    taken: set[datetime] = field(default_factory=set)
+    sampled: set[datetime] = field(default_factory=set)
+    opened: int = 0
+    mean_temp: dict[int, float] = field(default_factory=dict)
+    ahead_h: set[float] = field(default_factory=set)
+
+    @property
+    def ahead(self) -> timedelta:
+        """By how much names are ahead of the hours."""
+        return timedelta(hours=self.source.utc_offset_h or 0)
+
+    def look(self, count: int | None) -> None:
+        """Go through the chosen days, and look at the chosen hours."""
+        chosen = chosen_hours(list(self.source.files), count)
+        for day, paths in self.source.files.items():
+            for path in () if day in chosen else paths:
+                if HOUR_NAME.fullmatch(path.name):
+                    self._note(hour_of(path.name) - self.ahead, str(path))
+                else:
+                    self._take(day)
+        for day, wanted in progress(chosen.items(), "days looked at", total=len(chosen)):
+            self._look_at_day(day, wanted)
+
+    def _look_at_day(self, day: date, wanted: set[int]) -> None:
+        damage, looked = Findings(), len(self.sampled)
+        temperatures: dict[int, float] = {}
+        last: Hour | None = None
+        for hour in self.source.day_by_name(day).hours(damage):
+            last, number = hour, (hour.time_utc + self.ahead).hour
+            self._note(hour.time_utc, hour.where)
+            if number in wanted:
+                self._look_at_hour(hour)
+            if not self.mean_temp and (mean := _mean_temperature(hour)) is not None:
+                temperatures[number] = mean
+        for problem in damage.problems:
+            self.tally.findings.add(problem)
+            self._take(day)
+        if last is not None and len(self.sampled) == looked:
+            self._look_at_hour(last)  # none of the chosen hours is there
+        if len(temperatures) == 24:
+            self.mean_temp = temperatures
+        self.opened += 1
+
+    def _look_at_hour(self, hour: Hour) -> None:
+        contents = hour.read(self.tally.findings)
+        self.tally.look(contents, hour.where)
+        self.sampled.add(hour.time_utc)
+        if contents.stated_utc is not None:
+            ahead = hour.time_utc + self.ahead - contents.stated_utc
+            self.ahead_h.add(ahead.total_seconds() / 3600)
+
+    def _note(self, hour: datetime, where: str) -> None:
+        if hour in self.found:
+            dataset, findings = self.tally.dataset, self.tally.findings
+            if dataset and dataset.quality.duplicate_hours == "mask":
+                findings.remark("an hour is there twice: left out", where)
+            else:
+                findings.add(there_twice(where, f"{hour}" + (" UTC" if dataset else "")))
+        self.found.add(hour)
+
+    def _take(self, day: date) -> None:
+        self.taken.update(hour - self.ahead for hour in _range(day, day))
+
+    def summary(self, dataset: DatasetConfig | None) -> dict[str, Any]:
+        """Hours expected, found and missing: of a study's period, or from first to last day."""
+        days = list(self.source.files)
+        span = (dataset.period.start, dataset.period.end) if dataset else (days[0], days[-1])
+        clock = "UTC" if dataset else "file names"
+        return counted(list(_range(*span)), self.found | self.taken, clock, ABSENT) | {
+            "days_opened": self.opened,
+            "hours_taken_from_names_of_archives": len(self.taken - self.found),
+            "sampled": [hour.isoformat() for hour in sorted(self.sampled)],
+        }
+
+
+def counted(
+    expected: list[datetime], there: Collection[datetime], clock: str, reason: str
+) -> dict[str, Any]:
+    """How many hours are expected, found and missing, and the gaps."""
+    known = set(there)
+    listed = [(hour, None if hour in known else reason) for hour in expected]
+    missing = sum(reason is not None for _, reason in listed)
     return {
-        "clock": "UTC" if dataset else "file names",
+        "clock": clock,
         "first": expected[0].isoformat() if expected else None,
         "last": expected[-1].isoformat() if expected else None,
         "expected": len(expected),
-        "found": len(there.intersection(expected)),
-        "missing": sum(reason is not None for _, reason in missing),
-        "gaps": gaps(missing),
-        "days_opened": seen.opened,
-        "hours_taken_from_names_of_archives": len(seen.taken - seen.found),
-        "sampled": [(stamp - offset).isoformat() for stamp in sorted(seen.sampled)],
+        "found": len(expected) - missing,
+        "missing": missing,
+        "gaps": gaps(listed),
     }
-
-
-def _all_hours(day: date) -> Iterable[datetime]:
-    return _range(day, day)
 
 
 def _range(first: date, last: date) -> Iterable[datetime]:
     start = datetime.combine(first, time())
     return (start + number * HOUR for number in range(((last - first).days + 1) * 24))
+
+
+def _mean_temperature(hour: Hour) -> float | None:
+    """Mean of the air temperature, in whatever unit; None if it cannot be read."""
+    for stored in hour.read(Findings(), ("temp",)).variables:
+        if stored.values is not None and np.isfinite(stored.values).any():
+            return float(np.nanmean(stored.values, dtype=np.float64))
+    return None

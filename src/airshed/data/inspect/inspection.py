@@ -8,22 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from airshed.config.data import DatasetConfig
-from airshed.config.preprocessing import QualityConfig
-from airshed.data.inspect.clock import clock_of_temperature
-from airshed.data.inspect.findings import Findings
-from airshed.data.inspect.grid import describe_grid
-from airshed.data.inspect.hours import look_at_hours, summarise
-from airshed.data.inspect.rawfiles import RawFiles
-from airshed.data.inspect.sources import Sources, find_sources
-from airshed.data.inspect.tally import Seen, likely_unit
-from airshed.data.inspect.yearly import look_at_store
-from airshed.data.native import kept_part
-from airshed.data.regrid import regrid
-from airshed.data.static.quantities import open_elevation, open_population
+from airshed.data.inspect.geography import clock_of_temperature, describe_grid
+from airshed.data.inspect.hours import Hours, chosen_times, counted
+from airshed.data.inspect.listing import Listing, list_files
+from airshed.data.inspect.tally import Seen, Tally
+from airshed.data.problems import Findings
+from airshed.data.rawfile import read_contents
+from airshed.data.regrid import regrid_directions
+from airshed.data.source import Archives
+from airshed.data.static.quantities import check_possible, open_elevation, open_population
+from airshed.data.yearly import YearlyStores, open_store
 from airshed.errors import AirshedError
-from airshed.variables import HOURLY
+from airshed.variables import HOURLY, INPUTS, VARIABLES
 
 
 @dataclass
@@ -33,7 +32,7 @@ class Inspection:
     Attributes:
         path: What was looked at.
         findings: Problems and remarks.
-        sources: Which files there are.
+        files: Which there are.
         stated_units: Units that a study states.
         hours: Hours expected, found and missing; None without hourly files.
         variables: Of the hourly files that were looked at.
@@ -44,7 +43,7 @@ class Inspection:
 
     path: Path
     findings: Findings
-    sources: Sources
+    files: Listing
     stated_units: Mapping[str, str]
     hours: dict[str, Any] | None = None
     variables: list[Seen] = field(default_factory=list)
@@ -59,12 +58,11 @@ class Inspection:
 
     def likely_units(self) -> dict[str, str]:
         """Usual units that fit the ranges of variables whose unit is nowhere stated."""
-        unknown = [
-            seen
+        likely = {
+            seen.name: seen.likely_unit()
             for seen in self.variables
-            if seen.name in HOURLY and seen.name not in self.stated_units and None in seen.units
-        ]
-        likely = {seen.name: likely_unit(seen) for seen in unknown}
+            if seen.name not in self.stated_units and None in seen.units
+        }
         return {name: unit for name in HOURLY if (unit := likely.get(name)) is not None}
 
     def as_dict(self) -> dict[str, Any]:
@@ -72,8 +70,8 @@ class Inspection:
         return {
             "path": str(self.path),
             "accepted": self.accepted,
-            "forms": dict(self.sources.forms),
-            "size_bytes": self.sources.size_bytes,
+            "forms": dict(self.files.forms),
+            "size_bytes": self.files.size_bytes,
             "hours": self.hours,
             "grid": self.grid,
             "variables": [seen.as_dict() for seen in self.variables],
@@ -96,73 +94,92 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
         count: How many hours to look at, spread over all days; None looks at every hour.
 
     Raises:
-        AirshedError: There is nothing at the path. All else is collected.
+        AirshedError: There is nothing at the path. All else is noted.
     """
     findings = Findings()
-    units = dataset.units if dataset else {}
-    quality = dataset.quality if dataset else QualityConfig()
-    found = Inspection(path, findings, find_sources(path, findings, quality), units)
-    offset_h = dataset.utc_offset_h if dataset else None
-    files = RawFiles(units, quality, findings, utc_offset_h=offset_h)
-    if found.sources.days:
-        seen = look_at_hours(found.sources, count, files, findings)
-        found.hours = summarise(seen, dataset)
-        found.clock = _clock(seen.mean_temp, files)
-        _check_period(found.hours, dataset, findings)
-    if found.sources.single is not None:
-        files.look(found.sources.single.read_bytes(), str(found.sources.single), None)
-    found.variables = list(files.variables.values())
-    if files.grid is not None:
-        found.grid = describe_grid(files.grid.lat_deg, files.grid.lon_deg)
-    found.stores = [
-        look_at_store(each, units, quality, count, findings) for each in found.sources.stores
-    ]
+    repeated_days = dataset is not None and dataset.quality.duplicate_hours == "mask"
+    files = list_files(path, repeated_days, findings)
+    units = dict(dataset.units) if dataset else {}
+    found = Inspection(path, findings, files, units)
+    tally = Tally(dataset, findings)
+    if files.days:
+        offset_h = dataset.utc_offset_h if dataset else None
+        hours = Hours(Archives(files.days, offset_h, units), tally)
+        hours.look(count)
+        found.hours = hours.summary(dataset)
+        found.clock = _clock(hours, tally)
+        if dataset is not None and found.hours["found"] == 0:
+            findings.add(
+                AirshedError(
+                    "no hour of the period was found in the archives",
+                    where=f"dataset.period ({dataset.period})",
+                    hint="correct dataset.period or dataset.utc_offset_h, or give another folder",
+                )
+            )
+    if (single := files.single) is not None:
+        where = str(single)
+        tally.look(read_contents(single.read_bytes(), where, units, None, findings), where)
+    found.variables = list(tally.variables.values())
+    if tally.grid is not None:
+        found.grid = describe_grid(tally.grid.lat_deg, tally.grid.lon_deg)
+    found.stores = [_look_at_store(each, dataset, count, findings) for each in files.stores]
     if dataset:
-        _check_study(dataset, files, findings)
+        _check_study(dataset, tally)
     return found
 
 
-def _clock(mean_temp: dict[int, float], files: RawFiles) -> dict[str, Any]:
+def _clock(hours: Hours, tally: Tally) -> dict[str, Any]:
     clock: dict[str, Any] = {}
-    if files.grid is not None:
-        # longitudes are averaged as directions, so that the date line does no harm
-        directions = np.exp(1j * np.radians(files.grid.lon_deg))
-        mean_lon = np.degrees(np.angle(np.nanmean(directions)))
-        of_temperature = clock_of_temperature(mean_temp, float(mean_lon))
+    if tally.grid is not None:
+        of_temperature = clock_of_temperature(hours.mean_temp, tally.grid.lon_deg)
         if of_temperature is not None:
             clock["daily_cycle_of_temperature"] = of_temperature
-    if files.offsets_h:
-        clock["names_ahead_of_time_coordinate_h"] = sorted(files.offsets_h)
+    if hours.ahead_h:
+        clock["names_ahead_of_time_coordinate_h"] = sorted(hours.ahead_h)
     return clock
 
 
-def _check_period(hours: dict[str, Any], dataset: DatasetConfig | None, findings: Findings) -> None:
-    if dataset is not None and hours["found"] == 0:
-        findings.add(
-            AirshedError(
-                "no hour of the period was found in the archives",
-                where=f"dataset.period ({dataset.period})",
-                hint="correct dataset.period or dataset.utc_offset_h, or give another folder",
-            )
-        )
+def _look_at_store(
+    path: Path, dataset: DatasetConfig | None, count: int | None, findings: Findings
+) -> dict[str, Any]:
+    """Describe one yearly store; ``count`` hours of it are read, or every one if None."""
+    described: dict[str, Any] = {"path": str(path)}
+    with findings:
+        store, tally = open_store(path, findings), Tally(dataset, findings)
+        contents = store.read(slice(0), {}, findings, ())
+        tally.add(contents, str(path))
+        years = {int(year): path for year in store.times.year.unique()}
+        source = YearlyStores(years, 0, dict(dataset.units) if dataset else {})
+        for day, wanted in chosen_times(store.times, count).items():
+            for hour in source.day_by_name(day).hours(findings):
+                if hour.time_utc.hour in wanted:
+                    contents = hour.read(findings, INPUTS)
+                    tally.look(contents, hour.where)
+        for name in ("elevation", "population"):
+            known = VARIABLES[name]
+            if name in contents.fields:
+                with findings:
+                    place = f"{path}, variable {name}"
+                    check_possible(*[contents.fields[name]] * 2, known.low, known.high, place)
+        if len(store.times):
+            expected = pd.date_range(store.times[0], store.times[-1], freq="h")
+            hours = [times.to_pydatetime().tolist() for times in (expected, store.times)]
+            described["hours"] = counted(*hours, store.clock, "not in the store")
+        described["variables"] = [seen.as_dict() for seen in tally.variables.values()]
+        if tally.grid is not None:
+            described["grid"] = describe_grid(tally.grid.lat_deg, tally.grid.lon_deg)
+    return described
 
 
-def _check_study(dataset: DatasetConfig, files: RawFiles, findings: Findings) -> None:
+def _check_study(dataset: DatasetConfig, tally: Tally) -> None:
     """What else an ingest and the step for static fields would refuse."""
-    try:
-        if files.grid is not None:
-            lat_deg, lon_deg = files.grid.lat_deg, files.grid.lon_deg
-            row, row_stop, column, column_stop = kept_part(dataset, lat_deg, lon_deg)
-            kept = lat_deg[row:row_stop, column:column_stop]
-            regrid(kept, (dataset.grid.rows, dataset.grid.columns))
-    except AirshedError as problem:
-        findings.add(problem)
+    if (grid := tally.grid) is not None:
+        with tally.findings:
+            shape = (dataset.grid.rows, dataset.grid.columns)
+            regrid_directions(grid.cut(grid.lat_deg), grid.cut(grid.lon_deg), shape)
     for name, opened in (("elevation", open_elevation), ("population", open_population)):
         configured = getattr(dataset, f"{name}_file")
-        if configured is None:
-            continue
-        try:
-            convert = opened(dataset, Path(configured))[1]
-            convert(np.zeros(0))
-        except AirshedError as problem:
-            findings.add(problem)
+        if configured is not None:
+            with tally.findings:
+                convert = opened(dataset, Path(configured))[1]
+                convert(np.zeros(0))

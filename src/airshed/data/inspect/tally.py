@@ -1,15 +1,21 @@
-"""Names, units and ranges of variables, gathered over the hours that are looked at."""
+"""What the hours that are looked at hold together, as the ingest's checks see them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from airshed.data.units import linear_conversion, to_canonical
-from airshed.errors import AirshedError
+from airshed.config.data import DatasetConfig
+from airshed.config.preprocessing import QualityConfig
+from airshed.data.native import NativeGrid, native_grid
+from airshed.data.problems import Findings
+from airshed.data.quality import check_hour
+from airshed.data.rawhour import NEEDED, Contents, Stored, as_hour
+from airshed.data.units import linear_conversion
 from airshed.variables import VARIABLES
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -33,7 +39,7 @@ class Range:
         self.known += known.size
         if known.size:
             self.low, self.high = min(self.low, known.min()), max(self.high, known.max())
-            self.total += known.sum()
+            self.total += known.sum(dtype=np.float64)
 
 
 @dataclass
@@ -41,72 +47,107 @@ class Seen:
     """One variable.
 
     Attributes:
-        name: Canonical name, None for one that is not used.
-        stored_as: Name in the files.
-        dimensions: With their sizes.
-        dtype: As stored.
+        stored: As the first file has it.
         units: Attributes that were met, None where there was none.
         ranges: By canonical units; under None those of values whose unit is unknown.
     """
 
-    name: str | None
-    stored_as: str
-    dimensions: str
-    dtype: str
+    stored: Stored
     units: list[str | None] = field(default_factory=list)
     ranges: dict[str | None, Range] = field(default_factory=dict)
 
-    def add(self, values: Floats, units: str | None) -> None:
-        """Count the values of one more hour, in canonical units, or unknown ones (None)."""
-        self.ranges.setdefault(units, Range()).add(values)
+    @property
+    def name(self) -> str | None:
+        """Canonical name, None for one that is not used."""
+        return self.stored.name
 
     @property
-    def range_units(self) -> str | None:
-        """Units of the range that is shown: known ones, where any are."""
-        return next((units for units in self.ranges if units is not None), None)
+    def stored_as(self) -> str:
+        """Name in the files."""
+        return self.stored.stored_as
+
+    def add(self, stored: Stored) -> None:
+        """Count one more hour."""
+        units = None if stored.attribute is None else str(stored.attribute)
+        if units not in self.units:
+            self.units.append(units)
+        if stored.values is not None:
+            self.ranges.setdefault(stored.units, Range()).add(stored.values)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; the range is None where nothing is known."""
-        shown = self.ranges.get(self.range_units, Range())
+        """For JSON: the range in known units, where any are; None where nothing is known."""
+        units = next((units for units in self.ranges if units is not None), None)
+        shown, stored = self.ranges.get(units, Range()), self.stored
+        sizes = zip(stored.dimensions, stored.shape, strict=True)
         return {
             "name": self.name,
             "stored_as": self.stored_as,
             "units": self.units,
-            "dimensions": self.dimensions,
-            "dtype": self.dtype,
-            "range_units": self.range_units,
+            "dimensions": ", ".join(f"{name}={size}" for name, size in sizes) or "none",
+            "dtype": stored.dtype,
+            "range_units": units,
             "minimum": float(shown.low) if shown.known else None,
             "mean": float(shown.total / shown.known) if shown.known else None,
             "maximum": float(shown.high) if shown.known else None,
             "missing_share": 1 - shown.known / shown.cells if shown.cells else None,
         }
 
-
-def likely_unit(seen: Seen) -> str | None:
-    """A usual unit in which the values whose unit is unknown are plausible, if there is one."""
-    unknown = seen.ranges.get(None)
-    if seen.name is None or unknown is None or not unknown.known:
+    def likely_unit(self) -> str | None:
+        """A usual unit in which values whose unit is unknown are plausible, if there is one."""
+        unknown = self.ranges.get(None)
+        if self.name is None or unknown is None or not unknown.known:
+            return None
+        known = VARIABLES[self.name]
+        for units in LIKELY_UNITS.get(self.name, (known.units,)):
+            factor, offset = linear_conversion(units, known.units)
+            low, high = (value * factor + offset for value in (unknown.low, unknown.high))
+            if known.low <= low <= high <= known.high:
+                return units
         return None
-    known = VARIABLES[seen.name]
-    for units in LIKELY_UNITS.get(seen.name, (known.units,)):
-        factor, offset = linear_conversion(units, known.units)
-        if (
-            known.low
-            <= unknown.low * factor + offset
-            <= unknown.high * factor + offset
-            <= known.high
-        ):
-            return units
-    return None
 
 
-def converted(
-    values: Floats, name: str, attribute: str | None, units: dict[str, str], where: str
-) -> tuple[Floats, str | None]:
-    """Values in canonical units with their name, or as they are with None."""
-    if name in ("lat2d", "lon2d") and attribute is None:
-        attribute = VARIABLES[name].units
-    try:
-        return to_canonical(values, name, attribute, units, where), VARIABLES[name].units
-    except AirshedError:
-        return values, None
+@dataclass
+class Tally:
+    """Hours that are looked at one by one; problems are noted.
+
+    Attributes:
+        dataset: What a study says of the files, if there is one.
+        findings: Where problems and remarks go.
+        variables: By the names that files give them.
+        grid: Of the first hour that could be read.
+    """
+
+    dataset: DatasetConfig | None
+    findings: Findings
+    variables: dict[str, Seen] = field(default_factory=dict)
+    grid: NativeGrid | None = None
+
+    def look(self, contents: Contents, where: str) -> None:
+        """Count what was read of an hour, and check it as an ingest does."""
+        self.add(contents, where)
+        if {"lat2d", "lon2d"} <= contents.fields.keys():
+            with self.findings:
+                self._check(contents, where)
+
+    def add(self, contents: Contents, where: str) -> None:
+        """Count the variables of an hour."""
+        several = defaultdict(list)
+        for stored in contents.variables:
+            self.variables.setdefault(stored.stored_as, Seen(replace(stored, values=None)))
+            self.variables[stored.stored_as].add(stored)
+            several[stored.name].append(stored.stored_as)
+        for name in NEEDED:
+            if len(several[name]) > 1 and name in several[name]:
+                both = " and ".join(several[name])
+                self.findings.remark(f"{both} both stand for {name}; {name} itself is read", where)
+
+    def _check(self, contents: Contents, where: str) -> None:
+        hour = as_hour(contents, where, self.findings)
+        quality = self.dataset.quality if self.dataset else QualityConfig()
+        if self.grid is None:
+            self.grid = native_grid(hour, self.dataset, where, self.findings)
+        found = check_hour(hour, self.grid, quality, where, self.findings)
+        if masked := [name for name, count in found.cells_implausible.items() if count]:
+            self.findings.remark(f"implausible values of {', '.join(masked)} are masked", where)
+        if found.unusable is not None and not hour.lacking:
+            self.findings.remark(f"an hour counts as missing: {found.unusable}", where)

@@ -37,9 +37,9 @@ def as_text(found: Inspection) -> str:
 
 
 def _holdings(found: Inspection) -> Iterator[str]:
-    forms = ", ".join(f"{count} x {form}" for form, count in sorted(found.sources.forms.items()))
-    yield _row("holds", f"{forms or 'nothing'}, {found.sources.size_bytes / 1e6:,.1f} MB")
-    if days := found.sources.days:
+    forms = ", ".join(f"{count} x {form}" for form, count in sorted(found.files.forms.items()))
+    yield _row("holds", f"{forms or 'nothing'}, {found.files.size_bytes / 1e6:,.1f} MB")
+    if days := list(found.files.days):
         yield _row("days", f"{days[0]} to {days[-1]}, {len(days)} by names of files")
 
 
@@ -122,7 +122,7 @@ def _verdict(found: Inspection) -> Iterator[str]:
         yield f"Nothing that was looked at would be refused{_looked(found)}."
         return
     kinds: dict[tuple[str, ...], list[tuple[AirshedError, int]]] = {}
-    for problem, times in zip(found.findings.problems, found.findings.times, strict=True):
+    for problem, times in found.findings.counted():
         alike = (problem.what, *(problem.details.get(key, "") for key in ("expected", "found")))
         kinds.setdefault(alike, []).append((problem, times))
     yield f"Would be refused ({len(kinds)}{_looked(found)})"
@@ -144,7 +144,7 @@ def _verdict(found: Inspection) -> Iterator[str]:
 def _looked(found: Inspection) -> str:
     if found.hours is None:
         return ""
-    opened, days = found.hours["days_opened"], len(found.sources.days)
+    opened, days = found.hours["days_opened"], len(found.files.days)
     return f", in {len(found.hours['sampled'])} hours of {opened} of {days} days"
 
 

@@ -17,7 +17,7 @@ from airshed.data.static.cells import Cells, cells_around
 from airshed.data.static.quantities import elevation, population
 from airshed.data.static.sums import WHOLE, Gathered
 from airshed.data.stores import open_hourly, reading_hours, write_netcdf
-from airshed.data.yearly import YearlyStores
+from airshed.data.yearly import find_stores
 from airshed.errors import AirshedError, brief
 from airshed.variables import HOURLY
 
@@ -111,7 +111,7 @@ def _path(dataset: DatasetConfig, raw: Path, name: str) -> Path:
     if configured is not None:
         return Path(configured)
     if dataset.source == "yearly_zarr":
-        stores = YearlyStores(dataset, raw).stores
+        stores = find_stores(raw)
         return stores[min(stores)]
     return raw / "static" / f"{name}.nc"
 

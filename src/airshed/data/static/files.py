@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from airshed.data.problems import STOP
 from airshed.data.static.curvilinear import Curvilinear
 from airshed.data.static.geotiff import open_geotiff
 from airshed.data.static.netcdf import open_netcdf
 from airshed.data.static.raster import Raster
 from airshed.data.static.wanted import Wanted
-from airshed.data.yearly import open_store, static_field
+from airshed.data.yearly import open_store
 from airshed.errors import AirshedError
 from airshed.variables import VARIABLES
 
@@ -36,9 +37,10 @@ def open_field(wanted: Wanted) -> Raster | Curvilinear:
 
 def _open_yearly(wanted: Wanted) -> Curvilinear:
     """The field inside a yearly store, in canonical units."""
-    store = open_store(wanted.path)
+    names = (wanted.name, "lat2d", "lon2d")
+    fields = open_store(wanted.path).read(slice(0, 1), {}, STOP, names).fields
     return Curvilinear(
         f"{wanted.path}, variable {wanted.name}",
         VARIABLES[wanted.name].units,
-        *(static_field(store, name) for name in (wanted.name, "lat2d", "lon2d")),
+        *(fields[name] for name in names),
     )

@@ -91,10 +91,10 @@ def population(dataset: DatasetConfig, path: Path, cells: Cells) -> Gathered:
     known = VARIABLES["population"]
     if _has_extent_of(field, cells) and not per_km2:
         people = convert(field.values)
-        _check_possible(people, people, known.low, known.high, field.where)
+        check_possible(people, people, known.low, known.high, field.where)
         return _everywhere(_counts(people, cells.shape))
     sums = field.sums(cells, convert)
-    _check_possible(sums.low, sums.high, known.low, known.high, field.where)
+    check_possible(sums.low, sums.high, known.low, known.high, field.where)
     return total(sums, per_km2)
 
 
@@ -137,12 +137,17 @@ def _check_elevation(low: Floats, high: Floats, floor_m: float | None, where: st
     known = VARIABLES["elevation"]
     lowest = known.low if floor_m is None else floor_m
     hint = "where the field holds sea depths, set dataset.elevation_floor_m: 0"
-    _check_possible(low, high, lowest, known.high, where, hint)
+    check_possible(low, high, lowest, known.high, where, hint)
 
 
-def _check_possible(
+def check_possible(
     low: Floats, high: Floats, lowest: float, highest: float, where: str, hint: str = ""
 ) -> None:
+    """Smallest and largest values, of single ones or of several, are possible; NaN is missing.
+
+    Raises:
+        AirshedError: One is not.
+    """
     wrong = (low < lowest) | (high > highest)
     if wrong.any():
         raise AirshedError(

@@ -1,7 +1,8 @@
-"""What can be said of a grid from the positions of its cells."""
+"""What the positions of cells say of a grid, and the warmest hour of its clock: hints, no rules."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from airshed.data.sphere import axis_directions, spacing_km
 Floats = npt.NDArray[np.floating[Any]]
 SAME_DEG = 1e-4
 CONFORMAL = 0.02  # how far cells may be from squares, each alike, to be called so
+WARMEST_SOLAR_H = 14.5  # local solar time at which air near the ground is usually warmest
+SURE_K = 0.5  # smallest amplitude of the daily cycle that says anything
 
 
 def describe_grid(lat_deg: Floats, lon_deg: Floats) -> dict[str, Any]:
@@ -25,7 +28,7 @@ def describe_grid(lat_deg: Floats, lon_deg: Floats) -> dict[str, Any]:
             ("last_row_last_column", (-1, -1)),
         )
     }
-    northwards = np.nanmean(lat_deg[-1]) > np.nanmean(lat_deg[0])
+    northwards = np.mean(lat_deg[-1]) > np.mean(lat_deg[0])
     described: dict[str, Any] = {
         "rows": lat_deg.shape[0],
         "columns": lat_deg.shape[1],
@@ -40,21 +43,51 @@ def describe_grid(lat_deg: Floats, lon_deg: Floats) -> dict[str, Any]:
 
 
 def _spread(km: Floats) -> dict[str, float]:
-    found = {"min": np.nanmin(km), "median": np.nanmedian(km), "max": np.nanmax(km)}
+    found = {"min": np.min(km), "median": np.median(km), "max": np.max(km)}
     return {name: round(float(value), 3) for name, value in found.items()}
 
 
 def _kind(lat_deg: Floats, lon_deg: Floats, aspect: Floats) -> str:
     """Likeness to a projection; ``aspect`` is the shape of each cell, height over width."""
-    by_row = np.nanmax(np.ptp(lat_deg, axis=1)) < SAME_DEG
-    by_column = np.nanmax(np.ptp(lon_deg, axis=0)) < SAME_DEG
+    by_row = np.ptp(lat_deg, axis=1).max() < SAME_DEG
+    by_column = np.ptp(lon_deg, axis=0).max() < SAME_DEG
     if by_row and by_column:
         return "longitude-latitude grid"
     axes = axis_directions(lat_deg, lon_deg)
     turned = np.degrees(np.arctan2(axes["column_north"], axes["column_east"]))
     skew = sum(axes[f"row_{part}"] * axes[f"column_{part}"] for part in ("east", "north"))
-    alike = np.nanmax(np.abs(aspect / np.nanmedian(aspect) - 1)) < CONFORMAL
-    conformal = alike and np.nanmax(np.abs(skew)) < CONFORMAL
+    alike = np.abs(aspect / np.median(aspect) - 1).max() < CONFORMAL
+    conformal = alike and np.abs(skew).max() < CONFORMAL
     likeness = "like a conformal projection, such as Lambert" if conformal else "curvilinear"
-    low, high = np.nanmin(turned), np.nanmax(turned)
+    low, high = turned.min(), turned.max()
     return f"{likeness}; columns run {low:.1f} to {high:.1f} degrees north of east"
+
+
+def clock_of_temperature(
+    mean_temp_k: Mapping[int, float], lon_deg: Floats | float
+) -> dict[str, Any] | None:
+    """What the daily cycle of the mean temperature says of the clock of the files' names.
+
+    Args:
+        mean_temp_k: Mean over the grid for each hour of one day, by the files' clock.
+        lon_deg: Longitudes of the cells.
+
+    Returns:
+        Hour of the warmest air by the files' clock and by UTC, if names are in UTC or ahead of it
+        by ``likely_offset_h``; None without a whole day or a clear cycle.
+    """
+    if sorted(mean_temp_k) != list(range(24)):
+        return None
+    first_harmonic = np.fft.rfft([mean_temp_k[hour] for hour in range(24)])[1] / 12
+    if not abs(first_harmonic) >= SURE_K:
+        return None
+    # longitudes are averaged as directions, so that the date line does no harm
+    mean_lon = np.degrees(np.angle(np.mean(np.exp(1j * np.radians(lon_deg)))))
+    warmest = -np.angle(first_harmonic) * 12 / np.pi % 24
+    expected_utc = (WARMEST_SOLAR_H - mean_lon / 15) % 24
+    offset = (warmest - expected_utc + 12) % 24 - 12
+    return {
+        "warmest_hour": round(float(warmest), 1),
+        "expected_hour_utc": round(float(expected_utc), 1),
+        "likely_offset_h": round(float(offset)),
+    }
