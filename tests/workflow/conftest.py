@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from workflow_runs import Snakemake, checkout, snakemake_in
+from workflow_runs import Snakemake, checkout, planning_in
 
 
 @pytest.fixture
 def snakemake(tmp_path: Path) -> Snakemake:
-    """Runs snakemake in a fresh copy of the workflow at ``tmp_path``."""
-    return snakemake_in(checkout(tmp_path))
+    """Plans with snakemake in a fresh copy of the workflow at ``tmp_path``."""
+    return planning_in(checkout(tmp_path))

@@ -121,7 +121,7 @@ def test_a_folder_of_another_version_is_refused(finished: Run, tmp_path: Path) -
     stamp = other.path("format.json")
     stamp.parent.mkdir(parents=True)
     stamp.write_text('{"format_version": 99}')
-    done = other("-n")
+    done = other.planned()
     assert done.returncode != 0
     assert "a results folder of another format version" in done.stderr + done.stdout
     assert json.loads(finished.path("format.json").read_text()) == {"format_version": 1}
@@ -135,13 +135,13 @@ def test_a_second_run_has_nothing_to_do(finished: Run) -> None:
 
 def test_a_changed_setting_repeats_what_depends_on_it_and_no_other(finished: Run) -> None:
     finished.configure({"comparison": {"margin": 0.02}})
-    assert set(jobs(finished("-n").stdout)) == {"compare", "report", "manifest", "all", "total"}
+    assert set(jobs(finished.planned().stdout)) == {"compare", "report", "manifest", "all", "total"}
     finished.configure({"train": {"epochs": 3}})
-    planned = jobs(finished("-n").stdout)
+    planned = jobs(finished.planned().stdout)
     assert planned["train"] == planned["evaluate"] == 4
     assert not planned.keys() & {"simulate", "ingest", "statistics", "baseline"}
     finished.configure({"jobs": {"mem_mb": 2000}})
-    assert "Nothing to be done" in finished("-n").stdout
+    assert "Nothing to be done" in finished.planned().stdout
     finished.configure({})
 
 
@@ -167,7 +167,7 @@ def test_stations_other_forecasts_and_episodes_are_scored_without_training_again
     make = [sys.executable, SUPPLEMENT_DATA, config, HOURLY, "supplement"]
     subprocess.run(make, cwd=supplemented.folder, env=environment(), check=True)
     supplemented.configure(SUPPLEMENTED)
-    assert not jobs(supplemented("-n").stdout).keys() & {"ingest", "train", "interpret"}
+    assert not jobs(supplemented.planned().stdout).keys() & {"ingest", "train", "interpret"}
     done = supplemented()
     assert done.returncode == 0, done.stderr[-4000:]
 
@@ -242,7 +242,7 @@ def test_a_study_with_a_killed_training_is_reported_as_partial(
     assert "interrupted" in page
     assert "What next" not in page
     assert other.path("report.html").read_bytes() == complete
-    planned = jobs(other("-n", "--rerun-triggers", "mtime").stdout)
+    planned = jobs(other.planned("--rerun-triggers", "mtime").stdout)
     assert {"train": 1, "compare": 1, "report": 1}.items() <= planned.items()
 
 
