@@ -76,7 +76,8 @@ def write_archive(path: Path, members: Mapping[str, bytes]) -> Path:
             for name, content in members.items():
                 archive.writestr(name, content)
     elif path.suffix in (".gz", ".tar"):
-        with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as tar:
+        quickly = {"compresslevel": 1} if path.suffix == ".gz" else {}
+        with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w", **quickly) as tar:
             for name, content in members.items():
                 info = tarfile.TarInfo(name)
                 info.size = len(content)
