@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+from functools import partial, partialmethod
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from airshed.errors import AirshedError
 from airshed.evaluation.evaluate import Evaluation
 from airshed.evaluation.network import evaluate_run
 from airshed.evaluation.scores import read_scores
+from airshed.training import compilation
 from airshed.training.checkpoints import load_checkpoint
 from airshed.training.finished import trained_weights
 from airshed.training.record import identity
@@ -160,8 +161,17 @@ def test_the_record_says_what_was_trained(study: Study, run: Path) -> None:
     ids=str,
 )
 def test_settings_of_speed_and_memory_keep_the_result(
-    prepared: Prepared, run: Path, tmp_path: Path, setting: dict[str, object], tolerance: float
+    prepared: Prepared,
+    run: Path,
+    tmp_path: Path,
+    setting: dict[str, object],
+    tolerance: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # blocks are captured and differentiated; test_compilation has a compiler write them in C++
+    captured = partialmethod(torch.nn.Module.compile, backend="aot_eager")
+    monkeypatch.setattr(torch.nn.Module, "compile", captured)
+    monkeypatch.setattr(compilation, "lacking_compiler", lambda device: None)
     study = tiny_study(train=setting)
     found = json.loads(trained(study, "physics_mask", 1, prepared, tmp_path).read_text())
     expected = json.loads(run.read_text())
