@@ -102,6 +102,20 @@ def day_members(day: datetime, make: Callable[[datetime], bytes] | None = None) 
     return {member(time): make(time) for time in times}
 
 
+def write_days(folder: Path) -> Path:
+    """Archives of two days in ``folder/raw``, elevation and population beside it; the former."""
+    raw = folder / "raw"
+    for number in range(2):
+        day = START + timedelta(days=number)
+        name = f"CN-Reanalysis{day:%Y%m%d}.tar.gz"
+        write_archive(raw / f"{day:%Y%m}" / name, day_members(day))
+    rng = np.random.default_rng(0)
+    for name, scale in {"elevation": 4000, "population": 1e5}.items():
+        values = scale * rng.random((ROWS, COLUMNS))
+        (folder / f"{name}.nc").write_bytes(netcdf({name: values} | positions()))
+    return raw
+
+
 def with_files(dataset: DatasetConfig, folder: Path, **changes: Any) -> DatasetConfig:
     """The dataset with elevation and population files in ``folder``."""
     files = {f"{name}_file": str(folder / f"{name}.nc") for name in ("elevation", "population")}

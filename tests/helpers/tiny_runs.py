@@ -110,6 +110,11 @@ def start(
     return [process.exitcode for process in running]
 
 
+def finish(study: Study, prepared: Prepared, folder: Path, count: int = 1) -> None:
+    """Train to the end, without any disturbance."""
+    assert start(study, prepared, folder, count) == [0] * count, said(folder)
+
+
 def loopback_places(count: int) -> list[dict[str, str]]:
     """Environments of processes that one machine starts."""
     common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": _free_port(), "NODE_RANK": "0"}
