@@ -12,3 +12,11 @@ def preload(*modules: str) -> None:
     """Have modules imported by the process that is forked, if it has not started yet."""
     _imported.extend(modules)
     CONTEXT.set_forkserver_preload(_imported)
+
+
+def exit_code(program: str) -> int | None:
+    """How a Python program ends in such a process."""
+    process = CONTEXT.Process(target=exec, args=(program, {}))
+    process.start()
+    process.join()
+    return process.exitcode

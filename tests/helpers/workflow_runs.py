@@ -69,14 +69,19 @@ def environment() -> dict[str, str]:
     return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
-def snakemake_in(folder: Path) -> Snakemake:
-    """A function that runs ``snakemake ARGUMENTS`` in ``folder`` and captures what it says."""
+def snakemake_in(folder: Path, **variables: str) -> Snakemake:
+    """A function that runs ``snakemake ARGUMENTS`` in ``folder`` and captures what it says.
+
+    Args:
+        folder: A checkout.
+        variables: Of the environment, beside those of this process.
+    """
 
     def run(*arguments: str) -> Completed:
         return subprocess.run(
             ["snakemake", *arguments],
             cwd=folder,
-            env=environment(),
+            env=environment() | variables,
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,
@@ -139,9 +144,9 @@ def jobs(plan: str) -> dict[str, int]:
 class Run:
     """A checkout in which the small study runs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **variables: str) -> None:
         self.folder = folder
-        self._snakemake, self._plan = snakemake_in(folder), planning_in(folder)
+        self._snakemake, self._plan = snakemake_in(folder, **variables), planning_in(folder)
         if not folder.exists():
             checkout(folder)
             self.configure({})

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from cluster import Cluster, missing
+from forked_airshed import forked_airshed
 from workflow_runs import checkout, environment, snakemake_in
 
 from airshed.integrity.provenance import sha256
@@ -46,7 +47,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_here(folder: Path, *arguments: str) -> None:
-    done = snakemake_in(folder)("--cores", "2", "--configfile", "study.yaml", *arguments)
+    with forked_airshed() as quick:
+        run = snakemake_in(folder, AIRSHED_BIN=str(quick))
+        done = run("--cores", "2", "--configfile", "study.yaml", *arguments)
     assert done.returncode == 0, done.stderr[-4000:]
 
 
