@@ -33,7 +33,8 @@ pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("slurm")) as running:
+    # CPUs for all jobs at once: none waits for the one that waits for its time limit
+    with Cluster(tmp_path_factory.mktemp("slurm"), cpus=4) as running:
         yield running
 
 
