@@ -63,7 +63,7 @@ unit: $(INSTALLED)
 	pytest --numprocesses $(CORES) --dist worksteal tests/unit tests/bad_input
 
 workflow: $(INSTALLED)
-	pytest --numprocesses 2 --dist loadfile tests/workflow
+	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/workflow
 
 faults: $(INSTALLED)
 	pytest tests/faults
