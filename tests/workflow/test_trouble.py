@@ -77,9 +77,9 @@ def test_a_study_with_a_killed_training_is_reported_as_partial(
 
 
 def test_a_truncated_archive_is_named_and_nothing_half_written_stays(
-    finished: Run, tmp_path: Path
+    finished: Run, tmp_path: Path, quickly: dict[str, str]
 ) -> None:
-    broken = Run(tmp_path / "broken")
+    broken = Run(tmp_path / "broken", **quickly)
     shutil.copytree(finished.folder / DATA / "raw", broken.folder / DATA / "raw")
     archive = broken.folder / DATA / "raw/201602/CN-Reanalysis20160228.tar.gz"
     archive.write_bytes(archive.read_bytes()[:5000])
@@ -93,9 +93,9 @@ def test_a_truncated_archive_is_named_and_nothing_half_written_stays(
 
 
 def test_an_hour_missing_in_the_middle_is_counted_and_reported(
-    finished: Run, tmp_path: Path
+    finished: Run, tmp_path: Path, quickly: dict[str, str]
 ) -> None:
-    gappy = Run(tmp_path / "gappy")
+    gappy = Run(tmp_path / "gappy", **quickly)
     shutil.copytree(finished.folder / DATA / "raw", gappy.folder / DATA / "raw")
     (gappy.folder / DATA / "raw/201602/CN-Reanalysis20160228.tar.gz").unlink()
     done = gappy("--rerun-triggers", "mtime", "--", HOURLY)
