@@ -18,12 +18,14 @@ HOURLY = f"{DATA}/8x16/hourly.zarr"
 NUMBERS = ("scores.csv", "comparisons.csv")
 
 
-def test_killed_in_the_middle_the_results_are_the_same(finished: Run, tmp_path: Path) -> None:
+def test_killed_in_the_middle_the_results_are_the_same(
+    finished: Run, tmp_path: Path, quickly: dict[str, str]
+) -> None:
     """Everything again in another folder, killed at the first checkpoint: the same bytes.
 
-    Steps start the command itself, and not one that is forked.
+    Until then every step is the command itself, and not one that is forked.
     """
-    other = Run(tmp_path / "another folder")
+    other = Run(tmp_path / "another folder", **quickly)
     shutil.copytree(finished.folder / DATA, other.folder / DATA, symlinks=True)
     shutil.rmtree(other.folder / DATA / "8x16")
     wanted = ("--", *(f"results/tiny/{name}" for name in NUMBERS))
