@@ -38,9 +38,9 @@ demo: $(INSTALLED)
 	@airshed verdicts results/demo/comparisons.csv
 	@echo 'Report: $(CURDIR)/results/demo/report.html'
 
-# tests/slurm wait for their scheduler most of the time, so they run beside the others
-test: lint
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=line slurm others
+# tests/slurm often wait for their scheduler and mypy has one thread, so they run beside the others
+test: $(INSTALLED)
+	$(MAKE) --no-print-directory --jobs=3 --output-sync=line slurm lint others
 
 others:
 	$(MAKE) --no-print-directory unit
@@ -60,10 +60,10 @@ lint: $(INSTALLED)
 	bandit --quiet --recursive --configfile pyproject.toml src
 
 unit: $(INSTALLED)
-	pytest --numprocesses $(CORES) tests/unit tests/bad_input
+	pytest --numprocesses $(CORES) --dist worksteal tests/unit tests/bad_input
 
 workflow: $(INSTALLED)
-	pytest --numprocesses 2 --dist loadfile tests/workflow
+	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/workflow
 
 faults: $(INSTALLED)
 	pytest tests/faults

@@ -1,21 +1,34 @@
-"""What all tests share: the project's folder and a small valid study."""
+"""What all tests share: the project's folder, a small valid study, and what is made only once."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_once import MadeOnce
 
 from airshed.config import Study, read_yaml, validate_study
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Before numpy and torch are imported. Nothing of this size is faster with more threads, and those
+# of several test processes hinder each other.
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
 
 
 @pytest.fixture
 def root() -> Path:
     """The project's folder."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Makes a folder once for all worker processes; nobody may change what is in it."""
+    own = tmp_path_factory.getbasetemp()
+    return MadeOnce((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared")
 
 
 @pytest.fixture

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from finished_study import Finished
+from finished_study import Finished, finish
+from made_once import MadeOnce
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def finished(made_once: MadeOnce) -> Finished:
     """A tiny study whose training is done."""
-    return Finished(tmp_path_factory.mktemp("finished"))
+    return Finished(made_once("finished", finish))

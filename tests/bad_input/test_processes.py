@@ -12,7 +12,7 @@ import pytest
 import raw_files as made
 import yaml
 from made_study import ingest_command, write_study
-from workflow_runs import checkout, snakemake_in
+from workflow_runs import checkout, planning_in, snakemake_in
 
 from airshed.config import read_yaml
 
@@ -92,7 +92,7 @@ def test_a_read_that_does_not_come_to_an_end_is_given_up(
 def test_snakemake_refuses_a_key_that_stands_twice(tmp_path: Path) -> None:
     folder = checkout(tmp_path / "checkout")
     (folder / "twice.yaml").write_text("seeds: [0]\nseeds: [1]\n")
-    done = snakemake_in(folder)("-n", "--configfile", "twice.yaml")
+    done = planning_in(folder)("-n", "--configfile", "twice.yaml")
     assert done.returncode != 0
     assert "Traceback" not in done.stderr + done.stdout
     assert "twice.yaml, line 2" in done.stderr + done.stdout

@@ -10,10 +10,6 @@ from typing import Any
 
 import psutil
 
-from airshed.config.training import TrainConfig
-from airshed.training.fabric import launch_fabric, shared_store
-from airshed.training.processes import Processes
-
 
 def addresses() -> list[str]:
     """Of this process and all that it has started."""
@@ -43,6 +39,10 @@ def seen_by_task(number: int) -> list[str]:
 
 def meet(rank: int, places: list[dict[str, str]], folder: Path) -> None:
     """Connect as one process of a training; write down where it listens then."""
+    from airshed.config.training import TrainConfig
+    from airshed.training.fabric import launch_fabric, shared_store
+    from airshed.training.processes import Processes
+
     os.environ |= places[rank]
     fabric = launch_fabric(TrainConfig(accelerator="cpu"), Processes(devices=len(places)))
     store = shared_store(fabric)

@@ -13,12 +13,15 @@ from airshed.data.static import static_fields
 from airshed.simulate import simulate
 
 
+def prepared_in(folder: Path) -> Prepared:
+    """Where prepared data lie in ``folder``."""
+    names = ("static", "patches", "statistics", "scan_tables")
+    return Prepared(folder / "hourly.zarr", *(folder / f"{name}.nc" for name in names))
+
+
 def prepare(study: Study, folder: Path) -> Prepared:
     """Simulate and prepare the data of a study in ``folder``."""
-    paths = Prepared(
-        folder / "hourly.zarr",
-        *(folder / f"{name}.nc" for name in ("static", "patches", "statistics", "scan_tables")),
-    )
+    paths = prepared_in(folder)
     simulate(study.dataset, folder / "raw")
     ingest_into(folder, study.dataset, folder / "raw")
     static_fields(study.dataset, folder / "raw", paths.hourly, paths.static)

@@ -76,7 +76,8 @@ def write_archive(path: Path, members: Mapping[str, bytes]) -> Path:
             for name, content in members.items():
                 archive.writestr(name, content)
     elif path.suffix in (".gz", ".tar"):
-        with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as tar:
+        quickly = {"compresslevel": 1} if path.suffix == ".gz" else {}
+        with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w", **quickly) as tar:
             for name, content in members.items():
                 info = tarfile.TarInfo(name)
                 info.size = len(content)
@@ -99,6 +100,20 @@ def day_members(day: datetime, make: Callable[[datetime], bytes] | None = None) 
     make = make or whole_hour
     times = [day + timedelta(hours=hour) for hour in range(24)]
     return {member(time): make(time) for time in times}
+
+
+def write_days(folder: Path) -> Path:
+    """Archives of two days in ``folder/raw``, elevation and population beside it; the former."""
+    raw = folder / "raw"
+    for number in range(2):
+        day = START + timedelta(days=number)
+        name = f"CN-Reanalysis{day:%Y%m%d}.tar.gz"
+        write_archive(raw / f"{day:%Y%m}" / name, day_members(day))
+    rng = np.random.default_rng(0)
+    for name, scale in {"elevation": 4000, "population": 1e5}.items():
+        values = scale * rng.random((ROWS, COLUMNS))
+        (folder / f"{name}.nc").write_bytes(netcdf({name: values} | positions()))
+    return raw
 
 
 def with_files(dataset: DatasetConfig, folder: Path, **changes: Any) -> DatasetConfig:

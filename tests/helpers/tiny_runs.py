@@ -1,4 +1,4 @@
-"""Real trainings of the tiny study in processes of their own, to be killed and compared."""
+"""Real trainings of the tiny study, most in processes of their own, to be killed and compared."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from forked import CONTEXT, preload
 from torch import Tensor
 
 from airshed.config import Study, read_yaml, validate_study
@@ -32,9 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VARIANT, SEED = "physics_mask", 1
 LIMIT_S = 120
 
-# processes are forked from a fresh one that has imported all this once and computed nothing
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["airshed.training.run", "airshed.data.ingest", "airshed.simulate"])
+preload("airshed.training.run", "airshed.data.ingest", "airshed.simulate")
 
 
 def tiny_study(**changes: Any) -> Study:
@@ -42,6 +41,21 @@ def tiny_study(**changes: Any) -> Study:
     tiny = read_yaml(ROOT / "tests/helpers/tiny_study.yaml")
     variants = read_yaml(ROOT / "config/variants.yaml")
     return validate_study(merge(tiny | variants, changes), "tiny")
+
+
+def trained(
+    study: Study,
+    variant: str,
+    seed: int,
+    prepared: Prepared,
+    folder: Path,
+    start: Path | None = None,
+) -> Path:
+    """``run.json`` of a training in this process."""
+    run = folder / "run.json"
+    with StopRequest() as stop:
+        training.train(study, variant, seed, prepared, start, run, folder / "history.csv", stop)
+    return run
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,11 @@ def start(
         process.join()
     assert not hung, f"processes {hung} hang: {said(folder)}"
     return [process.exitcode for process in running]
+
+
+def finish(study: Study, prepared: Prepared, folder: Path, count: int = 1) -> None:
+    """Train to the end, without any disturbance."""
+    assert start(study, prepared, folder, count) == [0] * count, said(folder)
 
 
 def loopback_places(count: int) -> list[dict[str, str]]:

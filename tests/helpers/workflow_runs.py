@@ -9,9 +9,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
+from forked import CONTEXT, preload
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "workflow", "config", "envs", "profiles", "slurm", "lumi")
@@ -31,6 +33,8 @@ while [ $# -gt 0 ]; do
     shift
 done
 """
+
+preload("snakemake.cli", "airshed.config", "airshed.cluster.site", "airshed.report.outline")
 
 Completed = subprocess.CompletedProcess[str]
 Snakemake = Callable[..., Completed]
@@ -65,20 +69,58 @@ def environment() -> dict[str, str]:
     return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
-def snakemake_in(folder: Path) -> Snakemake:
-    """A function that runs ``snakemake ARGUMENTS`` in ``folder`` and captures what it says."""
+def snakemake_in(folder: Path, **variables: str) -> Snakemake:
+    """A function that runs ``snakemake ARGUMENTS`` in ``folder`` and captures what it says.
+
+    Args:
+        folder: A checkout.
+        variables: Of the environment, beside those of this process.
+    """
 
     def run(*arguments: str) -> Completed:
         return subprocess.run(
             ["snakemake", *arguments],
             cwd=folder,
-            env=environment(),
+            env=environment() | variables,
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,
         )
 
     return run
+
+
+def planning_in(folder: Path) -> Snakemake:
+    """The same for dry runs and graphs, in a process that need not import Snakemake anew."""
+
+    def run(*arguments: str) -> Completed:
+        with TemporaryDirectory() as outside:
+            said = [Path(outside) / name for name in ("stdout", "stderr")]
+            process = CONTEXT.Process(
+                target=_snakemake, args=(folder, arguments, environment(), said)
+            )
+            process.start()
+            process.join(TIMEOUT_S)
+            process.kill()
+            code = -1 if process.exitcode is None else process.exitcode
+            return Completed(arguments, code, *(path.read_text() for path in said))
+
+    return run
+
+
+def _snakemake(
+    folder: Path, arguments: tuple[str, ...], variables: dict[str, str], said: list[Path]
+) -> None:
+    """What the command ``snakemake`` is, in this process."""
+    from snakemake.cli import main
+
+    for number, path in enumerate(said, start=1):
+        os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY), number)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(variables)
+    sys.argv = ["snakemake", *arguments]
+    main()
 
 
 def started(folder: Path, *command: str) -> subprocess.Popen[str]:
@@ -102,9 +144,9 @@ def jobs(plan: str) -> dict[str, int]:
 class Run:
     """A checkout in which the small study runs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **variables: str) -> None:
         self.folder = folder
-        self._snakemake: Snakemake = snakemake_in(folder)
+        self._snakemake, self._plan = snakemake_in(folder, **variables), planning_in(folder)
         if not folder.exists():
             checkout(folder)
             self.configure({})
@@ -116,8 +158,12 @@ class Run:
             values[key] = values.get(key, {}) | value if isinstance(value, dict) else value
         (self.folder / "tiny.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: str) -> Completed:
         return self._snakemake("--cores", "2", "--configfile", "tiny.yaml", *arguments)
+
+    def planned(self, *arguments: str) -> Completed:
+        """A dry run."""
+        return self._plan("-n", "--configfile", "tiny.yaml", *arguments)
 
     def path(self, name: str) -> Path:
         return self.folder / "results/tiny" / name

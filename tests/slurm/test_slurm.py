@@ -6,14 +6,16 @@ import csv
 import json
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from cluster import Cluster, missing
+from forked_airshed import forked_airshed
 from workflow_runs import checkout, environment, snakemake_in
 
 from airshed.integrity.provenance import sha256
@@ -31,18 +33,25 @@ pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("slurm")) as running:
+    # CPUs for all jobs at once: none waits for the one that waits for its time limit
+    with Cluster(tmp_path_factory.mktemp("slurm"), cpus=4) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which the study has run on this machine, every training on one device."""
+    """The folder in which the study runs on this machine; so far, what needs no training."""
     folder = checkout(tmp_path_factory.mktemp("undisturbed") / "checkout")
     write_study(folder, jobs={})
-    done = snakemake_in(folder)("--cores", "2", "--configfile", "study.yaml", "--", SCORES)
-    assert done.returncode == 0, done.stderr[-4000:]
+    run_here(folder, "--until", "statistics", "patch_elevation", "scan_tables", "baseline")
     return folder
+
+
+def run_here(folder: Path, *arguments: str) -> None:
+    with forked_airshed() as quick:
+        run = snakemake_in(folder, AIRSHED_BIN=str(quick))
+        done = run("--cores", "2", "--configfile", "study.yaml", *arguments)
+    assert done.returncode == 0, done.stderr[-4000:]
 
 
 def write_study(folder: Path, jobs: dict[str, Any]) -> None:
@@ -83,7 +92,7 @@ class Disturbed:
         self.status_when_running = ""
         self.environment = environment() | cluster.environment() | {"TROUBLE": str(self.trouble)}
 
-    def run(self) -> str:
+    def run(self, meanwhile: Callable[[], None]) -> str:
         """Run the study as users do; cancel one job and warn another once they made a step."""
         profiles = ("--profile", "slurm", "--profile", str(HERE / "profile"))
         with (self.folder / "snakemake.log").open("w+") as log:
@@ -92,7 +101,8 @@ class Disturbed:
                     "setpriv",
                     "--pdeathsig",
                     "TERM",
-                    "snakemake",
+                    sys.executable,
+                    str(HERE / "impatient.py"),
                     *profiles,
                     "--configfile",
                     "study.yaml",
@@ -104,6 +114,7 @@ class Disturbed:
             ) as process:
                 try:
                     self._disturb(process)
+                    meanwhile()
                     process.wait(TIMEOUT_S)
                 finally:
                     process.kill()
@@ -144,9 +155,12 @@ class Disturbed:
 def disturbed(
     tmp_path_factory: pytest.TempPathFactory, cluster: Cluster, undisturbed: Path
 ) -> Disturbed:
-    """The same study on the cluster, from the same prepared data, with trouble."""
+    """The same study on the cluster, from the same prepared data, with trouble.
+
+    While a job waits for its time limit, every training runs here, on one device.
+    """
     study = Disturbed(tmp_path_factory.mktemp("disturbed") / "checkout", cluster)
-    shutil.copytree(undisturbed / "results/data", study.folder / "results/data", symlinks=True)
+    shutil.copytree(undisturbed / "results", study.folder / "results", symlinks=True)
     own = {TIMED_OUT: {"runtime_min": 1}, TOO_BIG: {"mem_mb": 1500}, ON_TWO_NODES: {"nodes": 2}}
     write_study(study.folder, {"runtime_min": 10, "mem_mb": 2000, "variants": own})
     (study.trouble / f"{CANCELLED}.slow").write_text("3")
@@ -154,7 +168,7 @@ def disturbed(
     # two minutes for its eight steps: SLURM may look at a limit of one only half a minute later
     (study.trouble / f"{TIMED_OUT}.slow").write_text("16")
     (study.trouble / f"{TOO_BIG}.greedy").write_text("1200")
-    study.run()
+    study.run(meanwhile=lambda: run_here(undisturbed, "--", SCORES))
     return study
 
 

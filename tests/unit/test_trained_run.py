@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial, partialmethod
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
-from prepared_data import prepare
-from tiny_runs import tiny_study
+from made_once import MadeOnce
+from tiny_runs import tiny_study, trained
 
 from airshed.assembly import build_geography, build_network, wind_to_earth, wind_to_grid
 from airshed.config import Study, read_yaml, validate_study
@@ -19,56 +20,21 @@ from airshed.data.dataset import ForecastDataset
 from airshed.data.prepared import Prepared
 from airshed.data.stores import open_hourly, open_static, open_statistics
 from airshed.errors import AirshedError
-from airshed.evaluation.climatology import fit_climatology
 from airshed.evaluation.evaluate import Evaluation
 from airshed.evaluation.network import evaluate_run
 from airshed.evaluation.scores import read_scores
+from airshed.training import compilation
 from airshed.training.checkpoints import load_checkpoint
 from airshed.training.finished import trained_weights
 from airshed.training.record import identity
-from airshed.training.run import train
-from airshed.training.stopping import StopRequest
 from airshed.variables import INPUTS, TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def trained(
-    study: Study,
-    variant: str,
-    seed: int,
-    prepared: Prepared,
-    folder: Path,
-    start: Path | None = None,
-) -> Path:
-    """``run.json`` of a training."""
-    run = folder / "run.json"
-    with StopRequest() as stop:
-        train(study, variant, seed, prepared, start, run, folder / "history.csv", stop)
-    return run
-
-
-@pytest.fixture(scope="module")
-def study() -> Study:
-    return tiny_study()
-
-
-@pytest.fixture(scope="module")
-def prepared(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    return prepare(study, tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def run(study: Study, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("run")
-    return trained(study, "physics_mask", 1, prepared, folder)
-
-
-def evaluation_of(study: Study, prepared: Prepared, folder: Path) -> Evaluation:
-    climatology = prepared.static.with_name("climatology.nc")
-    if not climatology.exists():
-        fit_climatology(prepared.hourly, prepared.static, study.splits.train, 2, climatology)
-    return Evaluation(prepared.hourly, prepared.static, climatology, folder / "scores.nc")
+@pytest.fixture
+def evaluation(prepared: Prepared, climatology: Path, tmp_path: Path) -> Evaluation:
+    return Evaluation(prepared.hourly, prepared.static, climatology, tmp_path / "scores.nc")
 
 
 def test_elevation_reaches_the_bias_in_metres(study: Study, prepared: Prepared) -> None:
@@ -140,8 +106,9 @@ def test_wind_of_a_turned_grid_is_turned_back_to_the_earth() -> None:
     torch.testing.assert_close(found, torch.tensor([2.0, 2.0]) * 0.5**0.5)
 
 
-def test_scores_are_those_of_a_plain_loop(study: Study, prepared: Prepared, run: Path) -> None:
-    evaluation = evaluation_of(study, prepared, run.parent)
+def test_scores_are_those_of_a_plain_loop(
+    study: Study, prepared: Prepared, run: Path, evaluation: Evaluation
+) -> None:
     evaluate_run(study, run, prepared, evaluation)
     scores = read_scores(evaluation.output)
     network = build_network(study, "physics_mask", prepared, 5)  # any weights, then loaded
@@ -194,8 +161,17 @@ def test_the_record_says_what_was_trained(study: Study, run: Path) -> None:
     ids=str,
 )
 def test_settings_of_speed_and_memory_keep_the_result(
-    prepared: Prepared, run: Path, tmp_path: Path, setting: dict[str, object], tolerance: float
+    prepared: Prepared,
+    run: Path,
+    tmp_path: Path,
+    setting: dict[str, object],
+    tolerance: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # blocks are captured and differentiated; test_compilation has a compiler write them in C++
+    captured = partialmethod(torch.nn.Module.compile, backend="aot_eager")
+    monkeypatch.setattr(torch.nn.Module, "compile", captured)
+    monkeypatch.setattr(compilation, "lacking_compiler", lambda device: None)
     study = tiny_study(train=setting)
     found = json.loads(trained(study, "physics_mask", 1, prepared, tmp_path).read_text())
     expected = json.loads(run.read_text())
@@ -239,9 +215,8 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
 
 
 def test_a_changed_or_missing_checkpoint_is_not_scored(
-    study: Study, prepared: Prepared, run: Path, tmp_path: Path
+    study: Study, prepared: Prepared, run: Path, evaluation: Evaluation, tmp_path: Path
 ) -> None:
-    evaluation = evaluation_of(study, prepared, tmp_path)
     copy = tmp_path / "run.json"
     copy.write_text(run.read_text())
     with pytest.raises(AirshedError, match="missing"):
@@ -265,10 +240,9 @@ def ablation() -> Study:
 
 
 @pytest.fixture(scope="module")
-def baseline_run(
-    ablation: Study, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    return trained(ablation, "wind_baseline", 0, prepared, tmp_path_factory.mktemp("baseline"))
+def baseline_run(ablation: Study, prepared: Prepared, made_once: MadeOnce) -> Path:
+    make = partial(trained, ablation, "wind_baseline", 0, prepared)
+    return made_once("baseline_run", make) / "run.json"
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

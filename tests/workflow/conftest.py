@@ -1,14 +1,35 @@
-"""A fresh copy of the workflow for every test."""
+"""A fresh copy of the workflow for every test, and one in which a small study has run."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from workflow_runs import Snakemake, checkout, snakemake_in
+from forked_airshed import forked_airshed
+from made_once import MadeOnce
+from workflow_runs import Run, Snakemake, checkout, planning_in
 
 
 @pytest.fixture
 def snakemake(tmp_path: Path) -> Snakemake:
-    """Runs snakemake in a fresh copy of the workflow at ``tmp_path``."""
-    return snakemake_in(checkout(tmp_path))
+    """Plans with snakemake in a fresh copy of the workflow at ``tmp_path``."""
+    return planning_in(checkout(tmp_path))
+
+
+@pytest.fixture(scope="session")
+def quickly() -> Iterator[dict[str, str]]:
+    """With these variables, steps of the workflow need not import anything."""
+    with forked_airshed() as folder:
+        yield {"AIRSHED_BIN": str(folder)}
+
+
+@pytest.fixture(scope="session")
+def finished(made_once: MadeOnce, quickly: dict[str, str]) -> Run:
+    """The small study, finished; other files than its results may be changed."""
+
+    def make(folder: Path) -> None:
+        done = Run(folder / "checkout", **quickly)()
+        assert done.returncode == 0, done.stderr[-4000:]
+
+    return Run(made_once("study", make) / "checkout", **quickly)

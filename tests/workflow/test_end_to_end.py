@@ -1,21 +1,17 @@
-"""A small study from raw archives to the report, run, rerun, killed and broken."""
+"""A small study from raw archives to the report, run and rerun."""
 
 from __future__ import annotations
 
-import copy
 import csv
 import hashlib
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from workflow_runs import Run, environment, jobs, started
+from workflow_runs import Run, environment, jobs
 
 from airshed.report.outline import FIGURES, SECTIONS
 
@@ -41,14 +37,6 @@ def airshed(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["airshed", *map(str, arguments)], env=environment(), capture_output=True, text=True
     )
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = Run(tmp_path_factory.mktemp("finished") / "checkout")
-    done = run()
-    assert done.returncode == 0, done.stderr[-4000:]
-    return run
 
 
 def test_every_result_is_there_and_complete(finished: Run) -> None:
@@ -121,7 +109,7 @@ def test_a_folder_of_another_version_is_refused(finished: Run, tmp_path: Path) -
     stamp = other.path("format.json")
     stamp.parent.mkdir(parents=True)
     stamp.write_text('{"format_version": 99}')
-    done = other("-n")
+    done = other.planned()
     assert done.returncode != 0
     assert "a results folder of another format version" in done.stderr + done.stdout
     assert json.loads(finished.path("format.json").read_text()) == {"format_version": 1}
@@ -135,13 +123,13 @@ def test_a_second_run_has_nothing_to_do(finished: Run) -> None:
 
 def test_a_changed_setting_repeats_what_depends_on_it_and_no_other(finished: Run) -> None:
     finished.configure({"comparison": {"margin": 0.02}})
-    assert set(jobs(finished("-n").stdout)) == {"compare", "report", "manifest", "all", "total"}
+    assert set(jobs(finished.planned().stdout)) == {"compare", "report", "manifest", "all", "total"}
     finished.configure({"train": {"epochs": 3}})
-    planned = jobs(finished("-n").stdout)
+    planned = jobs(finished.planned().stdout)
     assert planned["train"] == planned["evaluate"] == 4
     assert not planned.keys() & {"simulate", "ingest", "statistics", "baseline"}
     finished.configure({"jobs": {"mem_mb": 2000}})
-    assert "Nothing to be done" in finished("-n").stdout
+    assert "Nothing to be done" in finished.planned().stdout
     finished.configure({})
 
 
@@ -158,16 +146,16 @@ def test_snakemakes_own_report_has_the_figures(finished: Run) -> None:
 
 
 def test_stations_other_forecasts_and_episodes_are_scored_without_training_again(
-    finished: Run, tmp_path: Path
+    finished: Run, tmp_path: Path, quickly: dict[str, str]
 ) -> None:
-    supplemented = Run(tmp_path / "supplemented")
+    supplemented = Run(tmp_path / "supplemented", **quickly)
     for part in ("results", ".snakemake"):
         shutil.copytree(finished.folder / part, supplemented.folder / part, symlinks=True)
     config = supplemented.path("config.resolved.yaml")
     make = [sys.executable, SUPPLEMENT_DATA, config, HOURLY, "supplement"]
     subprocess.run(make, cwd=supplemented.folder, env=environment(), check=True)
     supplemented.configure(SUPPLEMENTED)
-    assert not jobs(supplemented("-n").stdout).keys() & {"ingest", "train", "interpret"}
+    assert not jobs(supplemented.planned().stdout).keys() & {"ingest", "train", "interpret"}
     done = supplemented()
     assert done.returncode == 0, done.stderr[-4000:]
 
@@ -190,86 +178,3 @@ def test_stations_other_forecasts_and_episodes_are_scored_without_training_again
     assert rmse["shifted"] == pytest.approx(rmse["persistence"], rel=0.3)
     page = supplemented.path("report.html").read_text(encoding="utf-8")
     assert all(word in page for word in ("haze", "shifted", "stations"))
-
-
-def test_killed_in_the_middle_the_results_are_the_same(finished: Run, tmp_path: Path) -> None:
-    """Everything again in another folder, killed at the first checkpoint: the same bytes."""
-    other = Run(tmp_path / "another folder")
-    shutil.copytree(finished.folder / DATA, other.folder / DATA, symlinks=True)
-    shutil.rmtree(other.folder / DATA / "8x16")
-    command = ("snakemake", "--cores", "2", "--configfile", "tiny.yaml")
-    with started(other.folder, *command) as process:
-        while not list(other.folder.glob("results/tiny/variants/*/*/checkpoints/last.ckpt")):
-            assert process.poll() is None, "the run ended before its first checkpoint"
-            time.sleep(0.05)
-        os.killpg(process.pid, signal.SIGKILL)
-    assert not other.path("scores.csv").exists()
-    assert other("--unlock").returncode == 0
-    done = other()
-    assert done.returncode == 0, done.stderr[-4000:]
-    for name in ("scores.csv", "comparisons.csv"):
-        assert other.path(name).read_bytes() == finished.path(name).read_bytes()
-
-
-def test_a_study_with_a_killed_training_is_reported_as_partial(
-    finished: Run, tmp_path: Path
-) -> None:
-    other = Run(tmp_path / "partial")
-    shutil.copytree(finished.folder / "results", other.folder / "results", symlinks=True)
-    killed = other.path("variants/physics_mask/seed1")
-    shutil.rmtree(killed)
-    target = "results/tiny/variants/physics_mask/seed1/run.json"
-    command = ("snakemake", "--cores", "1", "--rerun-triggers", "mtime", "--nolock")
-    given = ("--configfile", "tiny.yaml", "--", target)
-    with started(other.folder, *command, *given) as process:
-        while not (killed / "progress.json").exists():
-            assert process.poll() is None, "the training ended before it told anything"
-            time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
-    assert not (killed / "run.json").exists(), "the training ended before it was killed"
-    complete = other.path("report.html").read_bytes()
-    said = subprocess.run(
-        ["airshed", "partial-report", "results/tiny"],
-        cwd=other.folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert said.returncode == 0, said.stderr
-    page = other.path("partial/report.html").read_text(encoding="utf-8")
-    assert "This report is partial: 3 of 4 trainings are finished and scored." in page
-    assert "interrupted" in page
-    assert "What next" not in page
-    assert other.path("report.html").read_bytes() == complete
-    planned = jobs(other("-n", "--rerun-triggers", "mtime").stdout)
-    assert {"train": 1, "compare": 1, "report": 1}.items() <= planned.items()
-
-
-def test_a_truncated_archive_is_named_and_nothing_half_written_stays(
-    finished: Run, tmp_path: Path
-) -> None:
-    broken = Run(tmp_path / "broken")
-    shutil.copytree(finished.folder / DATA / "raw", broken.folder / DATA / "raw")
-    archive = broken.folder / DATA / "raw/201602/CN-Reanalysis20160228.tar.gz"
-    archive.write_bytes(archive.read_bytes()[:5000])
-    done = broken("--rerun-triggers", "mtime", "--", HOURLY)
-    said = done.stderr + done.stdout
-    assert done.returncode != 0
-    assert "CN-Reanalysis20160228.tar.gz" in said
-    assert "Traceback" not in said
-    assert not (broken.folder / HOURLY).exists()
-    assert not (broken.folder / DATA / "8x16/ingest.json").exists()
-
-
-def test_an_hour_missing_in_the_middle_is_counted_and_reported(
-    finished: Run, tmp_path: Path
-) -> None:
-    gappy = Run(tmp_path / "gappy")
-    shutil.copytree(finished.folder / DATA / "raw", gappy.folder / DATA / "raw")
-    (gappy.folder / DATA / "raw/201602/CN-Reanalysis20160228.tar.gz").unlink()
-    done = gappy("--rerun-triggers", "mtime", "--", HOURLY)
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads((gappy.folder / DATA / "8x16/ingest.json").read_text())
-    assert [gap["hours"] for gap in copy.deepcopy(found["gaps"])] == [24]
-    assert found["gaps"][0]["start"] == "2016-02-28T00:00:00"

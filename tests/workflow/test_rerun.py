@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from workflow_runs import Snakemake, jobs, snakemake_in, with_stand_in
+from workflow_runs import jobs, planning_in, snakemake_in, with_stand_in
 
 from airshed.config import read_yaml
 from airshed.config.load import merge
@@ -30,19 +30,20 @@ class Finished:
 
     def __init__(self, folder: Path) -> None:
         self.folder = with_stand_in(folder)
-        self._snakemake: Snakemake = snakemake_in(folder)
-        done = self.run()
+        self._plan = planning_in(folder)
+        self._write({})
+        done = snakemake_in(folder)("--cores", "2", "--configfile", "study.yaml")
         assert done.returncode == 0, done.stderr[-3000:]
 
-    def run(self, *arguments: str, changes: dict[str, Any] | None = None) -> Any:
+    def _write(self, changes: dict[str, Any]) -> None:
         values = merge(read_yaml(HELPERS / "tiny_study.yaml"), {"variants": VARIANTS})
-        text = yaml.safe_dump(merge(values, changes or {}))
+        text = yaml.safe_dump(merge(values, changes))
         (self.folder / "study.yaml").write_text(text, encoding="utf-8")
-        return self._snakemake("--cores", "2", "--configfile", "study.yaml", *arguments)
 
     def planned(self, *arguments: str, changes: dict[str, Any] | None = None) -> dict[str, int]:
         """Rules and their jobs that a dry run plans."""
-        done = self.run("-n", *arguments, changes=changes)
+        self._write(changes or {})
+        done = self._plan("-n", "--configfile", "study.yaml", *arguments)
         assert done.returncode == 0, done.stderr
         self.said = done.stdout
         found = jobs(done.stdout)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
-from raw_files import COLUMNS, ROWS, START, day_members, netcdf, positions, write_archive
+from raw_files import COLUMNS, ROWS, write_days
 
 from airshed.config.data import DatasetConfig
 
@@ -30,15 +28,5 @@ def dataset() -> DatasetConfig:
 
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
-    """Archives of the two days, and elevation and population."""
-    folder = tmp_path / "raw"
-    for number in range(2):
-        day = START + timedelta(days=number)
-        name = f"CN-Reanalysis{day:%Y%m%d}.tar.gz"
-        write_archive(folder / f"{day:%Y%m}" / name, day_members(day))
-    rng = np.random.default_rng(0)
-    static = {"elevation": 4000, "population": 1e5}
-    for name, scale in static.items():
-        path = tmp_path / f"{name}.nc"
-        path.write_bytes(netcdf({name: scale * rng.random((ROWS, COLUMNS))} | positions()))
-    return folder
+    """Archives of the two days; elevation and population lie beside their folder."""
+    return write_days(tmp_path)

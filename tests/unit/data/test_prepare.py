@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import raw_files as made
 import xarray as xr
+from made_once import MadeOnce
 
 from airshed.config.data import DatasetConfig, Split
 from airshed.data.patch_grid import patch_elevation, scan_tables
@@ -97,13 +99,16 @@ def test_axes_of_a_regular_grid_point_east_and_north_or_south(step: int) -> None
 
 
 @pytest.fixture
-def prepared(dataset: DatasetConfig, raw: Path, tmp_path: Path) -> Path:
+def prepared(dataset: DatasetConfig, made_once: MadeOnce, tmp_path: Path) -> Path:
     """A folder with hourly.zarr and static.nc on a grid of half the native resolution."""
     grid = dataset.grid.model_copy(update={"rows": 2, "columns": 3})
-    chosen = made.with_files(dataset, tmp_path, grid=grid)
-    made.ingest_into(tmp_path, chosen, raw)
-    static_fields(chosen, raw, tmp_path / "hourly.zarr", tmp_path / "static.nc")
-    return tmp_path
+
+    def make(folder: Path) -> None:
+        raw, chosen = made.write_days(folder), made.with_files(dataset, folder, grid=grid)
+        made.ingest_into(folder, chosen, raw)
+        static_fields(chosen, raw, folder / "hourly.zarr", folder / "static.nc")
+
+    return shutil.copytree(made_once("prepared_coarsely", make), tmp_path, dirs_exist_ok=True)
 
 
 def pool(field: np.ndarray) -> np.ndarray:

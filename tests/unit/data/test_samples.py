@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import raw_files as made
 import torch
+from made_once import MadeOnce
 from torch.utils.data import DataLoader
 
 from airshed.config.data import DatasetConfig, Split
@@ -89,14 +90,18 @@ def test_no_sample_is_an_error() -> None:
 
 
 @pytest.fixture
-def prepared(dataset: DatasetConfig, raw: Path, tmp_path: Path) -> Path:
-    chosen = made.with_files(dataset, tmp_path)
-    made.ingest_into(tmp_path, chosen, raw)
-    static_fields(chosen, raw, tmp_path / "hourly.zarr", tmp_path / "static.nc")
-    train = split("2016-03-01", "2016-03-01")
-    hourly, static = tmp_path / "hourly.zarr", tmp_path / "static.nc"
-    made.statistics_into(tmp_path / "stats.nc", hourly, static, train)
-    return tmp_path
+def prepared(dataset: DatasetConfig, made_once: MadeOnce) -> Path:
+    """What samples are made from; to be read only."""
+
+    def make(folder: Path) -> None:
+        raw, chosen = made.write_days(folder), made.with_files(dataset, folder)
+        made.ingest_into(folder, chosen, raw)
+        static_fields(chosen, raw, folder / "hourly.zarr", folder / "static.nc")
+        train = split("2016-03-01", "2016-03-01")
+        hourly, static = folder / "hourly.zarr", folder / "static.nc"
+        made.statistics_into(folder / "stats.nc", hourly, static, train)
+
+    return made_once("samples", make)
 
 
 @pytest.mark.parametrize("hold", ["always", "never"])
@@ -224,9 +229,9 @@ def test_an_hour_that_a_batch_shares_is_read_once(
     assert sorted(read) == [24, 26, 28, 30, 32]
 
 
-def test_a_logarithm_is_undone(prepared: Path) -> None:
+def test_a_logarithm_is_undone(prepared: Path, tmp_path: Path) -> None:
     path = made.statistics_into(
-        prepared / "log.nc",
+        tmp_path / "log.nc",
         prepared / "hourly.zarr",
         prepared / "static.nc",
         split("2016-03-01", "2016-03-01"),

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from made_once import MadeOnce
 
 from airshed.config import Study, read_yaml, validate_study
 from airshed.data.sphere import axis_directions
@@ -82,6 +83,16 @@ class Made:
         return self.page
 
 
+def study_in(folder: Path, variants: Sequence[str], label: str) -> Made:
+    """The study that lies below ``folder``, or will."""
+    root = Path(__file__).resolve().parents[3]
+    values = read_yaml(root / "tests/helpers/tiny_study.yaml")
+    values |= read_yaml(root / "config/variants.yaml")
+    values["variants"] = list(variants)
+    values["variant_stanzas"]["physics_mask"]["label"] = label
+    return Made(validate_study(values, "made"), folder / "results", folder / "data")
+
+
 def make_study(
     folder: Path,
     variants: Sequence[str] = ("wind_baseline", "physics_mask"),
@@ -89,12 +100,7 @@ def make_study(
     verdict: str = "helps",
 ) -> Made:
     """Write the study below ``folder``; its variants, the mask's label and verdict may be given."""
-    root = Path(__file__).resolve().parents[3]
-    values = read_yaml(root / "tests/helpers/tiny_study.yaml")
-    values |= read_yaml(root / "config/variants.yaml")
-    values["variants"] = list(variants)
-    values["variant_stanzas"]["physics_mask"]["label"] = label
-    made = Made(validate_study(values, "made"), folder / "results", folder / "data")
+    made = study_in(folder, variants, label)
     made.results.mkdir()
     made.data.mkdir()
     _write_data(made)
@@ -125,11 +131,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 @pytest.fixture(scope="session")
-def reported(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def reported(made_once: MadeOnce) -> Made:
     """A study of five variants with its report, to be read only; one label is no plain text."""
-    made = make_study(tmp_path_factory.mktemp("reported"), VARIANTS, f"the mask {EVIL}")
-    made.build()
-    return made
+    given = (VARIANTS, f"the mask {EVIL}")
+    folder = made_once("reported", lambda folder: make_study(folder, *given).build())
+    return study_in(folder, *given)
 
 
 def _grid() -> tuple[np.ndarray, np.ndarray]:

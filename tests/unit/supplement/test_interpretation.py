@@ -81,9 +81,14 @@ def test_alpha_doubled_is_a_network_that_learned_twice_the_strength(
 
 
 def test_the_file_holds_losses_of_the_test_split(
-    study: Study, prepared: Prepared, run: Path, network: ClimaX, items: dict[str, Tensor]
+    study: Study,
+    prepared: Prepared,
+    run: Path,
+    network: ClimaX,
+    items: dict[str, Tensor],
+    tmp_path: Path,
 ) -> None:
-    output = run.with_name("interpretation.json")
+    output = tmp_path / "interpretation.json"
     interpret(study, run, prepared, output)
     found = json.loads(output.read_text())
     inside = items["y"].numpy()

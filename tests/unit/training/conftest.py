@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import zarr
-from prepared_data import prepare
-from tiny_runs import tiny_study
+from made_once import MadeOnce
+from prepared_data import prepared_in
 
 from airshed.data.prepared import Prepared
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def prepared(prepared: Prepared, made_once: MadeOnce) -> Prepared:
     """As ingested, but pm25 is not known in the western half of every seventh hour.
 
     Samples then count different numbers of cells, as they do in real data.
     """
-    paths = prepare(tiny_study(), tmp_path_factory.mktemp("data"))
-    pm25 = zarr.open_group(paths.hourly, mode="r+")["pm25"]
-    fields = pm25[:]
-    fields[::7, :, : fields.shape[2] // 2] = np.nan
-    pm25[:] = fields
-    return paths
+
+    def make(folder: Path) -> None:
+        shutil.copytree(prepared.hourly.parent, folder, dirs_exist_ok=True)
+        pm25 = zarr.open_group(prepared_in(folder).hourly, mode="r+")["pm25"]
+        fields = pm25[:]
+        fields[::7, :, : fields.shape[2] // 2] = np.nan
+        pm25[:] = fields
+
+    return prepared_in(made_once("prepared_with_gaps", make))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, SIGUSR1
 
 import pytest
-from tiny_runs import Disturbance, assert_same_run, progress, said, start, tiny_study
+from made_once import MadeOnce
+from tiny_runs import Disturbance, assert_same_run, finish, progress, said, start, tiny_study
 
 from airshed.config import Study
 from airshed.data.prepared import Prepared
@@ -30,17 +32,13 @@ PAIR = study(batch_size=2)  # as many forward passes in each of two processes
 
 
 @pytest.fixture(scope="module")
-def unbroken(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("unbroken")
-    assert start(study(), prepared, folder) == [0]
-    return folder
+def unbroken(prepared: Prepared, made_once: MadeOnce) -> Path:
+    return made_once("unbroken", lambda folder: finish(study(), prepared, folder))
 
 
 @pytest.fixture(scope="module")
-def unbroken_pair(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("unbroken_pair")
-    assert start(PAIR, prepared, folder, 2) == [0, 0]
-    return folder
+def unbroken_pair(prepared: Prepared, made_once: MadeOnce) -> Path:
+    return made_once("unbroken_pair", lambda folder: finish(PAIR, prepared, folder, count=2))
 
 
 def disturbances(seed: int, count: int) -> list[Disturbance]:
@@ -146,10 +144,13 @@ def test_retries_without_progress_come_to_an_end(prepared: Prepared, tmp_path: P
     assert start(study(), prepared, tmp_path) == [0]
 
 
-def test_a_finished_run_is_not_trained_again(prepared: Prepared, unbroken: Path) -> None:
-    before = (unbroken / "checkpoints" / LAST).read_bytes()
-    assert start(study(), prepared, unbroken, 1, Disturbance(1)) == [0]  # no forward pass
-    assert (unbroken / "checkpoints" / LAST).read_bytes() == before
+def test_a_finished_run_is_not_trained_again(
+    prepared: Prepared, unbroken: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(unbroken, tmp_path / "finished")
+    before = (folder / "checkpoints" / LAST).read_bytes()
+    assert start(study(), prepared, folder, 1, Disturbance(1)) == [0]  # no forward pass
+    assert (folder / "checkpoints" / LAST).read_bytes() == before
 
 
 def test_a_signal_before_the_first_step_ends_at_once_and_later_ones_are_only_noted() -> None:

@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from made_once import MadeOnce
 from tiny_runs import (
     SEED,
     VARIANT,
     Disturbance,
     assert_same_run,
     final_weights,
+    finish,
     progress,
     said,
     start,
@@ -61,19 +63,16 @@ def undropped(**train: Any) -> Study:
 
 
 @pytest.fixture(scope="module")
-def alone(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def alone(prepared: Prepared, made_once: MadeOnce) -> Path:
     """One process, four samples a step in micro-batches of two."""
-    folder = tmp_path_factory.mktemp("alone")
-    assert start(undropped(), prepared, folder) == [0]
-    return folder
+    return made_once("alone", lambda folder: finish(undropped(), prepared, folder))
 
 
 @pytest.fixture(scope="module")
-def together(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def together(prepared: Prepared, made_once: MadeOnce) -> Path:
     """Two processes, the same four samples a step, one at a time each."""
-    folder = tmp_path_factory.mktemp("together")
-    assert start(undropped(batch_size=1), prepared, folder, count=2) == [0, 0]
-    return folder
+    study = undropped(batch_size=1)
+    return made_once("together", lambda folder: finish(study, prepared, folder, count=2))
 
 
 def training_samples(study: Study, prepared: Prepared) -> ForecastDataset:

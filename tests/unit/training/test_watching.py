@@ -148,15 +148,10 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_its_checkpoints(
     assert record["starts"][-1]["end"] == FAILED
 
 
-def test_a_training_does_not_outlive_the_process_that_started_it(
-    prepared: Prepared, tmp_path: Path
-) -> None:
+def test_a_training_does_not_outlive_the_process_that_started_it(tmp_path: Path) -> None:
     """A parent that is killed cannot pass on a signal."""
-    helper = Path(__file__).resolve().parents[2] / "helpers"
     program = (
-        f"import sys, os; sys.path.insert(0, {str(helper)!r});"
-        "import tiny_runs; from airshed.training.watchdog import Watchdog;"
-        "import time; pid = os.fork();"
+        "import os, time; from airshed.training.watchdog import Watchdog; pid = os.fork();"
         "watch = None if pid else Watchdog(60, 0, None, 1, os.getppid(), print).__enter__();"
         f"open({str(tmp_path / 'child')!r}, 'w').write(str(pid)) if pid else None;"
         "time.sleep(60)"

@@ -1,0 +1,107 @@
+"""The small study once more, killed and broken; the finished one is only copied."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from workflow_runs import Run, environment, jobs, started
+
+DATA = "results/data/tiny"
+HOURLY = f"{DATA}/8x16/hourly.zarr"
+NUMBERS = ("scores.csv", "comparisons.csv")
+
+
+def test_killed_in_the_middle_the_results_are_the_same(
+    finished: Run, tmp_path: Path, quickly: dict[str, str]
+) -> None:
+    """Everything again in another folder, killed at the first checkpoint: the same bytes.
+
+    Until then every step is the command itself, and not one that is forked.
+    """
+    other = Run(tmp_path / "another folder", **quickly)
+    shutil.copytree(finished.folder / DATA, other.folder / DATA, symlinks=True)
+    shutil.rmtree(other.folder / DATA / "8x16")
+    wanted = ("--", *(f"results/tiny/{name}" for name in NUMBERS))
+    command = ("snakemake", "--cores", "2", "--configfile", "tiny.yaml")
+    with started(other.folder, *command, *wanted) as process:
+        while not list(other.folder.glob("results/tiny/variants/*/*/checkpoints/last.ckpt")):
+            assert process.poll() is None, "the run ended before its first checkpoint"
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert not other.path("scores.csv").exists()
+    assert other("--unlock").returncode == 0
+    done = other(*wanted)
+    assert done.returncode == 0, done.stderr[-4000:]
+    for name in NUMBERS:
+        assert other.path(name).read_bytes() == finished.path(name).read_bytes()
+
+
+def test_a_study_with_a_killed_training_is_reported_as_partial(
+    finished: Run, tmp_path: Path
+) -> None:
+    other = Run(tmp_path / "partial")
+    shutil.copytree(finished.folder / "results", other.folder / "results", symlinks=True)
+    killed = other.path("variants/physics_mask/seed1")
+    shutil.rmtree(killed)
+    target = "results/tiny/variants/physics_mask/seed1/run.json"
+    command = ("snakemake", "--cores", "1", "--rerun-triggers", "mtime", "--nolock")
+    given = ("--configfile", "tiny.yaml", "--", target)
+    with started(other.folder, *command, *given) as process:
+        while not (killed / "progress.json").exists():
+            assert process.poll() is None, "the training ended before it told anything"
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert not (killed / "run.json").exists(), "the training ended before it was killed"
+    complete = other.path("report.html").read_bytes()
+    said = subprocess.run(
+        ["airshed", "partial-report", "results/tiny"],
+        cwd=other.folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert said.returncode == 0, said.stderr
+    page = other.path("partial/report.html").read_text(encoding="utf-8")
+    assert "This report is partial: 3 of 4 trainings are finished and scored." in page
+    assert "interrupted" in page
+    assert "What next" not in page
+    assert other.path("report.html").read_bytes() == complete
+    planned = jobs(other.planned("--rerun-triggers", "mtime").stdout)
+    assert {"train": 1, "compare": 1, "report": 1}.items() <= planned.items()
+
+
+def test_a_truncated_archive_is_named_and_nothing_half_written_stays(
+    finished: Run, tmp_path: Path, quickly: dict[str, str]
+) -> None:
+    broken = Run(tmp_path / "broken", **quickly)
+    shutil.copytree(finished.folder / DATA / "raw", broken.folder / DATA / "raw")
+    archive = broken.folder / DATA / "raw/201602/CN-Reanalysis20160228.tar.gz"
+    archive.write_bytes(archive.read_bytes()[:5000])
+    done = broken("--rerun-triggers", "mtime", "--", HOURLY)
+    said = done.stderr + done.stdout
+    assert done.returncode != 0
+    assert "CN-Reanalysis20160228.tar.gz" in said
+    assert "Traceback" not in said
+    assert not (broken.folder / HOURLY).exists()
+    assert not (broken.folder / DATA / "8x16/ingest.json").exists()
+
+
+def test_an_hour_missing_in_the_middle_is_counted_and_reported(
+    finished: Run, tmp_path: Path, quickly: dict[str, str]
+) -> None:
+    gappy = Run(tmp_path / "gappy", **quickly)
+    shutil.copytree(finished.folder / DATA / "raw", gappy.folder / DATA / "raw")
+    (gappy.folder / DATA / "raw/201602/CN-Reanalysis20160228.tar.gz").unlink()
+    done = gappy("--rerun-triggers", "mtime", "--", HOURLY)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads((gappy.folder / DATA / "8x16/ingest.json").read_text())
+    assert [gap["hours"] for gap in copy.deepcopy(found["gaps"])] == [24]
+    assert found["gaps"][0]["start"] == "2016-02-28T00:00:00"
