@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 def brief(error: Exception) -> str:
     """Kind and first line of an exception that another library raised."""
@@ -38,3 +41,33 @@ class AirshedError(Exception):
         lines = [self.what]
         lines += [f"  {name + ':':<10}{value}" for name, value in self.details.items()]
         return "\n".join(lines)
+
+
+@contextmanager
+def refusing(
+    *errors: type[Exception],
+    what: str,
+    where: object,
+    expected: object = None,
+    hint: str | None = None,
+) -> Iterator[None]:
+    """Turn errors that other libraries raise into a problem that the user can mend.
+
+    Args:
+        errors: Their kinds; an :class:`AirshedError` passes as it is.
+        what: The rule that was broken, one sentence.
+        where: File, variable, timestamp or config key.
+        expected: What would have been accepted.
+        hint: What to do next.
+
+    Raises:
+        AirshedError: One of these errors was raised; it is what was found.
+    """
+    try:
+        yield
+    except AirshedError:
+        raise
+    except errors as error:
+        raise AirshedError(
+            what, where=where, expected=expected, found=brief(error), hint=hint
+        ) from error

@@ -10,7 +10,7 @@ import typer
 
 from airshed.cli.app import app
 from airshed.cli.options import Output
-from airshed.errors import AirshedError
+from airshed.errors import AirshedError, refusing
 
 VALUES = "--values"
 
@@ -34,10 +34,8 @@ def resolve_config(
 
 
 def _parsed(text: str) -> dict[str, Any]:
-    try:
+    with refusing(ValueError, RecursionError, what="the values are not valid JSON", where=VALUES):
         values = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise AirshedError("the values are not valid JSON", where=VALUES, found=error) from error
     if not isinstance(values, dict):
         raise AirshedError(
             "the values must be a JSON object", where=VALUES, found=type(values).__name__

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from airshed.comparison.verdict import Verdict
-from airshed.errors import AirshedError
+from airshed.errors import AirshedError, refusing
 
 COMPARISONS = (
     "variant",
@@ -81,10 +81,8 @@ def verdict_table(path: Path) -> str:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    try:
+    with refusing(OSError, ValueError, what="comparisons cannot be read", where=path):
         table = pd.read_csv(path, dtype={"horizon_h": str})
-    except (OSError, ValueError) as error:
-        raise AirshedError("comparisons cannot be read", where=path, found=error) from error
     if tuple(table.columns) != COLUMNS:
         raise AirshedError(
             "comparisons have other columns",

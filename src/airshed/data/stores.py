@@ -13,7 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 import zarr
 
-from airshed.errors import AirshedError
+from airshed.errors import AirshedError, refusing
 from airshed.integrity import sealed
 from airshed.integrity.formats import STORE, VERSION
 from airshed.variables import HOURLY, STATIC, VARIABLES
@@ -84,13 +84,11 @@ def open_hourly(path: Path, hours_per_task: int | None = HOURS_A_BLOCK) -> xr.Da
     Raises:
         AirshedError: It is no hourly store, is damaged, or not in canonical units.
     """
-    try:
-        chunks = {"time": hours_per_task} if hours_per_task else None
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*snakemake_timestamp")  # no part of it
-            dataset = xr.open_zarr(path, chunks=chunks, consolidated=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise AirshedError("an hourly store cannot be opened", where=path, found=error) from error
+    chunks = {"time": hours_per_task} if hours_per_task else None
+    what = "an hourly store cannot be opened"
+    with refusing(OSError, ValueError, KeyError, what=what, where=path), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*snakemake_timestamp")  # no part of it
+        dataset = xr.open_zarr(path, chunks=chunks, consolidated=False)
     small = ("lat2d", "lon2d", "present")
     check(dataset, (*HOURLY, *small), path)
     with reading_hours(path):

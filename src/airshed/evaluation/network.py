@@ -15,7 +15,7 @@ from airshed.config import Study
 from airshed.data.dataset import ForecastDataset
 from airshed.data.normalisation import Normaliser
 from airshed.data.prepared import Prepared
-from airshed.errors import AirshedError
+from airshed.errors import refusing
 from airshed.evaluation.batch import Samples
 from airshed.evaluation.evaluate import Evaluation, evaluate
 from airshed.evaluation.loop import ahead
@@ -109,12 +109,6 @@ class NetworkForecaster:
 
 
 def _load_weights(network: nn.Module, run: Path) -> None:
-    try:
+    what, hint = "the checkpoint does not fit the network", "train this run again"
+    with refusing(RuntimeError, what=what, where=run, hint=hint):
         network.load_state_dict(trained_weights(run))
-    except RuntimeError as error:
-        raise AirshedError(
-            "the checkpoint does not fit the network",
-            where=run,
-            found=error,
-            hint="train this run again",
-        ) from error

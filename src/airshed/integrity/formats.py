@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airshed.errors import AirshedError, brief
+from airshed.errors import AirshedError, refusing
 from airshed.integrity.atomic import write_json
 
 VERSION = "format_version"
@@ -87,13 +87,10 @@ def read_json(path: Path, kind: Format) -> dict[str, Any]:
     Raises:
         AirshedError: It cannot be read, or its version is another one.
     """
-    try:
+    what, errors = f"{kind.what} cannot be read", (OSError, ValueError, AttributeError)
+    with refusing(*errors, what=what, where=path, hint=kind.remake):
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = content.get(VERSION)
-    except (OSError, ValueError, AttributeError) as error:
-        raise AirshedError(
-            f"{kind.what} cannot be read", where=path, found=brief(error), hint=kind.remake
-        ) from error
     kind.check(version, path)
     return content
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from airshed.errors import AirshedError, brief
+from airshed.errors import AirshedError, refusing
 from airshed.integrity.atomic import atomic_path, remove
 from airshed.integrity.formats import CHECKPOINT, VERSION
 
@@ -34,17 +34,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         AirshedError: The file is damaged, of another version, or holds more than tensors and
             plain values.
     """
-    try:
+    form = "tensors and plain values, written by airshed train"
+    with refusing(Exception, what="a checkpoint cannot be read", where=path, expected=form):
         stored = torch.load(path, map_location="cpu", weights_only=True)
         version, expected = stored.get(VERSION), stored["sha256"]
         content = stored["content"]
-    except Exception as error:
-        raise AirshedError(
-            "a checkpoint cannot be read",
-            where=path,
-            expected="tensors and plain values, written by airshed train",
-            found=brief(error),
-        ) from error
     CHECKPOINT.check(version, path)
     if content_sha256(content) != expected:
         raise AirshedError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from airshed.errors import AirshedError
+from airshed.errors import refusing
 from airshed.training.history import Row
 
 
@@ -19,16 +19,14 @@ def scalar_writer(folder: Path, step: int) -> Callable[[Row], None]:
     Raises:
         AirshedError: The package ``tensorboard`` is not installed.
     """
-    try:
+    with refusing(
+        ImportError,
+        what="TensorBoard events cannot be written",
+        where="train.tensorboard",
+        expected="the package tensorboard",
+        hint="pip install 'airshed[tensorboard]', or set train.tensorboard to false",
+    ):
         from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise AirshedError(
-            "TensorBoard events cannot be written",
-            where="train.tensorboard",
-            expected="the package tensorboard",
-            found=error,
-            hint="pip install 'airshed[tensorboard]', or set train.tensorboard to false",
-        ) from error
     writer = SummaryWriter(str(folder), purge_step=step or None)
 
     def write(row: Row) -> None:

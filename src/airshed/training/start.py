@@ -8,7 +8,7 @@ from typing import Any
 
 from airshed.config import Study
 from airshed.config.variants import Pretrained
-from airshed.errors import AirshedError
+from airshed.errors import AirshedError, refusing
 from airshed.integrity.provenance import sha256
 from airshed.model import Forecaster
 from airshed.model.pretrained import load_pretrained
@@ -67,15 +67,12 @@ def _from_run(network: Forecaster, variant: str | None, seed: int, start: Path) 
             expected=f"{variant}, seed {seed}",
             found=f"{record['variant']}, seed {record['seed']}",
         )
-    try:
+    unfit = "the weights do not fit the network"
+    with refusing(RuntimeError, what=unfit, where=start):
         missing, unexpected = network.load_state_dict(trained_weights(start), strict=False)
-    except RuntimeError as error:
-        raise AirshedError(
-            "the weights do not fit the network", where=start, found=error
-        ) from error
     wrong = [name for name in (*missing, *unexpected) if BIAS not in name]
     if wrong:
-        raise AirshedError("the weights do not fit the network", where=start, found=wrong)
+        raise AirshedError(unfit, where=start, found=wrong)
     return {
         "source": f"{record['variant']}, seed {seed}",
         "sha256": record["checkpoint"]["sha256"],
@@ -86,12 +83,8 @@ def _from_run(network: Forecaster, variant: str | None, seed: int, start: Path) 
 
 def _from_checkpoint(network: Forecaster, given: Pretrained, start: Path) -> dict[str, Any]:
     grid = None if given.patch_grid is None else (given.patch_grid.rows, given.patch_grid.columns)
-    try:
+    with refusing(ValueError, OSError, what="a pretrained checkpoint cannot be used", where=start):
         report = load_pretrained(network, start, given.variables, grid)
-    except (ValueError, OSError) as error:
-        raise AirshedError(
-            "a pretrained checkpoint cannot be used", where=start, found=error
-        ) from error
     log.info("%s", report.summary())
     return {
         "source": start.name,

@@ -18,7 +18,7 @@ from airshed.data.static.quantities import elevation, population
 from airshed.data.static.sums import WHOLE, Gathered
 from airshed.data.stores import open_hourly, reading_hours, write_netcdf
 from airshed.data.yearly import find_stores
-from airshed.errors import AirshedError, brief
+from airshed.errors import AirshedError, refusing
 from airshed.variables import HOURLY
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -85,15 +85,15 @@ def given_mask(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
     Raises:
         AirshedError: It cannot be read, has another shape, or holds other values than 0 and 1.
     """
-    try:
+    with refusing(
+        OSError,
+        ValueError,
+        EOFError,
+        what="the mask cannot be read",
+        where=f"dataset.mask_file: {path}",
+        expected="an array written by numpy.save",
+    ):
         stored = np.asarray(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
-        raise AirshedError(
-            "the mask cannot be read",
-            where=f"dataset.mask_file: {path}",
-            expected="an array written by numpy.save",
-            found=brief(error),
-        ) from error
     if stored.shape != shape or not np.isin(stored, (0, 1)).all():
         raise AirshedError(
             "the mask does not fit the study grid",

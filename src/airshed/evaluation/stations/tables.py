@@ -27,7 +27,7 @@ from typing import Any
 import pandas as pd
 
 from airshed.config.supplement import StationsConfig
-from airshed.errors import AirshedError, brief
+from airshed.errors import AirshedError, refusing
 from airshed.variables import TARGETS
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -153,21 +153,19 @@ def _plain(name: object) -> str:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    try:
+    with refusing(
+        *READ_ERRORS,
+        what="a table of observations cannot be read",
+        where=path,
+        expected="CSV in UTF-8, compressed or not, or Parquet",
+        hint="fetch it again, or save it as one of these",
+    ):
         if ".parquet" in path.suffixes:
             return pd.read_parquet(path)
         with warnings.catch_warnings():
             # rows longer than the header: pandas would shift or cut them
             warnings.simplefilter("error", pd.errors.ParserWarning)
             return pd.read_csv(BytesIO(_unpacked(path)), low_memory=False, index_col=False)
-    except READ_ERRORS as error:
-        raise AirshedError(
-            "a table of observations cannot be read",
-            where=path,
-            expected="CSV in UTF-8, compressed or not, or Parquet",
-            found=brief(error),
-            hint="fetch it again, or save it as one of these",
-        ) from error
 
 
 def _unpacked(path: Path) -> bytes:
