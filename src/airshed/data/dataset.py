@@ -172,7 +172,7 @@ def _held(streamed: StreamedHours, hours: range, split: Split, hold: str) -> Hou
     except DiskError as error:
         if hold == "always":
             raise
-        log.warning("hours are read from the store, which takes longer: %s", error)
+        log.warning("hours are read from the store: slower, and train.workers helps. %s", error)
         return streamed
 
 
