@@ -82,7 +82,7 @@ def _all(samples: ForecastDataset, batches: list[list[int]]) -> Callable[[], obj
 
     def run() -> None:
         for batch in DataLoader(samples, batch_sampler=batches, **options):
-            assert batch["x"].shape == (BATCH, len(INPUTS), *SEED_GRID)
+            assert batch.x.shape == (BATCH, len(INPUTS), *SEED_GRID)
 
     return run
 
@@ -159,8 +159,8 @@ def _waited(batches: Iterator[Any], network: torch.nn.Module, optimizer: Any) ->
         waited += time.perf_counter() - asked
         if batch is None:
             return waited / (time.perf_counter() - started)
-        forecast = network(batch["x"], batch["lead_hours"], TARGETS)
-        loss = mse_loss(forecast, batch["y"].nan_to_num())
+        forecast = network(batch.x, batch.lead_hours, TARGETS)
+        loss = mse_loss(forecast, batch.y.nan_to_num())
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -48,7 +48,7 @@ def test_elevation_reaches_the_bias_in_metres(study: Study, prepared: Prepared) 
     item = ForecastDataset(
         prepared.hourly, prepared.static, prepared.statistics, study.splits.test, [12]
     )[0]
-    _, fields = geography(item["x"][None])
+    _, fields = geography(item.x[None])
     features = bias.features(fields)
     added = bias.tile(features, features)[0, 0]
     low, high = int(pooled.argmin()), int(pooled.argmax())
@@ -61,7 +61,7 @@ def test_wind_reaches_scan_and_bias_in_metres_per_second(study: Study, prepared:
     samples = ForecastDataset(
         prepared.hourly, prepared.static, prepared.statistics, study.splits.test, [12]
     )
-    winds, fields = build_geography(study, prepared)(samples[5]["x"][None])
+    winds, fields = build_geography(study, prepared)(samples[5].x[None])
     hour = open_hourly(prepared.hourly).sel(time=samples.samples["init_time"][5])
     static = open_static(prepared.static)
     u, v = np.nan_to_num(hour["u"].values), np.nan_to_num(hour["v"].values)
@@ -126,7 +126,7 @@ def test_scores_are_those_of_a_plain_loop(
     for index, row in samples.samples.iterrows():
         item = samples[int(str(index))]
         with torch.no_grad():
-            forecast = network(item["x"][None], item["lead_hours"][None], TARGETS)[0].numpy()
+            forecast = network(item.x[None], item.lead_hours[None], TARGETS)[0].numpy()
         valid = hourly.sel(time=row["init_time"] + np.timedelta64(row["horizon_h"], "h"))
         truth = np.stack([valid[name].values for name in TARGETS])
         errors[row["horizon_h"]].append((forecast * std + mean - truth)[:, inside])

@@ -47,8 +47,8 @@ COMPILED_FORMS = 8  # of one block's code, for each variant; torch's own limit i
 log = logging.getLogger(__name__)
 
 
-class Batch(NamedTuple):
-    """One batch of a study on its device: see :class:`airshed.data.dataset.ForecastDataset`."""
+class MaskedBatch(NamedTuple):
+    """A batch (:class:`airshed.data.dataset.Batch`) and the domain mask, on their device."""
 
     x: Tensor
     y: Tensor
@@ -224,7 +224,9 @@ def _network(study: Study, variant: str, prepared: Prepared | None) -> Forecaste
     return network.to(device_of(study)).train()
 
 
-def _step(study: Study, variant: str, network: Forecaster, batch: Batch) -> Callable[[], None]:
+def _step(
+    study: Study, variant: str, network: Forecaster, batch: MaskedBatch
+) -> Callable[[], None]:
     settings = study.train
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=study.learning_rate(variant), weight_decay=settings.weight_decay
@@ -244,12 +246,12 @@ def _step(study: Study, variant: str, network: Forecaster, batch: Batch) -> Call
     )
 
 
-def _batch(study: Study, prepared: Prepared | None) -> Batch:
+def _batch(study: Study, prepared: Prepared | None) -> MaskedBatch:
     size, device = study.train.batch_size, device_of(study)
     if prepared is not None:
         samples = _training_samples(study, prepared)
         first = samples.__getitems__(range(size))
-        tensors = (first["x"], first["y"], first["lead_hours"], samples.mask)
+        tensors = (*first, samples.mask)
     else:
         generator = torch.Generator().manual_seed(0)
         cells = (study.dataset.grid.rows, study.dataset.grid.columns)
@@ -261,7 +263,7 @@ def _batch(study: Study, prepared: Prepared | None) -> Batch:
             lead_hours,
             torch.ones(cells, dtype=torch.bool),
         )
-    return Batch(*(tensor.to(device) for tensor in tensors))
+    return MaskedBatch(*(tensor.to(device) for tensor in tensors))
 
 
 def _training_samples(study: Study, prepared: Prepared) -> ForecastDataset:

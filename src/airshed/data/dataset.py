@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,6 @@ from airshed.variables import HOURLY, INPUTS, STATIC, TARGETS
 log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float32]
-Batch = dict[str, Tensor]
 
 BATCHES_AHEAD = 4  # that each reader process prepares
 FOLDER = "normalised"  # beside the hourly store
@@ -69,11 +68,23 @@ class StreamedHours:
         return fields
 
 
+class Batch(NamedTuple):
+    """Some samples as a network and its loss take them; a single one has no B.
+
+    Attributes:
+        x: Inputs [B, 15, Y, X] in INPUTS order, normalised, 0 (the mean) where missing and outside
+            the domain.
+        y: Targets [B, 6, Y, X] in TARGETS order, normalised, NaN where missing and outside it.
+        lead_hours: Horizon [B] of each sample, hours.
+    """
+
+    x: Tensor
+    y: Tensor
+    lead_hours: Tensor
+
+
 class ForecastDataset(Dataset[Batch]):
     """One item per sample (init time, horizon) of a split.
-
-    Items hold ``x`` [15, Y, X], normalised, 0 (the mean) where missing and outside the domain;
-    ``y`` [6, Y, X], normalised, NaN where missing and outside the domain; ``lead_hours``.
 
     Args:
         hourly: The hourly store.
@@ -122,7 +133,7 @@ class ForecastDataset(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         """The sample at a position of ``samples``."""
-        return {name: values[0] for name, values in self.__getitems__([index]).items()}
+        return Batch(*(values[0] for values in self.__getitems__([index])))
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Samples at positions of ``samples``, as one batch.
@@ -142,7 +153,7 @@ class ForecastDataset(Dataset[Batch]):
                 torch.nan_to_num(fields[number][there], nan=0.0, out=x[number, here])
             for here, there in TARGET_RUNS:
                 y[number, here] = fields[count + number][there]
-        return {"x": x, "y": y, "lead_hours": self._lead_hours[torch.from_numpy(chosen)]}
+        return Batch(x, y, self._lead_hours[torch.from_numpy(chosen)])
 
 
 def loader_options(settings: LoaderConfig, workers: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Subset
 
 from airshed.assembly import build_network, device_of
 from airshed.config import Study
-from airshed.data.dataset import ForecastDataset, loader_options
+from airshed.data.dataset import Batch, ForecastDataset, loader_options
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
 from airshed.evaluation.attention_mass import MovedMass
@@ -108,7 +108,7 @@ def interpret(study: Study, run: Path, prepared: Prepared, output: Path) -> None
     )
 
 
-def drawn(samples: ForecastDataset, count: int) -> Subset[dict[str, Tensor]]:
+def drawn(samples: ForecastDataset, count: int) -> Subset[Batch]:
     """At most ``count`` samples, drawn at random but always the same, in their order."""
     order = np.random.default_rng(CHOICE_SEED).permutation(len(samples))[:count]
     return Subset(samples, np.sort(order).tolist())
@@ -162,7 +162,7 @@ def bias_removed(network: Forecaster) -> Iterator[None]:
 def setting_losses(
     study: Study,
     network: Forecaster,
-    samples: Subset[dict[str, Tensor]],
+    samples: Subset[Batch],
     mask: Tensor,
     watched: MovedMass,
 ) -> dict[str, float]:
@@ -183,7 +183,7 @@ def setting_losses(
     batches = progress(loader, "interpretation", total=-(-len(samples) // size))
     device = network.pos_embed.device
     for batch in batches:
-        x, y, lead_hours = (batch[key].to(device) for key in ("x", "y", "lead_hours"))
+        x, y, lead_hours = (values.to(device) for values in batch)
         known = mask.to(device) & y.isfinite()
         counts += int(known.sum())
         for name, changed in settings.items():

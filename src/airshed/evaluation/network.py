@@ -91,7 +91,7 @@ class NetworkForecaster:
     def inputs(self, samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs [I, V, Y, X] of the init times; of the samples their init's number and horizon."""
         _, firsts, number = np.unique(samples.input_index, return_index=True, return_inverse=True)
-        x = self._samples.__getitems__(samples.numbers[firsts].tolist())["x"]
+        x = self._samples.__getitems__(samples.numbers[firsts].tolist()).x
         lead_hours = samples.horizons_h.astype(np.float32)
         return x, torch.from_numpy(number), torch.from_numpy(lead_hours)
 

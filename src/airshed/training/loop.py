@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from airshed.config.training import TrainConfig
+from airshed.data.dataset import Batch
 from airshed.errors import AirshedError
 from airshed.training.batches import MicroBatch, Plan, deal, mixed_seed
 from airshed.training.checkpoints import Checkpoints, load_checkpoint
@@ -31,8 +32,6 @@ from airshed.training.optimisation import masked_squares, warmup_cosine
 from airshed.training.progress import TrainingProgress
 from airshed.training.stopping import InterruptedTrainingError, StopRequest, ignore_stop_signals
 from airshed.training.watchdog import EXCHANGING, WAITING, Watchdog
-
-Batch = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -215,8 +214,8 @@ class Training:
         self._save()
 
     def _squares(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        forecast = self.learner.forecast(batch["x"], batch["lead_hours"], self.samples.targets)
-        return masked_squares(forecast, batch["y"], self.mask)
+        forecast = self.learner.forecast(batch.x, batch.lead_hours, self.samples.targets)
+        return masked_squares(forecast, batch.y, self.mask)
 
     @contextmanager
     def _reading(self, samples: Dataset[Any], dealt: list[MicroBatch]) -> Iterator[Iterator[Batch]]:

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from airshed.config.data import DatasetConfig, Split
 from airshed.config.preprocessing import LoaderConfig
-from airshed.data.dataset import ForecastDataset, loader_options
+from airshed.data.dataset import Batch, ForecastDataset, loader_options
 from airshed.data.hours import HourReader
 from airshed.data.normalisation import Normaliser
 from airshed.data.samples import sample_index
@@ -128,17 +128,17 @@ def test_items_are_the_normalised_fields(prepared: Path, hold: Any) -> None:
         field = init[name] if name in HOURLY else static[name].values
         mean, std = (moments[key].sel(variable=name).item() for key in ("mean", "std"))
         expected = np.where(inside, (field - mean) / std, 0)
-        np.testing.assert_allclose(item["x"][channel], expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(item.x[channel], expected, rtol=1e-4, atol=1e-4)
     for channel, name in enumerate(TARGETS):
         mean, std = (moments[key].sel(variable=name).item() for key in ("mean", "std"))
         expected = np.where(inside, (valid[name] - mean) / std, np.nan)
-        np.testing.assert_allclose(item["y"][channel], expected, rtol=1e-4, atol=1e-4)
-    assert item["lead_hours"] == 12
-    assert item["x"].dtype == item["y"].dtype == torch.float32
+        np.testing.assert_allclose(item.y[channel], expected, rtol=1e-4, atol=1e-4)
+    assert item.lead_hours == 12
+    assert item.x.dtype == item.y.dtype == torch.float32
     assert torch.equal(samples.mask, torch.from_numpy(inside))
 
 
-def loaded(samples: ForecastDataset, workers: int, start_method: Any) -> list[dict[str, Any]]:
+def loaded(samples: ForecastDataset, workers: int, start_method: Any) -> list[Batch]:
     settings = LoaderConfig(start_method=start_method)
     return list(DataLoader(samples, batch_size=4, **loader_options(settings, workers)))
 
@@ -153,13 +153,13 @@ def test_batches_are_their_items_whoever_reads_them(prepared: Path) -> None:
     """Held or streamed, in this process, forked or spawned: the same numbers, bit by bit."""
     samples = of(prepared, "always")
     expected = loaded(samples, 0, "fork")
-    assert [len(batch["x"]) for batch in expected] == [4] * 4 + [2]
+    assert [len(batch.x) for batch in expected] == [4] * 4 + [2]
     number = 0
     for batch in expected:
-        for row in range(len(batch["x"])):
+        for row in range(len(batch.x)):
             item = samples[number]
-            for name, value in item.items():
-                torch.testing.assert_close(batch[name][row], value, rtol=0, atol=0, equal_nan=True)
+            for values, value in zip(batch, item, strict=True):
+                torch.testing.assert_close(values[row], value, rtol=0, atol=0, equal_nan=True)
             number += 1
     assert number == len(samples)
     for hold, start_method in (("always", "fork"), ("never", "spawn"), ("always", "forkserver")):

@@ -41,7 +41,7 @@ def items(study: Study, prepared: Prepared) -> dict[str, Tensor]:
 
 def forecast(network: ClimaX, items: dict[str, Tensor]) -> Tensor:
     with torch.no_grad():
-        return network(items["x"], items["lead_hours"], TARGETS)
+        return network(items.x, items.lead_hours, TARGETS)
 
 
 def test_alpha_at_zero_is_the_network_without_the_bias(
@@ -91,7 +91,7 @@ def test_the_file_holds_losses_of_the_test_split(
     output = tmp_path / "interpretation.json"
     interpret(study, run, prepared, output)
     found = json.loads(output.read_text())
-    inside = items["y"].numpy()
+    inside = items.y.numpy()
     error = np.where(np.isfinite(inside), forecast(network, items).numpy() - inside, np.nan)
     loss = found["loss"]
     assert loss["as_trained"] == pytest.approx(np.nanmean(error**2), rel=1e-5)

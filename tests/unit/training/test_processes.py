@@ -99,7 +99,7 @@ def test_one_process_trains_as_a_plain_loop_over_whole_batches(
             factor = warmup_cosine(step, settings.warmup_steps, settings.epochs * plan.steps)
             optimizer.param_groups[0]["lr"] = settings.learning_rate * factor
             optimizer.zero_grad()
-            error = network(batch["x"], batch["lead_hours"], TARGETS) - batch["y"]
+            error = network(batch.x, batch.lead_hours, TARGETS) - batch.y
             error[error.isfinite()].square().mean().backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
             optimizer.step()
@@ -160,7 +160,7 @@ def test_the_data_of_this_test_make_processes_count_different_numbers_of_cells(
 ) -> None:
     study = undropped()
     samples = training_samples(study, prepared)
-    known = np.array([int(samples[i]["y"].isfinite().sum()) for i in range(len(samples))])
+    known = np.array([int(samples[i].y.isfinite().sum()) for i in range(len(samples))])
     assert len(set(known)) > 1
     assert len(samples) == 11  # dealt one at a time, the last one leaves a process without any
 
