@@ -1,6 +1,6 @@
 """Elevation and population from the files people have, on the study grid.
 
-- ``wanted``: what is asked of a file; ``files``: opens it, as ``netcdf``, ``geotiff`` or a yearly store;
+- ``wanted``: what is asked of a file; ``files``: opens it by ``netcdf``, ``geotiff`` or as a store;
 - ``raster``, ``curvilinear``: what the file's cells hold within each cell of the study grid;
 - ``sums``: area-weighted means and conserved totals of that;
 - ``quantities``: units, kinds and plausible values of elevation and population;
