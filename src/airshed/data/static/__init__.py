@@ -1,8 +1,9 @@
 """Elevation and population from the files people have, on the study grid.
 
-- ``files``: opens NetCDF, GeoTIFF and yearly stores, whatever their rows, longitudes and names;
-- ``raster``, ``curvilinear``: which share of each source cell lies in each cell of the study grid;
-- ``averaging``: area-weighted means and conserved sums from these shares;
+- ``wanted``: what is asked of a file; ``files``: opens it by ``netcdf``, ``geotiff`` or as a store;
+- ``raster``, ``curvilinear``: what the file's cells hold within each cell of the study grid;
+- ``sums``: area-weighted means and conserved totals of that;
+- ``quantities``: units, kinds and plausible values of elevation and population;
 - ``fields``: the file ``static.nc``.
 """
 
