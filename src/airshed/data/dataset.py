@@ -18,10 +18,10 @@ from torch.utils.data import Dataset
 
 from airshed.config.data import Split
 from airshed.config.preprocessing import LoaderConfig
-from airshed.data.hours import HourReader
 from airshed.data.mapped import MappedHours
 from airshed.data.normalisation import Normaliser
 from airshed.data.samples import bounds, sample_index
+from airshed.data.shards import HourReader
 from airshed.data.stores import open_hourly, open_static
 from airshed.integrity.atomic import DiskError
 from airshed.integrity.formats import NORMALISED
@@ -60,7 +60,7 @@ class StreamedHours:
 
     def each(self, hours: Iterable[int]) -> Iterator[Floats]:
         """The same of one hour after the other, in rising order."""
-        return map(self._normalised, self.reader.each(hours))
+        return (self._normalised(self.reader.read(hour)) for hour in hours)
 
     def _normalised(self, fields: Floats) -> Floats:
         self.normaliser.forward_(fields)

@@ -14,9 +14,9 @@ import xarray as xr
 
 from airshed.config.data import Split
 from airshed.config.preprocessing import DaskConfig, NormalisationConfig
-from airshed.data.hours import HourReader
 from airshed.data.samples import hours_of
 from airshed.data.scale_out import run_tasks
+from airshed.data.shards import HourReader
 from airshed.data.stores import open_hourly, open_static, write_netcdf
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, INPUTS, STATIC, VARIABLES
@@ -127,7 +127,7 @@ def _of_hours(
     """Name and summary of one hourly variable; its array is read once, day by day."""
     reader = HourReader(hourly, [name])
     moments, transform = RunningMoments(), _transform(log_scale)
-    for fields in reader.each(hours.tolist()):
+    for fields in map(reader.read, hours.tolist()):
         values = fields[0][inside]
         moments.add(transform(values[np.isfinite(values)]))
     return name, Summary(moments.mean, moments.std)

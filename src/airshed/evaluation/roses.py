@@ -12,8 +12,8 @@ import pandas as pd
 import xarray as xr
 
 from airshed.config.data import Split
-from airshed.data.hours import HourReader
 from airshed.data.samples import hours_of
+from airshed.data.shards import HourReader
 from airshed.data.stores import open_hourly, open_static, write_netcdf
 from airshed.errors import AirshedError
 from airshed.evaluation.binning import Classes
@@ -54,7 +54,8 @@ def wind_roses(
     classes = Classes("wind_speed", tuple(edges_ms), "m s-1")
     part = np.where(inside, _parts(inside.shape), -1)
     counts = np.zeros((PARTS[0] * PARTS[1], SECTORS, len(classes.names)), dtype=np.int64)
-    for u_ms, v_ms in HourReader(hourly, ["u", "v"]).each(np.flatnonzero(usable).tolist()):
+    reader = HourReader(hourly, ["u", "v"])
+    for u_ms, v_ms in map(reader.read, np.flatnonzero(usable).tolist()):
         _count(counts, part, u_ms, v_ms, classes)
     write_netcdf(_dataset(counts, part, grid, classes).assign_attrs(split=str(split)), output)
 

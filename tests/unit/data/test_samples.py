@@ -19,9 +19,9 @@ from torch.utils.data import DataLoader
 from airshed.config.data import DatasetConfig, Split
 from airshed.config.preprocessing import LoaderConfig
 from airshed.data.dataset import Batch, ForecastDataset, loader_options
-from airshed.data.hours import HourReader
 from airshed.data.normalisation import Normaliser
 from airshed.data.samples import sample_index
+from airshed.data.shards import HourReader
 from airshed.data.static import static_fields
 from airshed.data.stores import open_static, open_statistics
 from airshed.errors import AirshedError

@@ -1,10 +1,10 @@
-"""Hours of the store against what xarray reads of it, and damage that is noticed."""
+"""Hours read straight from shards against what xarray reads of it, and damage that is noticed."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ import zarr
 
 from airshed.config.data import DatasetConfig
 from airshed.data import hourly
-from airshed.data.hours import HourReader
+from airshed.data.shards import HourReader
 from airshed.data.stores import open_hourly
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, VARIABLES
@@ -49,10 +49,9 @@ def test_hours_are_those_that_zarr_reads(
         pickle.dumps(HourReader(tmp_path / "h.zarr", HOURLY))
     )
     hours = [0, 13, 24, 47, 71]
-    one_after_the_other = list(reader.each(hours))
     with xr.open_zarr(tmp_path / "h.zarr", chunks=None, consolidated=False) as plain:
-        for hour, found in zip(hours, one_after_the_other, strict=True):
-            np.testing.assert_array_equal(found, reader.read(hour))
+        for hour in hours:
+            found = reader.read(hour)
             for index, name in enumerate(HOURLY):
                 np.testing.assert_allclose(found[index], plain[name].values[hour], rtol=1e-6)
 
@@ -79,20 +78,13 @@ def test_single_precision_is_exact(dataset: DatasetConfig, tmp_path: Path) -> No
             assert plain[name].attrs["standard_name"] == VARIABLES[name].standard_name
 
 
-def read_hours(path: Path) -> None:
+def read_day(path: Path) -> None:
     reader = HourReader(path, ["no2"])
     for hour in range(24):
         reader.read(hour)
 
 
-def read_day(path: Path) -> None:
-    list(HourReader(path, ["no2"]).each(range(24)))
-
-
-@pytest.mark.parametrize("read", [read_hours, read_day])
-def test_every_flipped_bit_is_noticed(
-    dataset: DatasetConfig, tmp_path: Path, read: Callable[[Path], None]
-) -> None:
+def test_every_flipped_bit_is_noticed(dataset: DatasetConfig, tmp_path: Path) -> None:
     store(tmp_path / "h.zarr", dataset, (8, 8), "float32")
     shard = tmp_path / "h.zarr/no2/c/0/0/0"
     whole = shard.read_bytes()
@@ -101,7 +93,7 @@ def test_every_flipped_bit_is_noticed(
         broken[position] ^= 1
         shard.write_bytes(bytes(broken))
         with pytest.raises(AirshedError, match=r"(?s)damaged.*no2/c/0/0/0"):
-            read(tmp_path / "h.zarr")
+            read_day(tmp_path / "h.zarr")
 
 
 @pytest.mark.parametrize("keep", [0, 3, 100])
@@ -121,4 +113,14 @@ def test_another_packing_is_refused(dataset: DatasetConfig, tmp_path: Path) -> N
     group = zarr.open_group(tmp_path / "h.zarr", mode="r+")
     group["no2"].attrs["scale_factor"] = 3.0
     with pytest.raises(AirshedError, match=r"(?s)damaged.*no2.*packed"):
+        HourReader(tmp_path / "h.zarr", ["no2"])
+
+
+@pytest.mark.parametrize("layout", [{"shards": None}, {"compressors": None}])
+def test_another_layout_is_refused(tmp_path: Path, layout: dict[str, Any]) -> None:
+    settings: dict[str, Any] = {"shards": (24, 4, 4), "compressors": hourly.COMPRESSION}
+    group = zarr.open_group(tmp_path / "h.zarr", mode="w")
+    array = {"shape": (24, 4, 4), "chunks": (1, 4, 4), "dtype": "f4"}
+    group.create_array("no2", **array, **(settings | layout))
+    with pytest.raises(AirshedError, match="laid out in another way"):
         HourReader(tmp_path / "h.zarr", ["no2"])
