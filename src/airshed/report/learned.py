@@ -49,9 +49,14 @@ def numbers(results: Results, variant: str) -> list[Number]:
 
 
 def finals(run: dict[str, Any]) -> Iterator[tuple[str, str, float]]:
-    """Label, name and final value of each number in a ``run.json``."""
+    """Label, name and final value of each number in a ``run.json``.
+
+    Older records have no initial values, and parameters of perceptrons beside alpha.
+    """
     for label, value in run["bias"]["parameters"].items():
-        yield label, label.split(".", 2)[2], float(value)
+        name = label.split(".", 2)[2]
+        if name == STRENGTH or label in run["bias"].get("initial", {}):
+            yield label, name, float(value)
 
 
 def names(results: Results) -> list[str]:

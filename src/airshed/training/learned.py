@@ -1,8 +1,9 @@
 """What the biases of a network learn, whatever their parameters are called.
 
-A parameter that is one number is told by its value. Of those that are more (a table, a perceptron)
-only the size and the root of the mean square are told, taken together by the first part of their
-name. Names are those of the network without what all biases share, such as ``blocks.0.alpha``.
+A parameter that is one number is told by its value. Of all others (a table, the layers of a
+perceptron) only the size and the root of the mean square are told, taken together by the first part
+of their name. A name such as ``blocks.0.alpha`` is that in the network, without what all biases
+share.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def learned(network: nn.Module) -> Learned:
     """What the biases have learned; called by all processes of a training."""
     squares: dict[str, list[Tensor]] = {}
     for name, parameter in _parameters(network):
-        if parameter.numel() > 1:
+        if not _is_number(name, parameter):
             part = ".".join(name.split(".")[:3])
             squares.setdefault(part, []).append(whole(parameter.detach()).double().square().cpu())
     arrays = {}
@@ -67,7 +68,7 @@ def numbers(network: nn.Module) -> dict[str, float]:
     return {
         name: whole(parameter.detach()).item()
         for name, parameter in _parameters(network)
-        if parameter.numel() == 1
+        if _is_number(name, parameter)
     }
 
 
@@ -75,6 +76,12 @@ def column(name: str) -> str:
     """The column of ``history.csv`` that a number has: ``alpha_block0`` for ``blocks.0.alpha``."""
     _, block, own = name.split(".", 2)
     return f"{own}_block{block}"
+
+
+def _is_number(name: str, parameter: nn.Parameter) -> bool:
+    """Whether it is one number that means something by itself, not a layer of width 1."""
+    own = name.split(".", 2)[2]
+    return parameter.dim() == 0 or (parameter.numel() == 1 and "." not in own)
 
 
 def _parameters(network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

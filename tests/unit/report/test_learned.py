@@ -76,3 +76,15 @@ def test_its_path_is_drawn_and_whether_it_went_to_zero_is_asked(results: Results
     assert evidence.gone(results, "physics_mask") == {
         "beta": "physics_mask: in some of them; 0.3 at the start, 0.400, 0.020 at the end"
     }
+
+
+def test_older_records_tell_alpha_alone(make: Callable[..., Made]) -> None:
+    """Those of barrier_mlp have the bias of its perceptron's last layer, which is one number."""
+    made = make()
+    for path in made.results.glob("variants/physics_mask/*/run.json"):
+        record = json.loads(path.read_text())
+        record["bias"]["parameters"]["blocks.0.perceptron.others.1.bias"] = 0.001
+        path.write_text(json.dumps(record))
+    results = load_results(made.study, made.results, made.data)
+    assert learned.names(results) == ["alpha"]
+    assert ablation.ablation(results).header[-1] == "final alpha"

@@ -29,11 +29,12 @@ def with_parameters(**parameters: torch.Tensor) -> nn.Module:
 
 def test_numbers_are_told_by_value_and_all_others_by_size_and_root_mean_square() -> None:
     network = with_parameters(
-        beta=torch.tensor(0.5),
-        gate__temperature=torch.tensor([-2.0]),
+        beta=torch.tensor([0.5]),
+        gate__temperature=torch.tensor(-2.0),
         table=torch.full((4, 5), -3.0),
         perceptron__first__weight=torch.zeros(3, 2),
         perceptron__first__bias=torch.tensor([3.0, 4.0]),
+        perceptron__last__bias=torch.zeros(1),  # as wide as its output
     )
     start = learned(network)
     with torch.no_grad():
@@ -45,9 +46,9 @@ def test_numbers_are_told_by_value_and_all_others_by_size_and_root_mean_square()
         "arrays": {
             "blocks.1.table": {"size": 20, "initial_rms": 3.0, "final_rms": 6.0},
             "blocks.1.perceptron": {
-                "size": 8,
-                "initial_rms": pytest.approx(math.sqrt(25 / 8)),
-                "final_rms": pytest.approx(math.sqrt(100 / 8)),
+                "size": 9,
+                "initial_rms": pytest.approx(math.sqrt(25 / 9)),
+                "final_rms": pytest.approx(math.sqrt(100 / 9)),
             },
         },
     }

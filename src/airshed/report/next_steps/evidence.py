@@ -55,7 +55,7 @@ def diverging(results: Results, variant: str) -> str:
 
 
 def gone(results: Results, variant: str) -> dict[str, str]:
-    """Whether training took a number that the biases learn to 0, by its name; a strength is off."""
+    """Whether training took what the biases learn to 0, where a strength is off; by its name."""
     told = {}
     known = [number for number in learned.numbers(results, variant) if number.initial]
     for name in dict.fromkeys(number.name for number in known):
