@@ -52,7 +52,8 @@ class Curvilinear:
         self._check_shapes(sources)
         into, out_of = shapely.STRtree(sources).query(targets, predicate="intersects")
         shared = _shared_areas(targets[into], sources[out_of])
-        into, out_of, shared = (part[shared > 0] for part in (into, out_of, shared))
+        overlap = shared > 0
+        into, out_of, shared = into[overlap], out_of[overlap], shared[overlap]
         values = convert(self.values.ravel()[out_of])
         known, share = np.isfinite(values), shared / shapely.area(sources[out_of])
 

@@ -66,10 +66,10 @@ class Raster:
         window = self._window(columns, rows)
 
         @lru_cache(maxsize=1)
-        def block(top: int, left: int, height: int, width: int) -> tuple[Floats, Floats, Floats]:
+        def block(top: int, left: int, height: int, width: int) -> tuple[Any, Any, Any]:
             part = slice(top, top + height), slice(left, left + width)
             values, areas_km2 = convert(self._read(*part)), self._areas_km2(*part)
-            return values, areas_km2, np.where(np.isnan(values), 0.0, 1.0)
+            return values, areas_km2, (~np.isnan(values)).astype(np.uint8)
 
         value, area, known = (_Layer(window, block, position) for position in range(3))
         operations = [
@@ -133,7 +133,7 @@ class Raster:
         if self.crs.is_geographic:
             lat = np.clip(self.y + np.arange(rows.start, rows.stop + 1) * self.step_y, -90, 90)
             x, y = EQUAL_AREA.transform(np.full_like(lat, self.step_x), lat)
-            return np.repeat(np.abs(np.diff(y) * x[0])[:, None] / 1e6, shape[1], axis=1)
+            return np.broadcast_to(np.abs(np.diff(y) * x[0])[:, None] / 1e6, shape)
         row, column = np.mgrid[rows, columns] + 0.5
         x, y = self.x + column * self.step_x, self.y + row * self.step_y
         lon, lat = self._transformer.transform(x, y, direction="INVERSE")
