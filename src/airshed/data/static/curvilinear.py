@@ -50,7 +50,8 @@ class Curvilinear:
         targets = _outlines(plane, cells)
         sources = _outlines(plane, cells_around(self.lat_deg, self.lon_deg, self.where))
         self._check_shapes(sources)
-        into, out_of = shapely.STRtree(sources).query(targets, predicate="intersects")
+        pairs: npt.NDArray[np.intp] = shapely.STRtree(sources).query(targets, "intersects")
+        into, out_of = pairs
         shared = _shared_areas(targets[into], sources[out_of])
         overlap = shared > 0
         into, out_of, shared = into[overlap], out_of[overlap], shared[overlap]
