@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from statsmodels.tsa.stattools import diebold_mariano_test
 
-Floats = npt.NDArray[np.floating[Any]]
+from airshed.arrays import Floats
 
 
 def diebold_mariano(variant: Floats, reference: Floats, horizon_steps: int) -> tuple[float, float]:

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from airshed.comparison.pairing import Floats, PairedErrors
+from airshed.arrays import Floats
+from airshed.comparison.pairing import PairedErrors
 from airshed.comparison.resampling import (
     log_ratios,
     seed_log_rmse,

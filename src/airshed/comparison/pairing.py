@@ -10,14 +10,13 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from airshed.arrays import Floats
 from airshed.comparison.table import ALL
 from airshed.errors import AirshedError
 
 DIMS = ("seed", "init_time", "pollutant", "horizon_h")
 MIN_INIT_TIMES = 12
 HOUR = np.timedelta64(1, "h")
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import numpy as np
 from arch.bootstrap import optimal_block_length
 from scipy.sparse import csr_array
 
-from airshed.comparison.pairing import Floats, PairedErrors
+from airshed.arrays import Floats
+from airshed.comparison.pairing import PairedErrors
 from airshed.errors import AirshedError
 
 MIN_DEFINED = 0.9

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from airshed.arrays import Floats32
 from airshed.config.data import Split
 from airshed.config.preprocessing import LoaderConfig
 from airshed.data.mapped import MappedHours
@@ -29,8 +30,6 @@ from airshed.integrity.provenance import processor
 from airshed.variables import HOURLY, INPUTS, STATIC, TARGETS
 
 log = logging.getLogger(__name__)
-
-Floats = npt.NDArray[np.float32]
 
 BATCHES_AHEAD = 4  # that each reader process prepares
 FOLDER = "normalised"  # beside the hourly store
@@ -58,11 +57,11 @@ class StreamedHours:
         read = {hour: self._normalised(self.reader.read(hour)) for hour in sorted(set(hours))}
         return [torch.from_numpy(read[hour]) for hour in hours]
 
-    def each(self, hours: Iterable[int]) -> Iterator[Floats]:
+    def each(self, hours: Iterable[int]) -> Iterator[Floats32]:
         """The same of one hour after the other, in rising order."""
         return (self._normalised(self.reader.read(hour)) for hour in hours)
 
-    def _normalised(self, fields: Floats) -> Floats:
+    def _normalised(self, fields: Floats32) -> Floats32:
         self.normaliser.forward_(fields)
         fields[:, self.outside] = np.nan
         return fields

@@ -18,11 +18,11 @@ import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 
+from airshed.arrays import Floats
 from airshed.config.data import DatasetConfig
 from airshed.data.stores import HOURS_A_BLOCK, describe
 from airshed.variables import HOURLY, VARIABLES
 
-Floats = npt.NDArray[np.floating[Any]]
 HOURS_A_DAY = 24
 CHUNK_CELLS = 2**15  # what is read at once; smaller chunks cost more than they hold
 PACKING = (("scale_factor", 1.0), ("add_offset", 0.0))

@@ -19,16 +19,15 @@ from typing import Any
 
 import google_crc32c
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from airshed.arrays import Floats32
 from airshed.errors import AirshedError
 from airshed.integrity.atomic import DiskError, atomic_path, remove, writing
 from airshed.integrity.formats import NORMALISED
 from airshed.progress import progress
 
-Floats = npt.NDArray[np.float32]
 LOCK = "lock"
 QUIET_S = 10.0  # writing shows its progress if it takes longer
 
@@ -54,7 +53,7 @@ class MappedHours:
         path: Path,
         hours: range,
         shape: tuple[int, ...],
-        normalised: Callable[[range], Iterable[Floats]],
+        normalised: Callable[[range], Iterable[Floats32]],
         share: float,
     ) -> None:
         self._path, self._first, self._shape = path, hours.start, (len(hours), *shape)
@@ -140,7 +139,7 @@ def _remove_unused(folder: Path) -> None:
         remove(partial)
 
 
-def _write(path: Path, shape: tuple[int, ...], fields: Iterable[Floats]) -> None:
+def _write(path: Path, shape: tuple[int, ...], fields: Iterable[Floats32]) -> None:
     checksums = []
     try:
         with atomic_path(path) as temporary, temporary.open("wb") as file:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from airshed.arrays import Floats
 from airshed.config.data import Box, DatasetConfig
 from airshed.data.problems import STOP, Problems
 from airshed.data.rawhour import RawHour
@@ -17,7 +18,6 @@ from airshed.data.sphere import in_box
 from airshed.errors import AirshedError
 from airshed.variables import VARIABLES
 
-Floats = npt.NDArray[np.floating[Any]]
 GRID_TOLERANCE_DEG = 1e-4
 
 

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from airshed.arrays import Floats
 from airshed.data.stores import open_statistics
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

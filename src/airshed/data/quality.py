@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from airshed.arrays import Flags, Floats
 from airshed.config.preprocessing import QualityConfig
 from airshed.data.native import NativeGrid
 from airshed.data.problems import STOP, Problems
@@ -15,8 +14,6 @@ from airshed.data.rawhour import RawHour
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, VARIABLES
 
-Floats = npt.NDArray[np.floating[Any]]
-Bools = npt.NDArray[np.bool_]
 Counts = dict[str, int]
 """Number of cells or fields, by variable."""
 
@@ -56,7 +53,7 @@ def check_hour(
 
 def inspect_hour(
     fields: Floats,
-    known: Bools,
+    known: Flags,
     quality: QualityConfig,
     where: str,
     problems: Problems = STOP,
@@ -119,13 +116,13 @@ def extremes(field: Floats) -> tuple[float, float]:
     return float(np.fmin.reduce(flat)), float(np.fmax.reduce(flat))
 
 
-def outside(field: Floats, limits: tuple[float, float]) -> Bools:
+def outside(field: Floats, limits: tuple[float, float]) -> Flags:
     """Cells whose value is beyond the limits; NaN is not."""
     return np.asarray((field < limits[0]) | (field > limits[1]))
 
 
 def _refuse_implausible(
-    field: Floats, wrong: Bools, name: str, limits: tuple[float, float], place: str
+    field: Floats, wrong: Flags, name: str, limits: tuple[float, float], place: str
 ) -> None:
     """Stop at the first of the wrong cells.
 
@@ -144,7 +141,7 @@ def _refuse_implausible(
     )
 
 
-def _refuse_missing(lost: Bools, place: str) -> None:
+def _refuse_missing(lost: Flags, place: str) -> None:
     row, column = np.argwhere(lost)[0]
     raise AirshedError(
         "a field lacks values that the dataset's first hour has",

@@ -8,14 +8,13 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from airshed.arrays import Floats
 from airshed.data.problems import STOP, Problems, passing
 from airshed.data.units import to_canonical
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, STATIC, VARIABLES, canonical_name
 
-Floats = npt.NDArray[np.floating[Any]]
 NEEDED = (*HOURLY, "lat2d", "lon2d")
 """What an ingest reads of each hour."""
 

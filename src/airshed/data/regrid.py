@@ -14,10 +14,10 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from xarray_regrid.methods.conservative import get_weights
 
+from airshed.arrays import Floats
 from airshed.data.sphere import lat_lon_deg, unit_vectors
 from airshed.errors import AirshedError
 
-Floats = npt.NDArray[np.floating[Any]]
 Shape = tuple[int, int]
 MIN_COVERED = 0.5  # share of a cell that must be known for the cell to be known
 

@@ -22,11 +22,11 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
+from airshed.arrays import Floats32
 from airshed.data.hourly import HOURS_A_DAY, PACKING, packing
 from airshed.data.stores import damaged_hours
 from airshed.errors import AirshedError
 
-Floats = npt.NDArray[np.float32]
 ABSENT = 2**64 - 1  # offset of a chunk that was never written
 CHECKSUM_BYTES = 4
 
@@ -58,7 +58,7 @@ class HourReader:
         )
         self._indices: dict[Path, npt.NDArray[np.uint64]] = {}
 
-    def read(self, hour: int) -> Floats:
+    def read(self, hour: int) -> Floats32:
         """Fields [V, Y, X] of an hour, by its position on the store's time axis; NaN where missing.
 
         Raises:

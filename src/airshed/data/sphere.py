@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
+from airshed.arrays import Floats
 from airshed.config.data import Box
 
-Floats = npt.NDArray[np.floating[Any]]
 EARTH_RADIUS_KM = 6371.0
 
 

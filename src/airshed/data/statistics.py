@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from airshed.arrays import Floats
 from airshed.config.data import Split
 from airshed.config.preprocessing import DaskConfig, NormalisationConfig
 from airshed.data.samples import hours_of
@@ -20,8 +21,6 @@ from airshed.data.shards import HourReader
 from airshed.data.stores import open_hourly, open_static, write_netcdf
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY, INPUTS, STATIC, VARIABLES
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

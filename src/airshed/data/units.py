@@ -8,13 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pint
 
+from airshed.arrays import Floats
 from airshed.errors import AirshedError, brief
 from airshed.variables import VARIABLES
 
-Floats = npt.NDArray[np.floating[Any]]
 SPELLINGS = {
     "%": "percent",
     "degC": "degree_Celsius",

@@ -20,7 +20,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import csr_array
 
-from airshed.evaluation.batch import Batch, Floats, Integers, State
+from airshed.arrays import Floats, Integers
+from airshed.evaluation.batch import Batch, State
 from airshed.evaluation.binning import Binning, FixedBins
 from airshed.evaluation.metrics.exceedance import EVENTS
 from airshed.evaluation.metrics.moments import MOMENTS

@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-Floats = npt.NDArray[np.floating[Any]]
-Integers = npt.NDArray[np.integer[Any]]
+from airshed.arrays import Floats, Integers
+
 State = Mapping[str, npt.NDArray[Any]]
 
 

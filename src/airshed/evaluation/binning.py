@@ -25,15 +25,13 @@ from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from airshed.evaluation.batch import Batch, Floats, Integers
+from airshed.arrays import Flags, Floats, Integers
+from airshed.evaluation.batch import Batch
 
 SEASONS = ("DJF", "MAM", "JJA", "SON")
 DOMAIN = "domain"
-
-Flags = npt.NDArray[np.bool_]
 
 
 class Binning(Protocol):

@@ -26,11 +26,11 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from airshed.arrays import Floats
 from airshed.config.data import Split
 from airshed.data.samples import hours_of
 from airshed.data.stores import open_hourly, open_netcdf, open_static, reading_hours, write_netcdf
 from airshed.errors import AirshedError
-from airshed.evaluation.batch import Floats
 from airshed.progress import progress
 from airshed.variables import TARGETS, VARIABLES
 

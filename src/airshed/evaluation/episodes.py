@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from airshed.arrays import Flags, Floats
 from airshed.config.supplement import Episode, Transect
 from airshed.data.sphere import distance_km, great_circle, in_box
 from airshed.errors import AirshedError
@@ -22,8 +22,6 @@ from airshed.evaluation.rescoring import rescored
 from airshed.evaluation.scores import CELLS
 from airshed.variables import TARGETS, VARIABLES
 
-Floats = npt.NDArray[np.floating[Any]]
-Flags = npt.NDArray[np.bool_]
 MAP_EVERY_H = 12  # of the maps of an episode that names no times
 SHOWN = ("rmse", "mae", "bias", "correlation")
 

@@ -11,11 +11,12 @@ import pandas as pd
 import xarray as xr
 from scipy.sparse import csr_array
 
+from airshed.arrays import Floats, Integers
 from airshed.config.evaluation import EvaluationConfig
 from airshed.config.supplement import Episode
 from airshed.errors import AirshedError
 from airshed.evaluation.aggregation import Bins, Period, Sums
-from airshed.evaluation.batch import Batch, Domain, Floats, Integers, State
+from airshed.evaluation.batch import Batch, Domain, State
 from airshed.evaluation.binning import Binning, Classes, FixedBins, WindSpeedBins, ruggedness_m
 from airshed.evaluation.episodes import episode_bin
 from airshed.evaluation.metrics.exceedance import exceedances

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from airshed.evaluation.batch import Floats, Forecaster, Samples, Scorer
+from airshed.arrays import Floats
+from airshed.evaluation.batch import Forecaster, Samples, Scorer
 from airshed.evaluation.reading import SampleReader
 from airshed.integrity.atomic import publish
 from airshed.progress import progress_bar

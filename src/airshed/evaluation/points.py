@@ -16,9 +16,9 @@ import numpy.typing as npt
 from scipy.interpolate import LinearNDInterpolator
 from scipy.sparse import csr_array
 
+from airshed.arrays import Floats
 from airshed.data.sphere import unit_vectors
 
-Floats = npt.NDArray[np.floating[Any]]
 Method = Literal["bilinear", "nearest"]
 TOLERANCE = 0.1  # of a cell
 EXACT = 1e-4  # of a cell: a point that close to a centre is there, and needs no other cell

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from airshed.arrays import Floats, Integers
 from airshed.data.stores import reading_hours
-from airshed.evaluation.batch import Batch, Floats, Integers, Samples
+from airshed.evaluation.batch import Batch, Samples
 from airshed.variables import TARGETS
 
 HOURS_A_BLOCK = 24

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from airshed.evaluation.batch import Floats, Integers
+from airshed.arrays import Floats, Integers
 from airshed.evaluation.binning import DOMAIN, SEASONS, season_of
 from airshed.evaluation.metrics.exceedance import exceedance_scores
 from airshed.evaluation.metrics.moments import MOMENTS, ratio, root_of_mean, scores_of

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from airshed.arrays import Floats
 from airshed.config.data import Split
 from airshed.data.samples import hours_of
 from airshed.data.shards import HourReader
@@ -20,8 +20,6 @@ from airshed.evaluation.binning import Classes
 
 PARTS = (3, 4)  # of the study grid, rows and columns
 SECTORS = 16
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 def wind_roses(

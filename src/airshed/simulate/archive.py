@@ -8,15 +8,13 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.io import netcdf_file
 
+from airshed.arrays import Floats
 from airshed.variables import VARIABLES
 
-Floats = npt.NDArray[np.floating[Any]]
 DIMENSIONS = ("south_north", "west_east")
 TITLE = "SIMULATED by Airshed; not an observation and not a reanalysis"
 

@@ -7,12 +7,10 @@ Ox, the sum of ozone and NO2 in ozone's mass, is what the fast exchange of the t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+from airshed.arrays import Floats
 
 FINE, COARSE, SO2, NOX, CO, OX = range(6)
 BACKGROUND = np.array([12.0, 15.0, 3.0, 4.0, 180.0, 75.0])

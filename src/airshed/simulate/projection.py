@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from airshed.arrays import Floats
 from airshed.data.sphere import EARTH_RADIUS_KM
-
-Floats = npt.NDArray[np.floating[Any]]
 
 CENTRE_LAT_DEG, CENTRE_LON_DEG = 35.0, 105.0
 STANDARD_LATS_DEG = (25.0, 47.0)

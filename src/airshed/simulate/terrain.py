@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-Floats = npt.NDArray[np.floating[Any]]
+from airshed.arrays import Floats
+
 POPULATION = 1.4e9
 CITIES = 40
 

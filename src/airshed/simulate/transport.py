@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from airshed.arrays import Floats
 from airshed.simulate.wind import Flow
-
-Floats = npt.NDArray[np.floating[Any]]
 
 BARRIER_M = 1000.0  # a rise of this much between neighbouring cells blocks as much as can be
 DIFFUSIVITY_M2_S = 2.0e4

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-Floats = npt.NDArray[np.floating[Any]]
+from airshed.arrays import Floats
 
 WAVES = 9
 WAVELENGTH_KM = (1800.0, 4800.0)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from airshed.arrays import Floats
 from airshed.config.data import DatasetConfig
 from airshed.data.sphere import axis_directions
 from airshed.simulate import chemistry
@@ -17,8 +16,6 @@ from airshed.simulate.projection import cell_positions
 from airshed.simulate.terrain import make_land
 from airshed.simulate.transport import Transport
 from airshed.simulate.wind import SimulatedWind
-
-Floats = npt.NDArray[np.floating[Any]]
 
 SPIN_UP_H = 96
 LAPSE_K_M = 0.0055

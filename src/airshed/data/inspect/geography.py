@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from airshed.arrays import Floats
 from airshed.data.sphere import axis_directions, spacing_km
 
-Floats = npt.NDArray[np.floating[Any]]
 SAME_DEG = 1e-4
 CONFORMAL = 0.02  # how far cells may be from squares, each alike, to be called so
 WARMEST_SOLAR_H = 14.5  # local solar time at which air near the ground is usually warmest

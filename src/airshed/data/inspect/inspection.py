@@ -163,8 +163,8 @@ def _look_at_store(
                     check_possible(field, field, known.low, known.high, place)
         if len(store.times):
             expected = pd.date_range(store.times[0], store.times[-1], freq="h")
-            wanted_times, found = (list(times.to_pydatetime()) for times in (expected, store.times))
-            described["hours"] = counted(wanted_times, found, store.clock, "not in the store")
+            hours, there = (times.to_pydatetime().tolist() for times in (expected, store.times))
+            described["hours"] = counted(hours, there, store.clock, "not in the store")
         described["variables"] = [seen.as_dict() for seen in tally.variables.values()]
         if tally.grid is not None:
             described["grid"] = describe_grid(tally.grid.lat_deg, tally.grid.lon_deg)

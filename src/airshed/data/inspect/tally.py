@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from airshed.arrays import Floats
 from airshed.config.data import DatasetConfig
 from airshed.config.preprocessing import QualityConfig
 from airshed.data.native import NativeGrid, native_grid
@@ -18,7 +18,6 @@ from airshed.data.rawhour import NEEDED, Contents, Stored, as_hour
 from airshed.data.units import linear_conversion
 from airshed.variables import VARIABLES
 
-Floats = npt.NDArray[np.floating[Any]]
 LIKELY_UNITS = {"temp": ("K", "degC"), "psfc": ("Pa", "hPa"), "co": ("mg m-3", "ug m-3")}
 
 

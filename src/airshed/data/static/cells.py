@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 
+from airshed.arrays import Floats
 from airshed.data.sphere import lat_lon_deg, unit_vectors
 from airshed.errors import AirshedError
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ import numpy.typing as npt
 import shapely
 from pyproj import Transformer
 
+from airshed.arrays import Floats
 from airshed.data.sphere import lat_lon_deg, unit_vectors
 from airshed.data.static.cells import Cells, cells_around, polygons
 from airshed.data.static.sums import Convert, Sums
 from airshed.errors import AirshedError
 
-Floats = npt.NDArray[np.floating[Any]]
 PAIRS_AT_ONCE = 100_000
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import dask
 import numpy as np
@@ -21,7 +20,6 @@ from airshed.data.yearly import find_stores
 from airshed.errors import AirshedError, refusing
 from airshed.variables import HOURLY
 
-Floats = npt.NDArray[np.floating[Any]]
 log = logging.getLogger(__name__)
 
 

@@ -7,17 +7,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import rasterio
 from pyproj import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
+from airshed.arrays import Floats
 from airshed.data.static.raster import Raster
 from airshed.data.static.wanted import Wanted
 from airshed.errors import AirshedError
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 def open_geotiff(wanted: Wanted) -> Raster:

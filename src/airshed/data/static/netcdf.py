@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import netCDF4
 import numpy as np
-import numpy.typing as npt
 
+from airshed.arrays import Floats
 from airshed.data.netcdf_library import within_limit
 from airshed.data.static.curvilinear import Curvilinear
 from airshed.data.static.raster import WGS84, Raster
@@ -17,7 +17,6 @@ from airshed.data.static.wanted import Wanted
 from airshed.errors import AirshedError
 from airshed.variables import canonical_name
 
-Floats = npt.NDArray[np.floating[Any]]
 Result = TypeVar("Result")
 UNEVEN = 0.02  # of a step: single-precision coordinates of fine grids are off by less
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
+from airshed.arrays import Floats
 from airshed.config.data import DatasetConfig
 from airshed.data.regrid import regrid, regrid_counts, regrid_directions
 from airshed.data.static.cells import Cells
@@ -21,7 +22,6 @@ from airshed.data.units import linear_conversion, to_canonical
 from airshed.errors import AirshedError
 from airshed.variables import VARIABLES
 
-Floats = npt.NDArray[np.floating[Any]]
 DEEPEST_M = -11_000.0  # no sea is deeper
 FILLER = -9999.0
 SAME_PLACE_DEG = 1e-3

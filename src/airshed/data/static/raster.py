@@ -13,18 +13,17 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import shapely
 from exactextract import exact_extract
 from exactextract.operation import Operation
 from exactextract.raster import RasterSource
 from pyproj import CRS, Proj, Transformer
 
+from airshed.arrays import Floats
 from airshed.data.static.cells import Cells, polygons
 from airshed.data.static.sums import Convert, Sums
 from airshed.progress import progress_bar
 
-Floats = npt.NDArray[np.floating[Any]]
 Read = Callable[[slice, slice], Floats]
 WGS84 = CRS.from_epsg(4326)
 EQUAL_AREA = Transformer.from_crs(WGS84, CRS.from_epsg(6933), always_xy=True)

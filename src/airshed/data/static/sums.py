@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from airshed.arrays import Floats
 from airshed.data.regrid import MIN_COVERED
 
-Floats = npt.NDArray[np.floating[Any]]
 Convert = Callable[[Floats], Floats]
 """From the values of a file to those that are summed."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from airshed.arrays import Floats
 from airshed.evaluation.baselines.known import Known, batch_by_batch
-from airshed.evaluation.batch import Floats, Forecaster, Samples
+from airshed.evaluation.batch import Forecaster, Samples
 
 
 def climatology(known: Known) -> Forecaster:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from airshed.arrays import Floats
 from airshed.config import Study
-from airshed.evaluation.batch import Floats, Forecaster, Samples
+from airshed.evaluation.batch import Forecaster, Samples
 from airshed.evaluation.climatology import Climatology
 
 

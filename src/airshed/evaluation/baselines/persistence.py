@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from airshed.arrays import Floats, Integers
 from airshed.errors import AirshedError
 from airshed.evaluation.baselines.known import Known, batch_by_batch
-from airshed.evaluation.batch import Floats, Forecaster, Integers, Samples
+from airshed.evaluation.batch import Forecaster, Samples
 from airshed.evaluation.reading import DayReader, days_spanned
 from airshed.variables import TARGETS
 

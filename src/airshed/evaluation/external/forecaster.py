@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ import pandas as pd
 import xarray as xr
 from scipy.interpolate import RegularGridInterpolator
 
+from airshed.arrays import Floats
 from airshed.config import Study
 from airshed.config.supplement import ExternalConfig
 from airshed.data.sphere import lat_lon_deg, unit_vectors
@@ -27,7 +27,6 @@ from airshed.evaluation.points import Points
 from airshed.evaluation.scores import Subject
 from airshed.variables import TARGETS
 
-Floats = npt.NDArray[np.floating[Any]]
 PARTS = 4  # of a cell's side: a cell's mean is taken from the source at 4 x 4 places in it
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import netCDF4
 import numpy as np
@@ -15,14 +14,13 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from airshed.arrays import Floats
 from airshed.config.supplement import ExternalConfig
 from airshed.data.netcdf_library import within_limit
 from airshed.data.units import linear_conversion
 from airshed.errors import AirshedError
 from airshed.evaluation.external.axes import AXES, axis_of, find_axis, no_axis
 from airshed.variables import TARGETS, VARIABLES, canonical_name
-
-Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

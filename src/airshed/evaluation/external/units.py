@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from airshed.arrays import Floats
 from airshed.data.units import linear_conversion, to_canonical
 from airshed.errors import AirshedError
 from airshed.variables import VARIABLES
 
-Floats = npt.NDArray[np.floating[Any]]
 GAS_CONSTANT_DRY_AIR = 287.05  # J kg-1 K-1
 MASS_RATIO = re.compile(r"(?P<above>[munk]?g)\s*(?:/\s*kg|kg\s*(?:\*\*|\^)?\s*-1)")
 

@@ -32,8 +32,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from airshed.evaluation.batch import Floats, Integers
-from airshed.evaluation.metrics.moments import Bools, ratio
+from airshed.arrays import Flags, Floats, Integers
+from airshed.evaluation.metrics.moments import ratio
 from airshed.variables import TARGETS
 
 LIMITS = {
@@ -52,7 +52,7 @@ EVENTS = tuple(f"{outcome}_{limit}" for limit in LIMITS for outcome in OUTCOMES)
 EXCEEDANCE_METRICS = tuple(f"{name}_{limit}" for limit in LIMITS for name in (*RATIOS, *OUTCOMES))
 
 
-def exceedances(forecast: Floats, truth: Floats, counts: Bools) -> list[npt.NDArray[np.intp]]:
+def exceedances(forecast: Floats, truth: Floats, counts: Flags) -> list[npt.NDArray[np.intp]]:
     """Where the events of one sample are: few, so that positions are handier than fields.
 
     Args:

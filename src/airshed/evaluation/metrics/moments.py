@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from airshed.evaluation.batch import Floats
+from airshed.arrays import Flags, Floats
 
 MOMENTS = (
     "count",
@@ -66,8 +66,6 @@ POOLED_METRICS = (
 )
 SMALLEST_VARIANCE = 1e-6  # against mean squares
 
-Bools = npt.NDArray[np.bool_]
-
 
 def moments(
     forecast: Floats,
@@ -76,7 +74,7 @@ def moments(
     climatology: Floats,
     origin: Floats,
     out: Floats,
-) -> Bools:
+) -> Flags:
     """What each pair adds to the sums, in the precision of ``out``; sums belong into float64.
 
     Args:

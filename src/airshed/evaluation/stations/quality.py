@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from airshed.arrays import Flags, Floats, Integers
 from airshed.config.supplement import StationQuality
 from airshed.variables import TARGETS, VARIABLES
-
-Floats = npt.NDArray[np.floating[Any]]
-Integers = npt.NDArray[np.integer[Any]]
-Flags = npt.NDArray[np.bool_]
 
 
 class Series:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from airshed.arrays import Floats
 from airshed.data.stores import open_netcdf
 from airshed.evaluation.aggregation import Bins, Period, Sums
 from airshed.evaluation.batch import Batch, State
@@ -22,7 +23,6 @@ from airshed.evaluation.rescoring import metrics_of, reanalysis_metrics_of
 from airshed.evaluation.scores import STATIONS
 from airshed.evaluation.stations.observations import station_points
 
-Floats = npt.NDArray[np.floating[Any]]
 ABOUT = (
     "station",
     "latitude",
