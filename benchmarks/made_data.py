@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from airshed.config import Study, load_study
 from airshed.config.preprocessing import DaskConfig, NormalisationConfig
 from airshed.data import hourly
-from airshed.data.regrid import axis_directions
+from airshed.data.sphere import axis_directions
 from airshed.data.statistics import statistics
 from airshed.data.stores import write_netcdf
 from airshed.simulate.projection import cell_positions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -50,6 +50,7 @@ def refusing(
     where: object,
     expected: object = None,
     hint: str | None = None,
+    told: Callable[[Exception], str] = brief,
 ) -> Iterator[None]:
     """Turn errors that other libraries raise into a problem that the user can mend.
 
@@ -59,6 +60,7 @@ def refusing(
         where: File, variable, timestamp or config key.
         expected: What would have been accepted.
         hint: What to do next.
+        told: What is told of the error: its kind and first line, or all of it (``str``).
 
     Raises:
         AirshedError: One of these errors was raised; it is what was found.
@@ -69,5 +71,5 @@ def refusing(
         raise
     except errors as error:
         raise AirshedError(
-            what, where=where, expected=expected, found=brief(error), hint=hint
+            what, where=where, expected=expected, found=told(error), hint=hint
         ) from error

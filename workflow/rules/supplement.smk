@@ -147,9 +147,7 @@ if STUDY.stations is not None:
 
     rule stations_summary:
         input:
-            runs=expand(
-                rules.evaluate.output.supplement, variant=STUDY.variants, seed=STUDY.seeds
-            ),
+            runs=expand(rules.evaluate.output.supplement, variant=STUDY.variants, seed=STUDY.seeds),
             baselines=expand(rules.baseline.output.supplement, baseline=BASELINES),
             externals=expand(rules.external.output.supplement, external=STUDY.external),
         output:
@@ -175,9 +173,7 @@ if STUDY.episodes:
 
     rule episodes_table:
         input:
-            runs=expand(
-                rules.evaluate.output.supplement, variant=STUDY.variants, seed=STUDY.seeds
-            ),
+            runs=expand(rules.evaluate.output.supplement, variant=STUDY.variants, seed=STUDY.seeds),
             baselines=expand(rules.baseline.output.supplement, baseline=BASELINES),
             externals=expand(rules.external.output.supplement, external=STUDY.external),
         output:

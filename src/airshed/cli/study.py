@@ -34,7 +34,8 @@ def resolve_config(
 
 
 def _parsed(text: str) -> dict[str, Any]:
-    with refusing(ValueError, RecursionError, what="the values are not valid JSON", where=VALUES):
+    what = "the values are not valid JSON"
+    with refusing(ValueError, RecursionError, what=what, where=VALUES, told=str):
         values = json.loads(text)
     if not isinstance(values, dict):
         raise AirshedError(

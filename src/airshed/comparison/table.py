@@ -81,7 +81,7 @@ def verdict_table(path: Path) -> str:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    with refusing(OSError, ValueError, what="comparisons cannot be read", where=path):
+    with refusing(OSError, ValueError, what="comparisons cannot be read", where=path, told=str):
         table = pd.read_csv(path, dtype={"horizon_h": str})
     if tuple(table.columns) != COLUMNS:
         raise AirshedError(

@@ -86,7 +86,10 @@ def open_hourly(path: Path, hours_per_task: int | None = HOURS_A_BLOCK) -> xr.Da
     """
     chunks = {"time": hours_per_task} if hours_per_task else None
     what = "an hourly store cannot be opened"
-    with refusing(OSError, ValueError, KeyError, what=what, where=path), warnings.catch_warnings():
+    with (
+        refusing(OSError, ValueError, KeyError, what=what, where=path, told=str),
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings("ignore", message=".*snakemake_timestamp")  # no part of it
         dataset = xr.open_zarr(path, chunks=chunks, consolidated=False)
     small = ("lat2d", "lon2d", "present")

@@ -110,5 +110,5 @@ class NetworkForecaster:
 
 def _load_weights(network: nn.Module, run: Path) -> None:
     what, hint = "the checkpoint does not fit the network", "train this run again"
-    with refusing(RuntimeError, what=what, where=run, hint=hint):
+    with refusing(RuntimeError, what=what, where=run, hint=hint, told=str):
         network.load_state_dict(trained_weights(run))

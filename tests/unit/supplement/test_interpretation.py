@@ -13,7 +13,7 @@ from torch import Tensor
 
 from airshed.assembly import build_network
 from airshed.config import Study
-from airshed.data.dataset import ForecastDataset
+from airshed.data.dataset import Batch, ForecastDataset
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
 from airshed.evaluation.interpretation import alpha_times, bias_removed, interpret
@@ -30,22 +30,21 @@ def network(study: Study, prepared: Prepared, run: Path) -> ClimaX:
 
 
 @pytest.fixture
-def items(study: Study, prepared: Prepared) -> dict[str, Tensor]:
+def items(study: Study, prepared: Prepared) -> Batch:
     """Every sample of the test split as one batch."""
     samples = ForecastDataset(
         prepared.hourly, prepared.static, prepared.statistics, study.splits.test, study.horizons_h
     )
-    everything = [samples[number] for number in range(len(samples))]
-    return {key: torch.stack([item[key] for item in everything]) for key in everything[0]}
+    return samples.__getitems__(range(len(samples)))
 
 
-def forecast(network: ClimaX, items: dict[str, Tensor]) -> Tensor:
+def forecast(network: ClimaX, items: Batch) -> Tensor:
     with torch.no_grad():
         return network(items.x, items.lead_hours, TARGETS)
 
 
 def test_alpha_at_zero_is_the_network_without_the_bias(
-    study: Study, prepared: Prepared, network: ClimaX, items: dict[str, Tensor]
+    study: Study, prepared: Prepared, network: ClimaX, items: Batch
 ) -> None:
     """The unbiased variant, given the same backbone weights, forecasts the same."""
     unbiased = build_network(study, "wind_baseline", prepared, 1).eval()
@@ -71,7 +70,7 @@ def test_a_failure_inside_leaves_the_trained_bias(network: ClimaX) -> None:
 
 
 def test_alpha_doubled_is_a_network_that_learned_twice_the_strength(
-    network: ClimaX, items: dict[str, Tensor]
+    network: ClimaX, items: Batch
 ) -> None:
     with alpha_times(network, 2):
         doubled = forecast(network, items)
@@ -85,7 +84,7 @@ def test_the_file_holds_losses_of_the_test_split(
     prepared: Prepared,
     run: Path,
     network: ClimaX,
-    items: dict[str, Tensor],
+    items: Batch,
     tmp_path: Path,
 ) -> None:
     output = tmp_path / "interpretation.json"

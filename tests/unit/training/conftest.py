@@ -11,6 +11,7 @@ import zarr
 from made_once import MadeOnce
 from prepared_data import prepared_in
 
+from airshed.data.dataset import FOLDER
 from airshed.data.prepared import Prepared
 
 
@@ -22,7 +23,8 @@ def prepared(prepared: Prepared, made_once: MadeOnce) -> Prepared:
     """
 
     def make(folder: Path) -> None:
-        shutil.copytree(prepared.hourly.parent, folder, dirs_exist_ok=True)
+        fresh = shutil.ignore_patterns(FOLDER)  # normalised hours of the store as it was
+        shutil.copytree(prepared.hourly.parent, folder, dirs_exist_ok=True, ignore=fresh)
         pm25 = zarr.open_group(prepared_in(folder).hourly, mode="r+")["pm25"]
         fields = pm25[:]
         fields[::7, :, : fields.shape[2] // 2] = np.nan
