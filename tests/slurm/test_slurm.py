@@ -43,7 +43,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which the study runs on this machine; so far, what needs no training."""
     folder = checkout(tmp_path_factory.mktemp("undisturbed") / "checkout")
     write_study(folder, jobs={})
-    run_here(folder, "--until", "statistics", "patch_elevation", "scan_tables", "baseline")
+    untrained = ("statistics", "patch_elevation", "scan_tables", "baseline", "wind_roses", "cost")
+    run_here(folder, "--until", *untrained)
     return folder
 
 
