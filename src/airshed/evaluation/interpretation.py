@@ -114,7 +114,7 @@ def drawn(samples: ForecastDataset, count: int) -> Subset[Batch]:
     return Subset(samples, np.sort(order).tolist())
 
 
-def settings_of(network: Forecaster) -> dict[str, Callable[[], AbstractContextManager[None]]]:
+def changes_of_bias(network: Forecaster) -> dict[str, Callable[[], AbstractContextManager[None]]]:
     """The ways in which a trained bias is changed, by name."""
     settings: dict[str, Callable[[], AbstractContextManager[None]]] = {"as_trained": nullcontext}
     if _strengths(network):
@@ -175,7 +175,7 @@ def setting_losses(
         mask: bool [Y, X], True inside the domain.
         watched: Notes what the bias moves while the network runs as trained.
     """
-    settings = settings_of(network)
+    settings = changes_of_bias(network)
     squared, counts = dict.fromkeys(settings, 0.0), 0
     size = study.evaluation.batch_size
     options = loader_options(study.loader, study.train.workers)

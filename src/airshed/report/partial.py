@@ -19,7 +19,7 @@ from airshed.evaluation.tables import write_stratum_table
 from airshed.integrity.atomic import atomic_path
 from airshed.report.page import write_report
 from airshed.report.results import Unfinished, load_results
-from airshed.side_by_side.runs import settings_of, trained_in
+from airshed.side_by_side.runs import model_settings, trained_in
 
 FOLDER = "partial"  # beside the study's own report, in whose place it never stands
 Run = tuple[str, int]
@@ -129,7 +129,7 @@ def _changed_settings(study: Study, results: Path, row: TrainingStatus) -> list[
     """Settings that a finished training had otherwise than the study has them now."""
     folder = results / "variants" / row.variant / f"seed{row.seed}"
     (then,) = (trained.settings() for trained in trained_in(folder).values())
-    now = settings_of(study.model_dump(mode="json"), row.variant)
+    now = model_settings(study.model_dump(mode="json"), row.variant)
     idle = {f"train.{key}" for key in WITHOUT_INFLUENCE}
     return sorted(key for key in {*then, *now} - idle if str(then.get(key)) != str(now.get(key)))
 

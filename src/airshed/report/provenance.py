@@ -14,7 +14,7 @@ FLAG = "\u26a0"
 
 def differences(results: Results) -> Table:
     """The settings that are not the same in all variants, one column each."""
-    settings = {name: text.settings_of(results.study, name) for name in results.study.variants}
+    settings = {name: text.stanza_settings(results.study, name) for name in results.study.variants}
     keys = list(dict.fromkeys(key for found in settings.values() for key in found))
     telling = [key for key in keys if len({str(found.get(key)) for found in settings.values()}) > 1]
     rows = [

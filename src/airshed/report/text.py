@@ -169,12 +169,12 @@ def differences(results: Results, variant: str) -> str:
 
 def changed_settings(study: Study, variant: str, reference: str) -> dict[str, Any]:
     """The settings of a variant that its reference has not, or has otherwise."""
-    theirs = settings_of(study, reference)
-    mine = settings_of(study, variant)
+    theirs = stanza_settings(study, reference)
+    mine = stanza_settings(study, variant)
     return {key: value for key, value in mine.items() if value != theirs.get(key)}
 
 
-def settings_of(study: Study, variant: str) -> dict[str, Any]:
+def stanza_settings(study: Study, variant: str) -> dict[str, Any]:
     """A variant's settings by name; keys of inner sections are joined by points."""
     settings = _flat(study.variant_stanzas[variant].model_dump(mode="json"))
     return {key: value for key, value in settings.items() if key not in ("label", "reference")}

@@ -74,10 +74,10 @@ class Trained:
 
     def settings(self) -> dict[str, Any]:
         """Every setting that belongs to the data, the model or its training, by dotted name."""
-        return settings_of(self.config, self.name)
+        return model_settings(self.config, self.name)
 
 
-def settings_of(config: dict[str, Any], variant: str) -> dict[str, Any]:
+def model_settings(config: dict[str, Any], variant: str) -> dict[str, Any]:
     """What a resolved study says of the data, the model and the training of one variant."""
     shared = {key: config[key] for key in config if key not in NO_PART_OF_A_MODEL}
     stanza = config["variant_stanzas"][variant]
