@@ -21,7 +21,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from airshed.arrays import Floats, Integers
-from airshed.evaluation.batch import Batch, State
+from airshed.evaluation.batch import Batch, Samples, State
 from airshed.evaluation.binning import Binning, FixedBins
 from airshed.evaluation.metrics.exceedance import EVENTS
 from airshed.evaluation.metrics.moments import MOMENTS
@@ -43,6 +43,11 @@ class Period:
 
     init_times: pd.DatetimeIndex
     horizons_h: tuple[int, ...]
+
+    def places(self, samples: Samples) -> tuple[Integers, Integers]:
+        """Positions [B] of samples among the init times and horizons; -1 where it is none."""
+        inits: Integers = self.init_times.get_indexer(samples.init_times)
+        return inits, pd.Index(self.horizons_h).get_indexer(pd.Index(samples.horizons_h))
 
     @property
     def block(self) -> Integers:

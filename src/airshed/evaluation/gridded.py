@@ -123,8 +123,7 @@ class GriddedScores:
     def _places(self, batch: Batch) -> tuple[Integers, Integers]:
         """Positions of the samples among init times and horizons; marks them as scored."""
         samples, period = batch.samples, self._period
-        inits: Integers = period.init_times.get_indexer(samples.init_times)
-        horizons: Integers = pd.Index(period.horizons_h).get_indexer(pd.Index(samples.horizons_h))
+        inits, horizons = period.places(samples)
         unknown = (inits < 0) | (horizons < 0)
         if unknown.any():
             raise AirshedError(

@@ -78,9 +78,8 @@ def rescored(
             for whole, part in zip((total, count), seasonal, strict=True)
         )
         kinds[1:1], names[1:1] = ["season"] * len(SEASONS), list(SEASONS)
-    return _dataset(
-        chosen, support, kinds, names, np.moveaxis(total, 1, 0), np.moveaxis(count, 1, 0)
-    )
+    last = (np.moveaxis(part, 1, -1) for part in (total, count))
+    return _dataset(chosen, support, kinds, names, *last)
 
 
 def _in_seasons(scores: xr.Dataset, sums: Floats, events: Integers) -> tuple[Floats, Integers]:
@@ -103,9 +102,9 @@ def _dataset(
     sums: Floats,
     events: Integers,
 ) -> xr.Dataset:
-    """Sums [bin, horizon, statistic, 6] and events as metrics."""
-    found = metrics_of(np.moveaxis(sums, 0, -1), np.moveaxis(events, 0, -1))
-    by_name = dict(zip(support.statistics, np.moveaxis(sums, (0, 2), (-1, 0)), strict=True))
+    """Sums [horizon, statistic, 6, bin] and events as metrics."""
+    found = metrics_of(sums, events)
+    by_name = dict(zip(support.statistics, np.moveaxis(sums, 1, 0), strict=True))
     metrics = list(METRICS)
     if support is STATIONS:
         found |= reanalysis_metrics_of(by_name)

@@ -16,7 +16,7 @@ from typing import Any
 
 import xarray as xr
 
-from airshed.errors import AirshedError
+from airshed.errors import AirshedError, refusing
 from airshed.integrity.atomic import atomic_path
 from airshed.integrity.formats import VERSION, Format
 
@@ -44,7 +44,8 @@ def opened_netcdf(path: Path, kind: Format) -> Iterator[xr.Dataset]:
     Raises:
         AirshedError: The file cannot be read, is damaged, or has another format version.
     """
-    try:
+    what, errors = f"{kind.what} cannot be read", (OSError, ValueError, RuntimeError)
+    with refusing(*errors, what=what, where=path, hint=kind.remake, told=str):
         sealed = _is_sealed(path, kind)
         with xr.open_dataset(path, engine="netcdf4") as opened:
             version = opened.attrs.get(VERSION)
@@ -53,10 +54,6 @@ def opened_netcdf(path: Path, kind: Format) -> Iterator[xr.Dataset]:
                 found = "no checksum at its end: cut off, or changed by another program"
                 raise _damaged(path, kind, found)
             yield opened
-    except (OSError, ValueError, RuntimeError) as error:
-        raise AirshedError(
-            f"{kind.what} cannot be read", where=path, found=error, hint=kind.remake
-        ) from error
 
 
 def read_netcdf(path: Path, kind: Format) -> xr.Dataset:

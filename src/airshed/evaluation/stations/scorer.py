@@ -86,8 +86,7 @@ class StationScores:
         rows = np.flatnonzero(hours >= 0)
         if not len(rows):
             return
-        inits = self._period.init_times.get_indexer(samples.init_times)
-        horizons = pd.Index(self._period.horizons_h).get_indexer(pd.Index(samples.horizons_h))
+        inits, horizons = self._period.places(samples)
         expected = self._climatology.at(samples.valid_times[rows])
         fields = (batch.forecast[rows], batch.truth[rows], batch.initial[rows], expected)
         at_stations = [self._points(field).astype(np.float64) for field in fields]
