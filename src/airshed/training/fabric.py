@@ -20,7 +20,7 @@ from torch.distributed import DistError, Store, TCPStore  # type: ignore[attr-de
 from torch.utils import deterministic
 
 from airshed.config.training import TrainConfig
-from airshed.errors import AirshedError, brief
+from airshed.errors import AirshedError, refusing
 from airshed.training.processes import LOOPBACK, Processes
 from airshed.training.sharding import sharded_strategy
 
@@ -41,7 +41,14 @@ def launch_fabric(settings: TrainConfig, processes: Processes) -> Fabric:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     by_slurm = processes.count > 1 and processes.started_by_slurm(os.environ)
     environment = SLURMEnvironment(auto_requeue=False) if by_slurm else LightningEnvironment()
-    try:
+    with refusing(
+        OSError,
+        RuntimeError,
+        ValueError,
+        what="the devices or processes of the training cannot be set up",
+        where=f"{processes.nodes} nodes, {processes.devices} devices each,"
+        f" train.accelerator {settings.accelerator}",
+    ):
         if processes.count > 1 and not by_slurm:
             _meet_on_loopback()
         fabric = Fabric(
@@ -52,13 +59,6 @@ def launch_fabric(settings: TrainConfig, processes: Processes) -> Fabric:
             plugins=[environment],
         )
         fabric.launch()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise AirshedError(
-            "the devices or processes of the training cannot be set up",
-            where=f"{processes.nodes} nodes, {processes.devices} devices each,"
-            f" train.accelerator {settings.accelerator}",
-            found=brief(error),
-        ) from error
     torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # a debugging aid that costs time

@@ -18,7 +18,7 @@ from airshed.arrays import Floats
 from airshed.config.supplement import ExternalConfig
 from airshed.data.netcdf_library import within_limit
 from airshed.data.units import linear_conversion
-from airshed.errors import AirshedError
+from airshed.errors import AirshedError, refusing
 from airshed.evaluation.external.axes import AXES, axis_of, find_axis, no_axis
 from airshed.variables import TARGETS, VARIABLES, canonical_name
 
@@ -138,7 +138,8 @@ def _open(name: str, settings: ExternalConfig) -> xr.Dataset:
             hint=f"correct external.{name}.path: a NetCDF file, a Zarr store, or a pattern such as"
             " 'cams/*.nc'",
         )
-    try:
+    errors, what = (OSError, ValueError, KeyError), "an external forecast cannot be opened"
+    with refusing(*errors, what=what, where=settings.path, told=str):
         if Path(paths[0]).is_dir():
             return xr.open_zarr(paths[0], chunks=None, decode_timedelta=False)
         for path in paths:  # one after the other, so that it can be told which one is endless
@@ -148,10 +149,6 @@ def _open(name: str, settings: ExternalConfig) -> xr.Dataset:
         return xr.open_mfdataset(
             paths, combine="by_coords", decode_timedelta=False, preprocess=_expanded
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise AirshedError(
-            "an external forecast cannot be opened", where=settings.path, found=error
-        ) from error
 
 
 def _open_and_close(path: str) -> None:
