@@ -1,6 +1,6 @@
 """Attention with each bias against attention with none: forward, backward, and peak memory.
 
-A path that wants its tokens sorted by elevation pays here for sorting and restoring them at every
+A path that wants its tokens in an order of its own pays here for sorting and restoring them at every
 call; in a network one sorting serves all blocks.
 """
 
@@ -14,7 +14,7 @@ from problem import DEVICE, DIM, attention_inputs, core
 
 from airshed.bench.measure import interleaved, peak_mb, ratio, spread
 from airshed.model.bias import KINDS
-from airshed.model.scan import elevation_order
+from airshed.model.scan import raster_order
 
 BATCH = {512: 2, 2048: 2, 8192: 1}
 ROUNDS = {512: 15, 2048: 7, 8192: 3}
@@ -24,9 +24,9 @@ def work(kind: str, tokens: int) -> Callable[[], None]:
     """One forward and backward pass, with the order of tokens that the path wants."""
     qkv, fields = attention_inputs(tokens, BATCH[tokens])
     attention = core(kind, tokens)
-    sorts = attention.wants_elevation_order
+    sorts = attention.order is not raster_order
     if sorts:
-        sorted_fields = elevation_order(fields).fields(fields)
+        sorted_fields = attention.order(fields).fields(fields)
         assert sorted_fields is not None
         fields = sorted_fields
     stream = torch.randn(BATCH[tokens], tokens, DIM, device=DEVICE, requires_grad=sorts)
@@ -37,7 +37,7 @@ def work(kind: str, tokens: int) -> Callable[[], None]:
             out = attention(*qkv, fields)
         torch.autograd.grad(out, [*qkv, *attention.parameters()], gradient.to(out.dtype))
         if sorts:
-            order = elevation_order(fields)
+            order = attention.order(fields)
             torch.autograd.grad(order.restore(order.apply(stream)), stream, stream.detach())
 
     return run

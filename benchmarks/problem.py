@@ -12,7 +12,14 @@ from torch import Tensor
 
 from airshed.bench.problem import computed_scan, random_geography
 from airshed.model import Forecaster, build_model
-from airshed.model.attention import BiasedAttention, PlainAttention, biased_attention
+from airshed.model.attention import (
+    AUTO,
+    BiasedAttention,
+    PlainAttention,
+    Workload,
+    biased_attention,
+    plain_attention,
+)
 from airshed.model.bias import build
 from airshed.model.build import CLIMAX
 from airshed.model.geography import Fields
@@ -42,9 +49,14 @@ def scan(name: str, patch_grid: tuple[int, int]) -> RasterScan | WindScan:
     return computed_scan(name, patch_grid, regions, SECTORS, PATCH)
 
 
-def network(variant: str, grid: tuple[int, int] = SEED_GRID, depth: int = DEPTH) -> Forecaster:
-    """A variant's network in training mode."""
-    stanza = VARIANTS[variant]
+def network(
+    variant: str | Mapping[str, Any],
+    grid: tuple[int, int] = SEED_GRID,
+    depth: int = DEPTH,
+    **others: Any,
+) -> Forecaster:
+    """The network of a variant, or of a stanza, in training mode."""
+    stanza = VARIANTS[variant] if isinstance(variant, str) else variant
     patch_grid = (grid[0] // PATCH, grid[1] // PATCH)
     model = build_model(
         [f"channel{number}" for number in range(CHANNELS)],
@@ -59,16 +71,24 @@ def network(variant: str, grid: tuple[int, int] = SEED_GRID, depth: int = DEPTH)
         num_heads=HEADS,
         device=DEVICE,
         embed_dim=DIM,
+        **others,
     )
     return model.to(DEVICE).train()
 
 
-def core(kind: str, tokens: int) -> PlainAttention | BiasedAttention:
+def core(
+    kind: str,
+    tokens: int,
+    samples: int = 1,
+    dtype: torch.dtype = torch.float32,
+    path: str = AUTO,
+) -> PlainAttention | BiasedAttention:
     """An attention path with a bias of that kind, or none."""
+    workload = Workload(samples, tokens, HEADS, DIM // HEADS, dtype, DEVICE)
     if kind == "none":
-        return PlainAttention()
+        return plain_attention(workload, path)
     bias = build({"kind": kind}, grid=PATCH_GRIDS[tokens], num_heads=HEADS)
-    return biased_attention(bias, tokens, DIM // HEADS, DEVICE).to(DEVICE)
+    return biased_attention(bias, workload, path).to(DEVICE)
 
 
 def attention_inputs(tokens: int, batch: int) -> tuple[list[Tensor], Fields]:

@@ -10,7 +10,7 @@ import torch
 
 from airshed.biases import BIASES
 from airshed.model import bias as biases
-from airshed.model.attention import PlainAttention, biased_attention
+from airshed.model.attention import AUTO, Workload, biased_attention, plain_attention
 from airshed.model.climax import ClimaX
 from airshed.model.forecaster import Forecaster
 from airshed.model.geography import Geography, PatchGrid
@@ -31,22 +31,22 @@ def build_cores(
     stanza: Mapping[str, Any],
     depth: int,
     patch_grid: tuple[int, int],
-    num_heads: int,
-    head_dim: int,
-    device: torch.device,
+    workload: Workload,
+    path: str = AUTO,
 ) -> list[Core]:
-    """One attention path for each block: biased in the blocks that the stanza names, if it does."""
+    """One attention for each block: biased in the blocks that the stanza names, if it does."""
     kind = stanza["kind"]
     if kind == "none":
-        return [PlainAttention() for _ in range(depth)]
-    tokens = patch_grid[0] * patch_grid[1]
+        return [plain_attention(workload, path) for _ in range(depth)]
     blocks = _named(stanza["blocks"] if "blocks" in stanza else BIASES[kind].blocks, depth)
 
     def biased() -> Core:
-        bias = biases.build(stanza, grid=patch_grid, num_heads=num_heads)
-        return biased_attention(bias, tokens, head_dim, device)
+        bias = biases.build(stanza, grid=patch_grid, num_heads=workload.num_heads)
+        return biased_attention(bias, workload, path)
 
-    return [biased() if index in blocks else PlainAttention() for index in range(depth)]
+    return [
+        biased() if index in blocks else plain_attention(workload, path) for index in range(depth)
+    ]
 
 
 def replace_cores(
@@ -84,13 +84,17 @@ def build_model(
     backbone: Mapping[str, Any] = CLIMAX,
     recompute_blocks: bool = False,
     device: torch.device = CPU,
+    samples: int = 1,
+    dtype: torch.dtype = torch.float32,
+    attention: str = AUTO,
     **others: Any,
 ) -> Forecaster:
     """A network; all transformers of a seed start from the same weights, but for their additions.
 
     Biases and what stands for attention are built under a random state of their own, so that they
     cannot shift the other weights. The network is built on the CPU; ``device`` is where it will
-    run, which decides how attention is computed. ``others`` are arguments of every
+    run, with how many ``samples`` at once and in which precision, which decides how attention is
+    computed unless ``attention`` names a path. ``others`` are arguments of every
     :class:`Forecaster`.
     """
     with torch.random.fork_rng():
@@ -99,7 +103,10 @@ def build_model(
             make = _flowing(backbone, recompute_blocks)
         else:
             grid, head_dim = geography.patch_grid(), embed_dim // num_heads
-            cores = build_cores(bias, depth, (grid.rows, grid.columns), num_heads, head_dim, device)
+            shape = (grid.rows, grid.columns)
+            tokens = grid.rows * grid.columns
+            workload = Workload(samples, tokens, num_heads, head_dim, dtype, device)
+            cores = build_cores(bias, depth, shape, workload, attention)
             cores = replace_cores(cores, backbone, grid, num_heads, head_dim)
             block = RecomputedBlock if recompute_blocks else Block
             make = partial(ClimaX, cores=cores, block=block)

@@ -10,7 +10,7 @@ from torch import Tensor
 from airshed.model.attention import PlainAttention
 from airshed.model.forecaster import Forecaster
 from airshed.model.geography import Fields, Geography
-from airshed.model.scan import RasterScan, WindScan, elevation_order, raster_order
+from airshed.model.scan import RasterScan, WindScan, raster_order
 from airshed.model.transformer import Block, Core
 
 
@@ -81,8 +81,8 @@ class ClimaX(Forecaster):
             geography=geography,
             scan=scan,
         )
-        sorts = any(core.wants_elevation_order for core in cores)
-        self.block_order = elevation_order if sorts else raster_order
+        wanted = (core.order for core in cores if core.order is not raster_order)
+        self.block_order = next(wanted, raster_order)
 
     @property
     def cores(self) -> list[Core]:

@@ -94,6 +94,17 @@ def elevation_order(fields: Fields | None) -> Order:
     return Order(fields.elevation_m.argsort(dim=1, stable=True))
 
 
+def place_order(fields: Fields | None) -> Order:
+    """Row by row of the patch grid, whatever the scan.
+
+    Raises:
+        ValueError: There are no fields.
+    """
+    if fields is None:
+        raise ValueError("a biased attention needs a geography, which gives terrain and wind")
+    return Order(fields.patch.argsort(dim=1))
+
+
 def _permuted(tokens: Tensor, index: Tensor, inverse: Tensor) -> Tensor:
     moved: Tensor = _Permute.apply(tokens, index, inverse)  # type: ignore[no-untyped-call]
     return moved

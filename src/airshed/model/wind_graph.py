@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from airshed.model.edges import Edges, EdgeWind
 from airshed.model.geography import Fields, PatchGrid
-from airshed.model.scan import Order
+from airshed.model.scan import Order, raster_order
 
 HOURS, SPREAD = 6.0, 0.1
 WIND_MS, CLIMB_M, LENGTH_KM = 10.0, 1000.0, 100.0  # give the edges' attributes sizes near 1
@@ -46,7 +46,7 @@ class WindGraph(nn.Module):
 
     bias = None
     path = "wind graph"
-    wants_elevation_order = False
+    order = staticmethod(raster_order)
 
     def __init__(
         self, grid: PatchGrid, num_heads: int, head_dim: int, reaches: Sequence[int]

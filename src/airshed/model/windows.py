@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from airshed.model.geography import Fields, PatchGrid
-from airshed.model.scan import Order
+from airshed.model.scan import Order, raster_order
 
 
 class WindowAttention(nn.Module):
@@ -38,7 +38,7 @@ class WindowAttention(nn.Module):
 
     bias = None
     path = "windows"
-    wants_elevation_order = False
+    order = staticmethod(raster_order)
     may_attend: Tensor
     offset: Tensor
 

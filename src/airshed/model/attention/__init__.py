@@ -5,20 +5,25 @@ All take q, k, v [B, H, N, d] and the fields of the tokens, and return [B, H, N,
 
 from __future__ import annotations
 
-from airshed.model.attention.choice import biased_attention
+from airshed.model.attention.choice import AUTO, Workload, biased_attention, plain_attention
 from airshed.model.attention.paths import (
     BiasedAttention,
     DenseAttention,
     FusedAttention,
+    KernelAttention,
     PlainAttention,
     TiledAttention,
 )
 
 __all__ = [
+    "AUTO",
     "BiasedAttention",
     "DenseAttention",
     "FusedAttention",
+    "KernelAttention",
     "PlainAttention",
     "TiledAttention",
+    "Workload",
     "biased_attention",
+    "plain_attention",
 ]

@@ -1,18 +1,25 @@
-"""Which attention path suits a problem, and whether this machine can run it."""
+"""Which attention path suits a problem, by exactness and time on the device itself."""
 
 from __future__ import annotations
 
 import copy
 import logging
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from airshed.errors import brief
+from airshed.errors import AirshedError, brief
+from airshed.model import triton_language
+from airshed.model.attention.kept import keep, kept
 from airshed.model.attention.paths import (
     BiasedAttention,
     DenseAttention,
     FusedAttention,
+    KernelAttention,
+    PlainAttention,
+    PlainKernelAttention,
     TiledAttention,
 )
 from airshed.model.bias import Bias
@@ -20,70 +27,226 @@ from airshed.model.geography import Fields
 
 log = logging.getLogger(__name__)
 
+AUTO = "auto"
 DENSE_TOKENS = 128  # up to so many tokens the dense path is the cheapest one
-TRIAL_SAMPLES, TRIAL_TOKENS = 2, 1024
-# Of the largest value. A GPU may multiply float32 in fewer bits; in bfloat16 the gradient of a
-# strength, a sum that nearly cancels, is good to some 20 %.
-TRIAL_TOLERANCES = {torch.float32: 2e-2, torch.bfloat16: 3e-1}
-_lacking: dict[tuple[type[Bias], int], str | None] = {}
+ROUNDS = 5
+# Of the norm of a result: of output and gradients of q, k and v, and of what a bias learns, sums
+# that nearly cancel: in bfloat16 a strength's is good to some 20 %.
+TOLERANCES = {torch.float32: (1e-3, 2e-2), torch.bfloat16: (2e-2, 3e-1)}
+BIASED: dict[str, type[BiasedAttention]] = {
+    cls.path: cls for cls in (KernelAttention, FusedAttention, TiledAttention, DenseAttention)
+}
+PLAIN: dict[str, type[PlainAttention]] = {
+    cls.path: cls for cls in (PlainAttention, PlainKernelAttention)
+}
 
 
-def biased_attention(
-    bias: Bias, tokens: int, head_dim: int, device: torch.device
-) -> BiasedAttention:
-    """The path that suits so many tokens, with heads of that width, on a device.
+class Workload(NamedTuple):
+    """What attention is computed for.
 
-    A GPU gets the fused path if a trial shows that it compiles and agrees with the dense one;
-    otherwise the reason is logged and the tiled path is taken.
+    Args:
+        samples: B of a forward pass.
+        tokens: N.
+        num_heads: H.
+        head_dim: d.
+        dtype: Of q, k and v.
+        device: Where.
     """
-    if tokens <= DENSE_TOKENS:
-        return DenseAttention(bias)
-    if device.type == "cpu":
-        return TiledAttention(bias)
-    reason = _why_not_fused(bias, min(tokens, TRIAL_TOKENS), head_dim, device)
-    if reason is None:
-        return FusedAttention(bias)
-    log.warning("attention with %s is tiled, not fused: %s", type(bias).__name__, reason)
-    return TiledAttention(bias)
+
+    samples: int
+    tokens: int
+    num_heads: int
+    head_dim: int
+    dtype: torch.dtype
+    device: torch.device
 
 
-def _why_not_fused(bias: Bias, tokens: int, head_dim: int, device: torch.device) -> str | None:
-    """Why a bias cannot be fused on this machine, or None."""
-    if not bias.elementwise:
-        return "its score is not elementwise"
-    case = (type(bias), head_dim)
-    if case not in _lacking:
-        try:
-            _lacking[case] = _trial(bias, tokens, head_dim, device)
-        except Exception as error:  # whatever a compiler may raise
-            _lacking[case] = brief(error)
-    return _lacking[case]
+class Choice(NamedTuple):
+    """A path, and what was found of each candidate: ``ms`` and ``error``, or ``lacking``.
+
+    Nothing is found where there is nothing to choose.
+    """
+
+    path: str
+    found: dict[str, dict[str, Any]]
 
 
-def _trial(bias: Bias, tokens: int, head_dim: int, device: torch.device) -> str | None:
-    """Run fused and dense attention on a small problem, with gradients, and compare."""
+def biased_attention(bias: Bias, workload: Workload, path: str = AUTO) -> BiasedAttention:
+    """Attention with a bias by the path that suits the problem, or by the one that is asked for.
+
+    Raises:
+        AirshedError: The path that is asked for cannot compute this bias there.
+    """
+    if path == AUTO:
+        path = choose(bias, workload).path
+    else:
+        _refuse(path, _lacking(path, bias, workload))
+    return BIASED[path](bias)
+
+
+def plain_attention(workload: Workload, path: str = AUTO) -> PlainAttention:
+    """Attention without a bias, likewise."""
+    if path == AUTO:
+        path = choose(None, workload).path
+    elif path in PLAIN:
+        _refuse(path, _lacking(path, None, workload))
+    return PLAIN.get(path, PlainAttention)()
+
+
+def choose(bias: Bias | None, workload: Workload) -> Choice:
+    """The fastest path that is exact, on a GPU as measured there and kept for the next time.
+
+    Paths are compared with the tiled one, in float32, at the size of the problem: output, the
+    gradients of q, k and v, and those of what the bias learns.
+    """
+    if bias is not None and workload.tokens <= DENSE_TOKENS:
+        return Choice(DenseAttention.path, {})
+    if workload.device.type == "cpu":
+        return Choice(PlainAttention.path if bias is None else TiledAttention.path, {})
+    known = kept(bias, workload)
+    if known is None:
+        known = _measured(bias, workload)
+        keep(bias, workload, known)
+    log.info("%s", described(bias, known))
+    return Choice(known["path"], known["found"])
+
+
+def described(bias: Bias | None, known: dict[str, Any]) -> str:
+    """A choice in a line."""
+    what = "no bias" if bias is None else type(bias).__name__
+    parts = [
+        f"{path} {found['lacking']}"
+        if "lacking" in found
+        else f"{path} {found['ms']:.3g} ms, error {found['error']:.1e}"
+        for path, found in known["found"].items()
+    ]
+    return f"attention with {what}: {known['path']} ({'; '.join(parts)})"
+
+
+def _refuse(path: str, reason: str | None) -> None:
+    if reason is not None:
+        raise AirshedError(
+            "attention cannot be computed by the path that is asked for",
+            where="train.attention",
+            expected=path,
+            found=reason,
+            hint="name another path, or leave it at auto, which takes the fastest that is exact",
+        )
+
+
+def _lacking(path: str, bias: Bias | None, workload: Workload) -> str | None:
+    """Why a path is no candidate, before anything is tried."""
+    if path == KernelAttention.path:
+        if not triton_language.available:
+            return "Triton is not installed"
+        if workload.device.type == "cpu":
+            return "its kernels run on a GPU"
+        if bias is not None and bias.tile_function is None:
+            return "the bias has no tile function"
+    if path == FusedAttention.path:
+        if workload.device.type == "cpu":
+            return "FlexAttention has no backward pass on a CPU"
+        if bias is not None and not bias.elementwise:
+            return "its score is not elementwise"
+    return None
+
+
+def _measured(bias: Bias | None, workload: Workload) -> dict[str, Any]:
+    log.info("attention paths are compared on this device, once for this size")
+    one = workload._replace(samples=1)
+    reference = _results(_core(TiledAttention.path, bias), one, torch.float32, bias)
+    found: dict[str, dict[str, Any]] = {}
+    names = PLAIN if bias is None else [path for path in BIASED if path != DenseAttention.path]
+    for path in names:
+        lacking = _lacking(path, bias, workload)
+        found[path] = {"lacking": lacking} if lacking else _tried(path, bias, workload, reference)
+    exact = {path: facts["ms"] for path, facts in found.items() if "ms" in facts}
+    if not exact:
+        raise AirshedError(
+            "no attention path works on this device",
+            where=str(workload.device),
+            found="; ".join(f"{path}: {facts['lacking']}" for path, facts in found.items()),
+            hint="airshed's docs/gpu.md tells how to check the installation",
+        )
+    return {"path": min(exact, key=exact.__getitem__), "found": found}
+
+
+def _tried(
+    path: str, bias: Bias | None, workload: Workload, reference: list[Tensor]
+) -> dict[str, Any]:
+    """Time and largest relative error of a path, or what is wrong with it."""
+    try:
+        core = _core(path, bias)
+        found = _results(core, workload._replace(samples=1), workload.dtype, bias)
+        errors = [_error(*pair) for pair in zip(found, reference, strict=True)]
+        worst = max(errors[:4]), max(errors[4:], default=0.0)
+        allowed = TOLERANCES[workload.dtype]
+        if not all(error < most for error, most in zip(worst, allowed, strict=True)):
+            return {"lacking": f"deviates by {worst[0]:.1e}, what it learns by {worst[1]:.1e}"}
+        problem = _problem(workload, workload.dtype, bias)
+        ms = median_ms(lambda: _differentiated(core, *problem))
+    except Exception as met:  # whatever a compiler may raise
+        return {"lacking": brief(met)}
+    return {"ms": ms, "error": worst[0], "error_learned": worst[1]}
+
+
+def _error(found: Tensor, expected: Tensor) -> float:
+    return ((found - expected).norm() / expected.norm().clamp(min=1e-6)).item()
+
+
+def _core(path: str, bias: Bias | None) -> PlainAttention | BiasedAttention:
+    if bias is None:
+        return PLAIN.get(path, PlainAttention)()
+    return BIASED[path](copy.deepcopy(bias))
+
+
+def _problem(
+    workload: Workload, dtype: torch.dtype, bias: Bias | None
+) -> tuple[list[Tensor], Tensor, Fields]:
+    """Random q, k, v, the gradient of the output, and fields sorted by elevation in raster order."""
+    samples, tokens, heads, width, _, device = workload
     generator = torch.Generator().manual_seed(0)
 
     def random(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator).to(device)
 
-    shape = (TRIAL_SAMPLES, max(bias.heads, 2), tokens, head_dim)
-    qkv, given = [random(*shape).requires_grad_() for _ in "qkv"], random(*shape)
-    elevation_and_wind = (size * random(TRIAL_SAMPLES, tokens) for size in (2000, 5, 5, 9))
-    fields = Fields.in_raster_order(*elevation_and_wind)
+    qkv = random(samples, tokens, 3, heads, width).to(dtype).permute(2, 0, 3, 1, 4)
+    given = random(samples, tokens, heads, width).to(dtype).transpose(1, 2)
+    elevation_m = 2000 * random(1, tokens).sort().values
+    wind = (size * random(1, tokens) for size in (5, 5, 9))
+    fields = (field.expand(samples, -1) for field in (elevation_m, *wind))
+    return [part.detach().requires_grad_() for part in qkv], given, Fields.in_raster_order(*fields)
 
-    def results(path: type[BiasedAttention], dtype: torch.dtype) -> list[Tensor]:
-        core = path(copy.deepcopy(bias).to(device))
-        out = core(*(tensor.to(dtype) for tensor in qkv), fields)
-        wanted = [*qkv, *core.bias.parameters()]
-        return [out, *torch.autograd.grad(out, wanted, given.to(dtype))]
 
-    expected = results(DenseAttention, torch.float32)
-    for dtype, tolerance in TRIAL_TOLERANCES.items():
-        worst = max(
-            ((one - other).abs().max() / other.abs().max().clamp(min=1e-3)).item()
-            for one, other in zip(results(FusedAttention, dtype), expected, strict=True)
-        )
-        if not worst < tolerance:
-            return f"it deviates by {worst:.1e} from the dense path in {dtype}"
-    return None
+def _differentiated(
+    core: PlainAttention | BiasedAttention, qkv: list[Tensor], given: Tensor, fields: Fields
+) -> list[Tensor]:
+    out = core(*qkv, fields)
+    learnable = [] if core.bias is None else list(core.bias.parameters())
+    return [out, *torch.autograd.grad(out, [*qkv, *learnable], given)]
+
+
+def _results(
+    core: PlainAttention | BiasedAttention,
+    workload: Workload,
+    dtype: torch.dtype,
+    bias: Bias | None,
+) -> list[Tensor]:
+    """Output and gradients in a precision, of the same problem for every path."""
+    qkv, given, fields = _problem(workload, workload.dtype, bias)
+    qkv = [part.detach().to(dtype).requires_grad_() for part in qkv]
+    found = _differentiated(core.to(workload.device), qkv, given.to(dtype), fields)
+    return [part.detach().float() for part in found]
+
+
+def median_ms(work: Callable[[], object], rounds: int = ROUNDS) -> float:
+    """Median time of the device for one call, ms, calls following each other closely."""
+    work()
+    events = [torch.cuda.Event(enable_timing=True) for _ in range(rounds + 1)]
+    for event in events[:-1]:
+        event.record()
+        work()
+    events[-1].record()
+    torch.cuda.synchronize()
+    times = [start.elapsed_time(end) for start, end in zip(events, events[1:], strict=False)]
+    return sorted(times)[rounds // 2]

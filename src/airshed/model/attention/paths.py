@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from airshed.model.attention.fused import fused_attention
+from airshed.model.attention.kernel import kernel_attention, plain_attention
 from airshed.model.attention.tiled import tiled_attention
 from airshed.model.bias import Bias
 from airshed.model.geography import Fields
+from airshed.model.scan import Order, elevation_order, place_order, raster_order
 
 
 class PlainAttention(nn.Module):
@@ -19,18 +22,27 @@ class PlainAttention(nn.Module):
 
     bias: Bias | None = None
     path = "plain"
-    wants_elevation_order = False
+    order = staticmethod(raster_order)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, fields: Fields | None) -> Tensor:
         """Scaled dot-product attention; fields are not needed."""
         return scaled_dot_product_attention(q, k, v)
 
 
+class PlainKernelAttention(PlainAttention):
+    """The same by the project's own kernels, whose results are the same in every run."""
+
+    path = "kernel"
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, fields: Fields | None) -> Tensor:
+        """Scaled dot-product attention; fields are not needed."""
+        return plain_attention(q, k, v)
+
+
 class BiasedAttention(nn.Module):
     """Softmax attention with a bias, by a path that subclasses supply."""
 
     path: str
-    wants_elevation_order = False
 
     def __init__(self, bias: Bias) -> None:
         super().__init__()
@@ -46,6 +58,11 @@ class BiasedAttention(nn.Module):
             raise ValueError("a biased attention needs a geography, which gives terrain and wind")
         return self.attend(q, k, v, self.bias.features(fields).detach())
 
+    @property
+    def order(self) -> Callable[[Fields | None], Order]:
+        """The order of tokens that saves work: by elevation, if half the pairs then need no bias."""
+        return elevation_order if self.bias.uphill else raster_order
+
     @abstractmethod
     def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:
         """The same from the bias's features [B, F, N]."""
@@ -55,6 +72,7 @@ class DenseAttention(BiasedAttention):
     """The reference: all scores at once, differentiated by autograd."""
 
     path = "dense"
+    order = staticmethod(raster_order)  # type: ignore[assignment]
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:
         """Softmax of scores plus bias, times values."""
@@ -68,11 +86,6 @@ class TiledAttention(BiasedAttention):
 
     path = "tiled"
 
-    @property
-    def wants_elevation_order(self) -> bool:  # type: ignore[override]
-        """Whether tokens sorted by elevation save work."""
-        return self.bias.uphill
-
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:
         """Softmax of scores plus bias, times values."""
@@ -84,12 +97,23 @@ class FusedAttention(BiasedAttention):
 
     path = "fused"
 
-    @property
-    def wants_elevation_order(self) -> bool:  # type: ignore[override]
-        """Whether tokens sorted by elevation save work."""
-        return self.bias.uphill
-
     @torch.compiler.disable(recursive=False)  # type: ignore[no-untyped-call,untyped-decorator]
     def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:
         """Softmax of scores plus bias, times values."""
         return fused_attention(q, k, v, features, self.bias)
+
+
+class KernelAttention(BiasedAttention):
+    """The project's own kernels on a GPU; see :mod:`airshed.model.attention.kernel`."""
+
+    path = "kernel"
+
+    @property
+    def order(self) -> Callable[[Fields | None], Order]:
+        """By elevation, or row by row of the patch grid, which the kernels rely on."""
+        tile = self.bias.tile_function
+        return place_order if tile is not None and tile.places else super().order
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:
+        """Softmax of scores plus bias, times values."""
+        return kernel_attention(q, k, v, features, self.bias)

@@ -14,9 +14,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from airshed.model.bias.base import Bias, Layout, lookup
+from airshed.model.bias.base import Bias, Layout, Tile, lookup
 from airshed.model.bias.perceptron import PairPerceptron
 from airshed.model.geography import Fields
+from airshed.model.triton_language import jit, tl
 
 
 def storm_opens(wind_speed_ms: Tensor) -> Tensor:
@@ -35,6 +36,28 @@ def barrier_height(query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
     return rise_km.mul_(torch.maximum(query[1], key[1])).clamp(max=10)
 
 
+@jit
+def barrier_tile(query0, query1, key0, key1, strength, table, row, column, width, UNIT):
+    """Elevation (km) and half the wind factor; no table.
+
+    On the earth nothing rises by the 20 km for which the barrier's height is limited.
+    """
+    height = tl.maximum(key0 - query0, 0.0) * tl.maximum(query1, key1)
+    return -strength * height, -height, 0.0, 0
+
+
+@jit
+def lookup_tile(query0, query1, key0, key1, strength, table, row, column, width, UNIT):
+    """Elevation (km), half the wind factor, and the row of the table for the sample's sector."""
+    height = tl.maximum(key0 - query0, 0.0) * tl.maximum(query1, key1)
+    entry = ((tl.minimum(tl.maximum(key0 - query0, -2.0), 2.0) + 2.0) / 4.0 * 19.0).to(tl.int32)
+    departure = 1.0 - tl.load(table + entry).to(tl.float32)
+    bias = height * (strength * departure - UNIT)
+    inside = tl.where(tl.abs(bias) <= 10.0 * UNIT, height, 0.0)  # else it has no derivative
+    bias = tl.minimum(tl.maximum(bias, -10.0 * UNIT), 10.0 * UNIT)
+    return bias, inside * departure, -inside * (strength / UNIT), entry
+
+
 class Barrier(Bias):
     """``alpha F`` with one learnable strength for all heads.
 
@@ -45,6 +68,7 @@ class Barrier(Bias):
     """
 
     uphill = True
+    tile_function = Tile(barrier_tile, features=2, uphill=True)
 
     def __init__(self, layout: Layout, alpha_init: float, wind_modulation: bool) -> None:
         super().__init__(layout)
@@ -60,6 +84,10 @@ class Barrier(Bias):
         """Zero for keys that lie lower, negative for keys that lie higher."""
         return -self.alpha * barrier_height(query, key)
 
+    def learned(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Alpha, and no table."""
+        return self.alpha, features.new_zeros(1, 1, 1)
+
 
 class BarrierLookup(Bias):
     """``clamp(F (1 + alpha (T[sector, bin] - 1)), -10, 10)``: a table corrects the barrier.
@@ -74,6 +102,7 @@ class BarrierLookup(Bias):
 
     SECTORS, BINS, RANGE_KM = 16, 20, 2.0
     uphill = True
+    tile_function = Tile(lookup_tile, features=2, uphill=True, table="bins")
 
     def __init__(self, layout: Layout, alpha_init: float) -> None:
         super().__init__(layout)
@@ -98,6 +127,11 @@ class BarrierLookup(Bias):
         index = query[2].long() * self.BINS + rise_bin
         entry = lookup(self.table.view(1, -1), head, index)
         return (barrier_height(query, key) * (self.alpha * (1 - entry) - 1)).clamp(-10, 10)
+
+    def learned(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Alpha, and the row of the table for each sample's sector."""
+        sector = features[:, 2, 0].long()
+        return self.alpha, self.table.index_select(0, sector).unsqueeze(1)
 
 
 class BarrierMlp(Bias):

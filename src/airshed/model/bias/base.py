@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,32 @@ def lookup(table: Tensor, head: Tensor, index: Tensor) -> Tensor:
     return entries.view(len(table), batch, queries, keys).transpose(0, 1)
 
 
+class Tile(NamedTuple):
+    """A bias as a Triton function, held to ``score`` by a test.
+
+    Args:
+        function: ``(query0, query1, key0, key1, strength, table, row, column, width)`` of the
+            first two features of queries and keys, which broadcast, of what :meth:`Bias.learned`
+            gives, and, for a bias by place, of query minus key in rows and columns, each from 0, on
+            a grid of so many columns. Returns the bias of a tile, its derivatives by the strength
+            and by the entry of the table, and that entry.
+        features: How many of the features are used, at most 2.
+        uphill: Whether the bias is exactly 0 for keys not higher than the query.
+        table: ``none``, ``bins`` (a few entries for each sample, at most 32), or ``offsets`` (one
+            for each head and each offset on the patch grid).
+    """
+
+    function: Any
+    features: int
+    uphill: bool = False
+    table: str = "none"
+
+    @property
+    def places(self) -> bool:
+        """Whether a tile must lie on one row of the patch grid."""
+        return self.table == "offsets"
+
+
 class Bias(nn.Module, ABC):
     """A function of query and key, added to the attention scores before softmax.
 
@@ -51,6 +77,8 @@ class Bias(nn.Module, ABC):
     """Whether a score is made of scalar operations and lookups alone, so that it can be fused."""
     uphill: bool = False
     """Whether the bias is exactly 0 for keys not higher than the query, by the first feature."""
+    tile_function: ClassVar[Tile | None] = None
+    """The bias for the project's own kernels, where it has a closed form."""
 
     def __init__(self, layout: Layout) -> None:
         super().__init__()
@@ -69,6 +97,13 @@ class Bias(nn.Module, ABC):
             query: F tensors that broadcast with those of ``key`` and with ``head``.
             key: F tensors.
         """
+
+    def learned(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Strength [] and table [B or 1, H or 1, entries] for the tile function.
+
+        A bias without the one or the other hands zeros, which get no gradient.
+        """
+        return features.new_zeros(()), features.new_zeros(1, 1, 1)
 
     def tile(self, query: Tensor, key: Tensor) -> Tensor:
         """Bias [B, heads, Q, K] of all pairs of queries [B, F, Q] and keys [B, F, K].

@@ -8,9 +8,27 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from airshed.model.bias.base import Bias, Layout, lookup
+from airshed.model.bias.base import Bias, Layout, Tile, lookup
 from airshed.model.bias.perceptron import PairPerceptron
 from airshed.model.geography import Fields
+from airshed.model.triton_language import jit, tl
+
+
+@jit
+def position_tile(query0, query1, key0, key1, strength, table, row, column, width, UNIT):
+    """No features; the table has an entry for each offset."""
+    entry = tl.load(table + row * (2 * width - 1) + column).to(tl.float32)
+    return entry * UNIT, 0.0, 1.0, 0
+
+
+@jit
+def topoflow_tile(query0, query1, key0, key1, strength, table, row, column, width, UNIT):
+    """Elevation (km); the table has an entry for each offset."""
+    entry = tl.load(table + row * (2 * width - 1) + column).to(tl.float32)
+    rise = tl.maximum(key0 - query0, 0.0)
+    bias = -strength * rise
+    inside = tl.where((bias >= -10.0 * UNIT) & (bias <= 0.0), -rise, 0.0)  # else no derivative
+    return tl.minimum(tl.maximum(bias, -10.0 * UNIT), 0.0) + entry * UNIT, inside, 1.0, 0
 
 
 class OffsetTable(nn.Module):
@@ -32,6 +50,10 @@ class OffsetTable(nn.Module):
         nn.init.trunc_normal_(self.table, std=0.02)
         entry = (row_bucket[:, None] * columns + column_bucket).flatten()
         self.register_buffer("entry", entry, persistent=False)
+
+    def entries(self) -> Tensor:
+        """The table spread over all offsets: [1, H, (2 rows - 1) (2 columns - 1)]."""
+        return self.table.flatten(1).index_select(1, self.entry).unsqueeze(0)
 
     def place(self, fields: Fields) -> Tensor:
         """A number [B, N] for each patch such that differences of two tell their offset."""
@@ -70,6 +92,8 @@ class RelativePosition(Bias):
         layout: Patch grid and heads.
     """
 
+    tile_function = Tile(position_tile, features=0, table="offsets")
+
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout)
         self.heads = layout.num_heads
@@ -83,6 +107,10 @@ class RelativePosition(Bias):
     def score(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
         """The table's entry of the offset."""
         return self.position(head, query[0], key[0])
+
+    def learned(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """No strength, and the table."""
+        return features.new_zeros(()), self.position.entries()
 
 
 class RelativePosition3d(Bias):
@@ -135,6 +163,7 @@ class TopoFlow(Bias):
     """
 
     BUCKETS = 32
+    tile_function = Tile(topoflow_tile, features=1, table="offsets")
 
     def __init__(self, layout: Layout, alpha_init: float) -> None:
         super().__init__(layout)
@@ -151,3 +180,7 @@ class TopoFlow(Bias):
         """The barrier, shared by all heads, and the position's entry for each head."""
         barrier = (-self.alpha * (key[0] - query[0]).relu()).clamp(-10, 0)
         return barrier + self.position(head, query[1], key[1])
+
+    def learned(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Alpha, and the table."""
+        return self.alpha, self.position.entries()

@@ -1,0 +1,27 @@
+"""Triton where it is installed; else stand-ins, so that modules which hold kernels can be imported.
+
+A CPU needs no Triton: nothing that is decorated here is ever called there, but for tests, which run
+it in Triton's interpreter (``TRITON_INTERPRET=1``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+try:
+    import triton
+    import triton.language as tl
+
+    jit: Callable[[Any], Any] = triton.jit
+except ImportError:  # a build of torch for the CPU alone does not bring it
+    triton, tl = None, None
+
+    def jit(function: Any) -> Any:
+        """The function as it is."""
+        return function
+
+
+constexpr: Any = (lambda value: value) if tl is None else tl.constexpr
+"""What a kernel is compiled for, and a constant that it may name."""
+available = triton is not None
