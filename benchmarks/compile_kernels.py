@@ -60,9 +60,7 @@ def compiled(target: GPUTarget, name: str, kind: str, shape: Shape, width: int, 
             return "fp32"
         if name == "table" and dtype == "bf16":
             return "*fp16"
-        whole = name in ("heads", "tokens") or name.startswith(
-            ("in_", "out_", "of_", "table_")
-        )
+        whole = name in ("heads", "tokens") or name.startswith(("in_", "out_", "of_", "table_"))
         return "i32" if whole else "*fp32"
 
     types = {name: type_of(name) for name in kernel.arg_names}

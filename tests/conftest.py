@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # Before numpy and torch are imported. Nothing of this size is faster with more threads, and those
 # of several test processes hinder each other.
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
+# Before the kernels are imported: they run in Triton's interpreter, on any machine.
+os.environ["TRITON_INTERPRET"] = "1"
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ it in Triton's interpreter (``TRITON_INTERPRET=1``).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -25,3 +26,5 @@ except ImportError:  # a build of torch for the CPU alone does not bring it
 constexpr: Any = (lambda value: value) if tl is None else tl.constexpr
 """What a kernel is compiled for, and a constant that it may name."""
 available = triton is not None
+interpreted = available and os.environ.get("TRITON_INTERPRET") == "1"
+"""Whether kernels run on the CPU, slowly and exactly."""

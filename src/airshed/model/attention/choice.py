@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -139,7 +140,7 @@ def _lacking(path: str, bias: Bias | None, workload: Workload) -> str | None:
     if path == KernelAttention.path:
         if not triton_language.available:
             return "Triton is not installed"
-        if workload.device.type == "cpu":
+        if (workload.device.type == "cpu") != triton_language.interpreted:
             return "its kernels run on a GPU"
         if bias is not None and bias.tile_function is None:
             return "the bias has no tile function"
@@ -203,7 +204,7 @@ def _core(path: str, bias: Bias | None) -> PlainAttention | BiasedAttention:
 def _problem(
     workload: Workload, dtype: torch.dtype, bias: Bias | None
 ) -> tuple[list[Tensor], Tensor, Fields]:
-    """Random q, k, v, the gradient of the output, and fields sorted by elevation in raster order."""
+    """Random q, k, v, the gradient of the output, and terrain that rises with the place."""
     samples, tokens, heads, width, _, device = workload
     generator = torch.Generator().manual_seed(0)
 
@@ -248,5 +249,5 @@ def median_ms(work: Callable[[], object], rounds: int = ROUNDS) -> float:
         work()
     events[-1].record()
     torch.cuda.synchronize()
-    times = [start.elapsed_time(end) for start, end in zip(events, events[1:], strict=False)]
+    times = [start.elapsed_time(end) for start, end in pairwise(events)]
     return sorted(times)[rounds // 2]

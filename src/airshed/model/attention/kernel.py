@@ -1,8 +1,8 @@
 """Biased attention by the project's own Triton kernels, as operators that a compiler can trace.
 
-The operators know a bias by the name of its class alone: its tile function is compiled into the kernels. What
-the bias learns comes in as two tensors, a strength and a table, and their gradients go out the same
-way; how a bias makes them of its parameters is left to autograd.
+The operators know a bias by the name of its class alone: its tile function is compiled into the
+kernels. What the bias learns comes in as two tensors, a strength and a table, and their gradients
+go out the same way; how a bias makes them of its parameters is left to autograd.
 """
 
 from __future__ import annotations
@@ -99,14 +99,17 @@ def _case(
     first = 1 << (width.bit_length() - 1)
     rest = max(16, power_of_2(width - first)) if width > first else 16
     strides = (*q.stride()[:3], tokens * width * heads, width, heads * width, features.stride(0))
-    spread = [0 if size == 1 else step for size, step in zip(table.shape, table.stride(), strict=True)]
+    spread = [
+        0 if size == 1 else step for size, step in zip(table.shape, table.stride(), strict=True)
+    ]
     constants = {
         "TILE": tile.function, "UPHILL": tile.uphill, "FEATURES": tile.features, "WIDTH": width,
         "D1": first, "D2": rest, "PRECISION": _precision(q), "LINE": line, "LINES": tokens // line,
     }  # fmt: skip
     case = _Case(
         samples, heads, tokens, line, tokens // line,
-        (q, k, v, features.contiguous(), strength, _entries(q, table)), (*strides, *spread[:2]), constants,
+        (q, k, v, features.contiguous(), strength, _entries(q, table)), (*strides, *spread[:2]),
+        constants,
     )  # fmt: skip
     return case, shapes_for(q, tile)
 

@@ -1,8 +1,9 @@
 """Attention with a bias in closed form as Triton kernels: one forward, two backward.
 
-As FlashAttention-2 (Dao 2023, arXiv 2307.08691), with two additions: the inner loop calls the bias's
-own tile function, and the backward pass over keys sums what the bias's parameters receive while it
-holds the gradient of the scores. Nothing is added atomically, so results are the same in every run.
+As FlashAttention-2 (Dao 2023, arXiv 2307.08691), with two additions: the inner loop calls the
+bias's own tile function, and the backward pass over keys sums what the bias's parameters receive
+while it holds the gradient of the scores. Nothing is added atomically, so results are the same in
+every run.
 
 Words and shapes: q, k, v are [B, H, N, d]; a head of width d is held as two parts of D1 and D2
 columns, powers of 2 (96 = 64 + 32), because a tile must be one. Tokens lie on ``lines`` of
@@ -10,7 +11,6 @@ columns, powers of 2 (96 = 64 + 32), because a tile must be one. Tokens lie on `
 the bias goes by place, for which a line is a row of the patch grid. Scores are in units of log2(e).
 """
 
-# mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
 from __future__ import annotations
 
 from airshed.model.triton_language import constexpr, jit, tl
@@ -93,8 +93,9 @@ def _last_below(lowest, tiles, highest, TILES: constexpr):
 def _add_keys(
     state, first, last, q1, q2, query0, query1, row, column, k, v, features, strength, table,
     stride, tokens, scale,
-    TILE: constexpr, LINE: constexpr, LINES: constexpr, BIASED: constexpr, FEATURES: constexpr, WIDTH: constexpr, D1: constexpr,
-    D2: constexpr, KEYS: constexpr, EVEN: constexpr, PRECISION: constexpr,
+    TILE: constexpr, LINE: constexpr, LINES: constexpr, BIASED: constexpr, FEATURES: constexpr,
+    WIDTH: constexpr, D1: constexpr, D2: constexpr, KEYS: constexpr, EVEN: constexpr,
+    PRECISION: constexpr,
 ):  # fmt: skip
     """Let some queries attend to the tiles first ... last - 1 of keys, after Dao's algorithm 1."""
     part1, part2 = tl.arange(0, D1), D1 + tl.arange(0, D2)
@@ -135,9 +136,9 @@ def forward(
     q, k, v, features, strength, table, highest_key, out, lse,
     in_sample, in_head, in_token, out_sample, out_head, out_token, of_features, table_sample,
     table_head, heads, tokens, scale,
-    TILE: constexpr, LINE: constexpr, LINES: constexpr, UPHILL: constexpr, FEATURES: constexpr, WIDTH: constexpr, D1: constexpr,
-    D2: constexpr, QUERIES: constexpr, KEYS: constexpr, TILES: constexpr, EVEN: constexpr,
-    PRECISION: constexpr,
+    TILE: constexpr, LINE: constexpr, LINES: constexpr, UPHILL: constexpr, FEATURES: constexpr,
+    WIDTH: constexpr, D1: constexpr, D2: constexpr, QUERIES: constexpr, KEYS: constexpr,
+    TILES: constexpr, EVEN: constexpr, PRECISION: constexpr,
 ):  # fmt: skip
     """Output of one tile of queries of one head of one sample, and log2 of its sums.
 
@@ -191,8 +192,9 @@ def forward(
 def _gather_queries(
     grads, first, last, q1, q2, do1, do2, sums, delta, query0, query1, row, column, k, v, features,
     strength, table, stride, tokens, scale,
-    TILE: constexpr, LINE: constexpr, LINES: constexpr, BIASED: constexpr, FEATURES: constexpr, WIDTH: constexpr, D1: constexpr,
-    D2: constexpr, KEYS: constexpr, EVEN: constexpr, PRECISION: constexpr,
+    TILE: constexpr, LINE: constexpr, LINES: constexpr, BIASED: constexpr, FEATURES: constexpr,
+    WIDTH: constexpr, D1: constexpr, D2: constexpr, KEYS: constexpr, EVEN: constexpr,
+    PRECISION: constexpr,
 ):  # fmt: skip
     """Add what the tiles first ... last - 1 of keys give to the gradient of some queries."""
     part1, part2 = tl.arange(0, D1), D1 + tl.arange(0, D2)
@@ -230,9 +232,9 @@ def backward_queries(
     q, k, v, features, strength, table, highest_key, out, lse, dout, delta, dq,
     in_sample, in_head, in_token, out_sample, out_head, out_token, of_features, table_sample,
     table_head, heads, tokens, scale,
-    TILE: constexpr, LINE: constexpr, LINES: constexpr, UPHILL: constexpr, FEATURES: constexpr, WIDTH: constexpr, D1: constexpr,
-    D2: constexpr, QUERIES: constexpr, KEYS: constexpr, TILES: constexpr, EVEN: constexpr,
-    PRECISION: constexpr,
+    TILE: constexpr, LINE: constexpr, LINES: constexpr, UPHILL: constexpr, FEATURES: constexpr,
+    WIDTH: constexpr, D1: constexpr, D2: constexpr, QUERIES: constexpr, KEYS: constexpr,
+    TILES: constexpr, EVEN: constexpr, PRECISION: constexpr,
 ):  # fmt: skip
     """Gradient of one tile of queries; ``delta`` [B, H, N], dout . out, is left for the keys'."""
     sample, head = tl.program_id(1) // heads, tl.program_id(1) % heads
@@ -308,9 +310,9 @@ def _sum_bins(sums, grad, entry, first, last, BINS: constexpr):
 def _gather_keys(
     grads, first, last, k1, k2, v1, v2, key0, key1, row, column, there, q, dout, lse, delta,
     features, strength, table, offsets, stride, out_stride, tokens, scale,
-    TILE: constexpr, LINE: constexpr, LINES: constexpr, BIASED: constexpr, TABLE: constexpr, BINS: constexpr, FEATURES: constexpr,
-    WIDTH: constexpr, D1: constexpr, D2: constexpr, QUERIES: constexpr, KEYS: constexpr,
-    EVEN: constexpr, PRECISION: constexpr,
+    TILE: constexpr, LINE: constexpr, LINES: constexpr, BIASED: constexpr, TABLE: constexpr,
+    BINS: constexpr, FEATURES: constexpr, WIDTH: constexpr, D1: constexpr, D2: constexpr,
+    QUERIES: constexpr, KEYS: constexpr, EVEN: constexpr, PRECISION: constexpr,
 ):  # fmt: skip
     """Add what the tiles first ... last - 1 of queries give to the gradients of some keys."""
     part1, part2 = tl.arange(0, D1), D1 + tl.arange(0, D2)
@@ -355,9 +357,7 @@ def _gather_keys(
                 _, _, _, last_entry = TILE(
                     lowest, 1.0, highest, 1.0, strength, table, 0, 0, LINE, UNIT
                 )
-                dbins = _sum_bins(
-                    dbins, dscores * of_entry, entry, first_entry, last_entry, BINS
-                )
+                dbins = _sum_bins(dbins, dscores * of_entry, entry, first_entry, last_entry, BINS)
             if TABLE == "offsets":
                 _sum_diagonals(offsets + tile * (2 * KEYS), dscores, KEYS, QUERIES)
         weights, dscores = weights.to(do1.dtype), dscores.to(do1.dtype)
@@ -374,9 +374,9 @@ def backward_keys(
     q, k, v, features, strength, table, lowest_query, lse, dout, delta, dk, dv, dstrength, dbins,
     offsets, in_sample, in_head, in_token, out_sample, out_head, out_token, of_features,
     table_sample, table_head, heads, tokens, scale,
-    TILE: constexpr, LINE: constexpr, LINES: constexpr, UPHILL: constexpr, TABLE: constexpr, BINS: constexpr, FEATURES: constexpr,
-    WIDTH: constexpr, D1: constexpr, D2: constexpr, QUERIES: constexpr, KEYS: constexpr,
-    TILES: constexpr, EVEN: constexpr, PRECISION: constexpr,
+    TILE: constexpr, LINE: constexpr, LINES: constexpr, UPHILL: constexpr, TABLE: constexpr,
+    BINS: constexpr, FEATURES: constexpr, WIDTH: constexpr, D1: constexpr, D2: constexpr,
+    QUERIES: constexpr, KEYS: constexpr, TILES: constexpr, EVEN: constexpr, PRECISION: constexpr,
 ):  # fmt: skip
     """Gradients of one tile of keys and values, and what it gives to the bias's parameters.
 
@@ -414,16 +414,20 @@ def backward_keys(
     first = tl.program_id(1) * tokens
     grads = _gather_keys(
         grads, 0, biased_to, k1, k2, v1, v2, key0, key1, row, column, there, q + into,
-        dout + onto, lse + first, delta + first, features, alpha, table, offsets, in_token, out_token, tokens,
+        dout + onto, lse + first, delta + first, features, alpha, table, offsets, in_token,
+        out_token, tokens,
         scale,
-        TILE, LINE, LINES, TILE is not None, TABLE, BINS, FEATURES, WIDTH, D1, D2, QUERIES, KEYS, EVEN, PRECISION,
+        TILE, LINE, LINES, TILE is not None, TABLE, BINS, FEATURES, WIDTH, D1, D2, QUERIES, KEYS,
+        EVEN, PRECISION,
     )  # fmt: skip
     if UPHILL:
         grads = _gather_keys(
-            grads, biased_to, LINES * tiles, k1, k2, v1, v2, key0, key1, row, column, there, q + into,
+            grads, biased_to, LINES * tiles, k1, k2, v1, v2, key0, key1, row, column, there,
+            q + into,
             dout + onto, lse + first, delta + first, features, alpha, table, offsets, in_token,
             out_token, tokens, scale,
-            TILE, LINE, LINES, False, TABLE, BINS, FEATURES, WIDTH, D1, D2, QUERIES, KEYS, EVEN, PRECISION,
+            TILE, LINE, LINES, False, TABLE, BINS, FEATURES, WIDTH, D1, D2, QUERIES, KEYS, EVEN,
+            PRECISION,
         )  # fmt: skip
     dk1, dk2, dv1, dv2, strengths, bins = grads
     natural = scale / UNIT
@@ -461,8 +465,6 @@ def sum_offsets(
                 local = key_tile * KEYS - query_tile * QUERIES  # key - query of the first pair
                 index = KEYS + (-wanted - local)
                 place = (program * (LINES * query_tiles) + tile) * (2 * KEYS) + index
-                total += tl.load(
-                    offsets + place, mask=(index >= 0) & (index < 2 * KEYS), other=0.0
-                )
+                total += tl.load(offsets + place, mask=(index >= 0) & (index < 2 * KEYS), other=0.0)
     place = (head * (2 * LINES - 1) + tl.program_id(0)) * (2 * LINE - 1) + wanted + LINE - 1
     tl.store(dtable + place, total, mask=wanted <= LINE - 1)

@@ -60,7 +60,7 @@ class BiasedAttention(nn.Module):
 
     @property
     def order(self) -> Callable[[Fields | None], Order]:
-        """The order of tokens that saves work: by elevation, if half the pairs then need no bias."""
+        """The order of tokens that saves work: by elevation, if lower keys need no bias."""
         return elevation_order if self.bias.uphill else raster_order
 
     @abstractmethod

@@ -34,7 +34,7 @@ class Shapes(NamedTuple):
 
 HALF = Shapes(Shape(128, 64, 4, 3), Shape(128, 32, 4, 3), Shape(64, 128, 8, 2))
 SINGLE = Shapes(Shape(64, 32, 4, 2), Shape(64, 32, 4, 2), Shape(32, 64, 4, 2))
-INTERPRETED = Shapes(Shape(32, 16), Shape(32, 16), Shape(16, 32))
+INTERPRETED = Shapes(Shape(32, 32), Shape(32, 32), Shape(32, 32))
 
 
 def shapes_for(q: Tensor, tile: Tile) -> Shapes:

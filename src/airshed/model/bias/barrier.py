@@ -37,7 +37,7 @@ def barrier_height(query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
 
 
 @jit
-def barrier_tile(query0, query1, key0, key1, strength, table, row, column, width, UNIT):
+def barrier_tile(query0, query1, key0, key1, strength, table, row, column, width, unit):
     """Elevation (km) and half the wind factor; no table.
 
     On the earth nothing rises by the 20 km for which the barrier's height is limited.
@@ -47,15 +47,15 @@ def barrier_tile(query0, query1, key0, key1, strength, table, row, column, width
 
 
 @jit
-def lookup_tile(query0, query1, key0, key1, strength, table, row, column, width, UNIT):
+def lookup_tile(query0, query1, key0, key1, strength, table, row, column, width, unit):
     """Elevation (km), half the wind factor, and the row of the table for the sample's sector."""
     height = tl.maximum(key0 - query0, 0.0) * tl.maximum(query1, key1)
     entry = ((tl.minimum(tl.maximum(key0 - query0, -2.0), 2.0) + 2.0) / 4.0 * 19.0).to(tl.int32)
     departure = 1.0 - tl.load(table + entry).to(tl.float32)
-    bias = height * (strength * departure - UNIT)
-    inside = tl.where(tl.abs(bias) <= 10.0 * UNIT, height, 0.0)  # else it has no derivative
-    bias = tl.minimum(tl.maximum(bias, -10.0 * UNIT), 10.0 * UNIT)
-    return bias, inside * departure, -inside * (strength / UNIT), entry
+    bias = height * (strength * departure - unit)
+    inside = tl.where(tl.abs(bias) <= 10.0 * unit, height, 0.0)  # else it has no derivative
+    bias = tl.minimum(tl.maximum(bias, -10.0 * unit), 10.0 * unit)
+    return bias, inside * departure, -inside * (strength / unit), entry
 
 
 class Barrier(Bias):
