@@ -20,6 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from airshed.bench.measure import environment, interleaved, measured, ratio, spread
 from airshed.errors import brief
+from airshed.model.attention import Paths
 from airshed.model.attention.choice import median_ms
 
 TOKENS, SAMPLES, ROUNDS = 8192, 2, 15
@@ -98,8 +99,7 @@ def _as_projected(part: torch.Tensor) -> torch.Tensor:
 def steps() -> dict[str, Any]:
     """Milliseconds of a training step of two samples, eager, every variant beside the baseline."""
     settings = {"samples": SAMPLES, "dtype": torch.bfloat16}
-    models = {name: network(name, attention="kernel", **settings) for name in STEPS}
-    models["wind_baseline, SDPA"] = network("wind_baseline", attention="plain", **settings)
+    models = {name: network(name, attention=Paths(biased="kernel"), **settings) for name in STEPS}
     cases = {name: _step(model) for name, model in models.items()}
     say("networks are built")
     found = {"eager": _compared(cases)}

@@ -12,6 +12,8 @@ from airshed.data.prepared import Prepared
 from airshed.data.sphere import spacing_km
 from airshed.data.stores import open_patch_elevation, open_scan_tables, open_static, open_statistics
 from airshed.model import Forecaster, build_model
+from airshed.model.attention import AUTO, Choice, Paths, Workload
+from airshed.model.build import ANY, choose_attention
 from airshed.model.geography import Geography
 from airshed.model.scan import SCANS, RasterScan, Tables, WindScan
 from airshed.variables import INPUTS
@@ -19,7 +21,9 @@ from airshed.variables import INPUTS
 WIND = ("u", "v")
 
 
-def build_network(study: Study, variant: str, prepared: Prepared, seed: int) -> Forecaster:
+def build_network(
+    study: Study, variant: str, prepared: Prepared, seed: int, attention: Paths = ANY
+) -> Forecaster:
     """The untrained network of a variant.
 
     Args:
@@ -27,16 +31,22 @@ def build_network(study: Study, variant: str, prepared: Prepared, seed: int) -> 
         variant: Name of one of its variants.
         prepared: Paths of the prepared data.
         seed: Seed of the initial weights.
+        attention: Paths of attention; what is not named is chosen for the device.
 
     Raises:
         AirshedError: A prepared file is not what its name says.
     """
     scan = build_variant_scan(study.variant_stanzas[variant].scan, prepared)
-    return assemble(study, variant, scan, build_geography(study, prepared), seed)
+    return assemble(study, variant, scan, build_geography(study, prepared), seed, attention)
 
 
 def assemble(
-    study: Study, variant: str, scan: RasterScan | WindScan, geography: Geography, seed: int
+    study: Study,
+    variant: str,
+    scan: RasterScan | WindScan,
+    geography: Geography,
+    seed: int,
+    attention: Paths = ANY,
 ) -> Forecaster:
     """The untrained network of a variant, with the scan and the geography that it is given."""
     model, grid = study.model, study.dataset.grid
@@ -58,7 +68,32 @@ def assemble(
         drop_rate=model.dropout,
         recompute_blocks=study.train.recompute_blocks,
         device=device_of(study),
+        samples=study.train.batch_size,
+        dtype=precision_of(study),
+        attention=attention._replace(biased=study.train.attention)
+        if study.train.attention != AUTO
+        else attention,
     )
+
+
+def attention_choices(study: Study, variant: str) -> dict[str, Choice]:
+    """The paths of attention that suit a variant on this machine, ``plain`` and ``biased``."""
+    model, (rows, columns) = study.model, study.patch_grid
+    workload = Workload(
+        study.train.batch_size,
+        rows * columns,
+        model.heads,
+        model.dim // model.heads,
+        precision_of(study),
+        device_of(study),
+    )
+    stanza = study.variant_stanzas[variant].bias_stanza()
+    return choose_attention(stanza, (rows, columns), workload)
+
+
+def precision_of(study: Study) -> torch.dtype:
+    """In which precision attention is computed."""
+    return torch.bfloat16 if study.train.precision == "bf16-mixed" else torch.float32
 
 
 def device_of(study: Study) -> torch.device:

@@ -10,7 +10,14 @@ import torch
 
 from airshed.biases import BIASES
 from airshed.model import bias as biases
-from airshed.model.attention import AUTO, Workload, biased_attention, plain_attention
+from airshed.model.attention import (
+    Choice,
+    Paths,
+    Workload,
+    biased_attention,
+    choose,
+    plain_attention,
+)
 from airshed.model.climax import ClimaX
 from airshed.model.forecaster import Forecaster
 from airshed.model.geography import Geography, PatchGrid
@@ -19,6 +26,7 @@ from airshed.model.wind_graph import WindGraph
 from airshed.model.windows import WindowAttention
 
 CPU = torch.device("cpu")
+ANY = Paths()
 CLIMAX: Mapping[str, Any] = {"kind": "climax"}
 CORES: dict[str, Callable[..., Core]] = {
     "swin": WindowAttention.in_block,
@@ -32,21 +40,33 @@ def build_cores(
     depth: int,
     patch_grid: tuple[int, int],
     workload: Workload,
-    path: str = AUTO,
+    paths: Paths = ANY,
 ) -> list[Core]:
     """One attention for each block: biased in the blocks that the stanza names, if it does."""
     kind = stanza["kind"]
     if kind == "none":
-        return [plain_attention(workload, path) for _ in range(depth)]
+        return [plain_attention(workload, paths.plain) for _ in range(depth)]
     blocks = _named(stanza["blocks"] if "blocks" in stanza else BIASES[kind].blocks, depth)
 
     def biased() -> Core:
         bias = biases.build(stanza, grid=patch_grid, num_heads=workload.num_heads)
-        return biased_attention(bias, workload, path)
+        return biased_attention(bias, workload, paths.biased)
 
     return [
-        biased() if index in blocks else plain_attention(workload, path) for index in range(depth)
+        biased() if index in blocks else plain_attention(workload, paths.plain)
+        for index in range(depth)
     ]
+
+
+def choose_attention(
+    stanza: Mapping[str, Any], patch_grid: tuple[int, int], workload: Workload
+) -> dict[str, Choice]:
+    """What suits the blocks without a bias (``plain``), and those with it (``biased``)."""
+    chosen = {"plain": choose(None, workload)}
+    if stanza["kind"] != "none":
+        bias = biases.build(stanza, grid=patch_grid, num_heads=workload.num_heads)
+        chosen["biased"] = choose(bias, workload)
+    return chosen
 
 
 def replace_cores(
@@ -86,7 +106,7 @@ def build_model(
     device: torch.device = CPU,
     samples: int = 1,
     dtype: torch.dtype = torch.float32,
-    attention: str = AUTO,
+    attention: Paths = ANY,
     **others: Any,
 ) -> Forecaster:
     """A network; all transformers of a seed start from the same weights, but for their additions.
@@ -94,7 +114,7 @@ def build_model(
     Biases and what stands for attention are built under a random state of their own, so that they
     cannot shift the other weights. The network is built on the CPU; ``device`` is where it will
     run, with how many ``samples`` at once and in which precision, which decides how attention is
-    computed unless ``attention`` names a path. ``others`` are arguments of every
+    computed where ``attention`` names no path. ``others`` are arguments of every
     :class:`Forecaster`.
     """
     with torch.random.fork_rng():

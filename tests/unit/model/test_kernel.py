@@ -14,7 +14,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from airshed.bench.problem import computed_scan
 from airshed.model import bias as biases
 from airshed.model import build_model
-from airshed.model.attention import KernelAttention
+from airshed.model.attention import KernelAttention, Paths
 from airshed.model.attention.kernel import attend, plain_attention
 from airshed.model.geography import Fields, Geography
 from airshed.model.triton_language import constexpr, jit, tl
@@ -176,7 +176,7 @@ def test_a_network_does_not_depend_on_the_path(kind: str, geography: Geography) 
         network = build_model(
             ("u", "v", "o3"), (8, 16), bias={"kind": kind, "blocks": "all"}, geography=geography,
             scan=computed_scan("wind", (4, 8), (2, 2), 16, 2), seed=0, depth=1, num_heads=HEADS,
-            embed_dim=16, attention=path,
+            embed_dim=16, attention=Paths("plain", path),
         ).eval()  # fmt: skip
         x = torch.linspace(-2, 2, 768).cos().view(2, 3, 8, 16)
         out = network(x, torch.tensor([12.0, 48.0]), ("u", "o3"))

@@ -5,7 +5,15 @@ All take q, k, v [B, H, N, d] and the fields of the tokens, and return [B, H, N,
 
 from __future__ import annotations
 
-from airshed.model.attention.choice import AUTO, Workload, biased_attention, plain_attention
+from airshed.model.attention.choice import (
+    AUTO,
+    Choice,
+    Paths,
+    Workload,
+    biased_attention,
+    choose,
+    plain_attention,
+)
 from airshed.model.attention.paths import (
     BiasedAttention,
     DenseAttention,
@@ -18,12 +26,15 @@ from airshed.model.attention.paths import (
 __all__ = [
     "AUTO",
     "BiasedAttention",
+    "Choice",
     "DenseAttention",
     "FusedAttention",
     "KernelAttention",
+    "Paths",
     "PlainAttention",
     "TiledAttention",
     "Workload",
     "biased_attention",
+    "choose",
     "plain_attention",
 ]

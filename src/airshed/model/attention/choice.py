@@ -72,6 +72,13 @@ class Choice(NamedTuple):
     found: dict[str, dict[str, Any]]
 
 
+class Paths(NamedTuple):
+    """Paths by name: of blocks without a bias, and of blocks with one."""
+
+    plain: str = AUTO
+    biased: str = AUTO
+
+
 def biased_attention(bias: Bias, workload: Workload, path: str = AUTO) -> BiasedAttention:
     """Attention with a bias by the path that suits the problem, or by the one that is asked for.
 
