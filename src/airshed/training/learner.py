@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from airshed.config.training import TrainConfig
-from airshed.training.sharding import clip_gradients, like, whole
+from airshed.training.sharding import clip_gradients, like, own, whole
 
 
 class Learner:
@@ -38,6 +38,7 @@ class Learner:
             [{"params": group} for group in (others, strengths) if group],
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
+            fused=fabric.device.type == "cuda" or None,  # one kernel for many weights
         )
         self.autocast = torch.autocast(
             fabric.device.type, torch.bfloat16, enabled=settings.precision == "bf16-mixed"
@@ -53,16 +54,19 @@ class Learner:
         """For a backward pass: the processes exchange gradients in the last one of a step."""
         return self.fabric.no_backward_sync(self.module, enabled=more_follows)
 
-    def step(self, scale: float, rate: float) -> None:
-        """One step of AdamW with the accumulated gradients times ``scale``, which are used up."""
+    def step(self, scale: Tensor, rate: float) -> None:
+        """One step of AdamW with the accumulated gradients times ``scale``, which are used up.
+
+        Args:
+            scale: One number on the device, which the host does not wait for.
+            rate: Learning rate.
+        """
         sharded = self.settings.strategy == "fsdp" and self.fabric.world_size > 1
-        for parameter in self.parameters:
-            gradient = parameter.grad
-            if gradient is None:
-                continue
-            if sharded and parameter.dim() == 0:  # which the strategy leaves alone
+        gradients = [value.grad for value in self.parameters if value.grad is not None]
+        for gradient in gradients:
+            if sharded and gradient.dim() == 0:  # which the strategy leaves alone
                 gradient.copy_(cast(Tensor, self.fabric.all_reduce(gradient, reduce_op="mean")))
-            gradient.mul_(scale)
+        torch._foreach_mul_([own(gradient) for gradient in gradients], scale.to(gradients[0].dtype))
         clip_gradients(self.parameters, self.settings.clip)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -89,4 +93,6 @@ class Learner:
             number: {name: like(value, held[number]) for name, value in entry.items()}
             for number, entry in state["optimizer"]["state"].items()
         }
-        self.optimizer.load_state_dict(state["optimizer"] | {"state": moments})
+        kernels = {"fused": self.optimizer.defaults["fused"]}  # those of this device
+        groups = [group | kernels for group in state["optimizer"]["param_groups"]]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})

@@ -48,6 +48,11 @@ def whole(value: Any) -> Any:
     return value
 
 
+def own(value: Tensor) -> Tensor:
+    """The part of a tensor that this process holds; what is done to it in place is done to it."""
+    return value.to_local() if isinstance(value, DTensor) else value
+
+
 def like(value: Tensor, example: Tensor) -> Tensor:
     """A whole tensor, sharded as another one is."""
     if isinstance(example, DTensor) and value.shape == example.shape:
