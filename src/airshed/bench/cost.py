@@ -42,8 +42,6 @@ from airshed.training.compilation import compile_blocks
 from airshed.training.optimisation import masked_squares
 from airshed.variables import INPUTS, TARGETS
 
-COMPILED_FORMS = 8  # of one block's code, for each variant; torch's own limit is 8 in all
-
 log = logging.getLogger(__name__)
 
 
@@ -85,14 +83,8 @@ def measure_cost(
     for name in names:  # first: nothing of this process's own weighs on them
         log.info("peak memory of %s", name)
         peaks[name] = peak_mb(_one_training, study, name, prepared)
-    if study.train.compile != "never":
-        limit = COMPILED_FORMS * len(names)
-        torch._dynamo.config.recompile_limit = limit
     networks = {name: _network(study, name, prepared) for name in names}
-    compiled = [
-        compile_blocks(network, study.train.compile, device_of(study))
-        for network in networks.values()
-    ]
+    compiled = compile_blocks([*networks.values()], study.train.compile, device_of(study))
     batch = _batch(study, prepared)
     steps = {name: _step(study, name, network, batch) for name, network in networks.items()}
     times = interleaved(steps, rounds, "optimiser step")
@@ -105,7 +97,7 @@ def measure_cost(
         "fields": "random" if prepared is None else study.dataset.data_source,
         "grid": str(study.dataset.grid),
         "precision": study.train.precision,
-        "compiled": any(compiled),
+        "compiled": compiled,
         "samples_per_step": study.train.global_batch_size,
         "optimizer_steps": optimizer_steps,
         "variants": {

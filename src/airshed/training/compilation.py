@@ -1,8 +1,13 @@
-"""``torch.compile`` for the blocks of a network, where it gains and where it can."""
+"""``torch.compile`` for the blocks of networks, where it gains and where it can.
+
+Blocks of one kind share one program, which is compiled when the first of them runs.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from itertools import chain
 from tempfile import TemporaryDirectory
 from typing import Literal
 
@@ -11,6 +16,7 @@ from torch import Tensor
 
 from airshed.errors import AirshedError, brief
 from airshed.model import Forecaster
+from airshed.model.dynamo import allow_forms
 
 log = logging.getLogger(__name__)
 
@@ -18,12 +24,13 @@ CPU_TOKENS = 2048  # with fewer, compiling takes a CPU longer than it saves
 
 
 def compile_blocks(
-    network: Forecaster, mode: Literal["auto", "always", "never"], device: torch.device
+    networks: Sequence[Forecaster], mode: Literal["auto", "always", "never"], device: torch.device
 ) -> bool:
     """Compile the blocks in place, if wanted and possible; names of weights stay as they are.
 
     Args:
-        network: The network; its blocks are compiled when they first run.
+        networks: All that this process runs, of one size; their blocks are compiled when they
+            first run.
         mode: ``auto`` compiles for a GPU, and on a CPU if the patch grid is large.
         device: Where the network will run.
 
@@ -33,7 +40,7 @@ def compile_blocks(
     Raises:
         AirshedError: ``always`` is asked for, and the machine has no compiler.
     """
-    gains = device.type != "cpu" or network.pos_embed.shape[1] >= CPU_TOKENS
+    gains = device.type != "cpu" or networks[0].pos_embed.shape[1] >= CPU_TOKENS
     if mode == "never" or (mode == "auto" and not gains):
         return False
     lacking = lacking_compiler(device)
@@ -49,7 +56,8 @@ def compile_blocks(
     if lacking is not None:
         log.warning("the blocks are not compiled: %s", lacking)
         return False
-    for block in network.blocks:
+    allow_forms(len(networks))
+    for block in chain.from_iterable(network.blocks for network in networks):
         block.compile()
     return True
 

@@ -87,7 +87,7 @@ def train(
         started = load_start(network, study, variant, seed, start)
         at_start = learned(network)
         fingerprint = identity(study, variant, seed, prepared, started)
-        compiled = compile_blocks(network, settings.compile, fabric.device)
+        compiled = compile_blocks([network], settings.compile, fabric.device)
         notes = History(settings.log_every_steps)
         checkpoints = Checkpoints(folder, study.jobs.checkpoint_every_min, fingerprint)
         keepers = Keepers(checkpoints, notes, progress, stop, dog)
