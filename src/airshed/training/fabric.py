@@ -11,16 +11,18 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning_fabric.strategies.ddp import DDPStrategy
-from lightning_fabric.strategies.strategy import Strategy
 from torch.distributed import DistError, Store, TCPStore  # type: ignore[attr-defined]
 from torch.utils import deterministic
 
 from airshed.config.training import TrainConfig
 from airshed.errors import AirshedError, refusing
+from airshed.training.lightning import (
+    DDPStrategy,
+    Fabric,
+    LightningEnvironment,
+    SLURMEnvironment,
+    Strategy,
+)
 from airshed.training.processes import LOOPBACK, Processes
 from airshed.training.sharding import sharded_strategy
 

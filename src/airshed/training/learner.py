@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from airshed.config.training import TrainConfig
+from airshed.training.lightning import Fabric
 from airshed.training.sharding import clip_gradients, like, own, whole
 
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -28,6 +27,7 @@ from airshed.training.fabric import told_by_first, wanted_by_any
 from airshed.training.history import History
 from airshed.training.learned import numbers
 from airshed.training.learner import Learner
+from airshed.training.lightning import Fabric
 from airshed.training.optimisation import masked_squares, warmup_cosine
 from airshed.training.progress import TrainingProgress
 from airshed.training.stopping import InterruptedTrainingError, StopRequest, ignore_stop_signals

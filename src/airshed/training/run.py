@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lightning_fabric import Fabric
-
 from airshed.assembly import build_network
 from airshed.config import Study
 from airshed.config.data import Split
@@ -22,6 +20,7 @@ from airshed.training.compilation import compile_blocks
 from airshed.training.fabric import launch_fabric, lost_connection, shared_store, told_by_first
 from airshed.training.history import History
 from airshed.training.learned import learned
+from airshed.training.lightning import Fabric
 from airshed.training.loop import Keepers, Samples, Training
 from airshed.training.processes import PARENT, Processes
 from airshed.training.progress import TrainingProgress

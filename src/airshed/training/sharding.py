@@ -9,13 +9,13 @@ from datetime import timedelta
 from typing import Any
 
 import torch
-from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from airshed.model import Forecaster
+from airshed.training.lightning import ModelParallelStrategy
 
 
 def sharded_strategy(processes: int, timeout: timedelta) -> ModelParallelStrategy:
