@@ -5,9 +5,15 @@ Blocks of one kind share one program, which is compiled when the first of them r
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
+import platform
+import shutil
+import sys
 from collections.abc import Sequence
 from itertools import chain
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
@@ -63,17 +69,40 @@ def compile_blocks(
 
 
 def lacking_compiler(device: torch.device) -> str | None:
-    """Why a small function and its gradient cannot be compiled for a device, or None."""
+    """Why a small function and its gradient cannot be compiled for a device, or None.
+
+    The trial takes seconds; that it succeeded is kept beside what the compiler itself keeps.
+    """
+    from torch._inductor.runtime.cache_dir_utils import cache_dir
+
+    proof = Path(cache_dir()) / f"airshed_compiles_{_toolchain(device)}"
+    if proof.exists():
+        return None
+    try:
+        _compile_something(device)
+    except Exception as error:  # whatever a compiler may raise
+        return brief(error)
+    proof.parent.mkdir(parents=True, exist_ok=True)
+    proof.touch()
+    return None
+
+
+def _compile_something(device: torch.device) -> None:
     from torch._inductor.utils import fresh_cache  # takes a while; most trainings do not need it
 
     def small(x: Tensor) -> Tensor:
         return (x * x + 1).tanh()
 
-    try:
-        # a cache of its own: what an earlier process compiled proves nothing
-        with TemporaryDirectory() as folder, fresh_cache(dir=folder):
-            x = torch.ones(64, device=device, requires_grad=True)
-            torch.autograd.grad(torch.compile(small)(x).sum(), x)
-    except Exception as error:  # whatever a compiler may raise
-        return brief(error)
-    return None
+    # a cache of its own: what an earlier process compiled proves nothing
+    with TemporaryDirectory() as folder, fresh_cache(dir=folder):
+        x = torch.ones(64, device=device, requires_grad=True)
+        torch.autograd.grad(torch.compile(small)(x).sum(), x)
+
+
+def _toolchain(device: torch.device) -> str:
+    """A name for what has to fit together: machine, device, versions and compilers."""
+    card = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    chosen = [os.environ.get(name) for name in ("CXX", "CC")]
+    found = [shutil.which(name) for name in ("g++", "gcc", "clang++", "clang")]
+    parts = [platform.node(), card, sys.version, torch.__version__, *chosen, *found]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -14,7 +14,7 @@ from types import ModuleType
 
 @contextmanager
 def _only_version(name: str) -> Iterator[None]:
-    """A package that knows its version is imported in the place of one that was not imported yet."""
+    """Puts one that knows its version alone in the place of a package that is not imported yet."""
     if name in sys.modules:
         yield
         return

@@ -105,10 +105,10 @@ def train(
         training.run()
         found = learned(network).since(at_start)
         if fabric.is_global_zero:
+            notes.write_csv(history)  # the record asks git, and hashes the best weights
             record = run_record(
                 study, variant, seed, network, started, notes, found, fabric.device, folder
             )
-            notes.write_csv(history)
             write_json(run, record | {"compiled": compiled} | vars(processes))
 
 

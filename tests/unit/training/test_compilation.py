@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -200,6 +201,24 @@ def test_a_machine_without_a_compiler_says_so(
     assert "nothing compiles here" in caplog.text
     with pytest.raises(AirshedError, match=r"(?s)train\.compile.*nothing compiles here"):
         compile_blocks([network()], "always", CPU)
+
+
+def test_a_compiler_is_tried_once_on_a_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Until it works, and again when another one is asked for."""
+    outcomes = iter([RuntimeError("no"), None, None])
+
+    def trial(device: torch.device) -> None:
+        if (outcome := next(outcomes)) is not None:
+            raise outcome
+
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "kept"))
+    monkeypatch.setattr(compilation, "_compile_something", trial)
+    assert [compilation.lacking_compiler(CPU) for _ in range(3)] == ["RuntimeError: no", None, None]
+    monkeypatch.setenv("CXX", "another")
+    assert compilation.lacking_compiler(CPU) is None
+    assert next(outcomes, "all tried") == "all tried"
 
 
 def test_a_compiler_that_is_there_and_fails_is_found_out() -> None:
