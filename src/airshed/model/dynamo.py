@@ -14,7 +14,7 @@ FORMS = (
 
 def allow_forms(networks: int = 1) -> None:
     """Let each piece of code be compiled as often as so many networks need."""
-    config = torch._dynamo.config  # type: ignore[attr-defined]
+    config = torch._dynamo.config
     config.fail_on_recompile_limit_hit = True
     for limit in ("recompile_limit", "accumulated_recompile_limit"):
         setattr(config, limit, max(getattr(config, limit), FORMS * networks))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from airshed.config.training import TrainConfig
 from airshed.training.lightning import Fabric
+from airshed.training.optimisation import adamw
 from airshed.training.sharding import clip_gradients, like, own, whole
 
 
@@ -31,15 +32,7 @@ class Learner:
         self.fabric, self.network, self.settings = fabric, network, settings
         self.module = fabric.setup_module(network)
         self.parameters: list[nn.Parameter] = list(network.parameters())
-        # apart from each other, because they may be held in different ways
-        strengths = [parameter for parameter in self.parameters if parameter.dim() == 0]
-        others = [parameter for parameter in self.parameters if parameter.dim() > 0]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": group} for group in (others, strengths) if group],
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            fused=fabric.device.type == "cuda" or None,  # one kernel for many weights
-        )
+        self.optimizer = adamw(network, settings.learning_rate, settings.weight_decay)
         self.autocast = torch.autocast(
             fabric.device.type, torch.bfloat16, enabled=settings.precision == "bf16-mixed"
         )

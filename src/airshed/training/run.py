@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from airshed.assembly import build_network
@@ -22,6 +23,7 @@ from airshed.training.history import History
 from airshed.training.learned import learned
 from airshed.training.lightning import Fabric
 from airshed.training.loop import Keepers, Samples, Training
+from airshed.training.memory import device_memory_error, device_name
 from airshed.training.processes import PARENT, Processes
 from airshed.training.progress import TrainingProgress
 from airshed.training.readers import reader_died, without_remote_traceback
@@ -33,6 +35,7 @@ from airshed.training.watchdog import Watchdog
 from airshed.variables import TARGETS
 
 ONE_PROCESS = Processes()
+Meaning = Callable[[Exception], AirshedError | None]
 
 
 class Endings(list[Callable[[str, str | None], None]]):
@@ -79,7 +82,11 @@ def train(
     facts = {"variant": variant, "seed": seed, **vars(processes)}
     progress = TrainingProgress(run.with_name("progress.json"), facts, fabric.is_global_zero)
     endings = Endings([progress.end])
-    with _told(endings, stop, fabric), _watchdog(settings.timeout_min, fabric, endings) as dog:
+    unfit = partial(device_memory_error, study, variant, processes, fabric.device, run)
+    with (
+        _told(endings, stop, fabric, unfit),
+        _watchdog(settings.timeout_min, fabric, endings) as dog,
+    ):
         random_seed = study.random_seed(variant, seed)
         network = build_network(study, variant, prepared, random_seed)
         dog.beat(0, "preparing the start")
@@ -95,7 +102,7 @@ def train(
         training = Training(fabric, network, samples, settings, rate, random_seed, keepers)
         dog.beat(0, "reading checkpoints")
         training.resume()
-        attempts = Attempts(folder / "attempts.json", fingerprint)
+        attempts = Attempts(folder / "attempts.json", fingerprint, device_name(fabric.device))
         told_by_first(fabric, lambda: attempts.begin(*training.position))
         progress.begin(*training.position, training.total_steps, settings.epochs, len(attempts))
         if fabric.is_global_zero:
@@ -141,12 +148,12 @@ def _watchdog(timeout_min: float, fabric: Fabric, endings: Endings) -> Watchdog:
 
 
 @contextmanager
-def _told(endings: Endings, stop: StopRequest, fabric: Fabric) -> Iterator[None]:
+def _told(endings: Endings, stop: StopRequest, fabric: Fabric, unfit: Meaning) -> Iterator[None]:
     """Tell how the block ends; an error is raised as what it means to the user."""
     try:
         yield
     except BaseException as error:
-        state, meant = _meaning(error, stop, fabric)
+        state, meant = _meaning(error, stop, fabric, unfit)
         endings.tell(state, str(meant) or type(meant).__name__)
         if meant is error:
             raise
@@ -154,7 +161,9 @@ def _told(endings: Endings, stop: StopRequest, fabric: Fabric) -> Iterator[None]
     endings.tell(DONE)
 
 
-def _meaning(error: BaseException, stop: StopRequest, fabric: Fabric) -> tuple[str, BaseException]:
+def _meaning(
+    error: BaseException, stop: StopRequest, fabric: Fabric, unfit: Meaning
+) -> tuple[str, BaseException]:
     if isinstance(error, InterruptedTrainingError):
         return INTERRUPTED, error
     if isinstance(error, AirshedError):
@@ -172,4 +181,4 @@ def _meaning(error: BaseException, stop: StopRequest, fabric: Fabric) -> tuple[s
             hint="the messages of the other processes say why",
         )
         return FAILED, lost
-    return FAILED, reader_died(error) or error
+    return FAILED, unfit(error) or reader_died(error) or error
