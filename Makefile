@@ -12,6 +12,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+TESTABLE := $(VENV)/.testable
 FUZZ_SECONDS ?= 60
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 SMK := Snakefile workflow/rules/*.smk
@@ -33,13 +34,18 @@ $(INSTALLED): pyproject.toml envs/constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[dev]'
 	touch $@
 
+# Triton is large, and without a GPU only the tests of its kernels need it
+$(TESTABLE): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[dev,triton]'
+	touch $@
+
 demo: $(INSTALLED)
 	snakemake --cores $(CORES)
 	@airshed verdicts results/demo/comparisons.csv
 	@echo 'Report: $(CURDIR)/results/demo/report.html'
 
 # tests/slurm often wait for their scheduler and mypy has one thread, so they run beside the others
-test: $(INSTALLED)
+test: $(TESTABLE)
 	$(MAKE) --no-print-directory --jobs=3 --output-sync=line slurm lint others
 
 others:
@@ -59,7 +65,7 @@ lint: $(INSTALLED)
 	snakemake --lint
 	bandit --quiet --recursive --configfile pyproject.toml src
 
-unit: $(INSTALLED)
+unit: $(TESTABLE)
 	pytest --numprocesses $(CORES) --dist worksteal tests/unit tests/bad_input
 
 workflow: $(INSTALLED)

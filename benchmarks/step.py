@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from airshed.bench.measure import interleaved, peak_mb, ratio, spread
 from airshed.bench.step import training_step
 from airshed.model import Forecaster
+from airshed.model.dynamo import allow_forms
 from airshed.training.compilation import compile_blocks
 
 log = logging.getLogger(__name__)
@@ -51,9 +52,9 @@ def alone(variant: str, grid: tuple[int, int] = SEED_GRID) -> Callable[[], None]
 
 def steps(scale: float) -> dict[str, Any]:
     """Ratios over ``wind_baseline``, seconds, and the rate over that of a matrix product."""
-    torch._dynamo.config.recompile_limit = 8 * len(VARIANTS)  # type: ignore[attr-defined]
+    allow_forms(len(VARIANTS))
     model = network("wind_baseline")
-    compiled = compile_blocks(model, "auto", DEVICE)
+    compiled = compile_blocks([model], "auto", DEVICE)
     parts = {name: _parts(name) for name in VARIANTS if name != OF_ITS_OWN}
     cores = [core for _, _, cores in parts.values() for core in cores]
     trained = dict.fromkeys([*model.parameters(), *nn.ModuleList(cores).parameters()])

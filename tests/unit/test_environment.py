@@ -7,12 +7,15 @@ import subprocess
 import sys
 import tomllib
 from importlib.metadata import distribution
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from audit import pins
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -39,8 +42,29 @@ FIXED_IN = {
 """Packages that meet files or connections from elsewhere, and a version that mended something."""
 
 
-def test_torch_is_pinned() -> None:
+TRITON_OF_TORCH = {"2.13.0": "3.7.1"}
+"""What the CUDA build of a torch asks for, as its metadata on PyPI says."""
+
+
+def test_torch_is_pinned_and_triton_to_what_its_cuda_build_asks_for(root: Path) -> None:
     assert pins()["torch"] == "2.13.0"
+    assert pins()["triton"] == TRITON_OF_TORCH[pins()["torch"]]
+    (wanted,) = map(Requirement, extras(root)["triton"])
+    assert wanted.name == "triton"
+    assert wanted.specifier == SpecifierSet(f"=={pins()['triton']}")
+    assert wanted.marker is not None
+    assert wanted.marker.evaluate({"platform_system": "Linux"})
+    assert not wanted.marker.evaluate({"platform_system": "Darwin"})
+
+
+def test_the_demo_does_without_triton(root: Path, tmp_path: Path) -> None:
+    def commands(target: str) -> str:
+        make = ["make", "--dry-run", target, f"VENV={tmp_path / 'new'}"]
+        return subprocess.run(make, cwd=root, capture_output=True, text=True, check=True).stdout
+
+    assert ",triton]'" in commands("unit")
+    assert "'.[dev]'" in commands("demo")
+    assert "triton]" not in commands("demo")
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -58,10 +82,16 @@ def test_conda_versions_equal_the_constraints(root: Path, stage: str) -> None:
 
 
 def test_every_dependency_is_pinned(root: Path) -> None:
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
-    names = {canonicalize_name(re.split(r"[\[<>=]", entry)[0]) for entry in wanted}
-    assert names <= set(pins())
+    wanted = chain(project(root)["dependencies"], *extras(root).values())
+    assert {canonicalize_name(Requirement(entry).name) for entry in wanted} <= set(pins())
+
+
+def project(root: Path) -> dict[str, Any]:
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def extras(root: Path) -> dict[str, list[str]]:
+    return project(root)["optional-dependencies"]
 
 
 def needed(name: str, extras: set[str], found: dict[str, str]) -> dict[str, str]:
@@ -83,7 +113,7 @@ def needed(name: str, extras: set[str], found: dict[str, str]) -> dict[str, str]
 def test_what_is_installed_is_what_is_pinned() -> None:
     """Everything that the package needs, transitively: nothing else has been looked at."""
     pinned = pins()
-    installed = needed("airshed", {"dev"}, {})
+    installed = needed("airshed", {"dev", "triton"}, {})
     del installed["airshed"]
     assert len(installed) > 100
     assert {n: v.split("+")[0] for n, v in installed.items()} == {

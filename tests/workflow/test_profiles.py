@@ -12,6 +12,8 @@ import pytest
 import yaml
 from workflow_runs import Snakemake
 
+from airshed.training.attempts import FAILED, NO_DEVICE_MEMORY, Attempts
+
 ROOT = Path(__file__).resolve().parents[2]
 PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir())
 SITE = {"account": "project_1", "container": "/images/airshed.sif", "bin": "profiles/lumi/bin"}
@@ -118,8 +120,21 @@ def test_memory_and_time_grow_with_every_attempt_up_to_the_sites(
     asked = resources(snakemake("-n", "--attempt", "3").stdout, "train")
     assert (asked["mem_mb"], asked["runtime"]) == (str(3000 * 4), str(30 * 4))
     write(tmp_path / "site.yaml", {"max_mem_mb": 10000, "max_runtime_min": 20})
-    asked = resources(snakemake("-n", "--attempt", "3").stdout, "train")
-    assert (asked["mem_mb"], asked["runtime"]) == ("10000", "30")  # never less than is asked for
+    record = tmp_path / "results/demo/variants/wind_baseline/seed0/checkpoints/attempts.json"
+    record.parent.mkdir(parents=True)
+    attempts = Attempts(record, "a")
+    attempts.begin(0, 0)
+    attempts.end(FAILED, NO_DEVICE_MEMORY)  # for which the host's does not help
+    told = snakemake("-n", "--attempt", "3").stdout
+    asked = resources(told, "train")
+    assert asked["runtime"] == "30"  # never less than is asked for
+    lacking = r"variant=wind_baseline, seed=0\n"
+    trainings = re.findall(r"^rule train:\n(.*?)\n\n", told, re.MULTILINE | re.DOTALL)
+    memory = {
+        (re.search(lacking, job) is not None, re.search(r"mem_mb=(\d+)", job)[1])  # type: ignore[index]
+        for job in trainings
+    }
+    assert memory == {(True, "3000"), (False, "10000")}
 
 
 def test_on_lumi_each_process_runs_in_the_container_next_to_its_device(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from airshed.errors import AirshedError
 from airshed.evaluation import baselines
 from airshed.integrity.formats import SCORES, check_folder, stamp_folder
 from airshed.report import outline
+from airshed.training.attempts import lacks_device_memory
 
 min_version("9.0")
 
@@ -165,6 +166,13 @@ def growing(amount, most=None):
 def memory(amount_mb):
     """Memory of a job, for mem_mb."""
     return growing(amount_mb, SITE.max_mem_mb)
+
+
+def training_memory(wildcards, attempt):
+    """Memory of a training: a retry for want of the device's memory does not ask for more of it."""
+    record = Path(f"{RUN}/checkpoints/attempts.json".format(**wildcards))
+    counted = 1 if lacks_device_memory(record) else attempt
+    return memory(requested("mem_mb"))(wildcards, counted)
 
 
 def minutes(amount):

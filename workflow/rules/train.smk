@@ -21,7 +21,7 @@ rule train:
         nodes=requested("nodes"),
         devices=requested("devices"),
         cpus_per_task=STUDY.train.threads,
-        mem_mb=memory(requested("mem_mb")),
+        mem_mb=training_memory,
         runtime=minutes(requested("runtime_min")),
         gres=gpus(requested("devices")),
         mpi=if_parallel(lambda request: "srun"),

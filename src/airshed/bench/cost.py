@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
-from airshed.assembly import assemble, build_network, device_of
+from airshed.assembly import device_of
 from airshed.bench.measure import (
     Times,
     environment,
@@ -28,10 +26,9 @@ from airshed.bench.measure import (
     peak_mb,
     spread,
 )
-from airshed.bench.problem import computed_scan, random_geography
-from airshed.bench.step import training_step
+from airshed.bench.micro_batches import measure_micro_batches
+from airshed.bench.variants import batch_of, network_of, one_training, step_of, training_samples
 from airshed.config import Study
-from airshed.data.dataset import ForecastDataset
 from airshed.data.prepared import Prepared
 from airshed.data.samples import sample_index
 from airshed.errors import AirshedError
@@ -39,21 +36,8 @@ from airshed.integrity.atomic import write_json
 from airshed.integrity.formats import COST, VERSION
 from airshed.model import Forecaster
 from airshed.training.compilation import compile_blocks
-from airshed.training.optimisation import masked_squares
-from airshed.variables import INPUTS, TARGETS
-
-COMPILED_FORMS = 8  # of one block's code, for each variant; torch's own limit is 8 in all
 
 log = logging.getLogger(__name__)
-
-
-class MaskedBatch(NamedTuple):
-    """A batch (:class:`airshed.data.dataset.Batch`) and the domain mask, on their device."""
-
-    x: Tensor
-    y: Tensor
-    lead_hours: Tensor
-    mask: Tensor
 
 
 def measure_cost(
@@ -81,20 +65,12 @@ def measure_cost(
     names = _with_references(study, variants)
     torch.set_num_threads(study.train.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)  # as in training
-    peaks = {}
-    for name in names:  # first: nothing of this process's own weighs on them
-        log.info("peak memory of %s", name)
-        peaks[name] = peak_mb(_one_training, study, name, prepared)
-    if study.train.compile != "never":
-        limit = COMPILED_FORMS * len(names)
-        torch._dynamo.config.recompile_limit = limit
-    networks = {name: _network(study, name, prepared) for name in names}
-    compiled = [
-        compile_blocks(network, study.train.compile, device_of(study))
-        for network in networks.values()
-    ]
-    batch = _batch(study, prepared)
-    steps = {name: _step(study, name, network, batch) for name, network in networks.items()}
+    # first: nothing of this process's own weighs on them
+    memory = {name: _memory(study, name, prepared, rounds) for name in names}
+    networks = {name: network_of(study, name, prepared) for name in names}
+    compiled = compile_blocks([*networks.values()], study.train.compile, device_of(study))
+    batch = batch_of(study, prepared)
+    steps = {name: step_of(study, name, network, batch) for name, network in networks.items()}
     times = interleaved(steps, rounds, "optimiser step")
     optimizer_steps = _optimizer_steps(study, prepared)
     cost: dict[str, Any] = {
@@ -105,17 +81,27 @@ def measure_cost(
         "fields": "random" if prepared is None else study.dataset.data_source,
         "grid": str(study.dataset.grid),
         "precision": study.train.precision,
-        "compiled": any(compiled),
+        "compiled": compiled,
         "samples_per_step": study.train.global_batch_size,
         "optimizer_steps": optimizer_steps,
         "variants": {
-            name: _variant(study, name, network, times, optimizer_steps)
-            | {"peak_memory_mb": round(peaks[name], 1)}
+            name: _variant(study, name, network, times, optimizer_steps) | memory[name]
             for name, network in networks.items()
         },
+        "config": study.model_dump(mode="json"),
     }
     write_json(output, cost)
     return cost
+
+
+def _memory(study: Study, variant: str, prepared: Prepared | None, rounds: int) -> dict[str, Any]:
+    """Peak memory of a variant; on a GPU also its speed and memory by micro-batches."""
+    log.info("peak memory of %s", variant)
+    if device_of(study).type == "cpu":
+        return {"peak_memory_mb": round(peak_mb(one_training, study, variant, prepared), 1)}
+    found = measure_micro_batches(study, variant, prepared, rounds)
+    own = next(each for each in found if each["batch_size"] == study.train.batch_size)
+    return {"peak_memory_mb": own["peak_memory_mb"], "micro_batches": found}
 
 
 def _variant(
@@ -168,12 +154,26 @@ def cost_table(cost: dict[str, Any]) -> str:
                 "device-hours": f"{found['device_hours']['all_seeds']:.3g}",
             }
         )
+    lines = [
+        f"{name}, samples a second by train.batch_size: {_by_size(found['micro_batches'])}"
+        for name, found in cost["variants"].items()
+        if "micro_batches" in found
+    ]
     place = cost["environment"]
     head = (
         f"{place['device']}, {place['threads']} threads, {cost['grid']} cells, {cost['precision']},"
         f" fields: {cost['fields']}"
     )
-    return f"{head}\n{pd.DataFrame(rows).to_string(index=False)}"
+    return "\n".join([head, pd.DataFrame(rows).to_string(index=False), *lines])
+
+
+def _by_size(micro_batches: list[dict[str, Any]]) -> str:
+    def told(found: dict[str, Any]) -> str:
+        if found["samples_per_second"] is None:
+            return "does not fit"
+        return f"{found['samples_per_second']:.4g} ({found['peak_memory_mb']:.0f} MB)"
+
+    return ", ".join(f"{found['batch_size']}: {told(found)}" for found in micro_batches)
 
 
 def _with_references(study: Study, variants: Sequence[str]) -> list[str]:
@@ -190,98 +190,11 @@ def _with_references(study: Study, variants: Sequence[str]) -> list[str]:
     return [name for name in study.variants if name in asked]
 
 
-def _one_training(study: Study, variant: str, prepared: Prepared | None) -> Callable[[], None]:
-    """Builds a network and makes two steps: weights, gradients and the optimiser's state count.
-
-    Uncompiled, since a compiler's own memory would count too.
-    """
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    batch = _batch(study, prepared)
-
-    def run() -> None:
-        step = _step(study, variant, _network(study, variant, prepared), batch)
-        for _ in range(2):
-            step()
-
-    return run
-
-
-def _network(study: Study, variant: str, prepared: Prepared | None) -> Forecaster:
-    seed = study.seeds[0]
-    if prepared is not None:
-        network = build_network(study, variant, prepared, seed)
-    else:
-        grid, model = study.dataset.grid, study.model
-        regions = (model.regions.rows, model.regions.columns)
-        scan = study.variant_stanzas[variant].scan
-        network = assemble(
-            study,
-            variant,
-            computed_scan(scan, study.patch_grid, regions, model.sectors, model.patch),
-            random_geography((grid.rows, grid.columns), model.patch),
-            seed,
-        )
-    return network.to(device_of(study)).train()
-
-
-def _step(
-    study: Study, variant: str, network: Forecaster, batch: MaskedBatch
-) -> Callable[[], None]:
-    settings = study.train
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=study.learning_rate(variant), weight_decay=settings.weight_decay
-    )
-
-    def loss() -> Tensor:
-        forecast = network(batch.x, batch.lead_hours, TARGETS)
-        squares, known = masked_squares(forecast, batch.y, batch.mask)
-        return squares / known
-
-    return training_step(
-        loss,
-        optimizer,
-        accumulate=math.ceil(settings.global_batch_size / settings.batch_size),
-        clip=settings.clip,
-        autocast=torch.bfloat16 if settings.precision == "bf16-mixed" else None,
-    )
-
-
-def _batch(study: Study, prepared: Prepared | None) -> MaskedBatch:
-    size, device = study.train.batch_size, device_of(study)
-    if prepared is not None:
-        samples = _training_samples(study, prepared)
-        first = samples.__getitems__(range(size))
-        tensors = (*first, samples.mask)
-    else:
-        generator = torch.Generator().manual_seed(0)
-        cells = (study.dataset.grid.rows, study.dataset.grid.columns)
-        random = partial(torch.randn, generator=generator)
-        lead_hours = torch.tensor(study.horizons_h, dtype=torch.float32).repeat(size)[:size]
-        tensors = (
-            random(size, len(INPUTS), *cells),
-            random(size, len(TARGETS), *cells),
-            lead_hours,
-            torch.ones(cells, dtype=torch.bool),
-        )
-    return MaskedBatch(*(tensor.to(device) for tensor in tensors))
-
-
-def _training_samples(study: Study, prepared: Prepared) -> ForecastDataset:
-    return ForecastDataset(
-        prepared.hourly,
-        prepared.static,
-        prepared.statistics,
-        study.splits.train,
-        study.horizons_h,
-        hold="never",
-    )
-
-
 def _optimizer_steps(study: Study, prepared: Prepared | None) -> int:
     """Steps of one training; without data, as if no hour were missing."""
     split, settings = study.splits.train, study.train
     if prepared is not None:
-        samples = len(_training_samples(study, prepared))
+        samples = len(training_samples(study, prepared))
     else:
         hours = pd.date_range(split.start, periods=24 * len(split.days), freq="h")
         present = np.ones(len(hours), dtype=bool)

@@ -73,13 +73,23 @@ def ratio(times: Times, name: str, over: str) -> dict[str, float]:
 
 def peak_mb(function: Callable[..., Any], *arguments: Any) -> float:
     """Peak memory, MB, that a call in a fresh process adds; of the GPU if there is one."""
+    peak: float = in_fresh_process(_peak_mb, function, arguments)
+    return peak
+
+
+def in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a call returns in a process of its own, with as many threads."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:  # unlike a Pool, notices its death
-        return pool.submit(_peak_mb, torch.get_num_threads(), function, arguments).result()
+        return pool.submit(_called, torch.get_num_threads(), function, arguments).result()
 
 
-def _peak_mb(threads: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> float:
+def _called(threads: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     torch.set_num_threads(threads)
+    return function(*arguments)
+
+
+def _peak_mb(function: Callable[..., Any], arguments: tuple[Any, ...]) -> float:
     work = function(*arguments)
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from airshed.config import Study
 from airshed.config.jobs import JobRequest
-from airshed.integrity.formats import RUN, VERSION
+from airshed.integrity.formats import COST, RUN, VERSION
 
 BENCHMARKS = "benchmarks.json"
 # what of `train` changes the time of a step
@@ -41,7 +41,8 @@ class Measured:
 
     Attributes:
         seconds_per_step: Seconds of one optimiser step.
-        memory_mb: Peak memory of one process.
+        memory_mb: Peak memory of one process, on a CPU.
+        device_memory_mb: What it allocated at most on its GPU.
         disk_mb: What it left in its folder.
         evaluate_s: Seconds that its scoring took.
         source: Where the numbers come from.
@@ -49,13 +50,14 @@ class Measured:
 
     seconds_per_step: float | None = None
     memory_mb: float | None = None
+    device_memory_mb: float | None = None
     disk_mb: float | None = None
     evaluate_s: float | None = None
     source: str = "not measured"
 
 
 def measured(study: Study, variant: str, request: JobRequest, results: Path) -> Measured:
-    """The newest earlier run of the same work, else the benchmark of a step, else nothing.
+    """The newest earlier run of the same work, else its cost, else the benchmark, else nothing.
 
     Args:
         study: The planned study.
@@ -64,17 +66,36 @@ def measured(study: Study, variant: str, request: JobRequest, results: Path) -> 
         results: The folder of all studies.
     """
     wanted = work_of(study.model_dump(mode="json"), variant, request.nodes, request.devices)
-    runs = sorted(
-        results.glob("*/variants/*/seed*/run.json"), key=lambda path: path.stat().st_mtime
-    )
-    for path in reversed(runs):
+    for path in _newest_first(results.glob("*/variants/*/seed*/run.json")):
         record = _read(path)
         if not RUN.reads(record.get(VERSION)):
             continue
         own = record.get("variant"), record.get("nodes", 1), record.get("devices", 1)
         if wanted == work_of(record.get("config", {}), *own):
             return _from_run(path, record, results)
+    size = study.train.batch_size
+    for path, cost in costs(results):
+        found = _from_cost(cost, variant, size, f"{path.relative_to(results)}")
+        if found is not None and wanted == work_of(resized(cost["config"], size), variant, 1, 1):
+            return found
     return _from_benchmarks(study, variant, request, results / BENCHMARKS) or Measured()
+
+
+def costs(results: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every ``cost.json`` that says which configuration it was measured with, the newest first."""
+    for path in _newest_first(results.glob("*/cost.json")):
+        cost = _read(path)
+        if COST.reads(cost.get(VERSION)) and "config" in cost:
+            yield path, cost
+
+
+def resized(config: Mapping[str, Any], size: int) -> dict[str, Any]:
+    """A configuration with another number of samples computed at once."""
+    return {**config, "train": config["train"] | {"batch_size": size}}
+
+
+def _newest_first(paths: Iterable[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def work_of(config: Mapping[str, Any], variant: Any, nodes: int, devices: int) -> Any:
@@ -91,11 +112,36 @@ def _from_run(path: Path, record: Mapping[str, Any], results: Path) -> Measured:
     folder = path.parent
     return Measured(
         seconds_per_step=record["seconds_per_step"]["median"],
-        memory_mb=record["peak_memory_mb"],
+        **_memory(record["peak_memory_mb"], record["device"].startswith("CPU")),
         disk_mb=sum(file.stat().st_size for file in _files(folder)) / 1e6,
         evaluate_s=_benchmark_seconds(folder / "benchmarks/evaluate.tsv"),
         source=f"{folder.relative_to(results)} ({record['device']})",
     )
+
+
+def _from_cost(cost: Mapping[str, Any], variant: str, size: int, where: str) -> Measured | None:
+    """What a cost says of a variant with so many samples at once; None if nothing."""
+    found, train = cost["variants"].get(variant), cost["config"]["train"]
+    if found is None:
+        return None
+    if size == train["batch_size"]:
+        step_s, peak_mb = found["seconds_per_step"]["median"], found["peak_memory_mb"]
+    else:
+        sizes = {each["batch_size"]: each for each in found.get("micro_batches", [])}
+        if sizes.get(size, {}).get("samples_per_second") is None:
+            return None
+        step_s = train["global_batch_size"] / sizes[size]["samples_per_second"]
+        peak_mb = sizes[size]["peak_memory_mb"]
+    machine = cost["environment"]
+    return Measured(
+        seconds_per_step=step_s,
+        **_memory(peak_mb, machine["device"] == machine["cpu"]),
+        source=f"{where} ({machine['device']})",
+    )
+
+
+def _memory(peak_mb: float | None, on_cpu: bool) -> dict[str, Any]:
+    return {"memory_mb" if on_cpu else "device_memory_mb": peak_mb}
 
 
 def _from_benchmarks(

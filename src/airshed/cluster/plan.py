@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from airshed.cluster.batch_size import BatchAdvice, batch_advice
 from airshed.cluster.dryrun import PlannedJob
 from airshed.cluster.measured import Measured, measured
 from airshed.config import Study
@@ -89,6 +90,7 @@ class StudyPlan:
     rules: list[RulePlan]
     variants: list[VariantPlan]
     store: str
+    advice: BatchAdvice | None
 
     @property
     def device_hours(self) -> float:
@@ -112,7 +114,8 @@ def plan_study(study: Study, jobs: Sequence[PlannedJob], results: Path) -> Study
         results: The folder of all studies.
     """
     variants = [_variant_plan(study, name, jobs, results) for name in study.variants]
-    return StudyPlan(study.study, list(_rule_plans(jobs)), variants, _store(study, results))
+    store, advice = _store(study, results), batch_advice(study, results)
+    return StudyPlan(study.study, list(_rule_plans(jobs)), variants, store, advice)
 
 
 def _rule_plans(jobs: Sequence[PlannedJob]) -> Iterator[RulePlan]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from rich.console import Group
 from rich.table import Table
 
+from airshed.cluster.measured import Measured
 from airshed.cluster.plan import StudyPlan, VariantPlan
 from airshed.cluster.table import console
+from airshed.config.jobs import JobRequest
 
 
 def show(plan: StudyPlan) -> None:
@@ -47,7 +49,7 @@ def _cells(row: VariantPlan) -> list[str]:
         _number(row.device_hours, 2),
         str(row.evaluations),
         _number(row.scoring_hours, 2),
-        f"{_number(found.memory_mb, 0)} of {request.mem_mb}" if found.memory_mb else "",
+        _memory(found, request),
         _number(found.disk_mb, 0),
         found.source,
     ]
@@ -63,6 +65,8 @@ def _totals(plan: StudyPlan) -> list[str]:
         )
     if plan.unmeasured:
         lines.append(f"Not measured: {', '.join(plan.unmeasured)}. Run one seed first.")
+    if plan.advice is not None:
+        lines.append(str(plan.advice))
     disk = [row.disk_mb for row in plan.variants if row.trainings]
     told = sum(size for size in disk if size is not None)
     if disk and None not in disk:
@@ -72,6 +76,12 @@ def _totals(plan: StudyPlan) -> list[str]:
     lines.append(f"Disk for hourly fields: {plan.store}.")
     lines.append("Steps are those of a training split without missing hours.")
     return lines
+
+
+def _memory(found: Measured, request: JobRequest) -> str:
+    if found.device_memory_mb is not None:
+        return f"{_number(found.device_memory_mb, 0)} on the device"
+    return f"{_number(found.memory_mb, 0)} of {request.mem_mb}" if found.memory_mb else ""
 
 
 def _table(title: str, names: tuple[str, ...]) -> Table:

@@ -6,7 +6,7 @@ import hashlib
 import platform
 import subprocess
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 LIBRARIES = ("airshed", "numpy", "pytorch-lightning", "snakemake", "torch", "xarray", "zarr")
@@ -46,8 +46,15 @@ def processor() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that results depend on."""
-    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+    """Versions of Python and of the libraries that results depend on, as far as they are known."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES}
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:  # a source tree that was not installed, a library of the site
+        return "unknown"
 
 
 def sha256(path: Path) -> str:

@@ -117,8 +117,8 @@ class Forecaster(nn.Module):
         lead = self.lead_time_embed(lead_hours[:, None].to(x.dtype) / LEAD_SCALE_H)
         tokens = self.pos_drop(tokens + self.pos_embed + lead[:, None])
         tokens = order.restore(self.norm(self._transform(tokens, fields, lead_hours)))
-        channels = [self.variables.index(name) for name in out_variables]
-        return self._unpatchify(self.head(tokens))[:, channels]
+        channels = self._unpatchify(self.head(tokens)).unbind(1)
+        return torch.stack([channels[self.variables.index(name)] for name in out_variables], 1)
 
     def _embed(self, x: Tensor) -> Tensor:
         embeds = self.token_embeds

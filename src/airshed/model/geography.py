@@ -85,6 +85,7 @@ class Geography(nn.Module):
     to_grid: Tensor
     to_earth: Tensor
     mask: Tensor
+    wind_channels: Tensor
 
     def __init__(
         self,
@@ -100,8 +101,8 @@ class Geography(nn.Module):
         spacing_km: tuple[float, float],
     ) -> None:
         super().__init__()
-        self.wind_channels, self.patch_size = list(wind_channels), patch_size
-        self.spacing_km = spacing_km
+        self.patch_size, self.spacing_km = patch_size, spacing_km
+        self.register_buffer("wind_channels", torch.tensor(wind_channels), persistent=False)
         self.register_buffer("elevation_m", elevation_m, persistent=False)
         self.register_buffer("wind_mean_ms", wind_mean_ms.view(1, 2, 1, 1), persistent=False)
         self.register_buffer("wind_std_ms", wind_std_ms.view(1, 2, 1, 1), persistent=False)
@@ -111,7 +112,7 @@ class Geography(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[WindFields, Fields]:
         """Wind in cells and fields of patches for the normalised input x [B, V, Y, X]."""
-        given = x[:, self.wind_channels] * self.wind_std_ms + self.wind_mean_ms
+        given = x.index_select(1, self.wind_channels) * self.wind_std_ms + self.wind_mean_ms
         given = (given * self.mask).unsqueeze(1)
         winds = WindFields((self.to_grid * given).sum(2), (self.to_earth * given).sum(2))
         speed = winds.grid_ms.norm(dim=1, keepdim=True)

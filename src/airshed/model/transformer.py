@@ -15,18 +15,26 @@ Core = PlainAttention | BiasedAttention | WindowAttention | WindGraph
 
 
 class DropPath(nn.Module):
-    """Skips a residual branch for whole samples (stochastic depth, arXiv 1603.09382)."""
+    """Skips a residual branch for whole samples (stochastic depth, arXiv 1603.09382).
+
+    The rate is a tensor, so that blocks that differ in it alone share one compiled program.
+    """
+
+    dropped: Tensor
+    kept: Tensor
 
     def __init__(self, rate: float) -> None:
         super().__init__()
-        self.rate = rate
+        self.drops = rate > 0
+        self.register_buffer("dropped", torch.tensor(float(rate)), persistent=False)
+        self.register_buffer("kept", torch.tensor(1 - float(rate)), persistent=False)
 
     def forward(self, branch: Tensor) -> Tensor:
         """Zero the branch [B, N, D] of some samples and scale up that of the others."""
-        if not self.training or self.rate == 0:
+        if not self.training or not self.drops:
             return branch
-        kept = torch.rand(len(branch), 1, 1, device=branch.device) >= self.rate
-        return branch * kept / (1 - self.rate)
+        chosen = torch.rand(len(branch), 1, 1, device=branch.device) >= self.dropped
+        return branch * chosen / self.kept
 
 
 class Attention(nn.Module):

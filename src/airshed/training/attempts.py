@@ -15,6 +15,7 @@ from airshed.integrity.formats import ATTEMPTS, VERSION, read_json
 log = logging.getLogger(__name__)
 
 FUTILE_STARTS = 2  # so many in a row without a step to show for it are enough
+NO_DEVICE_MEMORY = "the device's memory does not suffice for a training step"  # begins a reason
 RUNNING, INTERRUPTED, FAILED, DONE = "running", "interrupted", "failed", "done"
 
 
@@ -24,10 +25,11 @@ class Attempts:
     Args:
         path: The record, beside the checkpoints.
         identity: Fingerprint of the run; the record of another one is replaced.
+        device: What the run is trained on; reasons that have to do with it name it.
     """
 
-    def __init__(self, path: Path, identity: str) -> None:
-        self.path, self.identity = path, identity
+    def __init__(self, path: Path, identity: str, device: str = "") -> None:
+        self.path, self.identity, self.device = path, identity, device
         self.starts: list[dict[str, Any]] = self._read()
 
     def __len__(self) -> int:
@@ -51,7 +53,8 @@ class Attempts:
             epoch: Epochs that are validated.
 
         Raises:
-            AirshedError: As many starts as are enough began here, and none ended by a signal.
+            AirshedError: As many starts as are enough began here, and none ended by a signal; or
+                the last one began here and lacked memory of the same device.
         """
         futile = list(
             takewhile(
@@ -62,6 +65,10 @@ class Attempts:
                 reversed(self.starts),
             )
         )
+        if futile and _lacked_device_memory(futile[0]) and self.device in futile[0]["reason"]:
+            raise AirshedError(
+                futile[0]["reason"], where=f"{self.path}, which must be deleted for another try"
+            )
         if len(futile) >= FUTILE_STARTS:
             raise AirshedError(
                 "the run makes no progress between retries",
@@ -87,3 +94,15 @@ class Attempts:
     def _write(self) -> None:
         content = {"identity": self.identity, "starts": self.starts}
         write_json(self.path, {VERSION: ATTEMPTS.version} | content)
+
+
+def lacks_device_memory(path: Path) -> bool:
+    """Whether the last start in a record failed for want of memory that a job cannot ask for."""
+    try:
+        return _lacked_device_memory(read_json(path, ATTEMPTS)["starts"][-1])
+    except (AirshedError, LookupError):
+        return False
+
+
+def _lacked_device_memory(start: dict[str, Any]) -> bool:
+    return start["end"] == FAILED and start["reason"].startswith(NO_DEVICE_MEMORY)

@@ -11,16 +11,18 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning_fabric.strategies.ddp import DDPStrategy
-from lightning_fabric.strategies.strategy import Strategy
 from torch.distributed import DistError, Store, TCPStore  # type: ignore[attr-defined]
 from torch.utils import deterministic
 
 from airshed.config.training import TrainConfig
 from airshed.errors import AirshedError, refusing
+from airshed.training.lightning import (
+    DDPStrategy,
+    Fabric,
+    LightningEnvironment,
+    SLURMEnvironment,
+    Strategy,
+)
 from airshed.training.processes import LOOPBACK, Processes
 from airshed.training.sharding import sharded_strategy
 
@@ -30,6 +32,7 @@ Found = TypeVar("Found")
 CONNECTION_MARGIN = 2.0  # the watchdog, which says more, speaks before a collective times out
 LEAST_CONNECTION_S = 60.0  # processes on a busy machine do not start at once
 _meeting_points: list[Store] = []  # they last as long as the process
+_host_groups: list[Any] = []  # exchanges values of the host, if the common group is for devices
 
 
 def launch_fabric(settings: TrainConfig, processes: Processes) -> Fabric:
@@ -59,6 +62,9 @@ def launch_fabric(settings: TrainConfig, processes: Processes) -> Fabric:
             plugins=[environment],
         )
         fabric.launch()
+        if processes.count > 1 and fabric.device.type != "cpu":
+            group = torch.distributed.new_group(backend="gloo", timeout=_timeout(settings))
+            _host_groups[:] = [group]
     torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # a debugging aid that costs time
@@ -69,13 +75,17 @@ def launch_fabric(settings: TrainConfig, processes: Processes) -> Fabric:
 
 
 def _strategy(settings: TrainConfig, processes: int) -> Strategy:
-    limit_s = max(LEAST_CONNECTION_S, CONNECTION_MARGIN * 60 * settings.timeout_min)
-    timeout = timedelta(seconds=limit_s)
+    timeout = _timeout(settings)
     if settings.strategy == "fsdp":
         return sharded_strategy(processes, timeout)
     # its successor is not known to the oldest torch that is supported
     warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated")
     return DDPStrategy(timeout=timeout, broadcast_buffers=False, gradient_as_bucket_view=True)
+
+
+def _timeout(settings: TrainConfig) -> timedelta:
+    limit_s = max(LEAST_CONNECTION_S, CONNECTION_MARGIN * 60 * settings.timeout_min)
+    return timedelta(seconds=limit_s)
 
 
 def _meet_on_loopback() -> None:
@@ -127,6 +137,15 @@ def told_by_first(fabric: Fabric, find: Callable[[], Found]) -> Found:
     if isinstance(told, AirshedError):
         raise told
     return told
+
+
+def wanted_by_any(fabric: Fabric, wanted: list[bool]) -> list[bool]:
+    """Which of several things any process wants; asked past the devices, which go on computing."""
+    if fabric.world_size == 1:
+        return wanted
+    values = torch.tensor(wanted, dtype=torch.int)
+    torch.distributed.all_reduce(values, torch.distributed.ReduceOp.MAX, *_host_groups)
+    return values.bool().tolist()
 
 
 def lost_connection(error: BaseException) -> bool:

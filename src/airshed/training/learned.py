@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from airshed.training.sharding import whole
@@ -65,11 +66,13 @@ def learned(network: nn.Module) -> Learned:
 
 def numbers(network: nn.Module) -> dict[str, float]:
     """Each parameter of a bias that is one number; called by all processes of a training."""
-    return {
-        name: whole(parameter.detach()).item()
+    found = {
+        name: whole(parameter.detach()).reshape(())
         for name, parameter in _parameters(network)
         if _is_number(name, parameter)
     }
+    values = torch.stack([*found.values()]).tolist() if found else []  # read in one go
+    return dict(zip(found, values, strict=True))
 
 
 def column(name: str) -> str:

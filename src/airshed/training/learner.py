@@ -7,11 +7,12 @@ from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from airshed.config.training import TrainConfig
-from airshed.training.sharding import clip_gradients, like, whole
+from airshed.training.lightning import Fabric
+from airshed.training.optimisation import adamw
+from airshed.training.sharding import clip_gradients, like, own, whole
 
 
 class Learner:
@@ -31,14 +32,7 @@ class Learner:
         self.fabric, self.network, self.settings = fabric, network, settings
         self.module = fabric.setup_module(network)
         self.parameters: list[nn.Parameter] = list(network.parameters())
-        # apart from each other, because they may be held in different ways
-        strengths = [parameter for parameter in self.parameters if parameter.dim() == 0]
-        others = [parameter for parameter in self.parameters if parameter.dim() > 0]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": group} for group in (others, strengths) if group],
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-        )
+        self.optimizer = adamw(network, settings.learning_rate, settings.weight_decay)
         self.autocast = torch.autocast(
             fabric.device.type, torch.bfloat16, enabled=settings.precision == "bf16-mixed"
         )
@@ -53,16 +47,19 @@ class Learner:
         """For a backward pass: the processes exchange gradients in the last one of a step."""
         return self.fabric.no_backward_sync(self.module, enabled=more_follows)
 
-    def step(self, scale: float, rate: float) -> None:
-        """One step of AdamW with the accumulated gradients times ``scale``, which are used up."""
+    def step(self, scale: Tensor, rate: float) -> None:
+        """One step of AdamW with the accumulated gradients times ``scale``, which are used up.
+
+        Args:
+            scale: One number on the device, which the host does not wait for.
+            rate: Learning rate.
+        """
         sharded = self.settings.strategy == "fsdp" and self.fabric.world_size > 1
-        for parameter in self.parameters:
-            gradient = parameter.grad
-            if gradient is None:
-                continue
-            if sharded and parameter.dim() == 0:  # which the strategy leaves alone
+        gradients = [value.grad for value in self.parameters if value.grad is not None]
+        for gradient in gradients:
+            if sharded and gradient.dim() == 0:  # which the strategy leaves alone
                 gradient.copy_(cast(Tensor, self.fabric.all_reduce(gradient, reduce_op="mean")))
-            gradient.mul_(scale)
+        torch._foreach_mul_([own(gradient) for gradient in gradients], scale.to(gradients[0].dtype))
         clip_gradients(self.parameters, self.settings.clip)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -89,4 +86,6 @@ class Learner:
             number: {name: like(value, held[number]) for name, value in entry.items()}
             for number, entry in state["optimizer"]["state"].items()
         }
-        self.optimizer.load_state_dict(state["optimizer"] | {"state": moments})
+        kernels = {"fused": self.optimizer.defaults["fused"]}  # those of this device
+        groups = [group | kernels for group in state["optimizer"]["param_groups"]]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})

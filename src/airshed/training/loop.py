@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -24,10 +23,11 @@ from airshed.data.dataset import Batch
 from airshed.errors import AirshedError
 from airshed.training.batches import MicroBatch, Plan, deal, mixed_seed
 from airshed.training.checkpoints import Checkpoints, load_checkpoint
-from airshed.training.fabric import told_by_first
+from airshed.training.fabric import told_by_first, wanted_by_any
 from airshed.training.history import History
 from airshed.training.learned import numbers
 from airshed.training.learner import Learner
+from airshed.training.lightning import Fabric
 from airshed.training.optimisation import masked_squares, warmup_cosine
 from airshed.training.progress import TrainingProgress
 from airshed.training.stopping import InterruptedTrainingError, StopRequest, ignore_stop_signals
@@ -102,6 +102,8 @@ class Training:
             fabric.world_size,
         )
         self.total_steps = settings.epochs * self.plan.steps
+        cells = int(samples.mask.sum()) * len(samples.targets)
+        self.nominal = settings.global_batch_size * cells  # cells of a step, if all were known
         self.learner = Learner(fabric, network, settings)
         self.mask = fabric.to_device(samples.mask)
         self.step = 0
@@ -148,18 +150,22 @@ class Training:
         with self._reading(self.samples.train, dealt) as batches:
             for micro_batches in steps:
                 started = time.perf_counter()
-                loss = self._optimizer_step(epoch, micro_batches, batches)
+                total = self._optimizer_step(epoch, micro_batches, batches)
+                loss = self._mean(total, "training", epoch)
                 self.step += 1
                 self._note_step(epoch, loss, time.perf_counter() - started)
 
     def _optimizer_step(
         self, epoch: int, micro_batches: list[MicroBatch], batches: Iterator[Batch]
-    ) -> float:
-        """One step on the mean over all known cells of the global batch, however it is dealt."""
+    ) -> Tensor:
+        """One step on the mean over all known cells of the global batch, however it is dealt.
+
+        The host queues all of it and waits for no result.
+
+        Returns:
+            [2] squared errors and known cells, summed over the global batch.
+        """
         processes, rank = self.fabric.world_size, self.fabric.global_rank
-        # gradients are averaged over processes: about the size of a mean until they are scaled
-        cells = int(self.mask.sum()) * len(self.samples.targets)
-        nominal = self.settings.global_batch_size * cells
         totals = torch.zeros(2, dtype=torch.float64, device=self.fabric.device)
         for number, micro in enumerate(micro_batches):
             batch = self._next(batches)
@@ -169,12 +175,12 @@ class Training:
                 squares, known = self._squares(batch)
                 if exchanges:
                     self._beat(EXCHANGING)
-                self.fabric.backward(squares * (micro.counts * processes / nominal))
+                # gradients are averaged over processes: about a mean's size until they are scaled
+                self.fabric.backward(squares * (micro.counts * processes / self.nominal))
             totals += micro.counts * torch.stack([squares.detach().double(), known.double()])
-        squares_sum, known_sum = self._reduced(totals, "sum")
-        loss = self._mean(squares_sum, known_sum, "training", epoch)
-        self.learner.step(nominal / known_sum, self._rate())
-        return loss
+        totals = self._summed(totals)
+        self.learner.step(torch.full_like(totals[1], self.nominal) / totals[1], self._rate())
+        return totals
 
     def _rate(self) -> float:
         factor = warmup_cosine(self.step, self.settings.warmup_steps, self.total_steps)
@@ -202,8 +208,7 @@ class Training:
             for micro in dealt:
                 squares, known = self._squares(self._next(batches))
                 totals += micro.counts * torch.stack([squares.double(), known.double()])
-        squares_sum, known_sum = self._reduced(totals, "sum")
-        loss = self._mean(squares_sum, known_sum, "validation", epoch)
+        loss = self._mean(self._summed(totals), "validation", epoch)
         improved = loss < min(self.history.val_loss, default=math.inf)
         self.history.validated(loss)
         self.keepers.progress.validated(epoch, loss)
@@ -249,8 +254,8 @@ class Training:
         """Save when the first process says so; save and stop when any process is asked to."""
         stop = self.keepers.stop
         due = self.fabric.is_global_zero and self.keepers.checkpoints.due()
-        wanted = torch.tensor([stop.received is not None, due], dtype=torch.int)
-        stopping, due = (bool(want) for want in self._reduced(wanted, "max"))
+        self._beat(WAITING)
+        stopping, due = wanted_by_any(self.fabric, [stop.received is not None, due])
         if stopping or due:
             self._save()
         if stopping:
@@ -270,13 +275,14 @@ class Training:
     def _beat(self, doing: str) -> None:
         self.keepers.watchdog.beat(self.step, doing)
 
-    def _reduced(self, values: Tensor, how: str) -> list[float]:
-        """Sums or maxima over all processes."""
+    def _summed(self, values: Tensor) -> Tensor:
+        """Sums over all processes."""
         self._beat(WAITING)
-        reduced = self.fabric.all_reduce(values.to(self.fabric.device), reduce_op=how)
-        return cast(Tensor, reduced).tolist()
+        return cast(Tensor, self.fabric.all_reduce(values, reduce_op="sum"))
 
-    def _mean(self, squares: float, known: float, which: str, epoch: int) -> float:
+    def _mean(self, totals: Tensor, which: str, epoch: int) -> float:
+        """Squared errors over known cells, once the device has computed them."""
+        squares, known = totals.tolist()
         loss = squares / known if known else math.nan
         if not math.isfinite(loss):
             raise AirshedError(

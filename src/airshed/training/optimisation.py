@@ -1,10 +1,25 @@
-"""The loss, and the schedule of the learning rate."""
+"""The loss, the optimizer, and the schedule of the learning rate."""
 
 from __future__ import annotations
 
 import math
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+
+
+def adamw(network: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """The optimizer of a network that lies on its device."""
+    parameters = list(network.parameters())
+    # apart from each other, because they may be held in different ways
+    strengths = [parameter for parameter in parameters if parameter.dim() == 0]
+    others = [parameter for parameter in parameters if parameter.dim() > 0]
+    return torch.optim.AdamW(
+        [{"params": group} for group in (others, strengths) if group],
+        lr=learning_rate,
+        weight_decay=weight_decay,
+        fused=others[0].device.type == "cuda" or None,  # one kernel for many weights
+    )
 
 
 def masked_squares(forecast: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

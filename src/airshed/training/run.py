@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-
-from lightning_fabric import Fabric
 
 from airshed.assembly import build_network
 from airshed.config import Study
@@ -22,7 +21,9 @@ from airshed.training.compilation import compile_blocks
 from airshed.training.fabric import launch_fabric, lost_connection, shared_store, told_by_first
 from airshed.training.history import History
 from airshed.training.learned import learned
+from airshed.training.lightning import Fabric
 from airshed.training.loop import Keepers, Samples, Training
+from airshed.training.memory import device_memory_error, device_name
 from airshed.training.processes import PARENT, Processes
 from airshed.training.progress import TrainingProgress
 from airshed.training.readers import reader_died, without_remote_traceback
@@ -34,6 +35,7 @@ from airshed.training.watchdog import Watchdog
 from airshed.variables import TARGETS
 
 ONE_PROCESS = Processes()
+Meaning = Callable[[Exception], AirshedError | None]
 
 
 class Endings(list[Callable[[str, str | None], None]]):
@@ -80,14 +82,18 @@ def train(
     facts = {"variant": variant, "seed": seed, **vars(processes)}
     progress = TrainingProgress(run.with_name("progress.json"), facts, fabric.is_global_zero)
     endings = Endings([progress.end])
-    with _told(endings, stop, fabric), _watchdog(settings.timeout_min, fabric, endings) as dog:
+    unfit = partial(device_memory_error, study, variant, processes, fabric.device, run)
+    with (
+        _told(endings, stop, fabric, unfit),
+        _watchdog(settings.timeout_min, fabric, endings) as dog,
+    ):
         random_seed = study.random_seed(variant, seed)
         network = build_network(study, variant, prepared, random_seed)
         dog.beat(0, "preparing the start")
         started = load_start(network, study, variant, seed, start)
         at_start = learned(network)
         fingerprint = identity(study, variant, seed, prepared, started)
-        compiled = compile_blocks(network, settings.compile, fabric.device)
+        compiled = compile_blocks([network], settings.compile, fabric.device)
         notes = History(settings.log_every_steps)
         checkpoints = Checkpoints(folder, study.jobs.checkpoint_every_min, fingerprint)
         keepers = Keepers(checkpoints, notes, progress, stop, dog)
@@ -96,7 +102,7 @@ def train(
         training = Training(fabric, network, samples, settings, rate, random_seed, keepers)
         dog.beat(0, "reading checkpoints")
         training.resume()
-        attempts = Attempts(folder / "attempts.json", fingerprint)
+        attempts = Attempts(folder / "attempts.json", fingerprint, device_name(fabric.device))
         told_by_first(fabric, lambda: attempts.begin(*training.position))
         progress.begin(*training.position, training.total_steps, settings.epochs, len(attempts))
         if fabric.is_global_zero:
@@ -106,10 +112,10 @@ def train(
         training.run()
         found = learned(network).since(at_start)
         if fabric.is_global_zero:
+            notes.write_csv(history)  # the record asks git, and hashes the best weights
             record = run_record(
                 study, variant, seed, network, started, notes, found, fabric.device, folder
             )
-            notes.write_csv(history)
             write_json(run, record | {"compiled": compiled} | vars(processes))
 
 
@@ -142,12 +148,12 @@ def _watchdog(timeout_min: float, fabric: Fabric, endings: Endings) -> Watchdog:
 
 
 @contextmanager
-def _told(endings: Endings, stop: StopRequest, fabric: Fabric) -> Iterator[None]:
+def _told(endings: Endings, stop: StopRequest, fabric: Fabric, unfit: Meaning) -> Iterator[None]:
     """Tell how the block ends; an error is raised as what it means to the user."""
     try:
         yield
     except BaseException as error:
-        state, meant = _meaning(error, stop, fabric)
+        state, meant = _meaning(error, stop, fabric, unfit)
         endings.tell(state, str(meant) or type(meant).__name__)
         if meant is error:
             raise
@@ -155,7 +161,9 @@ def _told(endings: Endings, stop: StopRequest, fabric: Fabric) -> Iterator[None]
     endings.tell(DONE)
 
 
-def _meaning(error: BaseException, stop: StopRequest, fabric: Fabric) -> tuple[str, BaseException]:
+def _meaning(
+    error: BaseException, stop: StopRequest, fabric: Fabric, unfit: Meaning
+) -> tuple[str, BaseException]:
     if isinstance(error, InterruptedTrainingError):
         return INTERRUPTED, error
     if isinstance(error, AirshedError):
@@ -173,4 +181,4 @@ def _meaning(error: BaseException, stop: StopRequest, fabric: Fabric) -> tuple[s
             hint="the messages of the other processes say why",
         )
         return FAILED, lost
-    return FAILED, reader_died(error) or error
+    return FAILED, unfit(error) or reader_died(error) or error

@@ -9,13 +9,13 @@ from datetime import timedelta
 from typing import Any
 
 import torch
-from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from airshed.model import Forecaster
+from airshed.training.lightning import ModelParallelStrategy
 
 
 def sharded_strategy(processes: int, timeout: timedelta) -> ModelParallelStrategy:
@@ -46,6 +46,11 @@ def whole(value: Any) -> Any:
     if isinstance(value, list):
         return [whole(entry) for entry in value]
     return value
+
+
+def own(value: Tensor) -> Tensor:
+    """The part of a tensor that this process holds; what is done to it in place is done to it."""
+    return value.to_local() if isinstance(value, DTensor) else value
 
 
 def like(value: Tensor, example: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,12 @@ import pytest
 import torch
 from torch import nn
 
+from airshed.bench import cost as cost_module
+from airshed.bench import micro_batches as sizes
 from airshed.bench.cost import _variant, cost_table, measure_cost
 from airshed.bench.problem import computed_scan, random_geography
 from airshed.bench.step import training_step
+from airshed.bench.variants import MaskedBatch, batch_of
 from airshed.config import Study
 from airshed.errors import AirshedError
 from airshed.model.scan import RasterScan, WindScan
@@ -88,6 +92,48 @@ def test_every_variant_is_measured_against_its_reference(
     shown = cost_table(cost)
     assert "over wind_baseline" in shown
     assert "fields: random" in shown
+
+
+def test_sizes_of_micro_batches_are_measured_until_one_does_not_fit(
+    tiny_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Global batches of 8: a step of a second is 8 samples, or 16 where all are taken at once."""
+    taken: list[int] = []
+
+    def seconds(step: Callable[[], None]) -> float:
+        step()
+        return 1.0
+
+    def batch(study: Study, prepared: None) -> MaskedBatch:
+        taken.append(study.train.batch_size)
+        if study.train.batch_size > 16:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return batch_of(study, prepared)
+
+    monkeypatch.setattr(sizes, "seconds", seconds)
+    monkeypatch.setattr(sizes, "batch_of", batch)
+    found = sizes.micro_batches(tiny_study, "physics_mask", None, [2, 4, 16, 32, 64], 1)
+    assert [(each["batch_size"], each["samples_per_second"]) for each in found] == [
+        (2, 8.0),
+        (4, 8.0),
+        (16, 16.0),
+        (32, None),
+        (64, None),
+    ]
+    assert taken == [2, 4, 16, 32]  # a larger one is not tried
+
+
+def test_on_a_gpu_micro_batches_tell_the_memory(
+    tiny_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = [
+        {"batch_size": 2, "peak_memory_mb": 50.0},
+        {"batch_size": 4, "peak_memory_mb": 90.0},
+    ]
+    monkeypatch.setattr(cost_module, "device_of", lambda study: torch.device("cuda"))
+    monkeypatch.setattr(cost_module, "measure_micro_batches", lambda *arguments: measured)
+    found = cost_module._memory(tiny_study, "physics_mask", None, 1)  # batches of 4
+    assert found == {"peak_memory_mb": 90.0, "micro_batches": measured}
 
 
 def test_overhead_is_taken_round_by_round(tiny_study: Study) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airshed.cluster.batch_size import batch_advice
 from airshed.cluster.dryrun import PlannedJob, parse
 from airshed.cluster.measured import Measured, measured
 from airshed.cluster.plan import complete_samples, plan_study, training_steps
@@ -15,7 +16,7 @@ from airshed.cluster.plan_table import show
 from airshed.config import Study, load_study, validate_study
 from airshed.config.data import Split
 from airshed.data.samples import sample_index
-from airshed.integrity.formats import RUN, VERSION
+from airshed.integrity.formats import COST, RUN, VERSION
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 SAID = """\
@@ -143,6 +144,90 @@ def test_a_benchmark_counts_at_its_own_size_and_machine_only(tmp_path: Path) -> 
     assert measured(same, "wind_baseline", request, tmp_path) == Measured()
 
 
+def leave_cost(results: Path, study: Study, *speeds: dict[int, float | None]) -> None:
+    """Costs on a GPU: of each variant samples a second by size, and 1000 MB for each at once."""
+    variants = {
+        name: {
+            "seconds_per_step": {"median": 0.5},
+            "peak_memory_mb": 1000.0 * study.train.batch_size,
+            "micro_batches": [
+                {
+                    "batch_size": size,
+                    "samples_per_second": speed,
+                    "peak_memory_mb": None if speed is None else 1000.0 * size,
+                }
+                for size, speed in by_size.items()
+            ],
+        }
+        for name, by_size in zip(study.variants, speeds, strict=True)
+    }
+    cost = {
+        "environment": {"device": "a card", "cpu": "a CPU"},
+        "config": study.model_dump(mode="json"),
+        "variants": variants,
+    }
+    (results / "measured").mkdir()
+    (results / "measured/cost.json").write_text(json.dumps({VERSION: COST.version} | cost))
+
+
+def test_a_cost_tells_of_every_size_that_it_measured(
+    tiny_values: dict[str, Any], tiny_study: Study, tmp_path: Path
+) -> None:
+    """Global batches of 8: a second at 8 samples a second, however they are split."""
+    leave_cost(tmp_path, tiny_study, {2: 8.0, 4: 16.0, 16: None}, {2: 4.0, 4: 16.0, 16: None})
+
+    def found(size: int, variant: str = "wind_baseline") -> Measured:
+        study = changed(tiny_values, "train", batch_size=size)
+        return measured(study, variant, study.jobs.request(variant), tmp_path)
+
+    assert (found(4).seconds_per_step, found(4).device_memory_mb) == (0.5, 4000.0)
+    assert (found(2).seconds_per_step, found(2).device_memory_mb) == (1.0, 2000.0)
+    assert found(2, "physics_mask").seconds_per_step == 2.0
+    assert found(2).memory_mb is None
+    assert found(2).source == "measured/cost.json (a card)"
+    assert found(16) == found(8) == Measured()
+
+
+@pytest.mark.parametrize(
+    ("now", "devices", "speeds", "size", "gain"),
+    [
+        # 1/10 + 1/5 s for a sample of each at size 2; 1/20 + 1/10 at 8, twice as fast
+        (2, 1, ({2: 10, 4: 12, 8: 20, 16: 40}, {2: 5, 4: 6, 8: 10, 16: 20}), 8, 1.0),
+        (2, 4, ({2: 10, 4: 12, 8: 20}, {2: 5, 4: 6, 8: 10}), 2, 0.0),  # a device's share is 2
+        (2, 1, ({2: 10, 4: 12, 8: 20}, {2: 5, 4: 6, 8: None}), 4, 0.2),  # 8 does not fit with one
+        (8, 1, ({2: 10, 4: 12, 8: None}, {2: 5, 4: 6, 8: None}), 4, None),
+        (4, 1, ({2: 10, 4: 12, 8: 12.1}, {2: 5, 4: 6, 8: 6.05}), 4, 0.1 / 12),  # within the noise
+    ],
+)
+def test_the_fastest_size_that_fits_is_recommended(
+    tiny_values: dict[str, Any],
+    tmp_path: Path,
+    now: int,
+    devices: int,
+    speeds: Any,
+    size: int,
+    gain: float | None,
+) -> None:
+    measured_with = changed(tiny_values, "train", batch_size=2)
+    leave_cost(tmp_path, measured_with, *speeds)
+    values = tiny_values | {"train": tiny_values["train"] | {"batch_size": now}}
+    advice = batch_advice(changed(values, "jobs", devices=devices), tmp_path)
+    assert advice is not None
+    assert (advice.size, advice.now, advice.peak_mb) == (size, now, 1000.0 * size)
+    assert advice.gain == (None if gain is None else pytest.approx(gain))
+    assert ("Recommended" in str(advice)) is (size != now)
+
+
+def test_nothing_is_recommended_where_nothing_was_measured(
+    tiny_values: dict[str, Any], tiny_study: Study, tmp_path: Path
+) -> None:
+    assert batch_advice(tiny_study, tmp_path) is None
+    leave_cost(tmp_path, tiny_study, {}, {})  # as on a CPU
+    assert batch_advice(tiny_study, tmp_path) is None
+    other = changed(tiny_values, "model", dim=32)
+    assert batch_advice(other, tmp_path) is None
+
+
 def test_the_plan_sums_what_is_to_be_done_and_invents_nothing(
     tiny_study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -170,3 +255,9 @@ def test_the_plan_sums_what_is_to_be_done_and_invents_nothing(
     said = capsys.readouterr().out
     assert "Not measured: physics_mask" in said
     assert "at most" in said
+    assert plan.advice is None
+    leave_cost(tmp_path, tiny_study, {4: 8.0, 8: 16.0}, {4: 8.0, 8: 16.0})
+    show(plan_study(tiny_study, jobs, tmp_path))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "train.batch_size 8 in place of 4, 100% faster, with 8,000 MB" in said
+    assert "4,000 on the device" in said

@@ -6,15 +6,19 @@ import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.exc import FailOnRecompileLimitHit
+from torch._dynamo.utils import counters
 
 from airshed.errors import AirshedError
 from airshed.model import ClimaX
-from airshed.model.attention import biased_attention
+from airshed.model.attention import PlainAttention, biased_attention
 from airshed.model.bias import build
+from airshed.model.dynamo import allow_forms
 from airshed.model.geography import Geography
 from airshed.model.transformer import Block, RecomputedBlock
 from airshed.training import compilation
@@ -25,16 +29,9 @@ GRID, PATCH = (8, 16), 2
 DENSE, TILED = (32, 32), (8192, 8192)  # tokens of two blocks
 
 
-def network(block: type[Block] = Block, *tokens: int) -> ClimaX:
-    """A small biased network with dropout, always of the same weights.
-
-    Args:
-        block: Kind of its two blocks.
-        tokens: For which each of them chooses its attention path; 32 where nothing is given.
-    """
-    torch.manual_seed(0)
+def terrain() -> Geography:
     eye = torch.eye(2)[:, :, None, None].repeat(1, 1, *GRID)
-    geography = Geography(
+    return Geography(
         elevation_m=3000 * torch.rand(32),
         wind_channels=(0, 1),
         wind_mean_ms=torch.zeros(2),
@@ -45,6 +42,16 @@ def network(block: type[Block] = Block, *tokens: int) -> ClimaX:
         patch_size=PATCH,
         spacing_km=(40.0, 25.0),
     )
+
+
+def network(block: type[Block] = Block, *tokens: int) -> ClimaX:
+    """A small biased network with dropout, always of the same weights.
+
+    Args:
+        block: Kind of its two blocks.
+        tokens: For which each of them chooses its attention path; 32 where nothing is given.
+    """
+    torch.manual_seed(0)
     cores = [
         biased_attention(build({"kind": kind}, grid=(4, 8), num_heads=2), count, 8, CPU)
         for kind, count in zip(("barrier", "topoflow"), tokens or (32, 32), strict=True)
@@ -55,7 +62,7 @@ def network(block: type[Block] = Block, *tokens: int) -> ClimaX:
         embed_dim=16,
         depth=2,
         num_heads=2,
-        geography=geography,
+        geography=terrain(),
         cores=cores,
         block=block,
     )
@@ -125,6 +132,50 @@ def test_compiled_blocks_agree_to_rounding(
     assert model.state_dict().keys() == plain.state_dict().keys()
 
 
+def deep(*kinds: str) -> ClimaX:
+    """Six blocks with stochastic depth; the first ones have a bias each."""
+    torch.manual_seed(0)
+    made = [build({"kind": kind}, grid=(4, 8), num_heads=2) for kind in kinds]
+    biased = [biased_attention(bias, 32, 8, CPU) for bias in made]
+    plain = [PlainAttention() for _ in range(6 - len(biased))]
+    sizes = {"embed_dim": 16, "depth": 6, "num_heads": 2, "decoder_depth": 1}
+    return ClimaX(("u", "v", "o3"), GRID, geography=terrain(), cores=[*biased, *plain], **sizes)
+
+
+def step(model: ClimaX) -> None:
+    model.train()(torch.randn(2, 3, *GRID), torch.tensor([12.0, 48.0]), ("o3",)).sum().backward()
+
+
+# the first block skips nothing, the other rates are one program's input
+@pytest.mark.parametrize(
+    ("biases", "programs"), [((), 2), (("barrier",), 2), (("barrier",) * 6, 2)]
+)
+def test_blocks_of_one_kind_are_compiled_once(biases: tuple[str, ...], programs: int) -> None:
+    torch.compiler.reset()
+    counters.clear()
+    model = deep(*biases)
+    for block in model.blocks:
+        block.compile(backend="aot_eager")
+    for _ in range(2):
+        step(model)
+    assert counters["stats"]["unique_graphs"] == 2
+    assert not counters["graph_break"]
+
+
+def test_beyond_its_limit_compiling_fails() -> None:
+    torch.compiler.reset()
+    config, names = torch._dynamo.config, ("recompile_limit", "accumulated_recompile_limit")
+    model = deep()
+    for block in model.blocks:
+        block.compile(backend="eager")
+    with config.patch(dict.fromkeys(names, 8) | {"fail_on_recompile_limit_hit": False}):
+        allow_forms(3)
+        assert [getattr(config, name) for name in names] == [24, 24]
+        config.recompile_limit = 1
+        with pytest.raises(FailOnRecompileLimitHit):
+            step(model)
+
+
 def compiled(model: ClimaX) -> list[bool]:
     return [block._compiled_call_impl is not None for block in model.blocks]
 
@@ -132,11 +183,11 @@ def compiled(model: ClimaX) -> list[bool]:
 def test_auto_leaves_small_grids_on_a_cpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilation, "lacking_compiler", lambda device: None)
     model = network()
-    assert compile_blocks(model, "auto", CPU) is False
-    assert compile_blocks(model, "never", torch.device("cuda")) is False
+    assert compile_blocks([model], "auto", CPU) is False
+    assert compile_blocks([model], "never", torch.device("cuda")) is False
     assert compiled(model) == [False, False]
     monkeypatch.setattr(compilation, "CPU_TOKENS", 32)
-    assert compile_blocks(model, "auto", CPU) is True
+    assert compile_blocks([model], "auto", CPU) is True
     assert compiled(model) == [True, True]
 
 
@@ -146,10 +197,28 @@ def test_a_machine_without_a_compiler_says_so(
     monkeypatch.setattr(compilation, "lacking_compiler", lambda device: "nothing compiles here")
     monkeypatch.setattr(compilation, "CPU_TOKENS", 32)
     with caplog.at_level(logging.WARNING):
-        assert compile_blocks(network(), "auto", CPU) is False
+        assert compile_blocks([network()], "auto", CPU) is False
     assert "nothing compiles here" in caplog.text
     with pytest.raises(AirshedError, match=r"(?s)train\.compile.*nothing compiles here"):
-        compile_blocks(network(), "always", CPU)
+        compile_blocks([network()], "always", CPU)
+
+
+def test_a_compiler_is_tried_once_on_a_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Until it works, and again when another one is asked for."""
+    outcomes = iter([RuntimeError("no"), None, None])
+
+    def trial(device: torch.device) -> None:
+        if (outcome := next(outcomes)) is not None:
+            raise outcome
+
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "kept"))
+    monkeypatch.setattr(compilation, "_compile_something", trial)
+    assert [compilation.lacking_compiler(CPU) for _ in range(3)] == ["RuntimeError: no", None, None]
+    monkeypatch.setenv("CXX", "another")
+    assert compilation.lacking_compiler(CPU) is None
+    assert next(outcomes, "all tried") == "all tried"
 
 
 def test_a_compiler_that_is_there_and_fails_is_found_out() -> None:

@@ -15,7 +15,14 @@ from tiny_runs import progress, start, tiny_study
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
 from airshed.training import progress as progress_module
-from airshed.training.attempts import DONE, FAILED, INTERRUPTED, Attempts
+from airshed.training.attempts import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    NO_DEVICE_MEMORY,
+    Attempts,
+    lacks_device_memory,
+)
 from airshed.training.history import History
 from airshed.training.progress import TrainingProgress
 from airshed.training.scalars import scalar_writer
@@ -105,6 +112,23 @@ def test_progress_and_other_settings_are_no_reason_to_stop(tmp_path: Path) -> No
     other = Attempts(path, "b")
     assert len(other) == 0
     other.begin(5, 1)
+
+
+def test_a_device_whose_memory_did_not_suffice_is_not_tried_again(tmp_path: Path) -> None:
+    path = tmp_path / "attempts.json"
+    assert not lacks_device_memory(path)
+    first = Attempts(path, "a", "a card, 80 MB")
+    first.begin(5, 1)
+    assert not lacks_device_memory(path)
+    first.end(FAILED, f"{NO_DEVICE_MEMORY}: a card, 80 MB")
+    assert lacks_device_memory(path)
+    with pytest.raises(AirshedError, match=f"(?s){NO_DEVICE_MEMORY}.*must be deleted"):
+        Attempts(path, "a", "a card, 80 MB").begin(5, 1)
+    Attempts(path, "b", "a card, 80 MB")  # other settings
+    larger = Attempts(path, "a", "a card, 140 MB")
+    larger.begin(5, 1)
+    larger.end(FAILED, "because")
+    assert not lacks_device_memory(path)
 
 
 def test_tensorboard_holds_the_rows_of_the_history(tmp_path: Path) -> None:
