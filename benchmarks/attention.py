@@ -1,7 +1,7 @@
 """Attention with each bias against attention with none: forward, backward, and peak memory.
 
-A path that wants its tokens in an order of its own pays here for sorting and restoring them at every
-call; in a network one sorting serves all blocks.
+A path that wants its tokens in an order of its own pays here for sorting and restoring them at
+every call; in a network one sorting serves all blocks.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def assemble(
 
 
 def attention_choices(study: Study, variant: str) -> dict[str, Choice]:
-    """The paths of attention that suit a variant on this machine, ``plain`` and ``biased``."""
+    """The paths that suit a variant on this machine, ``plain`` and, if none is set, ``biased``."""
     model, (rows, columns) = study.model, study.patch_grid
     workload = Workload(
         study.train.batch_size,
@@ -87,7 +87,8 @@ def attention_choices(study: Study, variant: str) -> dict[str, Choice]:
         precision_of(study),
         device_of(study),
     )
-    stanza = study.variant_stanzas[variant].bias_stanza()
+    pinned = study.train.attention != AUTO
+    stanza = {"kind": "none"} if pinned else study.variant_stanzas[variant].bias_stanza()
     return choose_attention(stanza, (rows, columns), workload)
 
 

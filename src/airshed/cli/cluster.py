@@ -47,6 +47,9 @@ def status(
     study: StudyFiles = None,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
     every: Annotated[float, typer.Option(min=1, help="Seconds between refreshes.")] = 5,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Also what was found of attention paths.")
+    ] = False,
 ) -> None:
     """Show every training: waiting, queued, running, interrupted, failed or done.
 
@@ -68,7 +71,7 @@ def status(
     if watch:
         table.watch(read, every)
     else:
-        table.show(read())
+        table.show(read(), verbose)
 
 
 def _load(files: list[Path]) -> Study:

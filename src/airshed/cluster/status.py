@@ -5,6 +5,7 @@ Everything is read and nothing is written: a training is never disturbed by who 
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from airshed.attention_paths import lines
 from airshed.cluster.squeue import Job, Queue
 from airshed.config import Study
 from airshed.errors import AirshedError
@@ -102,6 +104,7 @@ class TrainingStatus:
         scored: Whether ``scores.nc`` is there.
         log: Last lines of its log, where it failed or was interrupted.
         log_path: Where the log is.
+        attention: What was found of attention paths, where they were chosen by measurement.
     """
 
     variant: str
@@ -111,6 +114,7 @@ class TrainingStatus:
     scored: bool
     log: tuple[str, ...]
     log_path: Path
+    attention: tuple[str, ...] = ()
 
     @property
     def advice(self) -> str | None:
@@ -147,7 +151,15 @@ def _training_status(folder: Path, variant: str, seed: int, queue: Queue) -> Tra
     )
     state, scored = decide(facts), (folder / "scores.nc").exists()
     shown = (*log, *_slurm_words(variant, seed, progress)) if state in NEXT else ()
-    return TrainingStatus(variant, seed, state, facts, scored, shown, log_path)
+    attention = tuple(_attention(folder / "checkpoints/attention.json"))
+    return TrainingStatus(variant, seed, state, facts, scored, shown, log_path, attention)
+
+
+def _attention(path: Path) -> Iterator[str]:
+    try:
+        yield from lines(json.loads(path.read_text(encoding="utf-8"))["found"])
+    except (OSError, ValueError, KeyError):
+        return
 
 
 def _read_progress(path: Path) -> dict[str, Any]:

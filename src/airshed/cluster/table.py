@@ -34,9 +34,9 @@ def console() -> Console:
     return made if made.is_terminal else Console(highlight=False, width=LOG_WIDTH)
 
 
-def show(statuses: Statuses) -> None:
+def show(statuses: Statuses, verbose: bool = False) -> None:
     """Print the tables once."""
-    console().print(render(statuses))
+    console().print(render(statuses, verbose))
 
 
 def watch(read: Callable[[], Statuses], every_s: float) -> None:
@@ -50,12 +50,14 @@ def watch(read: Callable[[], Statuses], every_s: float) -> None:
             return
 
 
-def render(statuses: Statuses) -> Group:
-    """A table for each study, and below it what needs attention."""
+def render(statuses: Statuses, verbose: bool = False) -> Group:
+    """A table for each study, below it what is to be done and, if asked for, attention paths."""
     parts: list[Table | Text] = []
     for study, rows in statuses.items():
         parts.append(_table(study, rows))
-        parts.extend(_attention(row) for row in rows if row.advice)
+        parts.extend(_to_do(row) for row in rows if row.advice)
+        if verbose:
+            parts.extend(_attention_paths(row) for row in rows)
     return Group(*parts)
 
 
@@ -85,12 +87,18 @@ def _table(study: str, rows: list[TrainingStatus]) -> Table:
     return table
 
 
-def _attention(row: TrainingStatus) -> Text:
+def _to_do(row: TrainingStatus) -> Text:
     told = row.facts.progress.get("message")
     lines = [f"{row.variant}, seed {row.seed}, {row.state}" + (f": {told}" if told else "")]
     lines += [f"    {line}" for line in row.log]
     lines += [f"  log:  {row.log_path}", f"  next: {row.advice}"]
     return Text("\n" + "\n".join(lines))
+
+
+def _attention_paths(row: TrainingStatus) -> Text:
+    found = row.attention or ("no choice was measured: see attention_path in run.json",)
+    title = f"{row.variant}, seed {row.seed}, attention"
+    return Text("\n".join([title, *(f"  {line}" for line in found)]))
 
 
 def _of(value: Any, total: Any) -> str:

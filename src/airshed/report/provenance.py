@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from airshed.attention_paths import lines
 from airshed.report import text
 from airshed.report.results import Results
 from airshed.report.tables import MISSING, Table
@@ -42,7 +43,7 @@ def runs(results: Results) -> Table:
             f"{variant}, seed {seed}",
             _commit(run),
             f"{run['device']}, {run['threads']} thread{'s' if run['threads'] > 1 else ''}",
-            ", ".join(run["attention_path"]) or "none",
+            _attention(run),
             f"{run['training_seconds'] / 60:.1f}",
             _versions(run),
             _flags(run, usual),
@@ -52,6 +53,11 @@ def runs(results: Results) -> Table:
     return Table(
         ["training", "commit", "device", "attention", "minutes", "versions", "stands apart"], rows
     )
+
+
+def _attention(run: dict[str, Any]) -> str:
+    """The paths that were taken and, where they were chosen by measurement, what was found."""
+    return "; ".join([", ".join(run["attention_path"]) or "none", *lines(run.get("attention", {}))])
 
 
 def _commit(run: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError, brief
 from airshed.integrity.atomic import write_json
 from airshed.training.attempts import DONE, FAILED, INTERRUPTED, Attempts
+from airshed.training.attention import agreed_attention
 from airshed.training.checkpoints import Checkpoints
 from airshed.training.compilation import compile_blocks
 from airshed.training.fabric import launch_fabric, lost_connection, shared_store, told_by_first
@@ -88,7 +89,8 @@ def train(
         _watchdog(settings.timeout_min, fabric, endings) as dog,
     ):
         random_seed = study.random_seed(variant, seed)
-        network = build_network(study, variant, prepared, random_seed)
+        attention = told_by_first(fabric, lambda: agreed_attention(study, variant, folder))
+        network = build_network(study, variant, prepared, random_seed, attention.paths)
         dog.beat(0, "preparing the start")
         started = load_start(network, study, variant, seed, start)
         at_start = learned(network)
@@ -116,7 +118,8 @@ def train(
             record = run_record(
                 study, variant, seed, network, started, notes, found, fabric.device, folder
             )
-            write_json(run, record | {"compiled": compiled} | vars(processes))
+            record |= {"compiled": compiled, "attention": attention.found}
+            write_json(run, record | vars(processes))
 
 
 def _samples(study: Study, prepared: Prepared) -> Samples:

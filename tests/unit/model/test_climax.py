@@ -11,7 +11,7 @@ from plain_biases import stir
 from torch import nn
 
 from airshed.model import ClimaX
-from airshed.model.attention import DenseAttention, PlainAttention, TiledAttention, choice
+from airshed.model.attention import DenseAttention, PlainAttention, TiledAttention, Workload, choice
 from airshed.model.bias import KINDS
 from airshed.model.build import CPU, build_cores
 from airshed.model.embedding import aggregate
@@ -214,9 +214,15 @@ def test_wrong_inputs_are_named(network: Build, batch: Batch) -> None:
 
 
 def test_attention_path_follows_the_number_of_tokens() -> None:
-    kinds = [type(core) for core in build_cores(barrier(blocks=[1]), 3, (4, 16), 2, 8, CPU)]
+    kinds = [
+        type(core)
+        for core in build_cores(
+            barrier(blocks=[1]), 3, (4, 16), Workload(1, 64, 2, 8, torch.float32, CPU)
+        )
+    ]
     assert kinds == [PlainAttention, DenseAttention, PlainAttention]
-    large = build_cores(barrier(blocks="all"), 2, (64, 128), 2, 8, CPU)
+    workload = Workload(1, 8192, 2, 8, torch.float32, CPU)
+    large = build_cores(barrier(blocks="all"), 2, (64, 128), workload)
     assert [type(core) for core in large] == [TiledAttention, TiledAttention]
     assert large[0].bias is not large[1].bias
 

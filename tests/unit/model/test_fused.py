@@ -6,7 +6,6 @@ in for the kernel: the score function applied to every score, then softmax.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -17,14 +16,12 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import AuxOutput, AuxRequest, flex_attention
 
 from airshed.model import bias as biases
-from airshed.model.attention import DenseAttention, FusedAttention, TiledAttention, choice, fused
-from airshed.model.attention.choice import biased_attention
+from airshed.model.attention import DenseAttention, FusedAttention, fused
 from airshed.model.geography import Fields
 
 GRID, HEADS, WIDTH = (3, 7), 2, 8
 TOKENS = GRID[0] * GRID[1]
 FUSIBLE = [kind for kind, cls in biases.KINDS.items() if cls.elementwise]
-GPU = torch.device("cuda")
 
 
 def build(kind: str) -> biases.Bias:
@@ -115,57 +112,3 @@ def test_the_kernel_never_sees_a_parameter_that_wants_a_gradient(
         FusedAttention(bias)(*qkv, fields)
         assert all(parameter.requires_grad for parameter in bias.parameters())
     assert kept == [False] * len(FUSIBLE)
-
-
-@pytest.fixture
-def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trials are run anew."""
-    monkeypatch.setattr(choice, "_lacking", {})
-
-
-@pytest.mark.usefixtures("no_memory")
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, so nothing is lacking")
-def test_without_a_working_gpu_the_tiled_path_is_taken_and_the_reason_logged(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    with caplog.at_level(logging.WARNING):
-        core = biased_attention(build("barrier"), 8192, WIDTH, GPU)
-    assert type(core) is TiledAttention
-    assert "Barrier is tiled, not fused" in caplog.text
-    assert "CUDA" in caplog.text
-
-
-@pytest.mark.usefixtures("no_memory")
-def test_a_gpu_whose_kernel_is_wrong_is_found_out(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def wrong(*arguments: Any, **options: Any) -> tuple[Tensor, AuxOutput]:
-        out, also = plain_flex(*arguments, **options)
-        return 1.1 * out, also
-
-    monkeypatch.setattr(fused, "_compiled_grad_bias", lambda: fused.grad_bias)
-    for kernel, expected in ((plain_flex, FusedAttention), (wrong, TiledAttention)):
-        monkeypatch.setattr(fused, "_kernel", lambda kernel=kernel: kernel)
-        monkeypatch.setattr(choice, "_lacking", {})
-        monkeypatch.setattr(torch.Tensor, "to", staying(torch.Tensor.to))
-        monkeypatch.setattr(torch.nn.Module, "to", staying(torch.nn.Module.to))
-        with caplog.at_level(logging.WARNING):
-            core = biased_attention(build("barrier").float(), TOKENS * 10, WIDTH, GPU)
-        assert type(core) is expected
-    assert "deviates by" in caplog.text
-
-
-def staying(move: Callable[..., Any]) -> Callable[..., Any]:
-    """``to`` that leaves everything on the CPU when a GPU is asked for."""
-
-    def to(thing: Any, *arguments: Any, **options: Any) -> Any:
-        return thing if GPU in arguments else move(thing, *arguments, **options)
-
-    return to
-
-
-@pytest.mark.parametrize("kind", sorted(set(biases.KINDS) - set(FUSIBLE)))
-def test_perceptrons_are_tiled_on_a_gpu(kind: str, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        assert type(biased_attention(build(kind), 8192, WIDTH, GPU)) is TiledAttention
-    assert "not elementwise" in caplog.text

@@ -16,7 +16,7 @@ from torch._dynamo.utils import counters
 
 from airshed.errors import AirshedError
 from airshed.model import ClimaX
-from airshed.model.attention import PlainAttention, biased_attention
+from airshed.model.attention import PlainAttention, Workload, biased_attention
 from airshed.model.bias import build
 from airshed.model.dynamo import allow_forms
 from airshed.model.geography import Geography
@@ -53,7 +53,10 @@ def network(block: type[Block] = Block, *tokens: int) -> ClimaX:
     """
     torch.manual_seed(0)
     cores = [
-        biased_attention(build({"kind": kind}, grid=(4, 8), num_heads=2), count, 8, CPU)
+        biased_attention(
+            build({"kind": kind}, grid=(4, 8), num_heads=2),
+            Workload(1, count, 2, 8, torch.float32, CPU),
+        )
         for kind, count in zip(("barrier", "topoflow"), tokens or (32, 32), strict=True)
     ]
     return ClimaX(
@@ -136,7 +139,7 @@ def deep(*kinds: str) -> ClimaX:
     """Six blocks with stochastic depth; the first ones have a bias each."""
     torch.manual_seed(0)
     made = [build({"kind": kind}, grid=(4, 8), num_heads=2) for kind in kinds]
-    biased = [biased_attention(bias, 32, 8, CPU) for bias in made]
+    biased = [biased_attention(bias, Workload(1, 32, 2, 8, torch.float32, CPU)) for bias in made]
     plain = [PlainAttention() for _ in range(6 - len(biased))]
     sizes = {"embed_dim": 16, "depth": 6, "num_heads": 2, "decoder_depth": 1}
     return ClimaX(("u", "v", "o3"), GRID, geography=terrain(), cores=[*biased, *plain], **sizes)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from airshed.attention_paths import described
 from airshed.errors import AirshedError, brief
 from airshed.model import triton_language
 from airshed.model.attention.kept import keep, kept
@@ -115,20 +116,9 @@ def choose(bias: Bias | None, workload: Workload) -> Choice:
     if known is None:
         known = _measured(bias, workload)
         keep(bias, workload, known)
-    log.info("%s", described(bias, known))
+    what = "attention without a bias" if bias is None else f"attention with {type(bias).__name__}"
+    log.info("%s", described(what, known["path"], known["found"]))
     return Choice(known["path"], known["found"])
-
-
-def described(bias: Bias | None, known: dict[str, Any]) -> str:
-    """A choice in a line."""
-    what = "no bias" if bias is None else type(bias).__name__
-    parts = [
-        f"{path} {found['lacking']}"
-        if "lacking" in found
-        else f"{path} {found['ms']:.3g} ms, error {found['error']:.1e}"
-        for path, found in known["found"].items()
-    ]
-    return f"attention with {what}: {known['path']} ({'; '.join(parts)})"
 
 
 def _refuse(path: str, reason: str | None) -> None:

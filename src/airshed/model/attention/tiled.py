@@ -9,7 +9,8 @@ kernels whole. Memory beyond inputs, outputs and their gradients does not grow w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -18,12 +19,15 @@ import torch
 from torch import Tensor
 
 from airshed.model.bias import Bias
+from airshed.model.dynamo import allow_forms
 
 QUERIES = 1024  # queries in one call of the flash kernel; fewer make it slower
 KEYS = 1024  # keys whose bias is formed at once in the forward pass
 SILENT_KEYS = 4096  # keys in one call of the unbiased backward kernel, which returns copies
 SCORES = 512  # queries and keys of a tile of recomputed scores
 PAIR_FLOATS = 2**24  # numbers that forming the bias of one tile may take
+GPU_TILE = 2048  # queries and keys at once on a GPU, whose calls are worth their launch when large
+GPU_SHARE = 16  # of its memory, a part that forming the bias of one tile may take
 
 flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
@@ -50,10 +54,11 @@ class _Tiled(torch.autograd.Function):
         ctx: Any, q: Tensor, k: Tensor, v: Tensor, features: Tensor, bias: Bias, *learnable: Tensor
     ) -> Tensor:
         out, lse = torch.empty_like(q), q.new_empty(q.shape[:3], dtype=features.dtype)
+        size = Sizes.on(q.device).keys
         for rows, runs in _plan(bias, features):
             parts = []
             for run in runs:
-                for keys in [run.keys] if run.silent else cut(run.keys, KEYS):
+                for keys in [run.keys] if run.silent else cut(run.keys, size):
                     added = None if run.silent else _mask(bias, features, rows, keys)
                     parts.append(_attend(q[:, :, rows], k[:, :, keys], v[:, :, keys], added))
             out[:, :, rows], lse[:, :, rows] = _merged(parts)
@@ -71,9 +76,51 @@ class _Tiled(torch.autograd.Function):
                     for keys in cut(run.keys, SILENT_KEYS):
                         backward.add_silent(rows, keys)
                 else:
-                    for keys in cut(run.keys, SCORES):
+                    for keys in cut(run.keys, backward.sizes.scores):
                         backward.add_biased(rows, keys)
         return (*backward.gradients(), None, None, *backward.grad_learnable)
+
+
+class Sizes(NamedTuple):
+    """How much is computed at once; see the constants of this module."""
+
+    queries: int
+    keys: int
+    scores: int
+    pair_floats: int
+
+    @classmethod
+    def on(cls, device: torch.device) -> Sizes:
+        """Sizes that suit a device."""
+        if device.type == "cpu":
+            return cls(QUERIES, KEYS, SCORES, PAIR_FLOATS)
+        return cls(GPU_TILE, GPU_TILE, GPU_TILE, _pair_floats(device))
+
+    def queries_at_once(self, bias: Bias, samples: int, keys: slice) -> int:
+        """Queries whose pairs with some keys take no more memory than may be taken."""
+        pair = samples * bias.heads * bias.floats_per_pair
+        most = max(1, self.pair_floats // (pair * (keys.stop - keys.start)))
+        return most if most < 32 else 1 << (most.bit_length() - 1)  # few different shapes
+
+
+@functools.cache
+def _pair_floats(device: torch.device) -> int:
+    memory = torch.cuda.get_device_properties(device).total_memory
+    return int(memory) // GPU_SHARE // 4
+
+
+def _tile(bias: Bias, query: Tensor, key: Tensor) -> Tensor:
+    """The bias of a tile; a perceptron's is compiled on a GPU, where its time goes into memory."""
+    if query.device.type == "cpu" or bias.elementwise:
+        return bias.tile(query, key)
+    formed: Tensor = _compiled_tile()(bias, query, key)
+    return formed
+
+
+@functools.cache
+def _compiled_tile() -> Callable[[Bias, Tensor, Tensor], Tensor]:
+    allow_forms()
+    return torch.compile(lambda bias, query, key: bias.tile(query, key), dynamic=False)
 
 
 class Run(NamedTuple):
@@ -85,7 +132,8 @@ class Run(NamedTuple):
 
 def _plan(bias: Bias, features: Tensor) -> list[tuple[slice, list[Run]]]:
     skips = bias.uphill and features.device.type == "cpu"  # the unbiased kernels are a CPU's
-    return plan_tiles(bias, features, QUERIES, SCORES, skips)
+    sizes = Sizes.on(features.device)
+    return plan_tiles(bias, features, sizes.queries, sizes.scores, skips)
 
 
 def plan_tiles(
@@ -122,15 +170,11 @@ def cut(whole: slice, size: int) -> list[slice]:
     return [slice(start, min(start + size, whole.stop)) for start in starts]
 
 
-def _queries_at_once(bias: Bias, samples: int, keys: slice) -> int:
-    pair = samples * bias.heads * bias.floats_per_pair
-    return max(1, PAIR_FLOATS // (pair * (keys.stop - keys.start)))
-
-
 def _mask(bias: Bias, features: Tensor, rows: slice, keys: slice) -> Tensor:
     """Bias [B, heads, Q, K] of a tile, formed in as many pieces as memory asks for."""
-    pieces = cut(rows, _queries_at_once(bias, len(features), keys))
-    tiles = [bias.tile(features[..., piece], features[..., keys]) for piece in pieces]
+    sizes = Sizes.on(features.device)
+    pieces = cut(rows, sizes.queries_at_once(bias, len(features), keys))
+    tiles = [_tile(bias, features[..., piece], features[..., keys]) for piece in pieces]
     return tiles[0] if len(tiles) == 1 else torch.cat(tiles, dim=2)
 
 
@@ -188,7 +232,8 @@ class _Backward:
         self.correction = (self.grad_out.to(precision) * out).sum(-1, keepdim=True)
         self.sums = [torch.zeros(q.shape, dtype=precision, device=q.device) for _ in "qkv"]
         self.grad_learnable = [torch.zeros_like(parameter) for parameter in learnable]
-        tile = (2, q.shape[1], SCORES, SCORES)
+        self.sizes = Sizes.on(q.device)
+        tile = (2, q.shape[1], self.sizes.scores, self.sizes.scores)
         self.buffers = torch.empty(tile, dtype=precision, device=q.device)
 
     def gradients(self) -> list[Tensor]:
@@ -212,7 +257,7 @@ class _Backward:
 
     def add_biased(self, rows: slice, keys: slice) -> None:
         """Keys with a bias, sample by sample and in as many pieces as memory asks for."""
-        size = min(SCORES, _queries_at_once(self.bias, 1, keys))
+        size = min(self.sizes.scores, self.sizes.queries_at_once(self.bias, 1, keys))
         for piece in cut(rows, size):
             for sample in range(len(self.q)):
                 self._add_tile(sample, piece, keys)
@@ -224,7 +269,7 @@ class _Backward:
         grad_q, grad_k, grad_v = (total[sample] for total in self.sums)
         features = self.features[sample : sample + 1]
         with torch.enable_grad():
-            added = self.bias.tile(features[..., rows], features[..., keys])
+            added = _tile(self.bias, features[..., rows], features[..., keys])
         probabilities, grad_scores = self.buffers[:, :, : q.shape[1], : k.shape[1]]
 
         torch.sub(added.detach()[0], self.lse[sample, :, rows, None], out=probabilities)

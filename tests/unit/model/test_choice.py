@@ -1,0 +1,143 @@
+"""Which attention path is chosen, why, and for how long that is remembered."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from airshed.errors import AirshedError
+from airshed.model import bias as biases
+from airshed.model.attention import (
+    Choice,
+    DenseAttention,
+    FusedAttention,
+    KernelAttention,
+    PlainAttention,
+    TiledAttention,
+    Workload,
+    biased_attention,
+    choice,
+    choose,
+    kept,
+    plain_attention,
+)
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+SMALL = Workload(2, 32, 2, 8, torch.float32, CPU)
+FAST, SLOW, WRONG = (
+    {"ms": 1.0, "error": 1e-6, "error_learned": 1e-6},
+    {"ms": 9.0, "error": 1e-6, "error_learned": 1e-6},
+    {"lacking": "deviates by 1.0e+00"},
+)
+
+
+def build(kind: str = "barrier") -> biases.Bias:
+    return biases.build({"kind": kind}, grid=(2, 16), num_heads=2)
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AIRSHED_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(kept, "_known", {})
+    monkeypatch.setattr(choice, "median_ms", lambda work: 1.0)
+    return tmp_path / "cache"
+
+
+def tried(monkeypatch: pytest.MonkeyPatch, **found: dict[str, Any]) -> list[str]:
+    """Lets each candidate of a GPU be found so; which were asked for."""
+    asked: list[str] = []
+
+    def find(path: str, *others: Any) -> dict[str, Any]:
+        asked.append(path)
+        return found[path]
+
+    monkeypatch.setattr(choice, "_results", lambda *arguments: [])
+    monkeypatch.setattr(choice, "_lacking", lambda *arguments: None)
+    monkeypatch.setattr(choice, "_tried", find)
+    return asked
+
+
+def test_a_cpu_and_few_tokens_leave_nothing_to_measure() -> None:
+    assert choose(build(), SMALL) == Choice("dense", {})
+    assert choose(build(), SMALL._replace(tokens=8192)) == Choice("tiled", {})
+    assert choose(None, SMALL) == Choice("plain", {})
+    assert type(biased_attention(build(), SMALL)) is DenseAttention
+    assert type(plain_attention(SMALL)) is PlainAttention
+
+
+def test_the_fastest_exact_path_is_taken_and_remembered(
+    monkeypatch: pytest.MonkeyPatch, nothing_kept: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = tried(monkeypatch, kernel=SLOW, fused=FAST, tiled=WRONG)
+    workload = SMALL._replace(tokens=8192, device=GPU)
+    with caplog.at_level(logging.INFO):
+        found = choose(build(), workload)
+    assert found == Choice("fused", {"kernel": SLOW, "fused": FAST, "tiled": WRONG})
+    assert "Barrier: fused (kernel 9 ms, error 1e-06; fused 1 ms" in caplog.text
+    assert "tiled: deviates by 1.0e+00" in caplog.text
+    assert type(biased_attention(build(), workload)) is FusedAttention
+    monkeypatch.setattr(kept, "_known", {})  # another process of this machine
+    assert choose(build(), workload) == found
+    assert asked == ["kernel", "fused", "tiled"]
+    for other in (workload._replace(samples=4), workload._replace(dtype=torch.bfloat16)):
+        choose(build(), other)
+    choose(build("topoflow"), workload)
+    assert len(asked) == 12
+    assert len(list(nothing_kept.iterdir())) == 4
+
+
+def test_half_a_file_is_measured_again_and_a_full_disk_harms_nothing(
+    monkeypatch: pytest.MonkeyPatch, nothing_kept: Path
+) -> None:
+    tried(monkeypatch, kernel=FAST, fused=SLOW, tiled=SLOW)
+    workload = SMALL._replace(tokens=8192, device=GPU)
+    choose(build(), workload)
+    (file,) = nothing_kept.iterdir()
+    file.write_text(file.read_text()[:20])
+    monkeypatch.setattr(kept, "_known", {})
+    assert choose(build(), workload).path == "kernel"
+    monkeypatch.setattr(kept, "_known", {})
+    monkeypatch.setenv("AIRSHED_CACHE", str(file))  # no folder
+    assert choose(build(), workload).path == "kernel"
+
+
+def test_without_any_working_path_the_run_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried(monkeypatch, kernel=WRONG, fused={"lacking": "no compiler"}, tiled=WRONG)
+    with pytest.raises(AirshedError, match=r"(?s)no attention path works.*fused: no compiler"):
+        choose(build(), SMALL._replace(tokens=8192, device=GPU))
+
+
+@pytest.mark.parametrize("kind", ["barrier", "relative_position"])
+def test_candidates_are_compared_as_they_are_used(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real comparison, in the interpreter: a kernel whose result is wrong is found out."""
+    pytest.importorskip("triton")
+    found = choice._measured(build(kind), SMALL)["found"]
+    assert found["fused"] == {"lacking": "FlexAttention has no backward pass on a CPU"}
+    for path in ("kernel", "tiled"):
+        assert found[path]["error"] < 1e-5
+        assert found[path]["error_learned"] < 1e-3
+    attend = KernelAttention.attend
+
+    def wrong(self: KernelAttention, q: Tensor, *others: Tensor) -> Tensor:
+        return attend(self, 1.05 * q, *others)
+
+    monkeypatch.setattr(KernelAttention, "attend", wrong)
+    assert "deviates by" in choice._measured(build(kind), SMALL)["found"]["kernel"]["lacking"]
+
+
+def test_a_path_that_is_set_is_taken_or_refused() -> None:
+    assert type(biased_attention(build(), SMALL, "tiled")) is TiledAttention
+    assert type(biased_attention(build(), SMALL._replace(tokens=8192), "dense")) is DenseAttention
+    with pytest.raises(AirshedError, match=r"(?s)train\.attention.*no tile function"):
+        biased_attention(build("barrier_mlp"), SMALL, "kernel")
+    with pytest.raises(AirshedError, match="no backward pass on a CPU"):
+        biased_attention(build(), SMALL, "fused")
+    with pytest.raises(AirshedError, match="not elementwise"):
+        biased_attention(build("barrier_mlp"), SMALL._replace(device=GPU), "fused")
