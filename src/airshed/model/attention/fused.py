@@ -2,8 +2,15 @@
 
 The kernel evaluates the bias's own ``score`` for every pair in registers. The bias's parameters
 are constants to it: as captured tensors their gradients would be one atomic addition per score,
-all to the same few addresses. They get their gradients from a second, tiled pass over the scores
-that sums each tile before it adds, and that skips tiles whose bias is 0.
+all to the same few addresses. A parameter that is one number a gets its gradient from two more
+forward passes. With attention P, scores' bias B and d = dB/da,
+
+    dL/da = sum_ij P_ij d_ij dO_i . (V_j - O_i) = sum_i exp(lse'_i - lse_i) dO_i . (O'_i - O_i),
+
+where O' and lse' are those of the same attention whose scores are added log d: one pass over the
+pairs where d > 0, and one, with the other sign, where d < 0. No score is kept. Other parameters,
+such as tables, get theirs from a tiled pass over the scores that sums each tile before it adds, and
+that skips tiles whose bias is 0.
 """
 
 from __future__ import annotations
@@ -15,10 +22,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value
 from torch.nn.attention.flex_attention import AuxRequest, flex_attention
 
 from airshed.model.attention.tiled import cut, plan_tiles
 from airshed.model.bias import Bias
+from airshed.model.dynamo import allow_forms
 
 SCORES = 2048  # queries and keys of a tile in the pass for the parameters
 
@@ -35,14 +44,15 @@ def fused_attention(q: Tensor, k: Tensor, v: Tensor, features: Tensor, bias: Bia
     """
     score = score_modifier(_constant(bias), features)
     out, computed = _kernel()(q, k, v, score_mod=score, return_aux=AuxRequest(lse=True))
-    learnable = [parameter for parameter in bias.parameters() if parameter.requires_grad]
-    arguments = (out, computed.lse, q, k, v, features, bias, *learnable)
-    learned: Tensor = _Learned.apply(*arguments)  # type: ignore[no-untyped-call]
+    learnable = {name: value for name, value in bias.named_parameters() if value.requires_grad}
+    given = (out, computed.lse, q, k, v, features, bias, tuple(learnable), *learnable.values())
+    learned: Tensor = _Learned.apply(*given)  # type: ignore[no-untyped-call]
     return learned
 
 
 @functools.cache
 def _kernel() -> Callable[..., Any]:
+    allow_forms()
     return torch.compile(flex_attention, dynamic=False)
 
 
@@ -76,6 +86,26 @@ def score_modifier(bias: Bias, features: Tensor) -> Callable[..., Tensor]:
     return modified
 
 
+def weighted_modifier(bias: Bias, features: Tensor, name: str, sign: int) -> Callable[..., Tensor]:
+    """The bias, and the logarithm of its derivative by one parameter, where that has a sign."""
+    count, constant = features.shape[1], _constant(bias)
+    value = dict(bias.named_parameters())[name].detach()
+
+    def modified(score: Tensor, sample: Tensor, head: Tensor, i: Tensor, j: Tensor) -> Tensor:
+        query = [features[sample, number, i] for number in range(count)]
+        key = [features[sample, number, j] for number in range(count)]
+        which = head if bias.heads > 1 else head * 0
+
+        def bias_of(parameter: Tensor) -> Tensor:
+            found: Tensor = functional_call(constant, {name: parameter}, (which, query, key))
+            return found
+
+        derivative, added = grad_and_value(bias_of)(value)
+        return score + added + (sign * derivative).relu().log()
+
+    return modified
+
+
 class _Learned(torch.autograd.Function):
     """Passes the attention's output on, and computes what the bias's parameters receive."""
 
@@ -89,24 +119,46 @@ class _Learned(torch.autograd.Function):
         v: Tensor,
         features: Tensor,
         bias: Bias,
+        names: tuple[str, ...],
         *learnable: Tensor,
     ) -> Tensor:
         ctx.save_for_backward(out, lse, q, k, v, features)
-        ctx.bias, ctx.learnable = bias, learnable
+        ctx.bias, ctx.learnable = bias, dict(zip(names, learnable, strict=True))
         return out.view_as(out)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
-        received: Sequence[Tensor] = ()
-        if ctx.learnable:
-            out, lse, q, k, v, features = ctx.saved_tensors
-            received = parameter_gradients(
-                out, lse, q, k, v, features, grads[0], ctx.bias, ctx.learnable
-            )
-        return (grads[0], *[None] * 6, *received)
+        given = (*ctx.saved_tensors, grads[0], ctx.bias)
+        tables = {name: value for name, value in ctx.learnable.items() if value.dim()}
+        received = dict(zip(tables, tile_gradients(*given, [*tables.values()]), strict=True))
+        for name in ctx.learnable.keys() - tables.keys():
+            received[name] = number_gradient(*given, name)
+        return (grads[0], *[None] * 7, *(received[name] for name in ctx.learnable))
 
 
-def parameter_gradients(
+def number_gradient(
+    out: Tensor,
+    lse: Tensor,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    features: Tensor,
+    grad_out: Tensor,
+    bias: Bias,
+    name: str,
+) -> Tensor:
+    """Gradient of a parameter that is one number; arguments as those of :func:`tile_gradients`."""
+    total = lse.new_zeros(())
+    for sign in (1, -1):
+        score = weighted_modifier(bias, features, name, sign)
+        other, computed = _kernel()(q, k, v, score_mod=score, return_aux=AuxRequest(lse=True))
+        weight = (computed.lse - lse).exp()
+        moved = (grad_out.to(lse.dtype) * (other - out)).sum(-1)
+        total += sign * torch.where(weight > 0, weight * moved, 0).sum()  # no such pairs: nan
+    return total
+
+
+def tile_gradients(
     out: Tensor,
     lse: Tensor,
     q: Tensor,
@@ -130,6 +182,8 @@ def parameter_gradients(
         bias: What was added to the scores.
         learnable: Parameters whose gradients are wanted.
     """
+    if not learnable:
+        return []
     combined = _compiled_grad_bias()
     correction = (grad_out.to(lse.dtype) * out).sum(-1, keepdim=True)
     totals = [torch.zeros_like(parameter) for parameter in learnable]

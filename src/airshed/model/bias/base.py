@@ -20,6 +20,12 @@ class Layout(NamedTuple):
     num_heads: int
 
 
+def taken(table: Tensor, *index: Tensor) -> Tensor:
+    """``table[index]``, which for single numbers some transforms of torch.func refuse."""
+    entry: Tensor = torch.ops.aten.index(table, index)
+    return entry
+
+
 def lookup(table: Tensor, head: Tensor, index: Tensor) -> Tensor:
     """``table[head, index]`` of a learned table [H, n].
 
@@ -27,7 +33,7 @@ def lookup(table: Tensor, head: Tensor, index: Tensor) -> Tensor:
     seventh of the time of indexing, whose backward pass sorts.
     """
     if index.ndim == 0:
-        return table[head, index]
+        return taken(table, head, index)
     batch, _, queries, keys = index.shape
     entries = table.gather(1, index.view(1, -1).expand(len(table), -1))
     return entries.view(len(table), batch, queries, keys).transpose(0, 1)
@@ -97,6 +103,10 @@ class Bias(nn.Module, ABC):
             query: F tensors that broadcast with those of ``key`` and with ``head``.
             key: F tensors.
         """
+
+    def forward(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
+        """The score, for ``torch.func``, which calls modules."""
+        return self.score(head, query, key)
 
     def learned(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Strength [] and table [B or 1, H or 1, entries] for the tile function.

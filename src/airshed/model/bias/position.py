@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from airshed.model.bias.base import Bias, Layout, Tile, lookup
+from airshed.model.bias.base import Bias, Layout, Tile, lookup, taken
 from airshed.model.bias.perceptron import PairPerceptron
 from airshed.model.geography import Fields
 from airshed.model.triton_language import jit, tl
@@ -64,7 +64,7 @@ class OffsetTable(nn.Module):
     def forward(self, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         """The entry for a query and a key, each given by its place."""
         offset = (query - key).long() + len(self.entry) // 2
-        return lookup(self.table.flatten(1), head, self.entry[offset])
+        return lookup(self.table.flatten(1), head, taken(self.entry, offset))
 
 
 def log_buckets(size: int, buckets: int) -> Tensor:
