@@ -19,7 +19,7 @@ from triton.compiler import ASTSource
 from airshed.model import bias as biases
 from airshed.model.attention import kernels
 from airshed.model.attention.kernel import BINS
-from airshed.model.attention.shapes import HALF, SINGLE, Shape, Shapes
+from airshed.model.bias.tile import SINGLE, SMALL, Shape, Tile
 
 TARGETS = {
     "sm_90": GPUTarget("cuda", 90, 32),
@@ -37,8 +37,7 @@ CUOBJDUMP = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
 
 def compiled(target: GPUTarget, name: str, kind: str, shape: Shape, width: int, dtype: str) -> Any:
     """A kernel for one bias and tile shape, of heads of that width."""
-    kernel, tile = PASSES[name], biases.KINDS[kind].tile_function
-    assert tile is not None
+    kernel, tile = PASSES[name], tile_of(kind)
     first = 1 << (width.bit_length() - 1)
     rest = max(16, 1 << (width - first - 1).bit_length()) if width > first else 16
     cuda = target.backend == "cuda"
@@ -74,6 +73,13 @@ def compiled(target: GPUTarget, name: str, kind: str, shape: Shape, width: int, 
     return triton.compile(source, target=target, options=options)
 
 
+def tile_of(kind: str) -> Tile:
+    """The tile function of a bias that has one."""
+    tile = biases.KINDS[kind].tile_function
+    assert tile is not None
+    return tile
+
+
 def usage(built: Any) -> str:
     """Registers and stack (above 0: a spill) of a thread, where the toolchain tells."""
     if "cubin" in built.asm and CUOBJDUMP.exists():
@@ -99,11 +105,13 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", default=None)
     parser.add_argument("--width", type=int, default=96, help="of a head")
     parser.add_argument("--dtype", choices=("bf16", "fp32"), default="bf16")
+    parser.add_argument("--small", action="store_true", help="tiles that fit on any GPU")
     asked = parser.parse_args()
     kinds = asked.kinds or [kind for kind, cls in biases.KINDS.items() if cls.tile_function]
-    shapes: Shapes = HALF if asked.dtype == "bf16" else SINGLE
     for target in asked.targets:
         for kind in kinds:
+            shapes = SINGLE if asked.dtype == "fp32" else tile_of(kind).shapes
+            shapes = SMALL if asked.small else shapes
             for name, shape in zip(PASSES, shapes, strict=True):
                 built = compiled(TARGETS[target], name, kind, shape, asked.width, asked.dtype)
                 shared = built.metadata.shared

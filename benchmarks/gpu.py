@@ -34,8 +34,13 @@ PATHS = {
     "relative_position_3d": ("tiled",),
 }
 STEPS = (
-    "wind_baseline", "physics_mask", "physics_all_blocks", "physics_lookup", "topoflow", "swin_bias",
-)  # fmt: skip
+    "wind_baseline",
+    "physics_mask",
+    "physics_all_blocks",
+    "physics_lookup",
+    "topoflow",
+    "swin_bias",
+)
 COMPILED = ("wind_baseline", "physics_all_blocks")
 
 

@@ -29,7 +29,7 @@ class TrainConfig(Section):
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     compile: Literal["auto", "always", "never"] = "auto"
     recompute_blocks: bool = False
-    attention: Literal["auto", "kernel", "fused", "tiled", "dense"] = "auto"
+    attention: Literal["auto", "kernel", "kernel_small", "fused", "tiled", "dense"] = "auto"
     threads: Count = 1
     workers: Annotated[int, Field(ge=0)] = 0
     strategy: Literal["ddp", "fsdp"] = "ddp"

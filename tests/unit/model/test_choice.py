@@ -54,7 +54,7 @@ def tried(monkeypatch: pytest.MonkeyPatch, **found: dict[str, Any]) -> list[str]
 
     def find(path: str, *others: Any) -> dict[str, Any]:
         asked.append(path)
-        return found[path]
+        return found.get(path, WRONG)
 
     monkeypatch.setattr(choice, "_results", lambda *arguments: [])
     monkeypatch.setattr(choice, "_lacking", lambda *arguments: None)
@@ -77,8 +77,13 @@ def test_the_fastest_exact_path_is_taken_and_remembered(
     workload = SMALL._replace(tokens=8192, device=GPU)
     with caplog.at_level(logging.INFO):
         found = choose(build(), workload)
-    assert found == Choice("fused", {"kernel": SLOW, "fused": FAST, "tiled": WRONG})
-    assert "Barrier: fused (kernel 9 ms, error 1e-06; fused 1 ms" in caplog.text
+    small = {"lacking": "large tiles fit"}
+    expected = {"kernel": SLOW, "kernel_small": small, "fused": FAST, "tiled": WRONG}
+    assert found == Choice("fused", expected)
+    assert (
+        "Barrier: fused (kernel 9 ms, error 1e-06; kernel_small: large tiles fit; fused 1 ms"
+        in caplog.text
+    )
     assert "tiled: deviates by 1.0e+00" in caplog.text
     assert type(biased_attention(build(), workload)) is FusedAttention
     monkeypatch.setattr(kept, "_known", {})  # another process of this machine

@@ -157,7 +157,7 @@ def test_a_compiler_takes_the_operator_as_it_is(kind: str) -> None:
     q, k, v = (part.requires_grad_() for part in qkv)
     features, line = bias.features(fields), 16  # a row
     learned = [part.detach().requires_grad_() for part in bias.learned(features)]
-    arguments = (q, k, v, features, *learned, type(bias).__name__, line)
+    arguments = (q, k, v, features, *learned, type(bias).__name__, line, False)
     torch.library.opcheck(
         attend,
         arguments,

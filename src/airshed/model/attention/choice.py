@@ -22,6 +22,7 @@ from airshed.model.attention.paths import (
     KernelAttention,
     PlainAttention,
     PlainKernelAttention,
+    SmallKernelAttention,
     TiledAttention,
 )
 from airshed.model.bias import Bias
@@ -36,7 +37,11 @@ ROUNDS = 5
 # that nearly cancel: in bfloat16 a strength's is good to some 20 %.
 TOLERANCES = {torch.float32: (1e-3, 2e-2), torch.bfloat16: (2e-2, 3e-1)}
 BIASED: dict[str, type[BiasedAttention]] = {
-    cls.path: cls for cls in (KernelAttention, FusedAttention, TiledAttention, DenseAttention)
+    "kernel": KernelAttention,
+    "kernel_small": SmallKernelAttention,
+    "fused": FusedAttention,
+    "tiled": TiledAttention,
+    "dense": DenseAttention,
 }
 PLAIN: dict[str, type[PlainAttention]] = {
     cls.path: cls for cls in (PlainAttention, PlainKernelAttention)
@@ -134,7 +139,7 @@ def _refuse(path: str, reason: str | None) -> None:
 
 def _lacking(path: str, bias: Bias | None, workload: Workload) -> str | None:
     """Why a path is no candidate, before anything is tried."""
-    if path == KernelAttention.path:
+    if path in (KernelAttention.path, SmallKernelAttention.path):
         if not triton_language.available:
             return "Triton is not installed"
         if (workload.device.type == "cpu") != triton_language.interpreted:
@@ -157,6 +162,8 @@ def _measured(bias: Bias | None, workload: Workload) -> dict[str, Any]:
     names = PLAIN if bias is None else [path for path in BIASED if path != DenseAttention.path]
     for path in names:
         lacking = _lacking(path, bias, workload)
+        if path == SmallKernelAttention.path and "ms" in found[KernelAttention.path]:
+            lacking = "large tiles fit"
         found[path] = {"lacking": lacking} if lacking else _tried(path, bias, workload, reference)
     exact = {path: facts["ms"] for path, facts in found.items() if "ms" in facts}
     if not exact:

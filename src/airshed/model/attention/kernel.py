@@ -15,14 +15,15 @@ from torch.nn.functional import pad
 
 from airshed.model import bias as biases
 from airshed.model.attention import kernels
-from airshed.model.attention.shapes import Shape, Shapes, shapes_for
 from airshed.model.bias import Bias
-from airshed.model.bias.base import Tile
+from airshed.model.bias.tile import Shape, Shapes, Tile
 
 BINS = 32  # entries of a table without places; a power of 2
 
 
-def kernel_attention(q: Tensor, k: Tensor, v: Tensor, features: Tensor, bias: Bias) -> Tensor:
+def kernel_attention(
+    q: Tensor, k: Tensor, v: Tensor, features: Tensor, bias: Bias, small: bool = False
+) -> Tensor:
     """Softmax of scores plus bias, times values.
 
     Args:
@@ -31,10 +32,11 @@ def kernel_attention(q: Tensor, k: Tensor, v: Tensor, features: Tensor, bias: Bi
         v: [B, H, N, d].
         features: [B, F, N] of the bias, float32.
         bias: What is added to the scores; it has a tile function.
+        small: Whether to take tiles that fit on any GPU.
     """
     strength, table = bias.learned(features)
     line = bias.layout.columns if TILES[type(bias).__name__].places else q.shape[2]
-    out: Tensor = attend(q, k, v, features, strength, table, type(bias).__name__, line)[0]
+    out: Tensor = attend(q, k, v, features, strength, table, type(bias).__name__, line, small)[0]
     return out
 
 
@@ -47,7 +49,7 @@ TILES: dict[str, Tile] = {NO_BIAS: Tile(None, features=0)} | {
 def plain_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """The same without a bias."""
     nothing = q.new_zeros((1, 1, 1), dtype=torch.float32)
-    out: Tensor = attend(q, k, v, nothing, nothing[0, 0, 0], nothing, NO_BIAS, q.shape[2])[0]
+    out: Tensor = attend(q, k, v, nothing, nothing[0, 0, 0], nothing, NO_BIAS, q.shape[2], False)[0]
     return out
 
 
@@ -90,8 +92,8 @@ def power_of_2(number: int) -> int:
 
 
 def _case(
-    q: Tensor, k: Tensor, v: Tensor, features: Tensor, strength: Tensor, table: Tensor, kind: str,
-    line: int,
+    q: Tensor, k: Tensor, v: Tensor, features: Tensor, strength: Tensor, table: Tensor,
+    kind: str, line: int, small: bool,
 ) -> tuple[_Case, Shapes]:  # fmt: skip
     samples, heads, tokens, width = q.shape
     tile = TILES[kind]
@@ -111,7 +113,7 @@ def _case(
         (q, k, v, features.contiguous(), strength, _entries(q, table)), (*strides, *spread[:2]),
         constants,
     )  # fmt: skip
-    return case, shapes_for(q, tile)
+    return case, tile.shapes_for(q, small)
 
 
 def _alike(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -153,8 +155,8 @@ def _extremes(case: _Case, size: int, highest: bool) -> Tensor:
 
 @torch.library.custom_op("airshed::attend", mutates_args=())
 def attend(
-    q: Tensor, k: Tensor, v: Tensor, features: Tensor, strength: Tensor, table: Tensor, kind: str,
-    line: int,
+    q: Tensor, k: Tensor, v: Tensor, features: Tensor, strength: Tensor, table: Tensor,
+    kind: str, line: int, small: bool,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Attention [B, H, N, d] and log2 [B, H, N] of the sums of its exponentials.
 
@@ -167,8 +169,9 @@ def attend(
         table: [B or 1, H or 1, entries] of the bias.
         kind: Class of the bias.
         line: Tokens on a line, which divide N.
+        small: Whether to take tiles that fit on any GPU.
     """
-    case, shapes = _case(q, k, v, features, strength, table, kind, line)
+    case, shapes = _case(q, k, v, features, strength, table, kind, line, small)
     shape, uphill = shapes.forward, case.constants["UPHILL"]
     out, lse = _like_tokens(q), q.new_empty(q.shape[:3], dtype=torch.float32)
     highest = _extremes(case, shape.keys, highest=True) if uphill else lse
@@ -182,10 +185,11 @@ def attend(
 @torch.library.custom_op("airshed::attend_backward", mutates_args=())
 def attend_backward(
     dout: Tensor, out: Tensor, lse: Tensor, q: Tensor, k: Tensor, v: Tensor, features: Tensor,
-    strength: Tensor, table: Tensor, kind: str, line: int,
+    strength: Tensor, table: Tensor,
+    kind: str, line: int, small: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """Gradients of q, k, v, strength and table; arguments as those of :func:`attend`."""
-    case, shapes = _case(q, k, v, features, strength, table, kind, line)
+    case, shapes = _case(q, k, v, features, strength, table, kind, line, small)
     uphill, programs = case.constants["UPHILL"], case.samples * case.heads
     delta, dq, dk, dv = torch.empty_like(lse), *(_like_tokens(q) for _ in "qkv")
     dout = dq.copy_(dout) if dout.stride() != dq.stride() else dout
@@ -243,13 +247,15 @@ def _(dout: Tensor, out: Tensor, lse: Tensor, q: Tensor, *others: Any) -> tuple[
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    *tensors, ctx.kind, ctx.line = inputs
+    *tensors, ctx.kind, ctx.line, ctx.small = inputs
     ctx.save_for_backward(*output, *tensors)
 
 
 def _backward(ctx: Any, dout: Tensor, _: Tensor) -> tuple[Any, ...]:
-    dq, dk, dv, dstrength, dtable = attend_backward(dout, *ctx.saved_tensors, ctx.kind, ctx.line)
-    return dq, dk, dv, None, dstrength, dtable, None, None
+    dq, dk, dv, dstrength, dtable = attend_backward(
+        dout, *ctx.saved_tensors, ctx.kind, ctx.line, ctx.small
+    )
+    return dq, dk, dv, None, dstrength, dtable, None, None, None
 
 
 attend.register_autograd(_backward, setup_context=_keep)

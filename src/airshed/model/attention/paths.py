@@ -107,6 +107,7 @@ class KernelAttention(BiasedAttention):
     """The project's own kernels on a GPU; see :mod:`airshed.model.attention.kernel`."""
 
     path = "kernel"
+    small = False
 
     @property
     def order(self) -> Callable[[Fields | None], Order]:
@@ -116,4 +117,11 @@ class KernelAttention(BiasedAttention):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:
         """Softmax of scores plus bias, times values."""
-        return kernel_attention(q, k, v, features, self.bias)
+        return kernel_attention(q, k, v, features, self.bias, self.small)
+
+
+class SmallKernelAttention(KernelAttention):
+    """The same with tiles that fit on any GPU."""
+
+    path = "kernel_small"
+    small = True

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from airshed.model.bias.base import Bias, Layout, Tile, lookup
+from airshed.model.bias.base import Bias, Layout, lookup
 from airshed.model.bias.perceptron import PairPerceptron
+from airshed.model.bias.tile import LARGE, Shape, Tile
 from airshed.model.geography import Fields
 from airshed.model.triton_language import jit, tl
 
@@ -102,7 +103,13 @@ class BarrierLookup(Bias):
 
     SECTORS, BINS, RANGE_KM = 16, 20, 2.0
     uphill = True
-    tile_function = Tile(lookup_tile, features=2, uphill=True, table="bins")
+    tile_function = Tile(
+        lookup_tile,
+        features=2,
+        uphill=True,
+        table="bins",
+        shapes=LARGE._replace(keys=Shape(32, 64, 4, 3)),
+    )
 
     def __init__(self, layout: Layout, alpha_init: float) -> None:
         super().__init__(layout)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from airshed.model.bias.tile import Tile
 from airshed.model.geography import Fields
 
 
@@ -37,32 +38,6 @@ def lookup(table: Tensor, head: Tensor, index: Tensor) -> Tensor:
     batch, _, queries, keys = index.shape
     entries = table.gather(1, index.view(1, -1).expand(len(table), -1))
     return entries.view(len(table), batch, queries, keys).transpose(0, 1)
-
-
-class Tile(NamedTuple):
-    """A bias as a Triton function, held to ``score`` by a test.
-
-    Args:
-        function: ``(query0, query1, key0, key1, strength, table, row, column, width)`` of the
-            first two features of queries and keys, which broadcast, of what :meth:`Bias.learned`
-            gives, and, for a bias by place, of query minus key in rows and columns, each from 0, on
-            a grid of so many columns. Returns the bias of a tile, its derivatives by the strength
-            and by the entry of the table, and that entry.
-        features: How many of the features are used, at most 2.
-        uphill: Whether the bias is exactly 0 for keys not higher than the query.
-        table: ``none``, ``bins`` (a few entries for each sample, at most 32), or ``offsets`` (one
-            for each head and each offset on the patch grid).
-    """
-
-    function: Any
-    features: int
-    uphill: bool = False
-    table: str = "none"
-
-    @property
-    def places(self) -> bool:
-        """Whether a tile must lie on one row of the patch grid."""
-        return self.table == "offsets"
 
 
 class Bias(nn.Module, ABC):

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from airshed.model.bias.base import Bias, Layout, Tile, lookup, taken
+from airshed.model.bias.base import Bias, Layout, lookup, taken
 from airshed.model.bias.perceptron import PairPerceptron
+from airshed.model.bias.tile import LARGE, Shape, Shapes, Tile
 from airshed.model.geography import Fields
 from airshed.model.triton_language import jit, tl
 
@@ -92,7 +93,12 @@ class RelativePosition(Bias):
         layout: Patch grid and heads.
     """
 
-    tile_function = Tile(position_tile, features=0, table="offsets")
+    tile_function = Tile(
+        position_tile,
+        features=0,
+        table="offsets",
+        shapes=LARGE._replace(queries=Shape(64, 64, 4, 2), keys=Shape(64, 64, 4, 2)),
+    )
 
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout)
@@ -163,7 +169,12 @@ class TopoFlow(Bias):
     """
 
     BUCKETS = 32
-    tile_function = Tile(topoflow_tile, features=1, table="offsets")
+    tile_function = Tile(
+        topoflow_tile,
+        features=1,
+        table="offsets",
+        shapes=Shapes(Shape(128, 64, 8, 3), Shape(128, 32, 8, 3), Shape(64, 64, 4, 2)),
+    )
 
     def __init__(self, layout: Layout, alpha_init: float) -> None:
         super().__init__(layout)

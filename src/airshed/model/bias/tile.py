@@ -1,0 +1,75 @@
+"""A bias as the project's own kernels take it: a Triton function, and the shapes that suit it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Shape(NamedTuple):
+    """Queries and keys of a tile, warps of a program, and stages of its loads."""
+
+    queries: int
+    keys: int
+    warps: int = 4
+    stages: int = 2
+
+    @property
+    def launch(self) -> dict[str, Any]:
+        """How Triton is told."""
+        return {"num_warps": self.warps, "num_stages": self.stages}
+
+
+class Shapes(NamedTuple):
+    """Of the forward pass, and of the backward passes over queries and over keys."""
+
+    forward: Shape
+    queries: Shape
+    keys: Shape
+
+
+# The fastest of seven to ten each on an H200, bfloat16, 8192 tokens, heads of 96.
+LARGE = Shapes(Shape(128, 64, 4, 3), Shape(64, 64, 4, 3), Shape(64, 64, 4, 3))
+# Fit in 64 KB of shared memory, which is what an MI250 has; not measured.
+SMALL = Shapes(Shape(64, 32, 4, 1), Shape(64, 32, 4, 1), Shape(32, 64, 4, 1))
+SINGLE = Shapes(Shape(64, 32, 4, 2), Shape(64, 32, 4, 2), Shape(32, 64, 4, 2))  # float32
+INTERPRETED = Shapes(Shape(32, 32), Shape(32, 32), Shape(32, 32))
+
+
+class Tile(NamedTuple):
+    """A bias as a Triton function, held to ``score`` by a test.
+
+    Args:
+        function: ``(query0, query1, key0, key1, strength, table, row, column, width, unit)`` of the
+            first two features of queries and keys, which broadcast; of what
+            :meth:`airshed.model.bias.Bias.learned` gives, the strength times ``unit``; and, for a
+            bias by place, of query minus key in rows and columns, each from 0, on a grid of
+            ``width`` columns. Returns the bias of a tile times ``unit``, its derivatives by the
+            strength and by the entry of the table, and that entry.
+        features: How many of the features are used, at most 2.
+        uphill: Whether the bias is exactly 0 for keys not higher than the query.
+        table: ``none``, ``bins`` (a few entries for each sample, at most 32), or ``offsets`` (one
+            for each head and each offset on the patch grid).
+        shapes: What suits it on a large GPU in half precision.
+    """
+
+    function: Any
+    features: int
+    uphill: bool = False
+    table: str = "none"
+    shapes: Shapes = LARGE
+
+    @property
+    def places(self) -> bool:
+        """Whether a tile must lie on one row of the patch grid."""
+        return self.table == "offsets"
+
+    def shapes_for(self, q: Tensor, small: bool) -> Shapes:
+        """The shapes for tensors like q [B, H, N, d]; ``small`` ones fit on any GPU."""
+        if q.device.type == "cpu":
+            return INTERPRETED
+        if small:
+            return SMALL
+        return SINGLE if q.dtype == torch.float32 else self.shapes
