@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from airshed.config import Study
 from airshed.config.jobs import JobRequest
+from airshed.files import files_below
 from airshed.integrity.formats import RUN, VERSION
 
 BENCHMARKS = "benchmarks.json"
@@ -92,7 +93,7 @@ def _from_run(path: Path, record: Mapping[str, Any], results: Path) -> Measured:
     return Measured(
         seconds_per_step=record["seconds_per_step"]["median"],
         memory_mb=record["peak_memory_mb"],
-        disk_mb=sum(file.stat().st_size for file in _files(folder)) / 1e6,
+        disk_mb=sum(file.stat().st_size for file in files_below(folder)) / 1e6,
         evaluate_s=_benchmark_seconds(folder / "benchmarks/evaluate.tsv"),
         source=f"{folder.relative_to(results)} ({record['device']})",
     )
@@ -141,7 +142,3 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file())

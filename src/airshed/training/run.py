@@ -96,6 +96,7 @@ def train(
         training = Training(fabric, network, samples, settings, rate, random_seed, keepers)
         dog.beat(0, "reading checkpoints")
         training.resume()
+        stop.defer()  # from here on a start is noted, and so has to be how it ends
         attempts = Attempts(folder / "attempts.json", fingerprint)
         told_by_first(fabric, lambda: attempts.begin(*training.position))
         progress.begin(*training.position, training.total_steps, settings.epochs, len(attempts))

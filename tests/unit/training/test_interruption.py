@@ -6,7 +6,7 @@ import os
 import random
 import shutil
 from pathlib import Path
-from signal import SIGKILL, SIGTERM, SIGUSR1
+from signal import SIGINT, SIGKILL, SIGTERM, SIGUSR1
 
 import pytest
 from made_once import MadeOnce
@@ -18,7 +18,8 @@ from airshed.training.checkpoints import LAST, PREVIOUS
 from airshed.training.stopping import EXIT_INTERRUPTED, InterruptedTrainingError, StopRequest
 
 TRAINING, VALIDATION = 8, 4  # forward passes of an epoch: two to each of four steps, then four
-CANCELLED, OUT_OF_TIME, IMPATIENT = (SIGTERM,), (SIGUSR1,), (SIGUSR1, SIGTERM, SIGTERM)
+CANCELLED, OUT_OF_TIME, IMPATIENT = (SIGTERM,), (SIGUSR1,), (SIGUSR1, SIGTERM, SIGINT)
+CTRL_C = (SIGINT, SIGINT)
 
 
 def study(workers: int = 0, saved_every_min: float = 1e-9, batch_size: int = 4) -> Study:
@@ -48,7 +49,7 @@ def disturbances(seed: int, count: int) -> list[Disturbance]:
     come before the last of the 24 forward passes.
     """
     chance = random.Random(seed)
-    kinds = [(SIGKILL,), CANCELLED, OUT_OF_TIME, IMPATIENT]
+    kinds = [(SIGKILL,), CTRL_C, OUT_OF_TIME, IMPATIENT]
     chance.shuffle(kinds)
     return [
         Disturbance(
@@ -132,7 +133,7 @@ def test_without_a_readable_checkpoint_the_run_stops(prepared: Prepared, tmp_pat
 
 
 def test_retries_without_progress_come_to_an_end(prepared: Prepared, tmp_path: Path) -> None:
-    killed, cancelled = Disturbance(2, (SIGKILL,)), Disturbance(1, CANCELLED)
+    killed, cancelled = Disturbance(2, (SIGKILL,)), Disturbance(1, CTRL_C)
     codes = [
         start(study(), prepared, tmp_path, 1, disturbance)[0]
         for disturbance in (cancelled, killed, cancelled, killed, killed, None)
@@ -154,10 +155,11 @@ def test_a_finished_run_is_not_trained_again(
 
 
 def test_a_signal_before_the_first_step_ends_at_once_and_later_ones_are_only_noted() -> None:
-    with StopRequest() as stop, pytest.raises(InterruptedTrainingError, match="SIGTERM"):
-        os.kill(os.getpid(), SIGTERM)
+    for number in (SIGINT, SIGTERM):
+        with StopRequest(), pytest.raises(InterruptedTrainingError, match=number.name):
+            os.kill(os.getpid(), number)
     with StopRequest() as stop:
         stop.defer()
-        for number in (SIGUSR1, SIGTERM):
+        for number in (SIGUSR1, SIGTERM, SIGINT):
             os.kill(os.getpid(), number)
         assert stop.received == "SIGUSR1"
