@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from airshed.errors import AirshedError, refusing
-from airshed.integrity.atomic import atomic_path, remove
+from airshed.integrity.atomic import atomic_path, publish, remove
 from airshed.integrity.formats import CHECKPOINT, VERSION
 
 log = logging.getLogger(__name__)
@@ -97,8 +97,8 @@ class Checkpoints:
             remove(previous)
             self._foreign = False
         elif last.exists():
-            last.replace(previous)
-        incoming.replace(last)
+            publish(last, previous)
+        publish(incoming, last)
         self._saved_at = time.monotonic()
 
     def save_best(self, weights: dict[str, Any]) -> None:
