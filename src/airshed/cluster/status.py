@@ -135,13 +135,14 @@ def study_status(study: Study, results: Path, queue: Queue) -> list[TrainingStat
         queue: The queue; the workflow is expected to run in this folder.
     """
     return [
-        _training_status(results / "variants" / variant / f"seed{seed}", variant, seed, queue)
+        training_status(results / "variants" / variant / f"seed{seed}", variant, seed, queue)
         for variant in study.variants
         for seed in study.seeds
     ]
 
 
-def _training_status(folder: Path, variant: str, seed: int, queue: Queue) -> TrainingStatus:
+def training_status(folder: Path, variant: str, seed: int, queue: Queue) -> TrainingStatus:
+    """The status of one training, whose folder it is."""
     progress, log_path = _read_progress(folder / "progress.json"), folder / "logs/train.log"
     log = list(_tail(log_path))
     facts = Facts(

@@ -177,7 +177,7 @@ def test_the_record_says_what_trained(alone: Path, together: Path) -> None:
 
 def test_only_the_first_process_writes(together: Path) -> None:
     found = sorted(str(path.relative_to(together)) for path in together.rglob("*.*"))
-    checkpoints = ["attempts.json", "best.ckpt", "last.ckpt", "previous.ckpt"]
+    checkpoints = ["attempts.json", "best.ckpt", "finished.json", "last.ckpt", "previous.ckpt"]
     assert found == [
         *(f"checkpoints/{name}" for name in checkpoints),
         *("history.csv", "progress.json", "run.json", "said0.txt", "said1.txt"),
