@@ -13,6 +13,7 @@ from airshed.integrity.atomic import write_text
 from airshed.cluster.site import read_site
 from airshed.config import dump_study, read_yaml, validate_study
 from airshed.config.training import WITHOUT_INFLUENCE
+from airshed.devices import devices_here
 from airshed.errors import AirshedError
 from airshed.evaluation import baselines
 from airshed.integrity.formats import SCORES, check_folder, stamp_folder
@@ -52,6 +53,22 @@ AFTER_INGEST = ("elevation_", "population_", "static_crs", "mask_file", "min_cov
 INGEST_SETTINGS = {
     key: value for key, value in RESOLVED["dataset"].items() if not key.startswith(AFTER_INGEST)
 }
+
+
+# Devices of this machine, for jobs that run on it: each has as many slots as it uses devices, and the
+# command itself takes locks of as many. What is sent to a cluster counts none of them.
+DEVICES = devices_here()
+if STUDY.train.accelerator != "cpu" and workflow.is_main_process and DEVICES.ids:
+    workflow.register_resource("slots", len(DEVICES.ids))
+    for name in STUDY.variants if workflow.resource_settings.nodes is None else []:
+        try:
+            DEVICES.refuse_more(STUDY.jobs.request(name).devices, f"jobs.devices of {name}")
+        except AirshedError as error:
+            raise WorkflowError(str(error))
+
+
+resource_scopes:
+    slots="local",
 
 
 wildcard_constraints:
@@ -185,6 +202,17 @@ def if_parallel(value):
         return None if request.processes == 1 else value(request)
 
     return chosen
+
+
+def slots(devices):
+    """What a job takes of this machine's devices; not set where it uses none."""
+
+    def taken(wildcards):
+        if STUDY.train.accelerator == "cpu" or not DEVICES.ids:
+            return None
+        return devices(wildcards) if callable(devices) else devices
+
+    return taken
 
 
 def gpus(devices):
