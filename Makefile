@@ -34,7 +34,7 @@ $(INSTALLED): pyproject.toml envs/constraints.txt
 	touch $@
 
 demo: $(INSTALLED)
-	snakemake --cores $(CORES)
+	snakemake --cores $(CORES) --logger airshed
 	@airshed verdicts results/demo/comparisons.csv
 	@echo 'Report: $(CURDIR)/results/demo/report.html'
 
