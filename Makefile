@@ -40,7 +40,7 @@ $(TESTABLE): $(INSTALLED)
 	touch $@
 
 demo: $(INSTALLED)
-	snakemake --cores $(CORES)
+	snakemake --cores $(CORES) --logger airshed
 	@airshed verdicts results/demo/comparisons.csv
 	@echo 'Report: $(CURDIR)/results/demo/report.html'
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+HINT = "next"  # names the line of a message that says what to do
+
 
 def brief(error: Exception) -> str:
     """Kind and first line of an exception that another library raised."""
@@ -32,7 +34,7 @@ class AirshedError(Exception):
         hint: str | None = None,
     ) -> None:
         self.what = what
-        parts = {"where": where, "expected": expected, "found": found, "next": hint}
+        parts = {"where": where, "expected": expected, "found": found, HINT: hint}
         self.details = {name: str(value) for name, value in parts.items() if value is not None}
         super().__init__(self.render())
 
@@ -41,6 +43,14 @@ class AirshedError(Exception):
         lines = [self.what]
         lines += [f"  {name + ':':<10}{value}" for name, value in self.details.items()]
         return "\n".join(lines)
+
+
+def split_hint(message: str) -> tuple[str, str | None]:
+    """A message that was shown, without its line that says what to do next, and that advice."""
+    lines, mark = message.splitlines(), f"  {HINT}:"
+    hints = [line.removeprefix(mark).strip() for line in lines if line.startswith(mark)]
+    kept = [line for line in lines if not line.startswith(mark)]
+    return "\n".join(kept), hints[-1] if hints else None
 
 
 @contextmanager

@@ -130,6 +130,8 @@ VALUES: list[tuple[str, Any, tuple[str, ...]]] = [
     ("study", "-a", ("study", "match pattern", "found '-a'")),
     ("study", "a\nb", ("study", "match pattern", "found 'a\\nb'")),
     ("study", "a\n", ("study", "match pattern", "found 'a\\n'")),
+    ("study", "1e5", ("study", "a table would not read '1e5'")),
+    ("external", {"NA": {"path": "x"}}, ("external.NA", "a table would not read 'NA'")),
     ("dataset.name", "a'b", ("dataset.name", "match pattern", "a'b")),
     ("dataset.name", "a/b", ("dataset.name", "match pattern", "found 'a/b'")),
     ("dataset.name", "..", ("dataset.name", "match pattern", "found '..'")),

@@ -80,6 +80,7 @@ def test_a_training_goes_on_from_the_checkpoint_before_the_damaged_one(
     """Killed after its last step; the newest state damaged; the same weights in the end."""
     study = without("train")
     shutil.copytree(truth.folder / SEED / "checkpoints", study.folder / SEED / "checkpoints")
+    (study.folder / SEED / "checkpoints/finished.json").unlink()
     last = study.folder / SEED / "checkpoints/last.ckpt"
     content = last.read_bytes()
     place = len(content) // 2  # within the tensors

@@ -114,8 +114,9 @@ class Study:
 
 
 def undisturbed(folder: Path) -> Study:
-    """Run the small study from nothing to its manifest."""
+    """Run the small study from nothing to its manifest; states of its trainings are kept."""
     run = Run(folder)
+    run.configure({"jobs": {"keep_states": True}})
     done = run()
     assert done.returncode == 0, done.stderr[-4000:]
     return Study(run, commands_of(done.stderr + done.stdout))

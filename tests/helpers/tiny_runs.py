@@ -37,10 +37,11 @@ preload("airshed.training.run", "airshed.data.ingest", "airshed.simulate")
 
 
 def tiny_study(**changes: Any) -> Study:
-    """The tiny study with some keys changed."""
+    """The tiny study with some keys changed; its last states are kept, to be compared."""
     tiny = read_yaml(ROOT / "tests/helpers/tiny_study.yaml")
     variants = read_yaml(ROOT / "config/variants.yaml")
-    return validate_study(merge(tiny | variants, changes), "tiny")
+    kept: dict[str, Any] = {"jobs": {"keep_states": True}}
+    return validate_study(merge(merge(tiny | variants, kept), changes), "tiny")
 
 
 def trained(

@@ -91,7 +91,9 @@ class Disturbed:
         site = {"bin": str(HERE / "bin"), "max_mem_mb": cluster.memory_mb}
         (folder / "site.yaml").write_text(yaml.safe_dump(site))
         self.status_when_running = ""
-        self.environment = environment() | cluster.environment() | {"TROUBLE": str(self.trouble)}
+        # one device on the machine where snakemake runs: no matter to jobs that run elsewhere
+        own = {"TROUBLE": str(self.trouble), "CUDA_VISIBLE_DEVICES": "0"}
+        self.environment = environment() | cluster.environment() | own
 
     def run(self, meanwhile: Callable[[], None]) -> str:
         """Run the study as users do; cancel one job and warn another once they made a step."""

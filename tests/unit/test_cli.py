@@ -40,6 +40,7 @@ STEPS = (
     "schema",
     "plan",
     "status",
+    "remove",
 )
 
 

@@ -13,6 +13,7 @@ from airshed.integrity.atomic import write_text
 from airshed.cluster.site import read_site
 from airshed.config import dump_study, read_yaml, validate_study
 from airshed.config.training import WITHOUT_INFLUENCE
+from airshed.devices import Devices, devices_here
 from airshed.errors import AirshedError
 from airshed.evaluation import baselines
 from airshed.integrity.formats import SCORES, check_folder, stamp_folder
@@ -53,6 +54,17 @@ AFTER_INGEST = ("elevation_", "population_", "static_crs", "mask_file", "min_cov
 INGEST_SETTINGS = {
     key: value for key, value in RESOLVED["dataset"].items() if not key.startswith(AFTER_INGEST)
 }
+
+
+# Devices of this machine, for jobs that run on it: each has as many slots as it uses devices, and the
+# command itself takes locks of as many. What is sent to a cluster counts none of them.
+DEVICES = devices_here() if STUDY.train.accelerator != "cpu" else Devices(())
+if DEVICES.ids and workflow.is_main_process:
+    workflow.register_resource("slots", len(DEVICES.ids))
+
+
+resource_scopes:
+    slots="local",
 
 
 wildcard_constraints:
@@ -195,6 +207,17 @@ def if_parallel(value):
     return chosen
 
 
+def slots(devices):
+    """What a job takes of this machine's devices; not set where it uses none."""
+
+    def taken(wildcards):
+        if not DEVICES.ids:
+            return None
+        return devices(wildcards) if callable(devices) else devices
+
+    return taken
+
+
 def gpus(devices):
     """The site's way to ask SLURM for devices on each node; not set in a study on CPUs."""
 
@@ -233,6 +256,12 @@ shell.prefix(SITE.shell_prefix())
 # Not a rule: its output would be an input of every step, and one changed key would repeat them
 # all. Each step states in its params which settings it depends on.
 onstart:
+    # Snakemake itself would lower what a rule asks for to what there is, without a word
+    for name in STUDY.variants if workflow.local_exec else []:
+        try:
+            DEVICES.refuse_more(STUDY.jobs.request(name).devices, f"jobs.devices of {name}")
+        except AirshedError as error:
+            raise WorkflowError(str(error))
     write_text(Path(CONFIG), dump_study(STUDY))
     for folder in (RESULTS, DATASET):
         stamp_folder(Path(folder))

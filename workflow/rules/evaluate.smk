@@ -71,6 +71,7 @@ rule evaluate:
         devices=1,
         mem_mb=memory(requested("mem_mb")),
         runtime=minutes(requested("runtime_min")),
+        slots=slots(1),
         gres=gpus(1),
     params:
         config=CONFIG,

@@ -18,6 +18,7 @@ rule cost:
         devices=1,
         mem_mb=memory(STUDY.jobs.mem_mb),
         runtime=minutes(STUDY.jobs.runtime_min),
+        slots=slots(1),
         gres=gpus(1),
     params:
         config=CONFIG,
@@ -44,6 +45,7 @@ rule interpret:
         devices=1,
         mem_mb=memory(STUDY.jobs.mem_mb),
         runtime=minutes(STUDY.jobs.runtime_min),
+        slots=slots(1),
         gres=gpus(1),
     params:
         config=CONFIG,

@@ -23,6 +23,7 @@ rule train:
         cpus_per_task=STUDY.train.threads,
         mem_mb=training_memory,
         runtime=minutes(requested("runtime_min")),
+        slots=slots(requested("devices")),
         gres=gpus(requested("devices")),
         mpi=if_parallel(lambda request: "srun"),
         tasks=if_parallel(lambda request: request.processes),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from airshed.cli.app import app
-from airshed.cli.options import Config
+from airshed.cli.options import Config, study_with_devices
 
 bench = typer.Typer(no_args_is_help=True, help="Measure what a study's models cost.")
 app.add_typer(bench, name="bench")
@@ -38,8 +38,8 @@ def step(
     Without prepared data, fields and terrain are random: grid, model, precision and scan are the
     study's own all the same.
     """
+    study = study_with_devices(config)
     from airshed.bench.cost import cost_table, measure_cost
-    from airshed.config import load_study
     from airshed.data.prepared import Prepared
     from airshed.errors import AirshedError
 
@@ -54,5 +54,5 @@ def step(
         )
     prepared = Prepared(*given) if given else None
     names = [*(variants or []), *(others or [])]
-    cost = measure_cost(load_study([config]), names, prepared, rounds, output)
+    cost = measure_cost(study, names, prepared, rounds, output)
     typer.echo(cost_table(cost))

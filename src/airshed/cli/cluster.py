@@ -1,4 +1,4 @@
-"""A study on a cluster: what it will take, and how far it is."""
+"""A study as a whole: what it will take, how far it is, and its end."""
 
 from __future__ import annotations
 
@@ -72,6 +72,28 @@ def status(
         table.watch(read, every)
     else:
         table.show(read(), verbose)
+
+
+@app.command()
+def remove(
+    study: Annotated[Path, typer.Argument(help="Name of the study, or its folder.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a study, and the prepared data that no other study stands on.
+
+    It says what goes and how much room that frees, and asks. Raw data that were not simulated are
+    never touched.
+    """
+    from airshed.removal import CONFIG, plan_removal
+
+    planned = plan_removal(study if (study / CONFIG).exists() else RESULTS / study)
+    for path in planned.going:
+        typer.echo(f"goes:   {path}")
+    for path, others in planned.staying.items():
+        typer.echo(f"stays:  {path} (needed by {', '.join(others)})")
+    typer.echo(f"{planned.freed_bytes() / 1e9:.2f} GB become free; this cannot be undone.")
+    if yes or typer.confirm("Remove?"):
+        planned.carry_out()
 
 
 def _load(files: list[Path]) -> Study:

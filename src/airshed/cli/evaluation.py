@@ -21,6 +21,7 @@ from airshed.cli.options import (
     Static,
     Statistics,
     SupplementFolder,
+    study_with_devices,
 )
 from airshed.evaluation.baselines import BASELINES
 
@@ -70,7 +71,7 @@ def evaluate(
     supplement: SupplementFolder = None,
 ) -> None:
     """Score a trained run on the test split at each horizon, in physical units."""
-    from airshed.config import load_study
+    study = study_with_devices(config)
     from airshed.data.prepared import Prepared
     from airshed.evaluation.evaluate import Evaluation
     from airshed.evaluation.network import evaluate_run
@@ -78,7 +79,7 @@ def evaluate(
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
     wanted = (tuple(horizon or ()), observations, supplement, save_forecasts, with_truth)
     evaluation = Evaluation(hourly, static, climatology, output, *wanted)
-    evaluate_run(load_study([config]), run, prepared, evaluation)
+    evaluate_run(study, run, prepared, evaluation)
 
 
 @app.command()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from airshed.config import Study
 
 InputFile = typer.Option(exists=True, dir_okay=False)
 InputFolder = typer.Option(exists=True, file_okay=False)
@@ -44,3 +48,19 @@ SupplementFolder = Annotated[
     typer.Option(help="Folder for the results at stations and in episodes; else there are none."),
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Tasks at a time on this machine.")]
+
+
+def study_with_devices(config: Path, variant: str | None = None, devices: int = 1) -> Study:
+    """The study, once this process has devices for it; to be called before torch is imported.
+
+    Processes that another one has started for a training share those that it took.
+    """
+    from airshed.config import load_study
+    from airshed.devices import devices_here
+
+    study = load_study([config])
+    if variant is not None:
+        study = study.for_variant(variant)
+    if study.train.accelerator != "cpu" and "LOCAL_RANK" not in os.environ:
+        devices_here().claim(devices)
+    return study

@@ -19,6 +19,7 @@ from airshed.cli.options import (
     Static,
     Statistics,
     SupplementFolder,
+    study_with_devices,
 )
 
 Folders = Annotated[
@@ -41,13 +42,13 @@ def interpret(
     ] = None,
 ) -> None:
     """Does a trained run use its bias? Losses with alpha at 0 and doubled; attention moved."""
-    from airshed.config import load_study
+    study = study_with_devices(config)
     from airshed.data.prepared import Prepared
     from airshed.evaluation.interpretation import interpret as run_interpretation
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
     target = run.with_name("interpretation.json") if output is None else output
-    run_interpretation(load_study([config]), run, prepared, target)
+    run_interpretation(study, run, prepared, target)
 
 
 @app.command()

@@ -10,7 +10,15 @@ from typing import Annotated
 import typer
 
 from airshed.cli.app import app
-from airshed.cli.options import Config, Hourly, PatchElevation, ScanTables, Static, Statistics
+from airshed.cli.options import (
+    Config,
+    Hourly,
+    PatchElevation,
+    ScanTables,
+    Static,
+    Statistics,
+    study_with_devices,
+)
 
 
 @app.command()
@@ -42,22 +50,26 @@ def train(
     Exit code 75 means: interrupted by a signal, run it again to continue.
     """
     from airshed.training.processes import Processes, run_processes
-    from airshed.training.stopping import EXIT_INTERRUPTED, InterruptedTrainingError, StopRequest
+    from airshed.training.stopping import (
+        CONTINUES,
+        EXIT_INTERRUPTED,
+        InterruptedTrainingError,
+        StopRequest,
+    )
 
     processes = Processes(nodes, devices)
-    if processes.to_be_started_here(os.environ):
-        raise typer.Exit(
-            run_processes(devices, [sys.executable, "-m", "airshed.cli", *sys.argv[1:]])
-        )
-    try:
-        with StopRequest() as stop:
-            from airshed.config import load_study
+    start_others = processes.to_be_started_here(os.environ)
+    with StopRequest() as stop:
+        try:
+            study = study_with_devices(config, variant, devices)
+            if start_others:
+                command = [sys.executable, "-m", "airshed.cli", *sys.argv[1:]]
+                raise typer.Exit(run_processes(devices, command))
             from airshed.data.prepared import Prepared
             from airshed.training.run import train as run_training
 
             prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-            study = load_study([config]).for_variant(variant)
             run_training(study, variant, seed, prepared, start, run, history, stop, processes)
-    except InterruptedTrainingError as interruption:
-        typer.echo(f"airshed: {interruption}; run it again to continue", err=True)
-        raise typer.Exit(EXIT_INTERRUPTED) from interruption
+        except InterruptedTrainingError as interruption:
+            typer.echo(f"airshed: {interruption}; {CONTINUES}", err=True)
+            raise typer.Exit(EXIT_INTERRUPTED) from interruption

@@ -15,6 +15,7 @@ from typing import Any
 
 from airshed.config import Study
 from airshed.config.jobs import JobRequest
+from airshed.files import files_below
 from airshed.integrity.formats import COST, RUN, VERSION
 
 BENCHMARKS = "benchmarks.json"
@@ -113,7 +114,7 @@ def _from_run(path: Path, record: Mapping[str, Any], results: Path) -> Measured:
     return Measured(
         seconds_per_step=record["seconds_per_step"]["median"],
         **_memory(record["peak_memory_mb"], record["device"].startswith("CPU")),
-        disk_mb=sum(file.stat().st_size for file in _files(folder)) / 1e6,
+        disk_mb=sum(file.stat().st_size for file in files_below(folder)) / 1e6,
         evaluate_s=_benchmark_seconds(folder / "benchmarks/evaluate.tsv"),
         source=f"{folder.relative_to(results)} ({record['device']})",
     )
@@ -187,7 +188,3 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file())

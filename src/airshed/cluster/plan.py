@@ -18,6 +18,7 @@ from airshed.cluster.measured import Measured, measured
 from airshed.config import Study
 from airshed.config.data import Split
 from airshed.config.jobs import JobRequest
+from airshed.files import files_below
 from airshed.variables import HOURLY
 
 FLOAT_BYTES = 4
@@ -159,7 +160,7 @@ def _store(study: Study, results: Path) -> str:
     dataset = study.dataset
     path = results / "data" / dataset.name / str(dataset.grid) / "hourly.zarr"
     if path.exists():
-        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        size = sum(file.stat().st_size for file in files_below(path))
         return f"{size / 1e9:.2f} GB (measured: {path})"
     hours, cells = 24 * len(dataset.period.days), dataset.grid.rows * dataset.grid.columns
     size = hours * cells * len(HOURLY) * FLOAT_BYTES

@@ -18,14 +18,16 @@ from typing import Any
 from airshed.attention_paths import lines
 from airshed.cluster.squeue import Job, Queue
 from airshed.config import Study
-from airshed.errors import AirshedError
+from airshed.errors import AirshedError, split_hint
 from airshed.integrity.formats import PROGRESS, read_json
+from airshed.training.stopping import CONTINUES
 
 SILENCE_S = 300.0  # without a queue or a process to ask, a run that told nothing so long is gone
 SILENCE_STEPS = 10  # or so many steps, if they take longer
 LOG_LINES = 6
 LOG_TAIL_BYTES = 8192
-ERROR_MARKS = ("airshed: ", "Traceback ")
+OURS = "airshed: "
+ERROR_MARKS = (OURS, "Traceback ")
 
 
 class State(StrEnum):
@@ -57,7 +59,7 @@ class Facts:
         queue_known: Whether the queue could be asked.
         process_alive: Whether its process runs on this machine; None if it ran on another one.
         silent_s: Seconds since ``progress.json`` was written.
-        log_has_error: Whether its log ends with an error.
+        log_ends: ``failed`` or ``interrupted``, if its log ends with words of that.
     """
 
     finished: bool = False
@@ -66,7 +68,7 @@ class Facts:
     queue_known: bool = False
     process_alive: bool | None = None
     silent_s: float = 0.0
-    log_has_error: bool = False
+    log_ends: State | None = None
 
 
 def decide(facts: Facts) -> State:
@@ -81,9 +83,11 @@ def decide(facts: Facts) -> State:
         return State(told) if ending and told in ("interrupted", "failed") else State.RUNNING
     if told == "running":
         return State.RUNNING if _goes_on(facts) else State.INTERRUPTED
+    if facts.log_ends is State.INTERRUPTED:  # before it could tell; what it told is older
+        return State.INTERRUPTED
     if told in ("interrupted", "failed"):
         return State(told)
-    return State.FAILED if facts.log_has_error else State.WAITING
+    return facts.log_ends or State.WAITING
 
 
 def _goes_on(facts: Facts) -> bool:
@@ -102,9 +106,11 @@ class TrainingStatus:
 
     Attributes:
         scored: Whether ``scores.nc`` is there.
-        log: Last lines of its log, where it failed or was interrupted.
+        message: How it said that it ended.
+        log: Last lines of its log, where it failed or was interrupted, and which the message lacks.
         log_path: Where the log is.
         attention: What was found of attention paths, where they were chosen by measurement.
+        hint: What message or log say is to be done next.
     """
 
     variant: str
@@ -112,14 +118,16 @@ class TrainingStatus:
     state: State
     facts: Facts
     scored: bool
+    message: str
     log: tuple[str, ...]
     log_path: Path
+    hint: str | None
     attention: tuple[str, ...] = ()
 
     @property
     def advice(self) -> str | None:
-        """What to do next, where something is to be done."""
-        return NEXT.get(self.state)
+        """What to do next, where something is to be done: its own words go before ours."""
+        return (self.hint or NEXT[self.state]) if self.state in NEXT else None
 
 
 def study_status(study: Study, results: Path, queue: Queue) -> list[TrainingStatus]:
@@ -131,15 +139,16 @@ def study_status(study: Study, results: Path, queue: Queue) -> list[TrainingStat
         queue: The queue; the workflow is expected to run in this folder.
     """
     return [
-        _training_status(results / "variants" / variant / f"seed{seed}", variant, seed, queue)
+        training_status(results / "variants" / variant / f"seed{seed}", variant, seed, queue)
         for variant in study.variants
         for seed in study.seeds
     ]
 
 
-def _training_status(folder: Path, variant: str, seed: int, queue: Queue) -> TrainingStatus:
+def training_status(folder: Path, variant: str, seed: int, queue: Queue) -> TrainingStatus:
+    """The status of one training, whose folder it is."""
     progress, log_path = _read_progress(folder / "progress.json"), folder / "logs/train.log"
-    log = tuple(_tail(log_path))
+    log = list(_tail(log_path))
     facts = Facts(
         finished=(folder / "run.json").exists(),
         progress=progress,
@@ -147,12 +156,18 @@ def _training_status(folder: Path, variant: str, seed: int, queue: Queue) -> Tra
         queue_known=queue.known,
         process_alive=_process_alive(progress),
         silent_s=_silence_s(progress),
-        log_has_error=any(line.startswith(ERROR_MARKS) for line in log),
+        log_ends=_ending(log),
     )
     state, scored = decide(facts), (folder / "scores.nc").exists()
-    shown = (*log, *_slurm_words(variant, seed, progress)) if state in NEXT else ()
-    attention = tuple(_attention(folder / "checkpoints/attention.json"))
-    return TrainingStatus(variant, seed, state, facts, scored, shown, log_path, attention)
+    told = progress.get("message") if progress.get("state") == state else None
+    message, hint = split_hint(told or "")
+    tail, hint_in_log = split_hint("\n".join(log))
+    shown = [line for line in tail.splitlines() if line.removeprefix(OURS) not in message]
+    words = (*shown, *_slurm_words(variant, seed, progress)) if state in NEXT else ()
+    advice, paths = hint or hint_in_log, tuple(_attention(folder / "checkpoints/attention.json"))
+    return TrainingStatus(
+        variant, seed, state, facts, scored, message, words, log_path, advice, paths
+    )
 
 
 def _attention(path: Path) -> Iterator[str]:
@@ -160,6 +175,13 @@ def _attention(path: Path) -> Iterator[str]:
         yield from lines(json.loads(path.read_text(encoding="utf-8"))["found"])
     except (OSError, ValueError, KeyError):
         return
+
+
+def _ending(log: list[str]) -> State | None:
+    """What the last lines of a log say of its end."""
+    if any(line.endswith(CONTINUES) for line in log):
+        return State.INTERRUPTED
+    return State.FAILED if any(line.startswith(ERROR_MARKS) for line in log) else None
 
 
 def _read_progress(path: Path) -> dict[str, Any]:

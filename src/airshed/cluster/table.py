@@ -88,8 +88,8 @@ def _table(study: str, rows: list[TrainingStatus]) -> Table:
 
 
 def _to_do(row: TrainingStatus) -> Text:
-    told = row.facts.progress.get("message")
-    lines = [f"{row.variant}, seed {row.seed}, {row.state}" + (f": {told}" if told else "")]
+    told = f": {row.message}" if row.message else ""
+    lines = [f"{row.variant}, seed {row.seed}, {row.state}{told}"]
     lines += [f"    {line}" for line in row.log]
     lines += [f"  log:  {row.log_path}", f"  next: {row.advice}"]
     return Text("\n" + "\n".join(lines))

@@ -7,7 +7,7 @@ import reprlib
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from airshed.config.base import Section
 from airshed.config.preprocessing import QualityConfig
@@ -17,6 +17,21 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+
+NO_WORDS = ("na", "nan", "null", "none", "true", "false")  # to programs that read tables
+
+
+def _word(name: str) -> str:
+    """Refuse a name that would be a number or a missing value in the tables that it stands in."""
+    try:
+        float(name)
+    except ValueError:
+        if name.lower() not in NO_WORDS:
+            return name
+    raise ValueError(f"a table would not read '{name}' as text: name it otherwise, such as v{name}")
+
+
+TableName = Annotated[Name, AfterValidator(_word)]
 
 
 def _whole_day(value: Any) -> Any:

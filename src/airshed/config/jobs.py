@@ -42,6 +42,7 @@ class JobsConfig(JobRequest):
     """What training jobs ask for; no result depends on it, so changing it repeats nothing."""
 
     checkpoint_every_min: Positive = 10.0
+    keep_states: bool = False
     variants: dict[Name, JobOverrides] = Field(default_factory=dict)
 
     def request(self, variant: str) -> JobRequest:

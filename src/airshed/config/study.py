@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from airshed.config.base import Section, unknown_key_message
 from airshed.config.biases import Blocks
-from airshed.config.data import DatasetConfig, Name, Splits
+from airshed.config.data import DatasetConfig, Splits, TableName
 from airshed.config.evaluation import ComparisonConfig, EvaluationConfig
 from airshed.config.jobs import JobsConfig
 from airshed.config.model import ModelConfig
@@ -28,8 +28,8 @@ Horizon = Annotated[int, Field(ge=1)]
 class Study(Section):
     """A set of variants, seeds, data and training settings with one report."""
 
-    study: Name
-    variants: Annotated[list[Name], Field(min_length=1)]
+    study: TableName
+    variants: Annotated[list[TableName], Field(min_length=1)]
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     horizons_h: Annotated[list[Horizon], Field(min_length=1)]
     dataset: DatasetConfig
@@ -44,9 +44,9 @@ class Study(Section):
     comparison: ComparisonConfig = ComparisonConfig()
     interpretation: InterpretationConfig = InterpretationConfig()
     stations: StationsConfig | None = None
-    external: dict[Name, ExternalConfig] = Field(default_factory=dict)
-    episodes: dict[Name, Episode] = Field(default_factory=dict)
-    variant_stanzas: dict[Name, Variant]
+    external: dict[TableName, ExternalConfig] = Field(default_factory=dict)
+    episodes: dict[TableName, Episode] = Field(default_factory=dict)
+    variant_stanzas: dict[TableName, Variant]
 
     @model_validator(mode="after")
     def _cross_checks(self) -> Self:

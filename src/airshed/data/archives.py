@@ -15,6 +15,7 @@ from pathlib import Path
 from airshed.data.members import MAX_MEMBER_BYTES, read_members
 from airshed.data.problems import STOP, Problems
 from airshed.errors import AirshedError
+from airshed.files import files_below
 
 HOUR_NAME = re.compile(r"CN-Reanalysis(\d{10})\.nc$")
 DAY_NAME = re.compile(r"CN-Reanalysis(\d{8})(\.tar\.gz|\.tgz|\.tar|\.zip)$")
@@ -61,11 +62,11 @@ def find_days(
     """
     archives: dict[date, list[Path]] = defaultdict(list)
     loose: dict[date, list[Path]] = defaultdict(list)
-    for file in [path] if path.is_file() else sorted(path.rglob("CN-Reanalysis*")):
+    for file in [path] if path.is_file() else files_below(path):
         with problems:
-            if file.is_file() and (match := DAY_NAME.fullmatch(file.name)):
+            if match := DAY_NAME.fullmatch(file.name):
                 archives[_parsed(match[1], "%Y%m%d", file).date()].append(file)
-            elif file.is_file() and (match := HOUR_NAME.fullmatch(file.name)):
+            elif match := HOUR_NAME.fullmatch(file.name):
                 loose[_parsed(match[1], "%Y%m%d%H", file).date()].append(file)
     days = {day: (*archives.get(day, ()), *loose.get(day, ())) for day in (*archives, *loose)}
     for day in () if repeated_days else archives:

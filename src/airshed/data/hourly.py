@@ -21,6 +21,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from airshed.arrays import Floats
 from airshed.config.data import DatasetConfig
 from airshed.data.stores import HOURS_A_BLOCK, describe
+from airshed.integrity.atomic import flush
 from airshed.variables import HOURLY, VARIABLES
 
 HOURS_A_DAY = 24
@@ -86,7 +87,7 @@ def chunk_hours(shape: tuple[int, int]) -> int:
 
 
 def write_day(path: Path, position: int, fields: Floats) -> None:
-    """Write one day.
+    """Write one day; it is on the disk when this returns.
 
     Args:
         path: The store.
@@ -99,6 +100,7 @@ def write_day(path: Path, position: int, fields: Floats) -> None:
         array = _array(group, name)
         scale, offset = (array.attrs.get(key, default) for key, default in PACKING)
         array[rows] = ((fields[:, index] - offset) / scale).astype(array.dtype)
+        flush(path / name / "c" / str(position))  # its shard
 
 
 def write_present(path: Path, present: npt.NDArray[np.bool_]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import platform
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -157,14 +159,16 @@ def _cluster(settings: DaskConfig, workers: int) -> Iterator[Any]:
     elif settings.cluster == "local":
         from distributed import LocalCluster
 
-        with LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,  # threads would wait for the NetCDF library and the interpreter
-            host=LOOPBACK,
-            silence_logs=logging.CRITICAL,  # a task's error comes back as itself, not as traceback
-            dashboard_address=f"{LOOPBACK}:0",
-            memory_limit=0,  # tasks hold little, and the job's own limit holds for all
-        ) as cluster:
+        with _deaf_to_interrupts():
+            started = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,  # threads would wait for the NetCDF library and each other
+                host=LOOPBACK,
+                silence_logs=logging.CRITICAL,  # a task's error comes back as itself
+                dashboard_address=f"{LOOPBACK}:0",
+                memory_limit=0,  # tasks hold little, and the job's own limit holds for all
+            )
+        with started as cluster:
             yield cluster
     else:
         from dask_jobqueue import SLURMCluster
@@ -180,3 +184,18 @@ def _cluster(settings: DaskConfig, workers: int) -> Iterator[Any]:
         ) as cluster:
             cluster.scale(jobs=settings.jobs)
             yield cluster
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes and threads that start within the block never see Ctrl-C.
+
+    A terminal sends it to all processes: this one alone ends the others, which would print a
+    traceback each. One that comes within the block is obeyed at its end.
+    """
+    resource_tracker.ensure_running()  # in Python 3.11 its start would let the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -23,6 +23,7 @@ from airshed.data.archives import size_and_time
 from airshed.data.problems import STOP, Problems, passing
 from airshed.data.rawhour import Contents, Hour, Stored, choose_variables
 from airshed.errors import AirshedError
+from airshed.files import files_below
 from airshed.variables import HOURLY, STATIC
 
 STORE_NAME = re.compile(r"data_(\d{4})_china_masked\.zarr")
@@ -165,7 +166,7 @@ class YearlyStores:
         """Of each year's store: how many files it has, their size, and the newest one's time."""
         states = {}
         for year, path in self.stores.items():
-            files = [size_and_time(file) for file in path.rglob("*") if file.is_file()]
+            files = [size_and_time(file) for file in files_below(path)]
             newest = max((time_ns for _, time_ns in files), default=0)
             states[year] = [len(files), sum(size for size, _ in files), newest]
         return states

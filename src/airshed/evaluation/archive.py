@@ -16,7 +16,7 @@ import zarr
 from airshed.errors import AirshedError
 from airshed.evaluation.batch import Batch, Domain, State
 from airshed.evaluation.scores import Subject
-from airshed.integrity.atomic import publish, remove
+from airshed.integrity.atomic import flush, publish, remove
 from airshed.variables import TARGETS, VARIABLES
 
 CHUNK_BYTES = 2**23  # of one variable; what is held until it is full, for each variable
@@ -78,7 +78,8 @@ class ForecastArchive:
             self._held[:, row, horizon] = field
 
     def state(self) -> State:
-        """The chunk that is being filled; those before it are in the store."""
+        """The chunk that is being filled; those before it are in the store, on the disk."""
+        flush(self._partial)
         return {"chunk": self._chunk, "held": self._held}
 
     def restore(self, state: State) -> None:

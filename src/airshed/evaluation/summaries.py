@@ -49,7 +49,7 @@ def _pooled(rows: pd.DataFrame) -> pd.DataFrame:
     sums = groups[["samples", "squared", "absolute", "error", "truth_squared"]].sum()
     return pd.DataFrame(
         {
-            "stations": groups["station"].nunique(),
+            "stations": groups["station"].nunique(dropna=False),  # one may be called NA
             "samples": sums["samples"],
             "rmse": np.sqrt(sums["squared"] / sums["samples"]),
             "mae": sums["absolute"] / sums["samples"],

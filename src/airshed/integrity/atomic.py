@@ -1,4 +1,7 @@
-"""Files and folders that appear under their final name only when they are complete."""
+"""Files and folders that appear under their final name only when they are complete.
+
+They are on the disk by then, so that a power failure leaves no file with a name and no content.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,7 @@ DISK_PROBLEMS = {
     errno.ENOLCK: "a file cannot be locked",
     errno.ENOSYS: "the file system does not support it",
 }
+NO_FLUSH = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)  # some file systems refuse it for folders
 
 
 class DiskError(AirshedError):
@@ -97,10 +101,36 @@ def _cause(error: OSError | RuntimeError, folder: Path) -> str | None:
 
 
 def publish(source: Path, target: Path) -> None:
-    """Give a complete file or folder its final name, replacing what was there."""
+    """Give a complete file or folder its final name, replacing what was there.
+
+    Its content is on the disk before it has the name, and the name when this returns.
+    """
+    flush(source)
     if target.is_dir():
         shutil.rmtree(target)
     source.replace(target)
+    _flush(target.parent)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or a folder with everything in it, is on the disk."""
+    for where, _, names in os.walk(path):
+        for name in names:
+            _flush(Path(where, name))
+        _flush(Path(where))
+    if path.is_file():
+        _flush(path)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NO_FLUSH or not path.is_dir():
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def remove(path: Path) -> None:

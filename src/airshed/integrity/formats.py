@@ -72,6 +72,11 @@ RUN = Format("the record of a run", 1, "train this run again")
 INGEST = Format("the report of an ingest", 1, _RERUN)
 COST = Format("measured costs", 1, _RERUN)
 INTERPRETATION = Format("an interpretation", 1, _RERUN)
+FINISHED = Format(
+    "the record of a finished training",
+    1,
+    "restore it from a copy, or delete its run's folder to train from the start",
+)
 ATTEMPTS = Format("a record of attempts", 1, "delete it")
 PROGRESS = Format("the progress of a training", 1, "run the training again")
 # 1: without the results' folder and the inputs as they were given, so that nothing new is noticed

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from airshed.files import files_below
+
 LIBRARIES = ("airshed", "numpy", "pytorch-lightning", "snakemake", "torch", "xarray", "zarr")
 READ_BYTES = 1 << 20
 
@@ -71,7 +73,5 @@ def sha256(path: Path) -> str:
 
 
 def tree_files(folder: Path) -> list[Path]:
-    """Every file below ``folder`` apart from Snakemake's own time stamps."""
-    return [
-        path for path in folder.rglob("*") if path.is_file() and path.name != ".snakemake_timestamp"
-    ]
+    """Every file below ``folder``, through links too, apart from Snakemake's own time stamps."""
+    return [path for path in files_below(folder) if path.name != ".snakemake_timestamp"]

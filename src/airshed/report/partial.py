@@ -121,7 +121,7 @@ def _state(row: TrainingStatus) -> str:
     told = row.facts.progress
     epoch = f" in epoch {told['epoch']} of {told['epochs']}" if told.get("epochs") else ""
     step = f", step {told['step']} of {told['steps']}" if told.get("steps") else ""
-    message = f": {told['message']}" if told.get("message") else ""
+    message = f": {row.message}" if row.message else ""
     return f"{row.state}{epoch}{step}{message}"
 
 

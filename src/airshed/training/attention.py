@@ -35,24 +35,35 @@ def agreed_attention(study: Study, variant: str, folder: Path) -> Agreed:
     """
     if study.variant_stanzas[variant].backbone_stanza()["kind"] != "climax":
         return Agreed(Paths(), {})
-    place, pinned = device_of(study).type, study.train.attention
+    problem, place = _problem(study, variant), device_of(study).type
     began = _read(folder / FILE)
-    if began and (began["device"], began["pinned"]) == (place, pinned):
+    same = began is not None and began["problem"] == problem  # else it was another training's
+    if began and same and began["device"] == place:
         return Agreed(Paths(**began["paths"]), began["found"])
-    if began:
+    if began and same:
         log.warning(
-            "attention: this training began with %s on %s (train.attention %s); it continues with"
-            " what suits it now",
-            *(began[key] for key in ("paths", "device", "pinned")),
+            "attention: this training began with %s on %s; it continues on %s with what suits there",
+            *(began["paths"], began["device"], place),
         )
     chosen = attention_choices(study, variant)
     paths = Paths(**{blocks: choice.path for blocks, choice in chosen.items()})
     found = {blocks: choice._asdict() for blocks, choice in chosen.items() if choice.found}
     if found:
         folder.mkdir(parents=True, exist_ok=True)
-        facts = {"device": place, "pinned": pinned, "paths": paths._asdict(), "found": found}
+        facts = {"problem": problem, "device": place, "paths": paths._asdict(), "found": found}
         write_json(folder / FILE, facts)
     return Agreed(paths, found)
+
+
+def _problem(study: Study, variant: str) -> dict[str, Any]:
+    """What decides which paths there are to choose from."""
+    model, stanza = study.model, study.variant_stanzas[variant].bias_stanza()
+    return {
+        "bias": dict(stanza),
+        "size": [*study.patch_grid, model.heads, model.dim, study.train.batch_size],
+        "precision": study.train.precision,
+        "attention": study.train.attention,
+    }
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -12,12 +12,14 @@ from typing import Any
 import torch
 
 from airshed.errors import AirshedError, refusing
-from airshed.integrity.atomic import atomic_path, remove
-from airshed.integrity.formats import CHECKPOINT, VERSION
+from airshed.integrity.atomic import atomic_path, publish, remove, write_json
+from airshed.integrity.formats import CHECKPOINT, FINISHED, VERSION, read_json
+from airshed.integrity.provenance import sha256
 
 log = logging.getLogger(__name__)
 
 BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
+COMPLETE = "finished.json"
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
@@ -72,7 +74,7 @@ def _parts(value: Any) -> Iterator[bytes | memoryview]:
 
 
 class Checkpoints:
-    """The best weights, and the two newest states to continue from.
+    """The best weights, the two newest states to continue from, and what came out in the end.
 
     Args:
         folder: Where they are kept.
@@ -95,14 +97,17 @@ class Checkpoints:
         save_checkpoint(incoming, content | {"identity": self.identity})
         if self._foreign:  # another run's states are no way back for this one
             remove(previous)
+            remove(self.folder / COMPLETE)
             self._foreign = False
         elif last.exists():
-            last.replace(previous)
-        incoming.replace(last)
+            publish(last, previous)
+        publish(incoming, last)
         self._saved_at = time.monotonic()
 
     def save_best(self, weights: dict[str, Any]) -> None:
         """Replace the best weights."""
+        if self._foreign:
+            remove(self.folder / COMPLETE)
         save_checkpoint(self.folder / BEST, {"state_dict": weights, "identity": self.identity})
 
     def newest(self) -> Path | None:
@@ -136,6 +141,39 @@ class Checkpoints:
             found=", ".join(path.name for path in present),
             hint="restore one of them from a copy, or delete the folder to train from the start",
         )
+
+    def finish(self, record: dict[str, Any], history: str) -> None:
+        """Keep what came out of the complete training: without states nothing else tells of it."""
+        content = {"identity": self.identity, "record": record, "history": history}
+        write_json(self.folder / COMPLETE, {VERSION: FINISHED.version} | content)
+
+    def finished(self) -> tuple[dict[str, Any], str] | None:
+        """What :meth:`finish` kept; None if this run is not complete.
+
+        Raises:
+            AirshedError: It cannot be read, or the best weights are not those that it tells of.
+        """
+        path, best = self.folder / COMPLETE, self.folder / BEST
+        if not path.exists():
+            return None
+        content = read_json(path, FINISHED)
+        if content["identity"] != self.identity:
+            log.info("%s was made with other settings or data: starting anew", path)
+            self._foreign = True
+            return None
+        record: dict[str, Any] = content["record"]
+        if not best.exists() or sha256(best) != record["checkpoint"]["sha256"]:
+            raise AirshedError(
+                "the best weights of a finished training are missing or others",
+                where=best,
+                hint=FINISHED.remake,
+            )
+        return record, content["history"]
+
+    def remove_states(self) -> None:
+        """Remove the states to continue from; whatever is left of them harms nobody."""
+        for path in self._states():
+            remove(path)
 
     def _states(self) -> list[Path]:
         """All places of a state, the newest first.

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from airshed.integrity.atomic import atomic_path
 from airshed.integrity.provenance import code_commit
 from airshed.training.learned import column
 
@@ -102,10 +100,9 @@ class History:
         if self.listener is not None:
             self.listener(row)
 
-    def write_csv(self, path: Path) -> None:
-        """Write ``history.csv``: step, epoch, losses, learning rate, what biases have learned."""
+    def csv(self) -> str:
+        """``history.csv``: step, epoch, losses, learning rate, what biases have learned."""
         table = pd.DataFrame(self.rows)
         first = ["step", "epoch", "train_loss", "val_loss", "lr"]
         columns = first + [name for name in table.columns if name not in first]
-        with atomic_path(path) as temporary:
-            table.to_csv(temporary, columns=columns, index=False)
+        return str(table.to_csv(columns=columns, index=False))

@@ -136,7 +136,6 @@ class Training:
             InterruptedTrainingError: A signal asked to stop; the state is saved.
             AirshedError: The loss is not finite.
         """
-        self.keepers.stop.defer()
         self.history.started(self.fabric.world_size)
         while (epoch := len(self.history.val_loss)) < self.settings.epochs:
             self._train(epoch)

@@ -103,7 +103,8 @@ def run_processes(count: int, command: Sequence[str]) -> int:
         signal.signal(number, pass_on)
     for rank in range(count):
         environment = os.environ | common | {"LOCAL_RANK": str(rank)}
-        running.append(subprocess.Popen(command, env=environment))
+        # what this process has locked stays locked until they too have ended
+        running.append(subprocess.Popen(command, env=environment, close_fds=False))
         for early in asked:  # while they were being started
             running[-1].send_signal(early)
     codes = _wait_for(running)

@@ -46,33 +46,9 @@ def identity(
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def run_record(
-    study: Study,
-    variant: str,
-    seed: int,
-    network: Forecaster,
-    started: dict[str, Any] | None,
-    history: History,
-    learned: dict[str, Any],
-    device: torch.device,
-    folder: Path,
-) -> dict[str, Any]:
-    """The content of ``run.json``.
-
-    Args:
-        study: The resolved study.
-        variant: Name of the variant.
-        seed: Its seed.
-        network: The trained network, at its last step.
-        started: Which weights it started from, if not from scratch.
-        history: What was noted during training.
-        learned: What the biases have learned, see :meth:`Learned.since`.
-        device: Where it was trained.
-        folder: The folder with ``best.ckpt``.
-    """
+def described(study: Study, variant: str, seed: int) -> dict[str, Any]:
+    """What ``run.json`` says of the study that a training stands in; none of it shapes weights."""
     stanza = study.variant_stanzas[variant]
-    commit = code_commit()
-    best = int(np.argmin(history.val_loss))
     return {
         VERSION: RUN.version,
         "study": study.study,
@@ -81,6 +57,35 @@ def run_record(
         "seed": seed,
         "reference": stanza.reference,
         "data_source": study.dataset.data_source,
+        "config": study.model_dump(mode="json"),
+    }
+
+
+def outcome(
+    study: Study,
+    variant: str,
+    network: Forecaster,
+    started: dict[str, Any] | None,
+    history: History,
+    learned: dict[str, Any],
+    device: torch.device,
+    folder: Path,
+) -> dict[str, Any]:
+    """What ``run.json`` says of the training itself.
+
+    Args:
+        study: The resolved study.
+        variant: Name of the variant.
+        network: The trained network, at its last step.
+        started: Which weights it started from, if not from scratch.
+        history: What was noted during training.
+        learned: What the biases have learned, see :meth:`Learned.since`.
+        device: Where it was trained.
+        folder: The folder with ``best.ckpt``.
+    """
+    commit = code_commit()
+    best = int(np.argmin(history.val_loss))
+    return {
         "initial_weights": started,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "val_loss": history.val_loss,
@@ -91,7 +96,7 @@ def run_record(
         "training_seconds": sum(history.step_seconds),
         "peak_memory_mb": _peak_memory_mb(device),
         "bias": {
-            "kind": stanza.bias.kind,
+            "kind": study.variant_stanzas[variant].bias.kind,
             "blocks": biased_blocks(network),
             **learned,
         },
@@ -104,7 +109,6 @@ def run_record(
         "earlier_commits": [sha for sha in history.commits if sha != commit.sha],
         "versions": versions(),
         "checkpoint": {"path": f"checkpoints/{BEST}", "sha256": sha256(folder / BEST)},
-        "config": study.model_dump(mode="json"),
     }
 
 

@@ -14,7 +14,7 @@ from airshed.config.data import Split
 from airshed.data.dataset import ForecastDataset, loader_options
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError, brief
-from airshed.integrity.atomic import write_json
+from airshed.integrity.atomic import write_json, write_text
 from airshed.training.attempts import DONE, FAILED, INTERRUPTED, Attempts
 from airshed.training.attention import agreed_attention
 from airshed.training.checkpoints import Checkpoints
@@ -28,7 +28,7 @@ from airshed.training.memory import device_memory_error, device_name
 from airshed.training.processes import PARENT, Processes
 from airshed.training.progress import TrainingProgress
 from airshed.training.readers import reader_died, without_remote_traceback
-from airshed.training.record import identity, run_record
+from airshed.training.record import described, identity, outcome
 from airshed.training.scalars import scalar_writer
 from airshed.training.start import load_start
 from airshed.training.stopping import InterruptedTrainingError, StopRequest
@@ -60,6 +60,10 @@ def train(
     processes: Processes = ONE_PROCESS,
 ) -> None:
     """Train ``variant`` with ``seed``; continue from the checkpoints beside ``run`` if they fit.
+
+    What came out is kept beside the checkpoints before anything is written: if this or what follows
+    is interrupted or asked for again, the same record and history are written, and nothing is
+    trained. Then the states to continue from are removed, unless ``jobs.keep_states`` is set.
 
     Args:
         study: The resolved study.
@@ -93,33 +97,51 @@ def train(
         network = build_network(study, variant, prepared, random_seed, attention.paths)
         dog.beat(0, "preparing the start")
         started = load_start(network, study, variant, seed, start)
-        at_start = learned(network)
         fingerprint = identity(study, variant, seed, prepared, started)
-        compiled = compile_blocks([network], settings.compile, fabric.device)
         notes = History(settings.log_every_steps)
         checkpoints = Checkpoints(folder, study.jobs.checkpoint_every_min, fingerprint)
-        keepers = Keepers(checkpoints, notes, progress, stop, dog)
-        dog.beat(0, "preparing samples")
-        rate, samples = study.learning_rate(variant), _samples(study, prepared)
-        training = Training(fabric, network, samples, settings, rate, random_seed, keepers)
-        dog.beat(0, "reading checkpoints")
-        training.resume()
         attempts = Attempts(folder / "attempts.json", fingerprint, device_name(fabric.device))
-        told_by_first(fabric, lambda: attempts.begin(*training.position))
-        progress.begin(*training.position, training.total_steps, settings.epochs, len(attempts))
-        if fabric.is_global_zero:
-            endings.append(attempts.end)
-            if settings.tensorboard:
-                notes.listener = scalar_writer(run.with_name("tensorboard"), training.step)
-        training.run()
-        found = learned(network).since(at_start)
-        if fabric.is_global_zero:
-            notes.write_csv(history)  # the record asks git, and hashes the best weights
-            record = run_record(
-                study, variant, seed, network, started, notes, found, fabric.device, folder
-            )
-            record |= {"compiled": compiled, "attention": attention.found}
-            write_json(run, record | vars(processes))
+        complete = told_by_first(fabric, checkpoints.finished)
+        if complete is not None:
+            done = complete[0]["optimizer_steps"], len(complete[0]["val_loss"])
+            progress.begin(*done, *done, len(attempts))
+        else:
+            at_start = learned(network)
+            compiled = compile_blocks([network], settings.compile, fabric.device)
+            keepers = Keepers(checkpoints, notes, progress, stop, dog)
+            dog.beat(0, "preparing samples")
+            rate, samples = study.learning_rate(variant), _samples(study, prepared)
+            training = Training(fabric, network, samples, settings, rate, random_seed, keepers)
+            _run(training, attempts, endings, run.with_name("tensorboard"))
+            found = learned(network).since(at_start)
+            if fabric.is_global_zero:
+                record = outcome(
+                    study, variant, network, started, notes, found, fabric.device, folder
+                )
+                record |= {"compiled": compiled, "attention": attention.found}
+                complete = record | vars(processes), notes.csv()
+        if fabric.is_global_zero and complete is not None:
+            checkpoints.finish(*complete)
+            write_text(history, complete[1])
+            write_json(run, described(study, variant, seed) | complete[0])
+            if not study.jobs.keep_states:
+                checkpoints.remove_states()
+
+
+def _run(training: Training, attempts: Attempts, endings: Endings, scalars: Path) -> None:
+    """Continue a training where its checkpoints lead, to its end."""
+    fabric, settings, keepers = training.fabric, training.settings, training.keepers
+    keepers.watchdog.beat(0, "reading checkpoints")
+    training.resume()
+    keepers.stop.defer()  # from here on a start is noted, and so has to be how it ends
+    told_by_first(fabric, lambda: attempts.begin(*training.position))
+    steps, epochs = training.total_steps, settings.epochs
+    keepers.progress.begin(*training.position, steps, epochs, len(attempts))
+    if fabric.is_global_zero:
+        endings.append(attempts.end)
+        if settings.tensorboard:
+            keepers.history.listener = scalar_writer(scalars, training.step)
+    training.run()
 
 
 def _samples(study: Study, prepared: Prepared) -> Samples:

@@ -1,4 +1,4 @@
-"""Stopping on request: what SLURM, a batch system or a user sends before it kills."""
+"""Stopping on request: by Ctrl-C, or by what SLURM or a batch system sends before it kills."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from types import FrameType
 from typing import Any, Self
 
 EXIT_INTERRUPTED = 75  # EX_TEMPFAIL of sysexits.h: run it again
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+CONTINUES = "run it again to continue"  # ends the message of an interrupted training
 
 
 class InterruptedTrainingError(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -31,7 +32,15 @@ BY_HAND = {"state": "running", "slurm_job_id": None}
 
 CASES: dict[str, tuple[Facts, State]] = {
     "nothing is there": (Facts(), State.WAITING),
-    "the log ends with an error": (Facts(log_has_error=True), State.FAILED),
+    "the log ends with an error": (Facts(log_ends=State.FAILED), State.FAILED),
+    "interrupted before it told anything": (
+        Facts(log_ends=State.INTERRUPTED),
+        State.INTERRUPTED,
+    ),
+    "failed once, then interrupted before it told anything": (
+        Facts(progress={"state": "failed"}, log_ends=State.INTERRUPTED),
+        State.INTERRUPTED,
+    ),
     "in the queue": (Facts(job=PENDING, queue_known=True), State.QUEUED),
     "started, told nothing yet": (Facts(job=RUNNING, queue_known=True), State.RUNNING),
     "runs in its job": (Facts(progress=IN_JOB, job=RUNNING, queue_known=True), State.RUNNING),
@@ -162,10 +171,9 @@ def test_a_study_is_read_and_shown_without_touching_it(tiny_study: Study, tmp_pa
     (done / "scores.nc").write_text("")
     killed = leave(tmp_path, "wind_baseline", 1, state="running", pid=ended_process(), step=7)
     (killed / "logs/train.log").write_text("".join(f"line {n}\n" for n in range(40)))
-    failed = leave(
-        tmp_path, "physics_mask", 0, state="failed", message="the loss is not finite", step=3
-    )
-    (failed / "logs/train.log").write_text("airshed: the loss is not finite\n")
+    error = AirshedError("the loss is not finite", where="epoch 0", hint="lower the rate")
+    failed = leave(tmp_path, "physics_mask", 0, state="failed", message=str(error), step=3)
+    (failed / "logs/train.log").write_text(f"airshed: {error}\n")
     (tmp_path / "variants/physics_mask/seed1").mkdir()
     before = contents(tmp_path)
     rows = study_status(tiny_study, tmp_path, Queue(None))
@@ -186,6 +194,9 @@ def test_a_study_is_read_and_shown_without_touching_it(tiny_study: Study, tmp_pa
     for part in ("the loss is not finite", "run snakemake again", "line 39", str(failed / "logs")):
         assert part in said
     assert "line 20" not in said
+    assert said.count("the loss is not finite") == 1
+    assert re.findall("next: +(.*?) *$", said, re.MULTILINE)[1:] == ["lower the rate"]
+    assert said.count("next:") == 2  # one for each training that needs something
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"format_version": 99, "state": "failed"}'])

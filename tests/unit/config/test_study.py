@@ -5,17 +5,21 @@ import json
 import pickle
 import subprocess
 import sys
+from contextlib import nullcontext
+from io import StringIO
 from pathlib import Path
 from typing import Any, get_args
 
+import pandas as pd
 import pytest
 import yaml
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from airshed.biases import BIASES
 from airshed.config import dump_study, json_schema, load_study, validate_study
 from airshed.config.backbones import Backbone
 from airshed.config.biases import Bias
+from airshed.config.data import TableName
 from airshed.config.load import merge
 from airshed.errors import AirshedError
 from airshed.model.advection_diffusion import AdvectionDiffusion
@@ -34,6 +38,17 @@ def set_key(values: dict[str, Any], dotted: str, value: Any) -> dict[str, Any]:
         target = target.setdefault(section, {})
     target[key] = value
     return values
+
+
+@pytest.mark.parametrize("name", ["1", "NA", "nan", "1e5", "null", "True", "Infinity", "None"])
+def test_a_name_that_a_table_would_not_give_back_is_refused(name: str) -> None:
+    """One is tried that is given back, and one that is not."""
+    for given, kept in ((name, False), (f"v{name}", True)):
+        table = pd.read_csv(StringIO(f"variant,value\n{given},1\n"))
+        assert (table["variant"].tolist() == [given]) is kept
+        accepted = TypeAdapter(TableName)
+        with nullcontext() if kept else pytest.raises(ValidationError, match="a table would not"):
+            accepted.validate_python(given)
 
 
 def test_every_study_file_is_valid() -> None:

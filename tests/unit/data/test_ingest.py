@@ -72,13 +72,17 @@ def test_every_value_arrives_at_its_hour_and_cell(
     assert report["variables"]["co"]["max"] == pytest.approx(np.nanmax(last["co"]))
 
 
-@pytest.mark.parametrize("form", ["{}.tar", "{}.zip", "{}", "flat"])
+@pytest.mark.parametrize("form", ["{}.tar", "{}.zip", "{}", "flat", "link"])
 def test_all_forms_of_archives_give_the_same(
     dataset: DatasetConfig, raw: Path, tmp_path: Path, form: str
 ) -> None:
     expected, _ = run(dataset, raw)
     other = tmp_path / "other" / "raw"
-    for number in range(2):
+    if form == "link":  # a month folder that lies elsewhere, and a way back to where it began
+        other.mkdir(parents=True)
+        (raw / "201603/back").symlink_to(other)
+        (other / "201603").symlink_to(raw / "201603")
+    for number in range(2 if form != "link" else 0):
         day = made.START + timedelta(days=number)
         name = f"CN-Reanalysis{day:%Y%m%d}"
         members = made.day_members(day)

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 from listening import is_loopback, places
 from pydantic import ValidationError
-from tasks import refuse, square
+from tasks import interrupted_square, refuse, square
 
 from airshed.config.preprocessing import DaskConfig
 from airshed.data.scale_out import _cluster, _dashboard, run_tasks
@@ -24,9 +24,12 @@ def test_one_worker_works_here_and_in_order() -> None:
     assert found == [(n**2, os.getpid()) for n in range(5)]
 
 
-def test_several_workers_do_each_task_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_several_workers_do_each_task_once_and_leave_ctrl_c_to_this_process(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     caplog.set_level(logging.INFO)
-    found = list(run_tasks(square, [(n,) for n in range(12)], LOCAL, 2, "squares"))
+    found = list(run_tasks(interrupted_square, [(n,) for n in range(12)], LOCAL, 2, "squares"))
+    assert "KeyboardInterrupt" not in capfd.readouterr().err
     assert sorted(value for value, _ in found) == [n**2 for n in range(12)]
     assert len({process for _, process in found}) == 2
     assert os.getpid() not in {process for _, process in found}

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from airshed.errors import AirshedError
-from airshed.integrity.atomic import atomic_path, write_json, writing
+from airshed.integrity.atomic import atomic_path, flush, write_json, writing
 
 
 def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -35,6 +37,47 @@ def test_a_folder_replaces_a_folder(tmp_path: Path) -> None:
         (temporary / "fresh").write_text("")
         assert [path.name for path in target.iterdir()] == ["stale"]
     assert [path.name for path in target.iterdir()] == ["fresh"]
+
+
+@pytest.mark.parametrize("inside", [(), ("a/b", "c")], ids=["file", "folder"])
+def test_content_is_on_the_disk_before_it_has_its_name_and_the_name_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: tuple[str, ...]
+) -> None:
+    """A disk that keeps, at a power failure, what was flushed and nothing else."""
+    target, kept = tmp_path / "new", {}
+
+    def fsync(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").resolve()
+        names = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else None
+        kept[path.name] = names or path.read_text()
+        if path != tmp_path:
+            assert not target.exists(), "it had its name before its content was flushed"
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with atomic_path(target) as temporary:
+        for path in [temporary / name for name in inside] or [temporary]:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(path.name)
+    assert kept.pop(tmp_path.name) == ["new"]
+    if inside:
+        assert kept == {temporary.name: ["a", "c"], "a": ["b"], "b": "b", "c": "c"}
+    else:
+        assert kept == {temporary.name: temporary.name}
+
+
+def test_a_file_system_that_flushes_no_folders_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    flush(tmp_path)
+    with pytest.raises(AirshedError, match="no space is left"):
+        write_json(tmp_path / "a.json", {})
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_a_killed_process_left_of_the_same_target_is_removed(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from airshed.errors import AirshedError
+from airshed.integrity.provenance import sha256
 from airshed.training.checkpoints import (
     BEST,
+    COMPLETE,
     LAST,
     PREVIOUS,
     Checkpoints,
@@ -104,6 +106,54 @@ def test_a_damaged_state_does_not_lead_back_to_another_run(kept: Checkpoints) ->
     (kept.folder / LAST).write_bytes(b"damaged")
     with pytest.raises(AirshedError, match="none of the run's checkpoints"):
         Checkpoints(kept.folder, 1.0, "b").newest()
+
+
+def finish(checkpoints: Checkpoints) -> dict[str, Any]:
+    """Complete a training; its record."""
+    checkpoints.save_best({"w": torch.ones(3)})
+    record = {"checkpoint": {"sha256": sha256(checkpoints.folder / BEST)}}
+    checkpoints.finish(record, "step\n1\n")
+    return record
+
+
+def test_a_finished_run_is_known_without_its_states(kept: Checkpoints) -> None:
+    assert kept.finished() is None
+    record = finish(kept)
+    kept.remove_states()
+    assert sorted(path.name for path in kept.folder.iterdir()) == [BEST, COMPLETE]
+    assert Checkpoints(kept.folder, 1.0, "a").finished() == (record, "step\n1\n")
+
+
+@pytest.mark.parametrize("save", ["save_state", "save_best"])
+def test_a_run_of_other_settings_takes_the_place_of_a_finished_one(
+    kept: Checkpoints, save: str
+) -> None:
+    """Until it has something of its own, the finished one is there and can be returned to."""
+    finish(kept)
+    kept.remove_states()
+    other = Checkpoints(kept.folder, 1.0, "b")
+    assert other.finished() is None
+    assert other.newest() is None
+    assert kept.finished() is not None
+    getattr(other, save)(state(1))
+    assert Checkpoints(kept.folder, 1.0, "a").finished() is None
+
+
+@pytest.mark.parametrize("damage", ["best gone", "best changed", "record cut"])
+def test_a_finished_run_that_is_damaged_is_not_trained_anew_by_itself(
+    kept: Checkpoints, damage: str
+) -> None:
+    finish(kept)
+    kept.remove_states()
+    best, record = kept.folder / BEST, kept.folder / COMPLETE
+    if damage == "best gone":
+        best.unlink()
+    elif damage == "best changed":
+        best.write_bytes(best.read_bytes()[:-1])
+    else:
+        record.write_bytes(record.read_bytes()[:-9])
+    with pytest.raises(AirshedError, match=r"(?s)finished training.*delete its run's folder"):
+        kept.finished()
 
 
 def test_a_run_whose_best_weights_are_gone_is_not_continued(kept: Checkpoints) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
 from pathlib import Path
-from signal import SIGKILL, SIGTERM, SIGUSR1
+from signal import SIGINT, SIGKILL, SIGTERM, SIGUSR1
+from typing import Any
 
 import pytest
 from made_once import MadeOnce
@@ -18,13 +20,19 @@ from airshed.training.checkpoints import LAST, PREVIOUS
 from airshed.training.stopping import EXIT_INTERRUPTED, InterruptedTrainingError, StopRequest
 
 TRAINING, VALIDATION = 8, 4  # forward passes of an epoch: two to each of four steps, then four
-CANCELLED, OUT_OF_TIME, IMPATIENT = (SIGTERM,), (SIGUSR1,), (SIGUSR1, SIGTERM, SIGTERM)
+CANCELLED, OUT_OF_TIME, IMPATIENT = (SIGTERM,), (SIGUSR1,), (SIGUSR1, SIGTERM, SIGINT)
+CTRL_C = (SIGINT, SIGINT)
 
 
-def study(workers: int = 0, saved_every_min: float = 1e-9, batch_size: int = 4) -> Study:
+def study(
+    workers: int = 0,
+    saved_every_min: float = 1e-9,
+    batch_size: int = 4,
+    keep_states: bool = True,
+) -> Study:
     """Two micro-batches to a step, dropout, and a checkpoint after every step."""
     train = {"workers": workers, "batch_size": batch_size}
-    jobs = {"checkpoint_every_min": saved_every_min}
+    jobs = {"checkpoint_every_min": saved_every_min, "keep_states": keep_states}
     return tiny_study(train=train, jobs=jobs, loader={"start_method": "fork"})
 
 
@@ -48,7 +56,7 @@ def disturbances(seed: int, count: int) -> list[Disturbance]:
     come before the last of the 24 forward passes.
     """
     chance = random.Random(seed)
-    kinds = [(SIGKILL,), CANCELLED, OUT_OF_TIME, IMPATIENT]
+    kinds = [(SIGKILL,), CTRL_C, OUT_OF_TIME, IMPATIENT]
     chance.shuffle(kinds)
     return [
         Disturbance(
@@ -132,7 +140,7 @@ def test_without_a_readable_checkpoint_the_run_stops(prepared: Prepared, tmp_pat
 
 
 def test_retries_without_progress_come_to_an_end(prepared: Prepared, tmp_path: Path) -> None:
-    killed, cancelled = Disturbance(2, (SIGKILL,)), Disturbance(1, CANCELLED)
+    killed, cancelled = Disturbance(2, (SIGKILL,)), Disturbance(1, CTRL_C)
     codes = [
         start(study(), prepared, tmp_path, 1, disturbance)[0]
         for disturbance in (cancelled, killed, cancelled, killed, killed, None)
@@ -147,17 +155,36 @@ def test_retries_without_progress_come_to_an_end(prepared: Prepared, tmp_path: P
 def test_a_finished_run_is_not_trained_again(
     prepared: Prepared, unbroken: Path, tmp_path: Path
 ) -> None:
-    folder = shutil.copytree(unbroken, tmp_path / "finished")
-    before = (folder / "checkpoints" / LAST).read_bytes()
-    assert start(study(), prepared, folder, 1, Disturbance(1)) == [0]  # no forward pass
-    assert (folder / "checkpoints" / LAST).read_bytes() == before
+    """Asked for again, killed before its states were removed, or in the midst of that."""
+    written = ("run.json", "history.csv", "checkpoints/best.ckpt")
+    kept = ["attempts.json", "best.ckpt", "finished.json"]
+    for number, gone in enumerate([(), (LAST,), (LAST, PREVIOUS)]):
+        folder = shutil.copytree(unbroken, tmp_path / str(number))
+        for name in ("run.json", "history.csv", *(f"checkpoints/{state}" for state in gone)):
+            (folder / name).unlink()
+        hang = Disturbance(1)  # at the first forward pass
+        assert start(study(keep_states=False), prepared, folder, 1, hang) == [0]
+        for name in written:
+            assert content(folder / name) == content(unbroken / name)
+        assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == kept
+        told = progress(folder)
+        assert (told["state"], told["step"], told["steps"]) == ("done", 8, 8)
+
+
+def content(path: Path) -> bytes | dict[str, Any]:
+    """Of a file; of a record without what the study says of its own."""
+    if path.suffix != ".json":
+        return path.read_bytes()
+    record = json.loads(path.read_text())
+    return {key: record[key] for key in record if key != "config"}
 
 
 def test_a_signal_before_the_first_step_ends_at_once_and_later_ones_are_only_noted() -> None:
-    with StopRequest() as stop, pytest.raises(InterruptedTrainingError, match="SIGTERM"):
-        os.kill(os.getpid(), SIGTERM)
+    for number in (SIGINT, SIGTERM):
+        with StopRequest(), pytest.raises(InterruptedTrainingError, match=number.name):
+            os.kill(os.getpid(), number)
     with StopRequest() as stop:
         stop.defer()
-        for number in (SIGUSR1, SIGTERM):
+        for number in (SIGUSR1, SIGTERM, SIGINT):
             os.kill(os.getpid(), number)
         assert stop.received == "SIGUSR1"

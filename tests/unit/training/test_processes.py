@@ -177,7 +177,7 @@ def test_the_record_says_what_trained(alone: Path, together: Path) -> None:
 
 def test_only_the_first_process_writes(together: Path) -> None:
     found = sorted(str(path.relative_to(together)) for path in together.rglob("*.*"))
-    checkpoints = ["attempts.json", "best.ckpt", "last.ckpt", "previous.ckpt"]
+    checkpoints = ["attempts.json", "best.ckpt", "finished.json", "last.ckpt", "previous.ckpt"]
     assert found == [
         *(f"checkpoints/{name}" for name in checkpoints),
         *("history.csv", "progress.json", "run.json", "said0.txt", "said1.txt"),
@@ -188,7 +188,7 @@ def test_only_the_first_process_writes(together: Path) -> None:
 def test_a_run_continues_on_another_number_of_devices(
     prepared: Prepared, alone: Path, tmp_path: Path
 ) -> None:
-    jobs = JobsConfig(checkpoint_every_min=1e-9)
+    jobs = JobsConfig(checkpoint_every_min=1e-9, keep_states=True)
     study = undropped().model_copy(update={"jobs": jobs})
     assert start(study, prepared, tmp_path, 1, Disturbance(8, (SIGKILL,))) == [-SIGKILL]
     assert start(study, prepared, tmp_path, 2) == [0, 0]

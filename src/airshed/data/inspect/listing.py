@@ -11,6 +11,7 @@ from airshed.data.archives import DAY_NAME, HOUR_NAME, Files, find_days, hour_of
 from airshed.data.members import read_members
 from airshed.data.problems import Findings
 from airshed.errors import AirshedError
+from airshed.files import files_below
 
 YEARLY = "data_*_china_masked.zarr"
 ZARR = ("zarr.json", ".zgroup", ".zmetadata")
@@ -60,7 +61,7 @@ def list_files(path: Path, repeated_days: bool, findings: Findings) -> Listing:
     found.days = dict(sorted(found.days.items()))
     for store in found.stores:
         found.forms["yearly Zarr store"] += 1
-        found.size_bytes += sum(file.stat().st_size for file in store.rglob("*") if file.is_file())
+        found.size_bytes += sum(file.stat().st_size for file in files_below(store))
     if not (found.days or found.stores or found.single):
         findings.add(nothing_found(path))
     for day, paths in found.days.items():
@@ -71,8 +72,8 @@ def list_files(path: Path, repeated_days: bool, findings: Findings) -> Listing:
 
 def _count_files(path: Path, found: Listing, findings: Findings) -> None:
     stores, others = set(found.stores), []
-    for file in [path] if path.is_file() else sorted(path.rglob("*")):
-        if not file.is_file() or stores.intersection(file.parents):
+    for file in [path] if path.is_file() else files_below(path):
+        if stores.intersection(file.parents):
             continue
         if match := DAY_NAME.fullmatch(file.name):
             found.forms[f"daily archive {match[2]}"] += 1

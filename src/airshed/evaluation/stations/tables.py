@@ -162,10 +162,16 @@ def _read(path: Path) -> pd.DataFrame:
     ):
         if ".parquet" in path.suffixes:
             return pd.read_parquet(path)
+        content = _unpacked(path)
         with warnings.catch_warnings():
             # rows longer than the header: pandas would shift or cut them
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(BytesIO(_unpacked(path)), low_memory=False, index_col=False)
+            table = pd.read_csv(BytesIO(content), low_memory=False, index_col=False)
+        station = _named(table).get("station")
+        if station is not None:  # 007 and NA are stations too
+            names = pd.read_csv(BytesIO(content), usecols=[station], dtype=str, na_filter=False)
+            table[station] = names[station]
+        return table
 
 
 def _unpacked(path: Path) -> bytes:

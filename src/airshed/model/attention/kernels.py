@@ -207,7 +207,6 @@ def _gather_queries(
         if D1 < WIDTH:
             k2 = _load(k, token[None, :], inside[None, :], stride, part2[:, None], WIDTH, EVEN)
             v2 = _load(v, token[None, :], inside[None, :], stride, part2[:, None], WIDTH, EVEN)
-        dweights = _product(do1, do2, v1, v2, D1 < WIDTH, PRECISION)
         scores = _product(q1, q2, k1, k2, D1 < WIDTH, PRECISION) * scale
         if BIASED:
             key0, key1 = _features(features, token, inside, tokens, FEATURES, EVEN)
@@ -220,6 +219,7 @@ def _gather_queries(
         if LINE % KEYS != 0:
             scores = tl.where(inside[None, :], scores, float("-inf"))
         weights = tl.exp2(scores - sums[:, None])
+        dweights = _product(do1, do2, v1, v2, D1 < WIDTH, PRECISION)
         dscores = (weights * (dweights - delta[:, None])).to(k1.dtype)
         dq1 = tl.dot(dscores, tl.trans(k1), dq1, input_precision=PRECISION)
         if D1 < WIDTH:
@@ -297,9 +297,11 @@ def _sum_diagonals(offsets, grad, KEYS: constexpr, QUERIES: constexpr):
 
 
 @jit
-def _sum_bins(sums, grad, entry, first, last, BINS: constexpr):
-    """Add to ``sums`` [BINS] those of ``grad`` over the entries first ... last of a tile."""
+def _sum_bins(sums, grad, entry, BINS: constexpr):
+    """Add to ``sums`` [BINS] those of ``grad`` over each entry; few entries occur in a tile."""
     bins = tl.arange(0, BINS)
+    there = grad != 0
+    first, last = tl.min(tl.where(there, entry, BINS)), tl.max(tl.where(there, entry, -1))
     if first <= last:  # a loop that stands here alone would keep Triton from pipelining the outer
         for one in range(first, last + 1):
             sums += tl.where(bins == one, tl.sum(tl.where(entry == one, grad, 0.0)), 0.0)
@@ -330,8 +332,6 @@ def _gather_keys(
         mask = None if EVEN else inside
         sums = tl.load(lse + token, mask=mask, other=None if EVEN else float("inf"))
         dot = tl.load(delta + token, mask=mask, other=None if EVEN else 0.0)
-        # both products first: what follows goes score by score and holds nothing between them
-        dweights = _product(v1, v2, tl.trans(do1), tl.trans(do2), D1 < WIDTH, PRECISION)
         scores = _product(k1, k2, q1, q2, D1 < WIDTH, PRECISION) * scale
         if BIASED:
             query0, query1 = _features(features, token, inside, tokens, FEATURES, EVEN)
@@ -344,27 +344,20 @@ def _gather_keys(
         weights = tl.exp2(scores - sums[None, :])
         if not EVEN:
             weights = tl.where(there, weights, 0.0)
+        dv1 = tl.dot(weights.to(do1.dtype), do1, dv1, input_precision=PRECISION)
+        if D1 < WIDTH:
+            dv2 = tl.dot(weights.to(do1.dtype), do2, dv2, input_precision=PRECISION)
+        dweights = _product(v1, v2, tl.trans(do1), tl.trans(do2), D1 < WIDTH, PRECISION)
         dscores = weights * (dweights - dot[None, :])
         if BIASED:
             dstrength += tl.sum(dscores * of_strength, 1)
             if TABLE == "bins":
-                # entries grow with the rise, and where nothing rises they get nothing
-                lowest, highest = tl.min(query0), tl.max(key0)
-                _, _, _, first_entry = TILE(
-                    0.0, 1.0, tl.maximum(tl.min(key0) - tl.max(query0), 0.0), 1.0, strength,
-                    table, 0, 0, LINE, UNIT,
-                )  # fmt: skip
-                _, _, _, last_entry = TILE(
-                    lowest, 1.0, highest, 1.0, strength, table, 0, 0, LINE, UNIT
-                )
-                dbins = _sum_bins(dbins, dscores * of_entry, entry, first_entry, last_entry, BINS)
+                dbins = _sum_bins(dbins, dscores * of_entry, entry, BINS)
             if TABLE == "offsets":
                 _sum_diagonals(offsets + tile * (2 * KEYS), dscores, KEYS, QUERIES)
-        weights, dscores = weights.to(do1.dtype), dscores.to(do1.dtype)
-        dv1 = tl.dot(weights, do1, dv1, input_precision=PRECISION)
+        dscores = dscores.to(q1.dtype)
         dk1 = tl.dot(dscores, tl.trans(q1), dk1, input_precision=PRECISION)
         if D1 < WIDTH:
-            dv2 = tl.dot(weights, do2, dv2, input_precision=PRECISION)
             dk2 = tl.dot(dscores, tl.trans(q2), dk2, input_precision=PRECISION)
     return dk1, dk2, dv1, dv2, dstrength, dbins
 

@@ -111,6 +111,16 @@ def test_parquet_and_compressed_tables(tmp_path: Path) -> None:
     )
 
 
+def test_names_of_stations_are_text(tmp_path: Path) -> None:
+    """Also where every other program would read numbers and missing values."""
+    text = "station,lat,lon,time,parameter,value\n" + "".join(
+        f"{name},39.9,116.4,2016-03-05T01:00:00Z,o3,60\n" for name in ("007", "NA", "1e3")
+    )
+    path = written(tmp_path, text)
+    assert list(read_table(path, settings())["station"]) == ["007", "NA", "1e3"]
+    assert list(read_positions(path).index) == ["007", "NA", "1e3"]
+
+
 def test_sites_in_chinese(tmp_path: Path) -> None:
     path = written(
         tmp_path,

@@ -1,0 +1,23 @@
+"""Finding files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, folder by folder in the order of their names.
+
+    Links to folders are followed; what several links lead to comes once, so that a circle ends.
+    """
+    seen: set[tuple[int, int]] = set()
+    for where, folders, names in os.walk(folder, followlinks=True):
+        stat = Path(where).stat()
+        if (stat.st_dev, stat.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((stat.st_dev, stat.st_ino))
+        folders.sort()
+        yield from (path for name in sorted(names) if (path := Path(where, name)).is_file())

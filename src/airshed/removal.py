@@ -1,0 +1,200 @@
+"""Taking a study away, with the data that no other study stands on.
+
+What other studies stand on is read from the resolved configurations that lie beside it: the data of
+their dataset, grid and splits, and every path that one of them names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airshed.cluster.squeue import read_queue
+from airshed.cluster.status import State, training_status
+from airshed.config import read_yaml
+from airshed.errors import AirshedError
+from airshed.integrity.atomic import remove
+
+CONFIG = "config.resolved.yaml"
+REMOVED = ".removed"  # below the folder of all studies: what is on its way out
+BUSY = (State.QUEUED, State.RUNNING)
+SPLIT = re.compile(r"\d{8}-\d{8}")  # in the name of what is made from a split
+
+Configs = Mapping[Path, Mapping[str, Any]]
+"""Resolved configurations, by the folders of their studies."""
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What goes with a study, and what stays.
+
+    Attributes:
+        results: The folder of all studies.
+        going: Files and folders, the study itself last.
+        staying: A folder of its data that others stand on, with their names.
+    """
+
+    results: Path
+    going: list[Path]
+    staying: dict[Path, list[str]] = field(default_factory=dict)
+
+    def freed_bytes(self) -> int:
+        """Room on the disk; a file that has a name elsewhere too, by a hard link, frees none."""
+        paths = [path for top in self.going for path in _everything(top)]
+        found = [path.lstat() for path in paths if path.is_symlink() or not path.is_dir()]
+        names = Counter((stat.st_dev, stat.st_ino) for stat in found)
+        sizes = {
+            place: stat.st_size
+            for stat in found
+            if names[place := (stat.st_dev, stat.st_ino)] >= stat.st_nlink
+        }
+        return sum(sizes.values())
+
+    def carry_out(self) -> None:
+        """Remove it all; nothing that is half removed keeps its name."""
+        away = self.results / REMOVED
+        for path in self.going:
+            if path != away:
+                target = away / path.relative_to(self.results)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                remove(target)
+                path.rename(target)
+        remove(away)
+
+
+def plan_removal(study: Path) -> Removal:
+    """What goes with a study, and what a removal that was interrupted has left.
+
+    Args:
+        study: Its folder, ``results/<study>``.
+
+    Raises:
+        AirshedError: It is no study, something runs in it, another study reads files of it, or a
+            folder to be removed is a link.
+    """
+    results = study.parent
+    left = _existing(results / REMOVED)
+    if left and not (study / CONFIG).exists():
+        return Removal(results, left)
+    configs = {path.parent: read_yaml(path) for path in sorted(results.glob(f"*/{CONFIG}"))}
+    if study not in configs:
+        raise AirshedError(
+            "there is no such study",
+            where=study,
+            expected=", ".join(path.name for path in configs) or f"a folder with {CONFIG}",
+        )
+    own = configs.pop(study)
+    _refuse_work(study)
+    if readers := _names(_reading(study, results, configs)):
+        raise AirshedError(
+            "another study reads files of this one",
+            where=study,
+            found=", ".join(readers),
+            hint="copy them elsewhere and correct that study, or remove it first",
+        )
+    data, staying = _data(results, own, configs)
+    going = [*left, *data, study]
+    for path in going:
+        if path.is_symlink():
+            raise AirshedError(
+                "what is to be removed is a link to another place",
+                where=path,
+                found=path.resolve(),
+                hint="remove by hand what it leads to, then the link",
+            )
+    return Removal(results, going, staying)
+
+
+def _data(
+    results: Path, own: Mapping[str, Any], others: Configs
+) -> tuple[list[Path], dict[Path, list[str]]]:
+    """Of a study's data what goes; what stays, with the names of the studies that stand on it."""
+    dataset = results / "data" / own["dataset"]["name"]
+    grid = dataset / _grid(own)
+    same_name = {
+        study: other
+        for study, other in others.items()
+        if other["dataset"]["name"] == own["dataset"]["name"]
+    }
+    same_grid = [study for study, other in same_name.items() if _grid(other) == _grid(own)]
+    on_dataset = _names([*same_name, *_reading(dataset, results, others)])
+    on_grid = _names([*same_grid, *_reading(grid, results, others)])
+    if not on_dataset:
+        return _existing(dataset), {}
+    if not on_grid:
+        return _existing(grid), {dataset: on_dataset}
+    splits = {split for other in others.values() for split in _splits(other)}
+    made = ((path, SPLIT.search(path.name)) for path in _everything(grid) if path.is_file())
+    return [path for path, found in made if found and found[0] not in splits], {grid: on_grid}
+
+
+def _grid(config: Mapping[str, Any]) -> str:
+    return "{rows}x{columns}".format(**config["dataset"]["grid"])
+
+
+def _splits(config: Mapping[str, Any]) -> Iterator[str]:
+    """The splits of a study as they stand in names of files."""
+    for split in config["splits"].values():
+        yield "-".join(str(split[end]).replace("-", "") for end in ("start", "end"))
+
+
+def _existing(path: Path) -> list[Path]:
+    return [path] if path.exists() else []
+
+
+def _names(studies: Iterable[Path]) -> list[str]:
+    return sorted({study.name for study in studies})
+
+
+def _reading(folder: Path, results: Path, others: Configs) -> list[Path]:
+    """Studies whose configurations hold a path into a folder."""
+    project, inside = results.resolve().parent, folder.resolve()
+    return [
+        study
+        for study, config in others.items()
+        if any((project / text).resolve().is_relative_to(inside) for text in _strings(config))
+    ]
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Every text in nested dicts and lists."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for entry in value.values() if isinstance(value, dict) else value:
+            yield from _strings(entry)
+
+
+def _everything(top: Path) -> Iterator[Path]:
+    """A path, and all that lies below it; links are not followed."""
+    yield top
+    for where, folders, names in os.walk(top):
+        yield from (Path(where, name) for name in (*folders, *names))
+
+
+def _refuse_work(study: Path) -> None:
+    """Refuse while a snakemake runs in this project, or a training of the study does."""
+    locks = study.parent.parent / ".snakemake/locks"
+    if any(locks.glob("*")):
+        raise AirshedError(
+            "a snakemake runs in this project, or was killed",
+            where=locks,
+            hint="wait for it, or stop it; after a kill: snakemake --unlock",
+        )
+    queue = read_queue()
+    for folder in sorted(study.glob("variants/*/seed*")):
+        row = training_status(
+            folder, folder.parent.name, int(folder.name.removeprefix("seed")), queue
+        )
+        if row.state in BUSY:
+            raise AirshedError(
+                "a training of the study is still at work",
+                where=folder,
+                found=row.state,
+                hint="wait for it, or stop it (Ctrl-C, scancel)",
+            )

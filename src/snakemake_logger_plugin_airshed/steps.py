@@ -1,0 +1,161 @@
+"""How far a run and each of its steps are, from what Snakemake says and what steps leave behind."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+LOGGED = re.compile(r": (\d+)/(\d+) in [\d:]+, ([\d:]+) left$", re.MULTILINE)  # airshed.progress
+TAIL_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a step is.
+
+    Attributes:
+        share: Of its work, from 0 to 1; None if nothing tells.
+        left_s: Seconds that it will still take; None if nothing tells.
+    """
+
+    share: float | None = None
+    left_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step that runs.
+
+    Attributes:
+        rule: Its rule.
+        name: Its rule and wildcards, in words.
+        log: Where it writes what it does.
+        started: When it started, s since 1970.
+    """
+
+    rule: str
+    name: str
+    log: Path | None
+    started: float = field(default_factory=time.time)
+
+    @property
+    def elapsed_s(self) -> float:
+        """How long it has been running."""
+        return time.time() - self.started
+
+    def progress(self, usual_s: float | None) -> Progress:
+        """How far it is: by its own words, else by what such steps have taken.
+
+        Args:
+            usual_s: Seconds that steps of its rule take; None if there was none yet.
+        """
+        told = self._told() or self._logged()
+        if told is not None or not usual_s:
+            return told or Progress()
+        return Progress(min(0.99, self.elapsed_s / usual_s), max(0.0, usual_s - self.elapsed_s))
+
+    def _told(self) -> Progress | None:
+        """What a training says in ``progress.json``, which lies above its folder of logs."""
+        if self.log is None:
+            return None
+        with suppress(OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+            path = self.log.parent.parent / "progress.json"
+            if self.rule == "train" and path.stat().st_mtime >= self.started:
+                told = json.loads(path.read_text(encoding="utf-8"))
+                share, left_s = told["step"] / told["steps"], told["eta_s"]
+                return Progress(share, left_s)
+        return None
+
+    def _logged(self) -> Progress | None:
+        """What the last line of progress in its log says."""
+        if self.log is None:
+            return None
+        with suppress(OSError, ZeroDivisionError):
+            stat = self.log.stat()
+            with self.log.open("rb") as stream:
+                stream.seek(max(0, stat.st_size - TAIL_BYTES))
+                lines = LOGGED.findall(stream.read().decode("utf-8", "replace"))
+            if lines and stat.st_mtime >= self.started and lines[-1][0] != "0":
+                done, total, left = lines[-1]
+                left_s = sum(60**n * int(part) for n, part in enumerate(left.split(":")[::-1]))
+                ago_s = time.time() - stat.st_mtime
+                return Progress(int(done) / int(total), max(0.0, left_s - ago_s))
+        return None
+
+
+class Run:
+    """All steps of a run.
+
+    Args:
+        results: Where earlier runs have noted what their steps took.
+
+    Attributes:
+        steps: How many there are of each rule.
+        done: How many of each rule are done.
+        running: Those that run, by Snakemake's number.
+    """
+
+    def __init__(self, results: Path) -> None:
+        self.steps: Mapping[str, int] = {}
+        self.done: Counter[str] = Counter()
+        self.running: dict[int, Step] = {}
+        self._results, self._at_once = results, 1
+        self._earlier: dict[str, list[float]] = {}
+        self._took: dict[str, list[float]] = {}
+
+    def plan(self, steps: Mapping[str, int]) -> None:
+        """Note which steps there are, and what such steps took in earlier runs."""
+        self.steps = {rule: count for rule, count in steps.items() if rule not in ("all", "total")}
+        for path in self._results.glob("**/benchmarks/*.tsv"):
+            rules = [rule for rule in self.steps if path.stem.startswith(rule)]
+            with suppress(OSError, StopIteration, KeyError, ValueError):
+                with path.open(encoding="utf-8", newline="") as stream:
+                    seconds = float(next(csv.DictReader(stream, delimiter="\t"))["s"])
+                self._earlier.setdefault(max(rules, key=len), []).append(seconds)
+
+    def begin(self, number: int, step: Step) -> None:
+        """A step starts."""
+        self.running[number] = step
+        self._at_once = max(self._at_once, len(self.running))
+
+    def finish(self, number: int) -> Step | None:
+        """A step is done; None if it is none that does work."""
+        step = self.running.pop(number, None)
+        if step is not None:
+            self.done[step.rule] += 1
+            self._took.setdefault(step.rule, []).append(step.elapsed_s)
+        return step
+
+    def usual_s(self, rule: str) -> float | None:
+        """What a step of a rule takes, by those of this run, else of earlier ones."""
+        took = self._took.get(rule) or self._earlier.get(rule)
+        return median(took) if took else None
+
+    @property
+    def counted(self) -> str:
+        """How many steps are done, of how many."""
+        return f"{self.done.total()} of {sum(self.steps.values())} steps"
+
+    def left_s(self) -> float | None:
+        """Seconds until the end, with as many steps at a time as so far; None if nobody knows."""
+        left, longest, running = 0.0, 0.0, list(self.running.values())
+        for rule, count in self.steps.items():
+            waiting = count - self.done[rule] - sum(step.rule == rule for step in running)
+            usual_s = self.usual_s(rule)
+            if waiting and usual_s is None:
+                return None
+            left += waiting * (usual_s or 0.0)
+        for step in running:
+            own = step.progress(self.usual_s(step.rule)).left_s
+            if own is None:
+                return None
+            left, longest = left + own, max(longest, own)
+        return max(longest, left / self._at_once)
