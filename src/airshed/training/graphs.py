@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +75,7 @@ def record(
     with torch.random.fork_rng():  # recording draws random numbers
         try:
             expected = _results(one_pass, x, lead_hours)
-            replayed = torch.cuda.make_graphed_callables(one_pass, (x.clone(), lead_hours.clone()))
+            replayed: Any = torch.cuda.make_graphed_callables(one_pass, (x.clone(), lead_hours.clone()))
             found = _results(replayed, x, lead_hours)
         except RuntimeError as error:  # what a recording cannot hold
             log.warning("passes are not recorded: %s", brief(error))
@@ -86,7 +87,8 @@ def record(
     def forward(x_: Tensor, lead_hours_: Tensor, out_variables: Sequence[str]) -> Tensor:
         fits = x_.shape == x.shape and tuple(out_variables) == tuple(targets)
         if fits and network.training and torch.is_grad_enabled():
-            return replayed(x_, lead_hours_)
+            out: Tensor = replayed(x_, lead_hours_)
+            return out
         return one_pass.plain(x_, lead_hours_, out_variables)
 
     network.forward = forward
