@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from airshed.config.training import TrainConfig
 from airshed.errors import brief
+
+if TYPE_CHECKING:
+    from airshed.config.training import TrainConfig
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +77,9 @@ def record(
     with torch.random.fork_rng():  # recording draws random numbers
         try:
             expected = _results(one_pass, x, lead_hours)
-            replayed: Any = torch.cuda.make_graphed_callables(one_pass, (x.clone(), lead_hours.clone()))
+            replayed: Any = torch.cuda.make_graphed_callables(
+                one_pass, (x.clone(), lead_hours.clone())
+            )
             found = _results(replayed, x, lead_hours)
         except RuntimeError as error:  # what a recording cannot hold
             log.warning("passes are not recorded: %s", brief(error))
