@@ -36,6 +36,7 @@ from airshed.integrity.atomic import write_json
 from airshed.integrity.formats import COST, VERSION
 from airshed.model import Forecaster
 from airshed.training.compilation import compile_blocks
+from airshed.training.determinism import ask_for_determinism
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def measure_cost(
     """
     names = _with_references(study, variants)
     torch.set_num_threads(study.train.threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)  # as in training
+    ask_for_determinism()  # as in training
     # first: nothing of this process's own weighs on them
     memory = {name: _memory(study, name, prepared, rounds) for name in names}
     networks = {name: network_of(study, name, prepared) for name in names}

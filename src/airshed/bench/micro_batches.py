@@ -22,6 +22,7 @@ from airshed.data.prepared import Prepared
 from airshed.model import Forecaster
 from airshed.model.dynamo import allow_forms
 from airshed.training.compilation import compile_blocks
+from airshed.training.determinism import ask_for_determinism
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def micro_batches(
     study: Study, variant: str, prepared: Prepared | None, sizes: list[int], rounds: int
 ) -> list[dict[str, Any]]:
     """The same in this process, for these sizes."""
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    ask_for_determinism()
     network = network_of(study, variant, prepared)
     allow_forms(len(sizes))
     compile_blocks([network], study.train.compile, device_of(study))

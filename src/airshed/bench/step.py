@@ -15,6 +15,7 @@ def training_step(
     accumulate: int,
     clip: float,
     autocast: torch.dtype | None,
+    keeps_gradients: bool = False,
 ) -> Callable[[], None]:
     """A function that makes one step: forward, loss and backward, clipping, update.
 
@@ -24,6 +25,7 @@ def training_step(
         accumulate: Batches whose gradients are added up.
         clip: Largest norm of the gradient.
         autocast: Precision of products of matrices; None for that of the parameters.
+        keeps_gradients: Whether gradients are set to 0 after a step, where they are else set free.
     """
     parameters = [value for group in optimizer.param_groups for value in group["params"]]
     device = parameters[0].device.type
@@ -35,6 +37,6 @@ def training_step(
             torch.autograd.backward(value / accumulate)
         nn.utils.clip_grad_norm_(parameters, clip)
         optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=not keeps_gradients)
 
     return run

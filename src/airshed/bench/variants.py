@@ -17,6 +17,8 @@ from airshed.config import Study
 from airshed.data.dataset import ForecastDataset
 from airshed.data.prepared import Prepared
 from airshed.model import Forecaster
+from airshed.training import graphs
+from airshed.training.determinism import ask_for_determinism
 from airshed.training.optimisation import adamw, masked_squares
 from airshed.variables import INPUTS, TARGETS
 
@@ -35,7 +37,7 @@ def one_training(study: Study, variant: str, prepared: Prepared | None) -> Calla
 
     Uncompiled, since a compiler's own memory would count too.
     """
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    ask_for_determinism()
     batch = batch_of(study, prepared)
 
     def run() -> None:
@@ -70,6 +72,10 @@ def step_of(
 ) -> Callable[[], None]:
     """A function that makes one step, on the same samples each time."""
     settings = study.train
+    autocast = torch.bfloat16 if settings.precision == "bf16-mixed" else None
+    recorded = graphs.wanted(settings, batch.x.device) and graphs.record(
+        network, batch.x, batch.lead_hours, TARGETS, autocast
+    )
     optimizer = adamw(network, study.learning_rate(variant), settings.weight_decay)
 
     def loss() -> Tensor:
@@ -82,7 +88,8 @@ def step_of(
         optimizer,
         accumulate=math.ceil(settings.global_batch_size / settings.batch_size),
         clip=settings.clip,
-        autocast=torch.bfloat16 if settings.precision == "bf16-mixed" else None,
+        autocast=autocast,
+        keeps_gradients=recorded,
     )
 
 

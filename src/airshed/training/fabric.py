@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import torch
 from torch.distributed import DistError, Store, TCPStore  # type: ignore[attr-defined]
-from torch.utils import deterministic
 
 from airshed.config.training import TrainConfig
 from airshed.errors import AirshedError, refusing
+from airshed.training.determinism import ask_for_determinism
 from airshed.training.lightning import (
     DDPStrategy,
     Fabric,
@@ -42,6 +42,7 @@ def launch_fabric(settings: TrainConfig, processes: Processes) -> Fabric:
         AirshedError: The devices are not there, or the processes do not find each other.
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    ask_for_determinism()
     by_slurm = processes.count > 1 and processes.started_by_slurm(os.environ)
     environment = SLURMEnvironment(auto_requeue=False) if by_slurm else LightningEnvironment()
     with refusing(
@@ -66,9 +67,6 @@ def launch_fabric(settings: TrainConfig, processes: Processes) -> Fabric:
             group = torch.distributed.new_group(backend="gloo", timeout=_timeout(settings))
             _host_groups[:] = [group]
     torch.set_num_threads(settings.threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    # a debugging aid that costs time
-    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if not fabric.is_global_zero:
         logging.getLogger("airshed").setLevel(logging.WARNING)
     return fabric

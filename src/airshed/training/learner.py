@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from airshed.config.training import TrainConfig
+from airshed.training import graphs
 from airshed.training.lightning import Fabric
 from airshed.training.optimisation import adamw
 from airshed.training.sharding import clip_gradients, like, own, whole
@@ -33,12 +34,19 @@ class Learner:
         self.module = fabric.setup_module(network)
         self.parameters: list[nn.Parameter] = list(network.parameters())
         self.optimizer = adamw(network, settings.learning_rate, settings.weight_decay)
+        self.precision = torch.bfloat16 if settings.precision == "bf16-mixed" else None
         self.autocast = torch.autocast(
-            fabric.device.type, torch.bfloat16, enabled=settings.precision == "bf16-mixed"
+            fabric.device.type, self.precision, enabled=self.precision is not None
         )
+        self._to_record = graphs.wanted(settings, fabric.device)
+        self._keeps_gradients = False
 
     def forecast(self, x: Tensor, lead_hours: Tensor, targets: Sequence[str]) -> Tensor:
         """Normalised forecast [B, targets, Y, X]."""
+        if self._to_record and self.module.training:
+            self._to_record = False
+            network, precision = self.network, self.precision
+            self._keeps_gradients = graphs.record(network, x, lead_hours, targets, precision)
         with self.autocast:
             forecast: Tensor = self.module(x, lead_hours, targets)
         return forecast
@@ -64,7 +72,7 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
-        self.optimizer.zero_grad()
+        self.optimizer.zero_grad(set_to_none=not self._keeps_gradients)
 
     def weights(self) -> dict[str, Tensor]:
         """The whole weights, by the network's own names; called by all processes."""

@@ -92,6 +92,12 @@ def test_every_variant_is_measured_against_its_reference(
     shown = cost_table(cost)
     assert "over wind_baseline" in shown
     assert "fields: random" in shown
+    assert "by train.batch_size" not in shown  # a CPU gains nothing by it
+    mask["micro_batches"] = [
+        {"batch_size": 2, "samples_per_second": 45.1234, "peak_memory_mb": 4400.2},
+        {"batch_size": 4, "samples_per_second": None, "peak_memory_mb": None},
+    ]
+    assert "by train.batch_size: 2: 45.12 (4400 MB), 4: does not fit" in cost_table(cost)
 
 
 def test_sizes_of_micro_batches_are_measured_until_one_does_not_fit(
@@ -126,10 +132,7 @@ def test_sizes_of_micro_batches_are_measured_until_one_does_not_fit(
 def test_on_a_gpu_micro_batches_tell_the_memory(
     tiny_study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured = [
-        {"batch_size": 2, "peak_memory_mb": 50.0},
-        {"batch_size": 4, "peak_memory_mb": 90.0},
-    ]
+    measured = [{"batch_size": size, "peak_memory_mb": 20.0 * size + 10} for size in (2, 4)]
     monkeypatch.setattr(cost_module, "device_of", lambda study: torch.device("cuda"))
     monkeypatch.setattr(cost_module, "measure_micro_batches", lambda *arguments: measured)
     found = cost_module._memory(tiny_study, "physics_mask", None, 1)  # batches of 4

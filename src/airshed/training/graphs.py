@@ -1,0 +1,109 @@
+"""CUDA graphs: forward and backward pass of a micro-batch are recorded once, and launched whole.
+
+A small micro-batch is computed faster than a processor launches its kernels one by one. Recording
+needs fixed shapes, so every other shape, and everything but training, runs as it is. Parameters
+keep their gradients' memory from step to step: what a graph writes stays in buffers of its own,
+which the next replay overwrites.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from airshed.errors import brief
+
+if TYPE_CHECKING:
+    from airshed.config.training import TrainConfig
+
+log = logging.getLogger(__name__)
+
+RECORDS = False  # whether trainings and measurements on a GPU record their passes
+
+
+class _Pass(nn.Module):
+    """A forward pass for given targets, by a network's forward function as it is now."""
+
+    def __init__(
+        self, network: nn.Module, targets: Sequence[str], autocast: torch.dtype | None
+    ) -> None:
+        super().__init__()
+        self.network, self.targets, self.autocast = network, targets, autocast
+        self.plain: Callable[..., Tensor] = network.forward
+
+    def forward(self, x: Tensor, lead_hours: Tensor) -> Tensor:
+        """Forecast fields; products of matrices in the precision of ``autocast``."""
+        # a cast that is kept for later would not be part of the recording
+        with torch.autocast(
+            x.device.type, self.autocast, enabled=self.autocast is not None, cache_enabled=False
+        ):
+            return self.plain(x, lead_hours, self.targets)
+
+
+def wanted(settings: TrainConfig, device: torch.device) -> bool:
+    """Whether a training may record its passes.
+
+    Sharded weights are gathered, and blocks computed again, by more than kernels.
+    """
+    plain = settings.strategy != "fsdp" and not settings.recompute_blocks
+    return RECORDS and plain and device.type == "cuda"
+
+
+def record(
+    network: nn.Module,
+    x: Tensor,
+    lead_hours: Tensor,
+    targets: Sequence[str],
+    autocast: torch.dtype | None,
+) -> bool:
+    """Let a network in training replay a recording for inputs of one shape, if that is exact.
+
+    Args:
+        network: In training mode on its GPU; its forward function is replaced. All its parameters
+            get gradients of zero, to which the passes add; they must never be set to None.
+        x: [B, V, Y, X] of the shape to record.
+        lead_hours: [B].
+        targets: Names of the variables to forecast.
+        autocast: Precision of products of matrices; None for that of the parameters.
+
+    Returns:
+        Whether passes are replayed; where they cannot be, the reason is logged.
+    """
+    one_pass = _Pass(network, targets, autocast)
+    with torch.random.fork_rng():  # recording draws random numbers
+        try:
+            expected = _results(one_pass, x, lead_hours)
+            replayed: Any = torch.cuda.make_graphed_callables(
+                one_pass, (x.clone(), lead_hours.clone())
+            )
+            found = _results(replayed, x, lead_hours)
+        except RuntimeError as error:  # what a recording cannot hold
+            log.warning("passes are not recorded: %s", brief(error))
+            return False
+    if not all(map(torch.equal, found, expected)):
+        log.warning("passes are not recorded: a replay gives other numbers")
+        return False
+
+    def forward(x_: Tensor, lead_hours_: Tensor, out_variables: Sequence[str]) -> Tensor:
+        fits = x_.shape == x.shape and tuple(out_variables) == tuple(targets)
+        if fits and network.training and torch.is_grad_enabled():
+            out: Tensor = replayed(x_, lead_hours_)
+            return out
+        return one_pass.plain(x_, lead_hours_, out_variables)
+
+    network.forward = forward
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    return True
+
+
+def _results(run: nn.Module, x: Tensor, lead_hours: Tensor) -> list[Tensor]:
+    """A forecast and its gradients, always with the same draws of dropout."""
+    torch.manual_seed(0)
+    out = run(x, lead_hours)
+    gradients = torch.autograd.grad(out.float().square().sum(), [*run.parameters()])
+    return [tensor.clone() for tensor in (out.detach(), *gradients)]
