@@ -42,7 +42,7 @@ def agreed_attention(study: Study, variant: str, folder: Path) -> Agreed:
         return Agreed(Paths(**began["paths"]), began["found"])
     if began and same:
         log.warning(
-            "attention: this training began with %s on %s; it continues on %s with what suits there",
+            "attention: this training began with %s on %s; it goes on on %s with what suits it",
             *(began["paths"], began["device"], place),
         )
     chosen = attention_choices(study, variant)

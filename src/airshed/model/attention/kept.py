@@ -73,6 +73,6 @@ def _code() -> str:
     """Digest of the modules that compute attention."""
     here = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in sorted([*here.glob("*.py"), *(here.parent / "bias").glob("*.py")]):
+    for path in sorted([*here.rglob("*.py"), *(here.parent / "bias").glob("*.py")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -1,0 +1,195 @@
+"""Gradients of keys, values and the bias: a program holds a tile of keys, and goes over queries."""
+
+from __future__ import annotations
+
+from airshed.model.attention.kernels.parts import (
+    UNIT,
+    features_of,
+    last_below,
+    load,
+    product,
+    store,
+    tile_place,
+)
+from airshed.model.triton_language import constexpr, jit, tl
+
+
+@jit
+def _sum_diagonals(offsets, grad, KEYS: constexpr, QUERIES: constexpr):
+    """Sums of ``grad`` [KEYS, QUERIES] over equal key - query: [-KEYS ... KEYS - 1], stored.
+
+    Rotating each column down by its own number puts a diagonal into a row; KEYS >= QUERIES.
+    """
+    key, query = tl.arange(0, KEYS)[:, None], tl.arange(0, QUERIES)[None, :]
+    rotated = tl.gather(grad, (key + query) % KEYS, 0)
+    whole = key + query < KEYS
+    index = tl.arange(0, KEYS)
+    tl.store(offsets + KEYS + index, tl.sum(tl.where(whole, rotated, 0.0), 1))
+    tl.store(offsets + index, tl.sum(tl.where(whole, 0.0, rotated), 1))
+
+
+@jit
+def _sum_bins(sums, grad, entry, BINS: constexpr):
+    """Add to ``sums`` [BINS] those of ``grad`` over each entry; few entries occur in a tile."""
+    bins = tl.arange(0, BINS)
+    there = grad != 0
+    first, last = tl.min(tl.where(there, entry, BINS)), tl.max(tl.where(there, entry, -1))
+    if first <= last:  # a loop that stands here alone would keep Triton from pipelining the outer
+        for one in range(first, last + 1):
+            sums += tl.where(bins == one, tl.sum(tl.where(entry == one, grad, 0.0)), 0.0)
+    return sums
+
+
+@jit
+def _gather_keys(
+    grads, first, last, k1, k2, v1, v2, key0, key1, row, column, there, q, dout, lse, delta,
+    features, strength, table, offsets, stride, out_stride, tokens, scale,
+    TILE: constexpr, LINE: constexpr, LINES: constexpr, BIASED: constexpr, TABLE: constexpr,
+    BINS: constexpr, FEATURES: constexpr, WIDTH: constexpr, D1: constexpr, D2: constexpr,
+    QUERIES: constexpr, KEYS: constexpr, EVEN: constexpr, PRECISION: constexpr,
+):  # fmt: skip
+    """Add what the tiles first ... last - 1 of queries give to the gradients of some keys."""
+    part1, part2 = tl.arange(0, D1), D1 + tl.arange(0, D2)
+    dk1, dk2, dv1, dv2, dstrength, dbins = grads
+    for tile in range(first, last):
+        query_row, query_column, token, inside = tile_place(tile, LINE, LINES, QUERIES)
+        q1 = load(q, token[None, :], inside[None, :], stride, part1[:, None], WIDTH, EVEN)
+        do1 = load(dout, token[:, None], inside[:, None], out_stride, part1[None, :], WIDTH, EVEN)
+        q2, do2 = q1, do1
+        if D1 < WIDTH:
+            q2 = load(q, token[None, :], inside[None, :], stride, part2[:, None], WIDTH, EVEN)
+            do2 = load(
+                dout, token[:, None], inside[:, None], out_stride, part2[None, :], WIDTH, EVEN
+            )
+        mask = None if EVEN else inside
+        sums = tl.load(lse + token, mask=mask, other=None if EVEN else float("inf"))
+        dot = tl.load(delta + token, mask=mask, other=None if EVEN else 0.0)
+        scores = product(k1, k2, q1, q2, D1 < WIDTH, PRECISION) * scale
+        if BIASED:
+            query0, query1 = features_of(features, token, inside, tokens, FEATURES, EVEN)
+            added, of_strength, of_entry, entry = TILE(
+                query0[None, :], query1[None, :], key0[:, None], key1[:, None], strength, table,
+                query_row - row + LINES - 1, query_column[None, :] - column[:, None] + LINE - 1,
+                LINE, UNIT,
+            )  # fmt: skip
+            scores += added
+        weights = tl.exp2(scores - sums[None, :])
+        if not EVEN:
+            weights = tl.where(there, weights, 0.0)
+        dv1 = tl.dot(weights.to(do1.dtype), do1, dv1, input_precision=PRECISION)
+        if D1 < WIDTH:
+            dv2 = tl.dot(weights.to(do1.dtype), do2, dv2, input_precision=PRECISION)
+        dweights = product(v1, v2, tl.trans(do1), tl.trans(do2), D1 < WIDTH, PRECISION)
+        dscores = weights * (dweights - dot[None, :])
+        if BIASED:
+            dstrength += tl.sum(dscores * of_strength, 1)
+            if TABLE == "bins":
+                dbins = _sum_bins(dbins, dscores * of_entry, entry, BINS)
+            if TABLE == "offsets":
+                _sum_diagonals(offsets + tile * (2 * KEYS), dscores, KEYS, QUERIES)
+        dscores = dscores.to(q1.dtype)
+        dk1 = tl.dot(dscores, tl.trans(q1), dk1, input_precision=PRECISION)
+        if D1 < WIDTH:
+            dk2 = tl.dot(dscores, tl.trans(q2), dk2, input_precision=PRECISION)
+    return dk1, dk2, dv1, dv2, dstrength, dbins
+
+
+@jit
+def backward_keys(
+    q, k, v, features, strength, table, lowest_query, lse, dout, delta, dk, dv, dstrength, dbins,
+    offsets, in_sample, in_head, in_token, out_sample, out_head, out_token, of_features,
+    table_sample, table_head, heads, tokens, scale,
+    TILE: constexpr, LINE: constexpr, LINES: constexpr, UPHILL: constexpr, TABLE: constexpr,
+    BINS: constexpr, FEATURES: constexpr, WIDTH: constexpr, D1: constexpr, D2: constexpr,
+    QUERIES: constexpr, KEYS: constexpr, TILES: constexpr, EVEN: constexpr, PRECISION: constexpr,
+):  # fmt: skip
+    """Gradients of one tile of keys and values, and what it gives to the bias's parameters.
+
+    dstrength [B H, tiles] and dbins [B H, tiles, BINS] are sums over the tile and all queries;
+    offsets [B H, tiles, query tiles, 2 KEYS] are sums over diagonals of each tile of pairs.
+    """
+    sample, head = tl.program_id(1) // heads, tl.program_id(1) % heads
+    into = sample.to(tl.int64) * in_sample + head * in_head
+    onto = sample.to(tl.int64) * out_sample + head * out_head
+    row, column, token, inside = tile_place(tl.program_id(0), LINE, LINES, KEYS)
+    here, there = token[:, None], inside[:, None]
+    part1, part2 = tl.arange(0, D1), D1 + tl.arange(0, D2)
+    k1 = load(k + into, here, there, in_token, part1[None, :], WIDTH, EVEN)
+    v1 = load(v + into, here, there, in_token, part1[None, :], WIDTH, EVEN)
+    k2, v2 = k1, v1
+    if D1 < WIDTH:
+        k2 = load(k + into, here, there, in_token, part2[None, :], WIDTH, EVEN)
+        v2 = load(v + into, here, there, in_token, part2[None, :], WIDTH, EVEN)
+    features += sample * of_features
+    key0, key1 = features_of(features, token, inside, tokens, FEATURES, EVEN)
+    table += sample * table_sample + head * table_head
+    alpha = tl.load(strength) * UNIT
+    tiles = tl.cdiv(LINE, QUERIES)
+    biased_to = LINES * tiles
+    if UPHILL:
+        highest = tl.max(tl.where(inside, key0, float("-inf")))
+        biased_to = last_below(lowest_query + sample * tiles, tiles, highest, TILES)
+    program = tl.program_id(1) * tl.num_programs(0) + tl.program_id(0)
+    offsets += program.to(tl.int64) * (LINES * tiles * 2 * KEYS)
+    grads = (
+        tl.zeros([KEYS, D1], tl.float32), tl.zeros([KEYS, D2], tl.float32),
+        tl.zeros([KEYS, D1], tl.float32), tl.zeros([KEYS, D2], tl.float32),
+        tl.zeros([KEYS], tl.float32), tl.zeros([BINS], tl.float32),
+    )  # fmt: skip
+    first = tl.program_id(1) * tokens
+    grads = _gather_keys(
+        grads, 0, biased_to, k1, k2, v1, v2, key0, key1, row, column, there, q + into,
+        dout + onto, lse + first, delta + first, features, alpha, table, offsets, in_token,
+        out_token, tokens,
+        scale,
+        TILE, LINE, LINES, TILE is not None, TABLE, BINS, FEATURES, WIDTH, D1, D2, QUERIES, KEYS,
+        EVEN, PRECISION,
+    )  # fmt: skip
+    if UPHILL:
+        grads = _gather_keys(
+            grads, biased_to, LINES * tiles, k1, k2, v1, v2, key0, key1, row, column, there,
+            q + into,
+            dout + onto, lse + first, delta + first, features, alpha, table, offsets, in_token,
+            out_token, tokens, scale,
+            TILE, LINE, LINES, False, TABLE, BINS, FEATURES, WIDTH, D1, D2, QUERIES, KEYS, EVEN,
+            PRECISION,
+        )  # fmt: skip
+    dk1, dk2, dv1, dv2, strengths, bins = grads
+    natural = scale / UNIT
+    store(dk + onto, here, there, out_token, part1[None, :], dk1 * natural, WIDTH, EVEN)
+    store(dv + onto, here, there, out_token, part1[None, :], dv1, WIDTH, EVEN)
+    if D1 < WIDTH:
+        store(dk + onto, here, there, out_token, part2[None, :], dk2 * natural, WIDTH, EVEN)
+        store(dv + onto, here, there, out_token, part2[None, :], dv2, WIDTH, EVEN)
+    tl.store(dstrength + program, tl.sum(strengths))
+    if TABLE == "bins":
+        tl.store(dbins + program * BINS + tl.arange(0, BINS), bins)
+
+
+@jit
+def sum_offsets(
+    offsets, dtable, samples, heads, LINE: constexpr, LINES: constexpr, QUERIES: constexpr,
+    KEYS: constexpr,
+):  # fmt: skip
+    """Gradient [H, 2 LINES - 1, 2 LINE - 1] of a table of offsets from its sums by tiles of pairs.
+
+    A program takes KEYS offsets of columns and one of rows, and adds what all pairs of lines that
+    lie so far apart, and all pairs of tiles on them, hold of these, in a fixed order.
+    """
+    head, apart = tl.program_id(1), tl.program_id(0) - (LINES - 1)
+    wanted = tl.program_id(2) * KEYS + tl.arange(0, KEYS) - (LINE - 1)  # query minus key
+    key_tiles, query_tiles = tl.cdiv(LINE, KEYS), tl.cdiv(LINE, QUERIES)
+    total = tl.zeros([KEYS], tl.float32)
+    for sample in range(samples):
+        base = (sample * heads + head).to(tl.int64) * (LINES * key_tiles)
+        for key_row in range(tl.maximum(0, -apart), tl.minimum(LINES, LINES - apart)):
+            for pair in range(key_tiles * query_tiles):
+                key_tile, query_tile = pair // query_tiles, pair % query_tiles
+                program = base + key_row * key_tiles + key_tile
+                tile = (key_row + apart) * query_tiles + query_tile
+                local = key_tile * KEYS - query_tile * QUERIES  # key - query of the first pair
+                index = KEYS + (-wanted - local)
+                place = (program * (LINES * query_tiles) + tile) * (2 * KEYS) + index
+                total += tl.load(offsets + place, mask=(index >= 0) & (index < 2 * KEYS), other=0.0)
+    place = (head * (2 * LINES - 1) + tl.program_id(0)) * (2 * LINE - 1) + wanted + LINE - 1
+    tl.store(dtable + place, total, mask=wanted <= LINE - 1)
