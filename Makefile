@@ -20,7 +20,7 @@ SMK := Snakefile workflow/rules/*.smk
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench fuzz audit audit-offline recovery schools format lint unit workflow others faults slurm clean
+.PHONY: help install demo test bench test-gpu bench-gpu fuzz audit audit-offline recovery schools format lint unit workflow others faults slurm clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -79,6 +79,13 @@ slurm: $(INSTALLED)
 
 bench: $(INSTALLED)
 	python benchmarks/run.py
+
+# from the source tree alone: a machine with torch for its GPU needs nothing else
+test-gpu:
+	PYTHONPATH=src python3 tests/gpu/exactness.py
+
+bench-gpu:
+	PYTHONPATH=src python3 benchmarks/gpu.py
 
 fuzz: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[fuzz]'
