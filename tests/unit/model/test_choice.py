@@ -73,11 +73,12 @@ def test_a_cpu_and_few_tokens_leave_nothing_to_measure() -> None:
 def test_the_fastest_exact_path_is_taken_and_remembered(
     monkeypatch: pytest.MonkeyPatch, nothing_kept: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(choice, "_suit_large_tiles", lambda: True)
     asked = tried(monkeypatch, kernel=SLOW, fused=FAST, tiled=WRONG)
     workload = SMALL._replace(tokens=8192, device=GPU)
     with caplog.at_level(logging.INFO):
         found = choose(build(), workload)
-    small = {"lacking": "large tiles fit"}
+    small = {"lacking": "large tiles suit this card"}
     expected = {"kernel": SLOW, "kernel_small": small, "fused": FAST, "tiled": WRONG}
     assert found == Choice("fused", expected)
     assert (
@@ -94,6 +95,11 @@ def test_the_fastest_exact_path_is_taken_and_remembered(
     choose(build("topoflow"), workload)
     assert len(asked) == 12
     assert len(list(nothing_kept.iterdir())) == 4
+
+
+def test_small_tiles_are_timed_where_large_ones_were_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried(monkeypatch, kernel=SLOW, kernel_small=FAST, fused=SLOW, tiled=SLOW)
+    assert choose(build(), SMALL._replace(tokens=8192, device=GPU)).path == "kernel_small"
 
 
 def test_half_a_file_is_measured_again_and_a_full_disk_harms_nothing(

@@ -154,6 +154,11 @@ def _lacking(path: str, bias: Bias | None, workload: Workload) -> str | None:
     return None
 
 
+def _suit_large_tiles() -> bool:
+    """Whether this is the kind of card on which the large tiles were found to be the fastest."""
+    return torch.cuda.is_available() and torch.cuda.get_device_capability() == (9, 0)
+
+
 def _measured(bias: Bias | None, workload: Workload) -> dict[str, Any]:
     log.info("attention paths are compared on this device, once for this size")
     one = workload._replace(samples=1)
@@ -162,8 +167,8 @@ def _measured(bias: Bias | None, workload: Workload) -> dict[str, Any]:
     names = PLAIN if bias is None else [path for path in BIASED if path != DenseAttention.path]
     for path in names:
         lacking = _lacking(path, bias, workload)
-        if path == SmallKernelAttention.path and "ms" in found[KernelAttention.path]:
-            lacking = "large tiles fit"
+        if path == SmallKernelAttention.path and _suit_large_tiles() and "ms" in found["kernel"]:
+            lacking = "large tiles suit this card"
         found[path] = {"lacking": lacking} if lacking else _tried(path, bias, workload, reference)
     exact = {path: facts["ms"] for path, facts in found.items() if "ms" in facts}
     if not exact:
