@@ -82,7 +82,7 @@ def test_the_fastest_exact_path_is_taken_and_remembered(
     expected = {"kernel": SLOW, "kernel_small": small, "fused": FAST, "tiled": WRONG}
     assert found == Choice("fused", expected)
     assert (
-        "Barrier: fused (kernel 9 ms, error 1e-06; kernel_small: large tiles fit; fused 1 ms"
+        "Barrier: fused (kernel 9 ms, error 1e-06; kernel_small: large tiles suit this card; fused 1 ms"
         in caplog.text
     )
     assert "tiled: deviates by 1.0e+00" in caplog.text
