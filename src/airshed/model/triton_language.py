@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 try:
-    import triton
-    import triton.language as tl
-
+    triton: Any = import_module("triton")
+    tl: Any = import_module("triton.language")
     jit: Callable[[Any], Any] = triton.jit
 except ImportError:  # a build of torch for the CPU alone does not bring it
-    triton, tl = None, None
+    triton = tl = None
 
     def jit(function: Any) -> Any:
         """The function as it is."""

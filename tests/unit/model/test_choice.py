@@ -81,10 +81,7 @@ def test_the_fastest_exact_path_is_taken_and_remembered(
     small = {"lacking": "large tiles suit this card"}
     expected = {"kernel": SLOW, "kernel_small": small, "fused": FAST, "tiled": WRONG}
     assert found == Choice("fused", expected)
-    assert (
-        "Barrier: fused (kernel 9 ms, error 1e-06; kernel_small: large tiles suit this card; fused 1 ms"
-        in caplog.text
-    )
+    assert "Barrier: fused (kernel 9 ms, error 1e-06; kernel_small: large tiles" in caplog.text
     assert "tiled: deviates by 1.0e+00" in caplog.text
     assert type(biased_attention(build(), workload)) is FusedAttention
     monkeypatch.setattr(kept, "_known", {})  # another process of this machine

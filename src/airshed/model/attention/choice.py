@@ -252,7 +252,8 @@ def _results(
 def median_ms(work: Callable[[], object], rounds: int = ROUNDS) -> float:
     """Median time of the device for one call, ms, calls following each other closely."""
     work()
-    events = [torch.cuda.Event(enable_timing=True) for _ in range(rounds + 1)]
+    event_of: Callable[..., torch.cuda.Event] = torch.cuda.Event
+    events = [event_of(enable_timing=True) for _ in range(rounds + 1)]
     for event in events[:-1]:
         event.record()
         work()

@@ -128,7 +128,8 @@ class _Learned(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
-        given = (*ctx.saved_tensors, grads[0], ctx.bias)
+        out, lse, q, k, v, features = ctx.saved_tensors
+        given = (out, lse, q, k, v, features, grads[0], ctx.bias)
         tables = {name: value for name, value in ctx.learnable.items() if value.dim()}
         received = dict(zip(tables, tile_gradients(*given, [*tables.values()]), strict=True))
         for name in ctx.learnable.keys() - tables.keys():

@@ -72,7 +72,7 @@ class DenseAttention(BiasedAttention):
     """The reference: all scores at once, differentiated by autograd."""
 
     path = "dense"
-    order = staticmethod(raster_order)  # type: ignore[assignment]
+    order = staticmethod(raster_order)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:
         """Softmax of scores plus bias, times values."""

@@ -38,7 +38,7 @@ def barrier_height(query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
 
 
 @jit
-def barrier_tile(query0, query1, key0, key1, strength, table, row, column, width, unit):
+def barrier_tile(query0, query1, key0, key1, strength, table, row, column, width, unit):  # type: ignore[no-untyped-def]
     """Elevation (km) and half the wind factor; no table.
 
     On the earth nothing rises by the 20 km for which the barrier's height is limited.
@@ -48,7 +48,7 @@ def barrier_tile(query0, query1, key0, key1, strength, table, row, column, width
 
 
 @jit
-def lookup_tile(query0, query1, key0, key1, strength, table, row, column, width, unit):
+def lookup_tile(query0, query1, key0, key1, strength, table, row, column, width, unit):  # type: ignore[no-untyped-def]
     """Elevation (km), half the wind factor, and the row of the table for the sample's sector."""
     height = tl.maximum(key0 - query0, 0.0) * tl.maximum(query1, key1)
     entry = ((tl.minimum(tl.maximum(key0 - query0, -2.0), 2.0) + 2.0) / 4.0 * 19.0).to(tl.int32)
