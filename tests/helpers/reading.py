@@ -34,7 +34,7 @@ def noted(path: Path) -> Iterator[None]:
 
     def handed_and_placed(paths: Any, product: str, of: str | None = None) -> Study:
         study = handed(paths, product, of)
-        read.add(product)
+        read.add(f"made: {product}")
         place(study, "")
         kept.append(study)  # so that no other object gets the number of one that is gone
         return study
@@ -70,8 +70,9 @@ def unread(path: Path) -> dict[str, set[str]]:
     read: dict[str, set[str]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         names = set(json.loads(line))
-        for product in names & PRODUCTS.keys():
-            read.setdefault(product, set()).update(names)
+        for product in PRODUCTS:
+            if f"made: {product}" in names:
+                read.setdefault(product, set()).update(names)
     return {
         product: {
             setting

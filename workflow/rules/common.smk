@@ -6,6 +6,7 @@ from pathlib import Path
 from shlex import quote
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.utils import min_version, validate
 
 from airshed.integrity.atomic import write_text
@@ -51,6 +52,12 @@ RAW = f"{DATASET}/raw" if STUDY.dataset.source == "simulator" else STUDY.dataset
 # content, which stands in params (airshed.graph), and a study has a graph before they are there.
 SIMULATED = {"raw": RAW} if STUDY.dataset.source == "simulator" else {}
 GRAPH = StudyGraph(STUDY, main=workflow.is_main_process)
+if workflow.is_main_process:
+    try:
+        for line in GRAPH.told():
+            logger.info(line)
+    except AirshedError as error:
+        raise WorkflowError(str(error))
 
 
 wildcard_constraints:
@@ -217,7 +224,10 @@ shell.prefix(SITE.shell_prefix())
 # Not a rule: its output would be an input of every step, and one changed key would repeat them
 # all.
 onstart:
-    GRAPH.begin()
+    try:
+        GRAPH.begin()
+    except AirshedError as error:
+        raise WorkflowError(str(error))
     write_text(Path(CONFIG), dump_study(STUDY))
     for folder in (RESULTS, DATASET):
         stamp_folder(Path(folder))

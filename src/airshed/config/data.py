@@ -19,7 +19,8 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 NETWORKS = ("scores", "interpretation")
 """Steps that build a trained network again: what shaped it they read, and it comes with it."""
-SAMPLES = ("training", "cost", "scores", "baseline", "external", "interpretation")
+SCORES = ("scores", "baseline", "external")
+SAMPLES = ("training", "cost", *SCORES, "interpretation")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 
 
@@ -77,9 +78,7 @@ class Splits(Section):
         Split,
         Shapes(
             *("statistics", "climatology", "training", "cost", "baseline"),
-            init_every_h=Shapes(
-                "training", "cost", "baseline", used_by=("statistics", "climatology")
-            ),
+            init_every_h=Shapes("training", "cost", "baseline"),
         ),
     ]
     validation: Annotated[Split, Shapes("training")]
@@ -87,10 +86,7 @@ class Splits(Section):
         Split,
         Shapes(
             *("scores", "baseline", "external", "observations", "wind_roses", "interpretation"),
-            init_every_h=Shapes(
-                *("scores", "baseline", "external", "interpretation", "comparison"),
-                used_by=("observations", "wind_roses"),
-            ),
+            init_every_h=Shapes("scores", "baseline", "external", "interpretation", "comparison"),
         ),
     ]
 
@@ -161,9 +157,10 @@ class SimulatorConfig(Section):
 class DatasetConfig(Section):
     """One set of raw files and the grid that they are brought to."""
 
-    name: Annotated[Name, Shapes(used_by=("hourly", *SAMPLES, "comparison"))]
+    name: Annotated[Name, Shapes(used_by=("hourly", *SCORES, "comparison"))]
     source: Annotated[
-        Literal["simulator", "caqra", "yearly_zarr"], Shapes("hourly", "static", used_by=SAMPLES)
+        Literal["simulator", "caqra", "yearly_zarr"],
+        Shapes("hourly", "static", used_by=(*SCORES, "cost", "interpretation")),
     ]
     path: Annotated[str | None, Shapes("hourly", content=True)] = None
     elevation_file: Annotated[str | None, Shapes("static", content=True)] = None
@@ -180,9 +177,7 @@ class DatasetConfig(Section):
     wind_frame: Annotated[
         Literal["earth", "grid"], Shapes("raw", "hourly", "training", "cost", used_by=NETWORKS)
     ] = "earth"
-    units: Annotated[dict[str, str], Shapes("raw", "hourly", "static")] = Field(
-        default_factory=dict
-    )
+    units: Annotated[dict[str, str], Shapes("hourly", "static")] = Field(default_factory=dict)
     crop: Annotated[Crop | None, Shapes("hourly")] = None
     box: Annotated[Box | None, Shapes("hourly")] = None
     grid: Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from airshed.config.base import Section
-from airshed.config.data import Count, Fraction, Positive
+from airshed.config.data import SCORES, Count, Fraction, Positive
 from airshed.config.shapes import Shapes
 
 
@@ -20,9 +20,6 @@ def _rising(edges: tuple[float, ...]) -> tuple[float, ...]:
 
 Edges = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_rising)]
 """Inner edges of classes, rising."""
-
-
-SCORES = ("scores", "baseline", "external")
 
 
 class EvaluationConfig(Section):

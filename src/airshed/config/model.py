@@ -25,10 +25,8 @@ class ModelConfig(Section):
     mlp_ratio: Positive = 4.0
     drop_path: Fraction = 0.1
     dropout: Fraction = 0.1
-    regions: Annotated[GridShape, Shapes("scan_tables", "pace", used_by=("cost",))] = GridShape(
-        rows=32, columns=32
-    )
-    sectors: Annotated[Count, Shapes("scan_tables", "pace", used_by=("cost",))] = 16
+    regions: Annotated[GridShape, Shapes("scan_tables", "pace")] = GridShape(rows=32, columns=32)
+    sectors: Annotated[Count, Shapes("scan_tables", "pace")] = 16
 
     @model_validator(mode="after")
     def _dim_can_be_split(self) -> Self:

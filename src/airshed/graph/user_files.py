@@ -35,12 +35,10 @@ class UserFiles:
     Attributes:
         paths: Where each is, by a name that stays when their folder is moved.
         missing: Settings that name what is not there, and the path that each gives.
-        said: How to call them.
     """
 
     paths: dict[str, Path]
     missing: dict[str, str]
-    said: str
 
     @classmethod
     def of(cls, study: Study, product: str, of: str | None = None) -> UserFiles:
@@ -53,8 +51,7 @@ class UserFiles:
             if not found:
                 missing[setting] = given
             paths |= {f"{setting}:{name}": path for name, path in found.items()}
-        kind = "archive" if product == "hourly" else "file"
-        return cls(paths, missing, f"{len(paths)} {kind}{'' if len(paths) == 1 else 's'}")
+        return cls(paths, missing)
 
     def checksums(self) -> dict[str, str]:
         """Of each, by name; it is taken once."""
@@ -204,8 +201,13 @@ class Known:
 
     @classmethod
     def now(cls, files: UserFiles, noted: Listing) -> Known:
-        """Look at every file: at size and time, and at its content where only the time differs."""
-        found, aliases, unseen, left = {}, 0, 0, LOOKED_AT_BYTES
+        """Look at every file: at size and time, and at its content where only the time differs.
+
+        Files of which none is left, as archives that were moved to tape, count as they were read.
+        """
+        gone = tuple(f"{setting}:" for setting in files.missing)
+        found = {name: entry for name, entry in noted.items() if name.startswith(gone)}
+        aliases, unseen, left = 0, 0, LOOKED_AT_BYTES
         for name, entry in files.state().items():
             before = noted.get(name)
             if before is None or before["size"] != entry["size"]:
@@ -228,4 +230,4 @@ class Known:
             return None
         tokens = sorted((name, entry["token"]) for name, entry in self.listing.items())
         named = hashlib.sha256(json.dumps(tokens).encode()).hexdigest()[:8]
-        return f"{files.said} {named}"
+        return f"{len(tokens)} file{'' if len(tokens) == 1 else 's'} {named}"

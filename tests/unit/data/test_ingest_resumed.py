@@ -158,7 +158,7 @@ def test_a_folder_whose_removal_was_interrupted_is_not_believed(
 
     with monkeypatch.context() as patched:
         patched.setattr(module, "remove", until_the_folder)
-        interrupted(dataset.model_copy(update={"name": "other"}), raw)
+        interrupted(dataset.model_copy(update={"precision": "float16"}), raw)
     run(dataset, raw)
     assert days == [1, 2, 1, 2]
 
