@@ -22,6 +22,7 @@ from airshed.config.supplement import (
 )
 from airshed.config.training import TrainConfig
 from airshed.config.variants import Variant
+from airshed.graph.products import TABLES
 
 Horizon = Annotated[int, Field(ge=1)]
 
@@ -31,12 +32,12 @@ class Study(Section):
 
     study: Annotated[Name, Shapes(used_by=("cost_table", "interpretation", "comparison"))]
     variants: Annotated[
-        list[Name], Field(min_length=1), Shapes("comparison", "cost_table", used_by=("cost",))
+        list[Name], Field(min_length=1), Shapes(*TABLES, "cost_table", used_by=("cost",))
     ]
     seeds: Annotated[
         list[Annotated[int, Field(ge=0)]],
         Field(min_length=1),
-        Shapes("comparison", "cost_table"),
+        Shapes(*TABLES, "cost_table"),
     ]
     horizons_h: Annotated[list[Horizon], Field(min_length=1), Shapes(*SAMPLES)]
     dataset: DatasetConfig

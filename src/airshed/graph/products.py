@@ -32,6 +32,8 @@ class Product:
 
 FIELDS = ("hourly", "static")
 PREPARED = (*FIELDS, "patch_elevation", "statistics", "scan_tables")
+ALL_SCORES = ("scores", "baseline", "external")
+TABLES = ("comparison", "strata", "stations_table", "episodes_table", "external_table")
 SCORED = (*FIELDS, "climatology", "observations")
 
 PRODUCTS = {
@@ -54,11 +56,15 @@ PRODUCTS = {
     "pace": Product("", "what earlier runs say of the time of a step"),
     "cost": Product("measure_cost", "the measured cost", PREPARED, COST),
     "cost_table": Product("cost", "the table of costs", ("cost",), COST),
-    "comparison": Product("compare", "the comparison", ("scores", "baseline", "external")),
+    "comparison": Product("compare", "the comparison", ALL_SCORES),
+    "strata": Product("score_tables", "scores by stratum", ALL_SCORES),
+    "stations_table": Product("stations_summary", "scores at stations", ALL_SCORES),
+    "episodes_table": Product("episodes_table", "scores in episodes", ALL_SCORES),
+    "external_table": Product("external_table", "scores beside other forecasts", ALL_SCORES),
     "report": Product(
         "report",
         "the report",
-        ("comparison", "cost_table", "interpretation", "wind_roses"),
+        (*TABLES, "cost_table", "interpretation", "wind_roses"),
         whole=True,
     ),
     "manifest": Product("manifest", "the manifest", ("report",), whole=True),

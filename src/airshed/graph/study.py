@@ -36,6 +36,7 @@ class StudyGraph:
         self.results = Path("results") / study.study
         self.settings = cache(self._handed.shaping)
         self.work = cache(self._handed.work)
+        self._looked_at = cache(self._look_at)
         self._found: dict[str, str | None] = {}
         kept = self.results / "files.json"
         if not main and kept.is_file():
@@ -80,8 +81,7 @@ class StudyGraph:
             self._found[key] = known.digest(files)
         return self._found[key]
 
-    @cache  # noqa: B019: one graph, and it lives as long as the process
-    def _looked_at(self, product: str, of: str | None) -> tuple[UserFiles, Known, Listing]:
+    def _look_at(self, product: str, of: str | None) -> tuple[UserFiles, Known, Listing]:
         """The files, their tokens, and what was noted of them."""
         files = UserFiles.of(self._study, product, of)
         notes = (Note.beside(path) for path in self.outputs(product, of))
@@ -116,7 +116,7 @@ class StudyGraph:
             _, known, noted = self._looked_at(product, of)
             lines += of_files(product, noted, known) if noted else []
         self._check_noticed()
-        return lines + [f"{self.missing}"] * bool(self.missing)
+        return [*lines, self.missing] if self.missing else lines
 
     @cached_property
     def missing(self) -> str:

@@ -46,6 +46,8 @@ class UserFiles:
         paths: dict[str, Path] = {}
         missing: dict[str, str] = {}
         for setting, given in given_paths(study, product, of):
+            if setting == "dataset.path" and study.dataset.source == "simulator":
+                continue
             accept = _hours_of(study) if setting == "dataset.path" else None
             found = dict(_files(given, accept))
             if not found:
