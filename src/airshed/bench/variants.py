@@ -50,7 +50,7 @@ def one_training(study: Study, variant: str, prepared: Prepared | None) -> Calla
 
 def network_of(study: Study, variant: str, prepared: Prepared | None) -> Forecaster:
     """The variant's network on its device; without prepared data, with random terrain."""
-    seed = study.seeds[0]
+    study, seed = study.for_variant(variant), 0
     if prepared is not None:
         network = build_network(study, variant, prepared, seed)
     else:
@@ -71,7 +71,7 @@ def step_of(
     study: Study, variant: str, network: Forecaster, batch: MaskedBatch
 ) -> Callable[[], None]:
     """A function that makes one step, on the same samples each time."""
-    settings = study.train
+    settings = study.for_variant(variant).train
     autocast = torch.bfloat16 if settings.precision == "bf16-mixed" else None
     recorded = graphs.wanted(settings, batch.x.device) and graphs.record(
         network, batch.x, batch.lead_hours, TARGETS, autocast

@@ -8,11 +8,21 @@ from typing import Annotated
 import typer
 
 from airshed.cli.app import app
-from airshed.cli.options import Config, study_with_devices
+from airshed.cli.options import (
+    Config,
+    Hourly,
+    Output,
+    PatchElevation,
+    ScanTables,
+    Static,
+    Statistics,
+    claim_devices,
+)
 
 bench = typer.Typer(no_args_is_help=True, help="Measure what a study's models cost.")
 app.add_typer(bench, name="bench")
 
+Rounds = Annotated[int, typer.Option(min=1, help="How often each step is timed.")]
 Optional = typer.Option(exists=True, help="Prepared data; give all five or none.")
 
 
@@ -26,7 +36,7 @@ def step(
     others: Annotated[
         list[str] | None, typer.Argument(metavar="[VARIANT]...", help="Further variants.")
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each step is timed.")] = 21,
+    rounds: Rounds = 21,
     hourly: Annotated[Path | None, Optional] = None,
     static: Annotated[Path | None, Optional] = None,
     patch_elevation: Annotated[Path | None, Optional] = None,
@@ -38,7 +48,10 @@ def step(
     Without prepared data, fields and terrain are random: grid, model, precision and scan are the
     study's own all the same.
     """
-    study = study_with_devices(config)
+    from airshed.config import load_study
+
+    study = load_study(config)
+    claim_devices(study)
     from airshed.bench.cost import cost_table, measure_cost
     from airshed.data.prepared import Prepared
     from airshed.errors import AirshedError
@@ -55,4 +68,52 @@ def step(
     prepared = Prepared(*given) if given else None
     names = [*(variants or []), *(others or [])]
     cost = measure_cost(study, names, prepared, rounds, output)
+    typer.echo(cost_table(cost))
+
+
+@bench.command()
+def variant(
+    name: Annotated[str, typer.Argument(help="The variant.")],
+    config: Config,
+    hourly: Hourly,
+    static: Static,
+    patch_elevation: PatchElevation,
+    statistics: Statistics,
+    scan_tables: ScanTables,
+    output: Output,
+    rounds: Rounds = 21,
+) -> None:
+    """Time steps of one variant beside its reference, without what depends on a study's seeds."""
+    from airshed.data.prepared import Prepared
+    from airshed.graph.notes import making
+    from airshed.integrity.atomic import write_json
+
+    prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
+    with making("cost", config, output, name) as study:
+        claim_devices(study)
+        from airshed.bench.cost import measured_steps
+
+        write_json(output, measured_steps(study, [name], prepared, rounds))
+
+
+@bench.command()
+def table(
+    config: Config,
+    output: Output,
+    files: Annotated[
+        list[Path], typer.Argument(exists=True, help="cost.json of each variant, in their order.")
+    ],
+) -> None:
+    """Put what was measured of each variant together, with what a study's trainings take."""
+    from airshed.bench.cost import cost_of_study, cost_table
+    from airshed.graph.notes import making
+    from airshed.integrity.atomic import write_json
+    from airshed.integrity.formats import COST, read_json
+
+    with making("cost_table", config, output) as study:
+        found = {
+            name: read_json(path, COST) for name, path in zip(study.variants, files, strict=True)
+        }
+        cost = cost_of_study(study, found)
+        write_json(output, cost)
     typer.echo(cost_table(cost))

@@ -15,7 +15,12 @@ InputFile = typer.Option(exists=True, dir_okay=False)
 InputFolder = typer.Option(exists=True, file_okay=False)
 
 Config = Annotated[
-    Path, typer.Option(exists=True, dir_okay=False, help="Resolved study (see resolve-config).")
+    list[Path],
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        help="Study (see resolve-config; later files override), or files with the step's settings.",
+    ),
 ]
 Raw = Annotated[
     Path, typer.Option(exists=True, file_okay=False, help="Folder with the raw archives.")
@@ -50,17 +55,12 @@ SupplementFolder = Annotated[
 Workers = Annotated[int, typer.Option(min=1, help="Tasks at a time on this machine.")]
 
 
-def study_with_devices(config: Path, variant: str | None = None, devices: int = 1) -> Study:
-    """The study, once this process has devices for it; to be called before torch is imported.
+def claim_devices(study: Study, devices: int = 1) -> None:
+    """Take devices of this machine for this process; to be called before torch is imported.
 
     Processes that another one has started for a training share those that it took.
     """
-    from airshed.config import load_study
     from airshed.devices import devices_here
 
-    study = load_study([config])
-    if variant is not None:
-        study = study.for_variant(variant)
     if study.train.accelerator != "cpu" and "LOCAL_RANK" not in os.environ:
         devices_here().claim(devices)
-    return study

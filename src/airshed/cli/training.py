@@ -17,7 +17,7 @@ from airshed.cli.options import (
     ScanTables,
     Static,
     Statistics,
-    study_with_devices,
+    claim_devices,
 )
 
 
@@ -42,13 +42,33 @@ def train(
             " for one with pretrained, its checkpoint.",
         ),
     ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="The whole study, for the record; default: what --config holds.",
+        ),
+    ] = None,
+    take_over: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="run.json of the same training in another study: use that instead of training.",
+        ),
+    ] = None,
     nodes: Annotated[int, typer.Option(min=1, help="Nodes that train together, see srun.")] = 1,
-    devices: Annotated[int, typer.Option(min=1, help="Devices of each node to train on.")] = 1,
+    devices: Annotated[int, typer.Option(min=0, help="Devices of each node to train on.")] = 1,
 ) -> None:
     """Train one variant with one seed; continues from its last checkpoint if there is one.
 
     Exit code 75 means: interrupted by a signal, run it again to continue.
     """
+    from airshed.config import load_study
+    from airshed.data.prepared import Prepared
+    from airshed.graph.settings import handed
+    from airshed.training import kept
     from airshed.training.processes import Processes, run_processes
     from airshed.training.stopping import (
         CONTINUES,
@@ -57,19 +77,25 @@ def train(
         StopRequest,
     )
 
+    whole = load_study(config if study is None else [study]).for_variant(variant)
+    prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
+    own = handed(config, "training", variant).for_variant(variant)
+    wanted = kept.Wanted(own, whole, variant, seed, prepared, start, run, history)
+    if take_over is not None:
+        return kept.take_over(wanted, take_over)
+    if kept.put_back(wanted, first=os.environ.get("SLURM_PROCID", "0") == "0"):
+        return None
     processes = Processes(nodes, devices)
     start_others = processes.to_be_started_here(os.environ)
     with StopRequest() as stop:
         try:
-            study = study_with_devices(config, variant, devices)
+            claim_devices(own, devices)
             if start_others:
                 command = [sys.executable, "-m", "airshed.cli", *sys.argv[1:]]
                 raise typer.Exit(run_processes(devices, command))
-            from airshed.data.prepared import Prepared
             from airshed.training.run import train as run_training
 
-            prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-            run_training(study, variant, seed, prepared, start, run, history, stop, processes)
+            run_training(own, variant, seed, prepared, start, run, history, stop, processes, whole)
         except InterruptedTrainingError as interruption:
             typer.echo(f"airshed: {interruption}; {CONTINUES}", err=True)
             raise typer.Exit(EXIT_INTERRUPTED) from interruption

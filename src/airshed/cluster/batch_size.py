@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airshed.cluster.measured import costs, resized, work_of
+from airshed.cluster.measured import costs, measured_with, resized, work_of
 from airshed.config import Study
 
 LEAST_GAIN = 0.02  # less than that is within what measurements scatter
@@ -67,9 +67,9 @@ def batch_advice(study: Study, results: Path) -> BatchAdvice | None:
 
 def _same_work(study: Study, variant: str, cost: Mapping[str, Any]) -> bool:
     """Whether a cost was measured of the same work, the number of samples at once apart."""
+    own = study.model_dump(mode="json")
     planned, measured = (
-        work_of(resized(config, 0), variant, 1, 1)
-        for config in (study.model_dump(mode="json"), cost["config"])
+        work_of(resized(config, 0), variant, 1, 1) for config in (own, measured_with(cost, own))
     )
     return variant in cost["variants"] and planned == measured
 

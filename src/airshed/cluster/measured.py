@@ -15,23 +15,17 @@ from typing import Any
 
 from airshed.config import Study
 from airshed.config.jobs import JobRequest
+from airshed.config.study import DECLARED
 from airshed.files import files_below
 from airshed.integrity.formats import COST, RUN, VERSION
 
 BENCHMARKS = "benchmarks.json"
-# what of `train` changes the time of a step
-WORK = frozenset(
-    {
-        "batch_size",
-        "global_batch_size",
-        "accelerator",
-        "compile",
-        "strategy",
-        "recompute_blocks",
-        "threads",
-        "workers",
-    }
-)
+PACE = [
+    (path, path.startswith("variant_stanzas.*."), path.removeprefix("variant_stanzas.*."))
+    for path, shapes in DECLARED.items()
+    if "pace" in shapes.products
+]
+"""What the time of a step depends on: a setting, whether it is of a stanza, its place there."""
 # The size at which benchmarks/step.py times a step.
 BENCHMARKED = {"patch": 2, "dim": 768, "depth": 6, "decoder_depth": 2, "heads": 8, "mlp_ratio": 4.0}
 
@@ -66,7 +60,8 @@ def measured(study: Study, variant: str, request: JobRequest, results: Path) -> 
         request: What its job asks for.
         results: The folder of all studies.
     """
-    wanted = work_of(study.model_dump(mode="json"), variant, request.nodes, request.devices)
+    planned = study.model_dump(mode="json")
+    wanted = work_of(planned, variant, request.nodes, request.devices)
     for path in _newest_first(results.glob("*/variants/*/seed*/run.json")):
         record = _read(path)
         if not RUN.reads(record.get(VERSION)):
@@ -77,7 +72,8 @@ def measured(study: Study, variant: str, request: JobRequest, results: Path) -> 
     size = study.train.batch_size
     for path, cost in costs(results):
         found = _from_cost(cost, variant, size, f"{path.relative_to(results)}")
-        if found is not None and wanted == work_of(resized(cost["config"], size), variant, 1, 1):
+        there = resized(measured_with(cost, planned), size)
+        if found is not None and wanted == work_of(there, variant, 1, 1):
             return found
     return _from_benchmarks(study, variant, request, results / BENCHMARKS) or Measured()
 
@@ -88,6 +84,17 @@ def costs(results: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         cost = _read(path)
         if COST.reads(cost.get(VERSION)) and "config" in cost:
             yield path, cost
+
+
+def measured_with(cost: Mapping[str, Any], planned: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a cost; what its measurement did not read is as in the planned study."""
+    config = cost["config"]
+    return {
+        key: value | config.get(key, {})
+        if isinstance(value, dict) and key != "variant_stanzas"
+        else config.get(key, value)
+        for key, value in planned.items()
+    }
 
 
 def resized(config: Mapping[str, Any], size: int) -> dict[str, Any]:
@@ -102,11 +109,17 @@ def _newest_first(paths: Iterable[Path]) -> list[Path]:
 def work_of(config: Mapping[str, Any], variant: Any, nodes: int, devices: int) -> Any:
     """What the time of a step depends on, as plain values that can be compared."""
     stanza = config.get("variant_stanzas", {}).get(variant, {})
-    train, grid = config.get("train", {}), config.get("dataset", {}).get("grid")
-    parts = [stanza.get(part) for part in ("backbone", "scan", "bias")]
-    shape = [config.get("model"), grid, *parts]
-    precision = stanza.get("precision") or train.get("precision")
-    return [*shape, precision, nodes, devices, {key: train.get(key) for key in WORK}]
+    own = {path: _at(stanza if star else config, rest) for path, star, rest in PACE}
+    precision = own.pop("variant_stanzas.*.precision")
+    if precision is not None:
+        own["train.precision"] = precision
+    return [own, nodes, devices]
+
+
+def _at(values: Any, path: str) -> Any:
+    for part in path.split("."):
+        values = values.get(part) if isinstance(values, Mapping) else None
+    return values
 
 
 def _from_run(path: Path, record: Mapping[str, Any], results: Path) -> Measured:

@@ -19,7 +19,7 @@ from airshed.attention_paths import lines
 from airshed.cluster.squeue import Job, Queue
 from airshed.config import Study
 from airshed.errors import AirshedError, split_hint
-from airshed.integrity.formats import PROGRESS, read_json
+from airshed.integrity.formats import PROGRESS, RUN, read_json
 from airshed.training.stopping import CONTINUES
 
 SILENCE_S = 300.0  # without a queue or a process to ask, a run that told nothing so long is gone
@@ -111,6 +111,7 @@ class TrainingStatus:
         log_path: Where the log is.
         attention: What was found of attention paths, where they were chosen by measurement.
         hint: What message or log say is to be done next.
+        taken_over: The study that trained it, if it was taken over.
     """
 
     variant: str
@@ -123,6 +124,7 @@ class TrainingStatus:
     log_path: Path
     hint: str | None
     attention: tuple[str, ...] = ()
+    taken_over: str | None = None
 
     @property
     def advice(self) -> str | None:
@@ -165,8 +167,9 @@ def training_status(folder: Path, variant: str, seed: int, queue: Queue) -> Trai
     shown = [line for line in tail.splitlines() if line.removeprefix(OURS) not in message]
     words = (*shown, *_slurm_words(variant, seed, progress)) if state in NEXT else ()
     advice, paths = hint or hint_in_log, tuple(_attention(folder / "checkpoints/attention.json"))
+    origin = _taken_over(folder / "run.json") if facts.finished else None
     return TrainingStatus(
-        variant, seed, state, facts, scored, message, words, log_path, advice, paths
+        variant, seed, state, facts, scored, message, words, log_path, advice, paths, origin
     )
 
 
@@ -182,6 +185,15 @@ def _ending(log: list[str]) -> State | None:
     if any(line.endswith(CONTINUES) for line in log):
         return State.INTERRUPTED
     return State.FAILED if any(line.startswith(ERROR_MARKS) for line in log) else None
+
+
+def _taken_over(run: Path) -> str | None:
+    """The study that a finished training was taken over from."""
+    try:
+        origin = read_json(run, RUN).get("taken_over")
+    except AirshedError:
+        return None
+    return None if origin is None else str(origin["study"])
 
 
 def _read_progress(path: Path) -> dict[str, Any]:

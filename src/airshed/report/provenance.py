@@ -40,7 +40,7 @@ def runs(results: Results) -> Table:
     usual = _usual(results)
     rows = [
         [
-            f"{variant}, seed {seed}",
+            f"{variant}, seed {seed}{_origin(run)}",
             _commit(run),
             f"{run['device']}, {run['threads']} thread{'s' if run['threads'] > 1 else ''}",
             _attention(run),
@@ -58,6 +58,12 @@ def runs(results: Results) -> Table:
 def _attention(run: dict[str, Any]) -> str:
     """The paths that were taken and, where they were chosen by measurement, what was found."""
     return "; ".join([", ".join(run["attention_path"]) or "none", *lines(run.get("attention", {}))])
+
+
+def _origin(run: dict[str, Any]) -> str:
+    """Where a training was taken over from."""
+    origin = run.get("taken_over")
+    return "" if origin is None else f" (trained in study {origin['study']}, {origin['date']})"
 
 
 def _commit(run: dict[str, Any]) -> str:

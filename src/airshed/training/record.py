@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
 import resource
 from pathlib import Path
@@ -13,52 +11,10 @@ import numpy as np
 import torch
 
 from airshed.config import Study
-from airshed.data.prepared import Prepared
-from airshed.integrity.formats import RUN, VERSION
 from airshed.integrity.provenance import code_commit, sha256, versions
 from airshed.model import Forecaster
 from airshed.training.checkpoints import BEST
 from airshed.training.history import History
-
-SHAPING_SECTIONS = ("dataset", "splits", "horizons_h", "normalisation", "model", "train")
-WITHOUT_INFLUENCE: Any = {
-    "train": {"log_every_steps", "strategy", "tensorboard", "timeout_min", "workers"},
-    "variant_stanzas": {"__all__": {"label", "reference"}},
-}
-
-
-def identity(
-    study: Study, variant: str, seed: int, prepared: Prepared, started: dict[str, Any] | None
-) -> str:
-    """Fingerprint of everything that the weights of a training depend on, code apart.
-
-    The hourly fields enter through their statistics: hashing years of them would take longer than
-    an epoch.
-    """
-    values = study.model_dump(mode="json", exclude=WITHOUT_INFLUENCE)
-    parts = {
-        "settings": {key: values[key] for key in SHAPING_SECTIONS},
-        "variant": values["variant_stanzas"][variant],
-        "seed": seed,
-        "initial_weights": started and started["sha256"],
-        "prepared": {name: sha256(path) for name, path in prepared.small_files().items()},
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def described(study: Study, variant: str, seed: int) -> dict[str, Any]:
-    """What ``run.json`` says of the study that a training stands in; none of it shapes weights."""
-    stanza = study.variant_stanzas[variant]
-    return {
-        VERSION: RUN.version,
-        "study": study.study,
-        "variant": variant,
-        "label": stanza.label,
-        "seed": seed,
-        "reference": stanza.reference,
-        "data_source": study.dataset.data_source,
-        "config": study.model_dump(mode="json"),
-    }
 
 
 def outcome(

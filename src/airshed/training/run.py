@@ -14,13 +14,15 @@ from airshed.config.data import Split
 from airshed.data.dataset import ForecastDataset, loader_options
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError, brief
-from airshed.integrity.atomic import write_json, write_text
+from airshed.graph.identity import training_identity
+from airshed.graph.notes import Making
 from airshed.training.attempts import DONE, FAILED, INTERRUPTED, Attempts
 from airshed.training.attention import agreed_attention
 from airshed.training.checkpoints import Checkpoints
 from airshed.training.compilation import compile_blocks
 from airshed.training.fabric import launch_fabric, lost_connection, shared_store, told_by_first
 from airshed.training.history import History
+from airshed.training.kept import Finished
 from airshed.training.learned import learned
 from airshed.training.lightning import Fabric
 from airshed.training.loop import Keepers, Samples, Training
@@ -28,7 +30,7 @@ from airshed.training.memory import device_memory_error, device_name
 from airshed.training.processes import PARENT, Processes
 from airshed.training.progress import TrainingProgress
 from airshed.training.readers import reader_died, without_remote_traceback
-from airshed.training.record import described, identity, outcome
+from airshed.training.record import outcome
 from airshed.training.scalars import scalar_writer
 from airshed.training.start import load_start
 from airshed.training.stopping import InterruptedTrainingError, StopRequest
@@ -58,6 +60,7 @@ def train(
     history: Path,
     stop: StopRequest,
     processes: Processes = ONE_PROCESS,
+    whole: Study | None = None,
 ) -> None:
     """Train ``variant`` with ``seed``; continue from the checkpoints beside ``run`` if they fit.
 
@@ -66,7 +69,7 @@ def train(
     trained. Then the states to continue from are removed, unless ``jobs.keep_states`` is set.
 
     Args:
-        study: The resolved study.
+        study: The resolved study, or what of it shapes a training and how it is done.
         variant: Name of one of its variants.
         seed: Seed of initial weights, order of samples and dropout, the variant's ``seed_offset``
             apart.
@@ -76,6 +79,7 @@ def train(
         history: Where ``history.csv`` goes.
         stop: Notes the signals that ask to stop.
         processes: How many processes train together; each of them calls this function.
+        whole: The study as ``run.json`` keeps it, if ``study`` is a part of it.
 
     Raises:
         AirshedError: The data do not fit the study, no checkpoint can be read, the loss is not
@@ -97,33 +101,27 @@ def train(
         network = build_network(study, variant, prepared, random_seed, attention.paths)
         dog.beat(0, "preparing the start")
         started = load_start(network, study, variant, seed, start)
-        fingerprint = identity(study, variant, seed, prepared, started)
+        weights = None if started is None else str(started["sha256"])
+        fingerprint = training_identity(study, variant, seed, prepared, weights)
+        at_start = learned(network)
+        compiled = compile_blocks([network], settings.compile, fabric.device)
         notes = History(settings.log_every_steps)
         checkpoints = Checkpoints(folder, study.jobs.checkpoint_every_min, fingerprint)
         attempts = Attempts(folder / "attempts.json", fingerprint, device_name(fabric.device))
-        complete = told_by_first(fabric, checkpoints.finished)
-        if complete is not None:
-            done = complete[0]["optimizer_steps"], len(complete[0]["val_loss"])
-            progress.begin(*done, *done, len(attempts))
-        else:
-            at_start = learned(network)
-            compiled = compile_blocks([network], settings.compile, fabric.device)
-            keepers = Keepers(checkpoints, notes, progress, stop, dog)
-            dog.beat(0, "preparing samples")
-            rate, samples = study.learning_rate(variant), _samples(study, prepared)
-            training = Training(fabric, network, samples, settings, rate, random_seed, keepers)
-            _run(training, attempts, endings, run.with_name("tensorboard"))
-            found = learned(network).since(at_start)
-            if fabric.is_global_zero:
-                record = outcome(
-                    study, variant, network, started, notes, found, fabric.device, folder
-                )
-                record |= {"compiled": compiled, "attention": attention.found}
-                complete = record | vars(processes), notes.csv()
-        if fabric.is_global_zero and complete is not None:
-            checkpoints.finish(*complete)
-            write_text(history, complete[1])
-            write_json(run, described(study, variant, seed) | complete[0])
+        keepers = Keepers(checkpoints, notes, progress, stop, dog)
+        dog.beat(0, "preparing samples")
+        rate, samples = study.learning_rate(variant), _samples(study, prepared)
+        training = Training(fabric, network, samples, settings, rate, random_seed, keepers)
+        note = Making("training", study, run, variant) if fabric.is_global_zero else None
+        _run(training, attempts, endings, run.with_name("tensorboard"))
+        found = learned(network).since(at_start)
+        if note is not None:
+            record = outcome(study, variant, network, started, notes, found, fabric.device, folder)
+            record |= {"compiled": compiled, "attention": attention.found, "identity": fingerprint}
+            finished = Finished(record | vars(processes), notes.csv())
+            checkpoints.finish(finished.record, finished.history)
+            finished.write(whole or study, variant, seed, run, history)
+            note.done()
             if not study.jobs.keep_states:
                 checkpoints.remove_states()
 

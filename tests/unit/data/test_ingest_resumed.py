@@ -126,12 +126,21 @@ def test_other_settings_or_another_grid_start_anew_and_say_so(
         members[made.member(made.START)] = made.netcdf(first)
         made.write_archive(raw / "201603" / FIRST, members)
     else:
-        dataset = dataset.model_copy(update={"name": "other"})
+        dataset = dataset.model_copy(update={"precision": "float16"})
     days.clear()
     interrupted(dataset, raw)
     assert days == [1, 2]
     assert not (partial / "of_before").exists()
     assert "1 days of an unfinished ingest" in caplog.text
+
+
+def test_settings_without_influence_discard_no_day(
+    dataset: DatasetConfig, raw: Path, days: list[int]
+) -> None:
+    interrupted(dataset, raw)
+    idle = {"min_coverage": 0.5, "elevation_floor_m": 0.0, "population_kind": "count"}
+    run(dataset.model_copy(update=idle | {"elevation_file": "another", "path": "moved"}), raw)
+    assert days == [1, 2, 2]
 
 
 def test_settings_that_are_refused_discard_nothing(
@@ -158,7 +167,7 @@ def test_a_folder_whose_removal_was_interrupted_is_not_believed(
 
     with monkeypatch.context() as patched:
         patched.setattr(module, "remove", until_the_folder)
-        interrupted(dataset.model_copy(update={"name": "other"}), raw)
+        interrupted(dataset.model_copy(update={"precision": "float16"}), raw)
     run(dataset, raw)
     assert days == [1, 2, 1, 2]
 
