@@ -1,17 +1,13 @@
-"""A latent ODE of diffusion and advection, after AirPhyNet (Hettige et al. 2024, arXiv 2402.03784).
-
-Needs torchdiffeq, which nothing else in this package does.
-"""
+"""A latent ODE, after AirPhyNet (Hettige et al. 2024, arXiv 2402.03784)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
-from torchdiffeq import odeint
 
 from airshed.model.edges import SIDES, Edges
 from airshed.model.forecaster import LEAD_SCALE_H, Forecaster
@@ -68,6 +64,7 @@ class Flow(nn.Module):
     def __init__(self, grid: PatchGrid, dim: int, steps: int) -> None:
         super().__init__()
         self.edges, self.steps = Edges(grid, directions=SIDES), steps
+        self.durations: list[float] = torch.linspace(0, 1, steps + 1).diff().tolist()
         self.diffusion_logit = nn.Parameter(torch.full((dim,), DIFFUSION_LOGIT))
         self.speed_logit = nn.Parameter(torch.zeros(dim))
         self.gate = nn.Linear(2 * dim, dim)
@@ -88,16 +85,14 @@ class Flow(nn.Module):
         order, operators = Order(fields.patch), self.operators(fields)
         span = (lead_hours / LEAD_SCALE_H).to(tokens.dtype)[:, None, None]
 
-        def rate(time: Tensor, latent: Tensor) -> Tensor:
+        def rate(latent: Tensor) -> Tensor:
             return span * self.tendency(latent, operators)
 
-        def grid(rate: Any, start: Tensor, ends: Tensor) -> Tensor:
-            return torch.linspace(0, 1, self.steps + 1, dtype=ends.dtype, device=ends.device)
-
-        ends = torch.tensor([0.0, 1.0], device=tokens.device)
-        options = {"grid_constructor": grid}
-        path = odeint(rate, order.restore(tokens), ends, method="midpoint", options=options)
-        return order.apply(path[-1])
+        latent = order.restore(tokens)
+        for duration in self.durations:
+            midpoint = latent + rate(latent) * (duration / 2)
+            latent = latent + duration * rate(midpoint)
+        return order.apply(latent)
 
     def operators(self, fields: Fields) -> Operators:
         """Diffusion and advection for each sample, from its terrain and wind."""

@@ -11,10 +11,12 @@ import torch
 from plain_edges import COLUMNS, FOUR, ROWS, SAMPLES, SPACING_KM, inside
 from scipy.linalg import expm
 from torch import Tensor
+from torchdiffeq import odeint
 
 from airshed.model.advection_diffusion import Flow, RecomputedFlow
 from airshed.model.edges import SIDES, Edges
 from airshed.model.geography import Fields, PatchGrid
+from airshed.model.scan import Order
 
 DIM, STEPS, TOKENS = 3, 12, ROWS * COLUMNS
 PATCHES = list(product(range(ROWS), range(COLUMNS)))
@@ -182,3 +184,19 @@ def test_evaluations_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Edges(plain_edges.patch_grid(), directions=SIDES).offsets == list(SIDES)
     with pytest.raises(ValueError, match="geography"):
         made(torch.rand(1, TOKENS, DIM), None, torch.tensor([12.0]))
+
+
+def test_a_library_solves_it_alike() -> None:
+    made, fields = flow(), at()
+    generator = torch.Generator().manual_seed(3)
+    latent = torch.randn(SAMPLES, TOKENS, DIM, generator=generator, dtype=torch.float64)
+    operators, lead_hours = made.operators(fields), torch.full((SAMPLES,), 48.0).double()
+
+    def rate(_: Tensor, at_time: Tensor) -> Tensor:
+        return 0.48 * made.tendency(at_time, operators)
+
+    times = torch.linspace(0, 1, STEPS + 1)
+    expected = odeint(rate, latent, times, method="midpoint")[-1]
+    order = Order(fields.patch)
+    found = order.restore(made(order.apply(latent), fields, lead_hours))
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-9)

@@ -89,6 +89,7 @@ def training(model: Forecaster) -> Training:
         *[(CLIMAX, {"kind": kind}) for kind in BIASES],
         ({"kind": "swin", "window": 2}, NO_BIAS),
         ({"kind": "wind_graph", "reaches": [1]}, NO_BIAS),
+        ({"kind": "advection_diffusion", "steps": 3}, NO_BIAS),
     ],
     ids=lambda stanza: stanza["kind"],
 )
