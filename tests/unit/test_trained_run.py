@@ -239,7 +239,8 @@ def test_a_training_that_is_what_it_was_is_put_back_in_an_instant(
     assert not put_back(replace(finished, seed=2))
     assert not finished.run.exists()
     (finished.run.parent / "checkpoints/best.ckpt").write_text("damaged")
-    assert not put_back(finished)
+    with pytest.raises(AirshedError, match="best weights of a finished training are missing"):
+        put_back(finished)
 
 
 def test_a_training_of_another_study_is_taken_over_if_it_is_the_same(

@@ -10,6 +10,7 @@ import torch
 
 from airshed.biases import BIASES
 from airshed.model import bias as biases
+from airshed.model.advection_diffusion import AdvectionDiffusion, Flow, RecomputedFlow
 from airshed.model.attention import (
     Choice,
     Paths,
@@ -143,8 +144,5 @@ def build_model(
 
 
 def _flowing(backbone: Mapping[str, Any], recompute: bool) -> Callable[..., Forecaster]:
-    # here, since torchdiffeq is more than torch, and no other network needs it
-    from airshed.model.advection_diffusion import AdvectionDiffusion, Flow, RecomputedFlow
-
     flow = RecomputedFlow if recompute else Flow
     return partial(AdvectionDiffusion, steps=backbone["steps"], flow=flow)

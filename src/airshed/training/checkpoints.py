@@ -95,9 +95,9 @@ class Checkpoints:
         """Keep a state to continue from; the one before it is kept too."""
         incoming, last, previous = self._states()
         save_checkpoint(incoming, content | {"identity": self.identity})
+        remove(self.folder / COMPLETE)  # of another run
         if self._foreign:  # another run's states are no way back for this one
             remove(previous)
-            remove(self.folder / COMPLETE)
             self._foreign = False
         elif last.exists():
             publish(last, previous)
@@ -106,8 +106,7 @@ class Checkpoints:
 
     def save_best(self, weights: dict[str, Any]) -> None:
         """Replace the best weights."""
-        if self._foreign:
-            remove(self.folder / COMPLETE)
+        remove(self.folder / COMPLETE)  # of another run
         save_checkpoint(self.folder / BEST, {"state_dict": weights, "identity": self.identity})
 
     def newest(self) -> Path | None:
@@ -159,7 +158,6 @@ class Checkpoints:
         content = read_json(path, FINISHED)
         if content["identity"] != self.identity:
             log.info("%s was made with other settings or data: starting anew", path)
-            self._foreign = True
             return None
         record: dict[str, Any] = content["record"]
         if not best.exists() or sha256(best) != record["checkpoint"]["sha256"]:

@@ -151,6 +151,7 @@ def test_overhead_is_taken_round_by_round(tiny_study: Study) -> None:
     assert overhead == pytest.approx(expected)
     # two epochs of 14,400 samples, eight a step: 3,600 steps of 2 s; two seeds
     measured = {"samples": 14_400, "environment": {"device": "here"}}
+    measured["config"] = {"variant_stanzas": {"physics_mask": {}}}
     measured["variants"] = {"physics_mask": found}
     cost = cost_of_study(tiny_study, {"physics_mask": measured})
     hours = cost["variants"]["physics_mask"]["device_hours"]

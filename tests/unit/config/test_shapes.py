@@ -17,7 +17,7 @@ from airshed.graph.table import BEGIN, END, rerunning_table
 from airshed.graph.views import view
 
 ROOT = Path(__file__).resolve().parents[3]
-PINNED = "99f39a8cb14b"
+PINNED = "e3cb51161683"
 
 
 @pytest.fixture(scope="module")
