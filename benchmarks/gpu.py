@@ -118,11 +118,14 @@ def steps() -> dict[str, Any]:
         found.setdefault("seconds_to_compile", {})[name] = time.perf_counter() - started
         say(f"{name}: compiled in {time.perf_counter() - started:.1f} s")
     found["compiled"] = _compared({name: cases[name] for name in COMPILED})
+    recorded = {name: _step(network(name, **settings), recorded=True) for name in COMPILED}
+    found["recorded as CUDA graphs"] = _compared(recorded)
     return found
 
 
-def _step(model: Any) -> Callable[[], None]:
-    return step(model, torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True))
+def _step(model: Any, recorded: bool = False) -> Callable[[], None]:
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+    return step(model, optimizer, recorded=recorded)
 
 
 def _compared(cases: dict[str, Callable[[], None]]) -> dict[str, Any]:

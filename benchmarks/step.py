@@ -19,6 +19,7 @@ from airshed.bench.measure import interleaved, peak_mb, ratio, spread
 from airshed.bench.step import training_step
 from airshed.model import Forecaster
 from airshed.model.dynamo import allow_forms
+from airshed.training import graphs
 from airshed.training.compilation import compile_blocks
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,10 @@ BATCH = 2 if DEVICE.type == "cuda" else 1
 TARGETS = 6
 
 
-def step(model: Forecaster, optimizer: torch.optim.Optimizer) -> Callable[[], None]:
-    """One training step on a batch."""
+def step(
+    model: Forecaster, optimizer: torch.optim.Optimizer, *, recorded: bool = False
+) -> Callable[[], None]:
+    """One training step on a batch; ``recorded`` as a CUDA graph, where that is exact."""
     x = torch.randn(BATCH, CHANNELS, *model.grid_size, device=DEVICE)
     truth = torch.randn(BATCH, TARGETS, *model.grid_size, device=DEVICE)
     lead = torch.full((BATCH,), 24.0, device=DEVICE)
@@ -41,7 +44,10 @@ def step(model: Forecaster, optimizer: torch.optim.Optimizer) -> Callable[[], No
         return (forecast.float() - truth).square().mean()
 
     autocast = torch.bfloat16 if DEVICE.type == "cuda" else None
-    return training_step(loss, optimizer, accumulate=1, clip=1.0, autocast=autocast)
+    keeps = recorded and graphs.record(model, x, lead, model.variables[:TARGETS], autocast)
+    return training_step(
+        loss, optimizer, accumulate=1, clip=1.0, autocast=autocast, keeps_gradients=keeps
+    )
 
 
 def alone(variant: str, grid: tuple[int, int] = SEED_GRID) -> Callable[[], None]:
