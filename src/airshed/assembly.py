@@ -22,7 +22,12 @@ WIND = ("u", "v")
 
 
 def build_network(
-    study: Study, variant: str, prepared: Prepared, seed: int, attention: Paths = ANY
+    study: Study,
+    variant: str,
+    prepared: Prepared,
+    seed: int,
+    attention: Paths = ANY,
+    dtype: torch.dtype | None = None,
 ) -> Forecaster:
     """The untrained network of a variant.
 
@@ -32,12 +37,13 @@ def build_network(
         prepared: Paths of the prepared data.
         seed: Seed of the initial weights.
         attention: Paths of attention; what is not named is chosen for the device.
+        dtype: Precision of attention; by default that of the training.
 
     Raises:
         AirshedError: A prepared file is not what its name says.
     """
     scan = build_variant_scan(study.variant_stanzas[variant].scan, prepared)
-    return assemble(study, variant, scan, build_geography(study, prepared), seed, attention)
+    return assemble(study, variant, scan, build_geography(study, prepared), seed, attention, dtype)
 
 
 def assemble(
@@ -47,6 +53,7 @@ def assemble(
     geography: Geography,
     seed: int,
     attention: Paths = ANY,
+    dtype: torch.dtype | None = None,
 ) -> Forecaster:
     """The untrained network of a variant, with the scan and the geography that it is given."""
     model, grid = study.model, study.dataset.grid
@@ -69,7 +76,7 @@ def assemble(
         recompute_blocks=study.train.recompute_blocks,
         device=device_of(study),
         samples=study.train.batch_size,
-        dtype=precision_of(study),
+        dtype=dtype or precision_of(study),
         attention=attention._replace(biased=study.train.attention)
         if study.train.attention != AUTO
         else attention,

@@ -38,7 +38,8 @@ def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evalua
     """
     torch.set_num_threads(study.train.threads)
     record = read_run(run)
-    network = build_network(study, record["variant"], prepared, record["seed"])
+    of = study, record["variant"], prepared, record["seed"]
+    network = build_network(*of, dtype=torch.float32)  # forecasts are made in float32
     _load_weights(network, run)
     samples = ForecastDataset(
         prepared.hourly,

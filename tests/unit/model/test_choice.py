@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 
 from airshed.errors import AirshedError
 from airshed.model import bias as biases
@@ -24,6 +27,7 @@ from airshed.model.attention import (
     choice,
     choose,
     kept,
+    paths,
     plain_attention,
 )
 
@@ -149,3 +153,28 @@ def test_a_path_that_is_set_is_taken_or_refused() -> None:
         biased_attention(build(), SMALL, "fused")
     with pytest.raises(AirshedError, match="not elementwise"):
         biased_attention(build("barrier_mlp"), SMALL._replace(device=GPU), "fused")
+
+
+def test_flash_attention_4_is_handed_tokens_before_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for the package: its layout, its two results, and determinism as torch asks."""
+    asked: list[bool] = []
+
+    def flash_attn_func(*qkv: Tensor, deterministic: bool) -> tuple[Tensor, None]:
+        asked.append(deterministic)
+        heads_first = (part.transpose(1, 2) for part in qkv)
+        return scaled_dot_product_attention(*heads_first).transpose(1, 2), None
+
+    workload = SMALL._replace(dtype=torch.bfloat16)
+    with pytest.raises(AirshedError, match="FlashAttention-4 is not installed"):
+        plain_attention(workload, "flash4")
+    module = ModuleType("flash_attn.cute")
+    module.flash_attn_func = flash_attn_func  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "flash_attn", ModuleType("flash_attn"))
+    monkeypatch.setitem(sys.modules, "flash_attn.cute", module)
+    monkeypatch.setattr(paths, "installed", lambda name: True)
+    with pytest.raises(AirshedError, match="half precision alone"):
+        plain_attention(SMALL, "flash4")
+    q, k, v = torch.randn(3, 2, 4, 32, 8).unbind()
+    found = plain_attention(workload, "flash4")(q, k, v, None)
+    torch.testing.assert_close(found, scaled_dot_product_attention(q, k, v))
+    assert asked == [torch.are_deterministic_algorithms_enabled()]

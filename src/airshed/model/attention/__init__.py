@@ -9,7 +9,6 @@ from airshed.model.attention.choice import (
     AUTO,
     Choice,
     Paths,
-    Workload,
     biased_attention,
     choose,
     plain_attention,
@@ -22,6 +21,7 @@ from airshed.model.attention.paths import (
     PlainAttention,
     TiledAttention,
 )
+from airshed.model.attention.workload import Workload
 
 __all__ = [
     "AUTO",

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from airshed.attention_paths import described
 from airshed.errors import AirshedError, brief
-from airshed.model import triton_language
 from airshed.model.attention.kept import keep, kept
 from airshed.model.attention.paths import (
     BiasedAttention,
+    CudnnAttention,
     DenseAttention,
+    Flash4Attention,
+    FlashAttention,
     FusedAttention,
     KernelAttention,
     PlainAttention,
@@ -25,6 +27,7 @@ from airshed.model.attention.paths import (
     SmallKernelAttention,
     TiledAttention,
 )
+from airshed.model.attention.workload import Workload
 from airshed.model.bias import Bias
 from airshed.model.geography import Fields
 
@@ -44,28 +47,15 @@ BIASED: dict[str, type[BiasedAttention]] = {
     "dense": DenseAttention,
 }
 PLAIN: dict[str, type[PlainAttention]] = {
-    cls.path: cls for cls in (PlainAttention, PlainKernelAttention)
+    cls.path: cls
+    for cls in (
+        PlainAttention,
+        CudnnAttention,
+        FlashAttention,
+        Flash4Attention,
+        PlainKernelAttention,
+    )
 }
-
-
-class Workload(NamedTuple):
-    """What attention is computed for.
-
-    Args:
-        samples: B of a forward pass.
-        tokens: N.
-        num_heads: H.
-        head_dim: d.
-        dtype: Of q, k and v.
-        device: Where.
-    """
-
-    samples: int
-    tokens: int
-    num_heads: int
-    head_dim: int
-    dtype: torch.dtype
-    device: torch.device
 
 
 class Choice(NamedTuple):
@@ -94,7 +84,7 @@ def biased_attention(bias: Bias, workload: Workload, path: str = AUTO) -> Biased
     if path == AUTO:
         path = choose(bias, workload).path
     else:
-        _refuse(path, _lacking(path, bias, workload))
+        _refuse(path, BIASED[path].lacking(bias, workload))
     return BIASED[path](bias)
 
 
@@ -103,7 +93,7 @@ def plain_attention(workload: Workload, path: str = AUTO) -> PlainAttention:
     if path == AUTO:
         path = choose(None, workload).path
     elif path in PLAIN:
-        _refuse(path, _lacking(path, None, workload))
+        _refuse(path, PLAIN[path].lacking(workload))
     return PLAIN.get(path, PlainAttention)()
 
 
@@ -139,19 +129,9 @@ def _refuse(path: str, reason: str | None) -> None:
 
 def _lacking(path: str, bias: Bias | None, workload: Workload) -> str | None:
     """Why a path is no candidate, before anything is tried."""
-    if path in (KernelAttention.path, SmallKernelAttention.path):
-        if not triton_language.available:
-            return "Triton is not installed"
-        if (workload.device.type == "cpu") != triton_language.interpreted:
-            return "its kernels run on a GPU"
-        if bias is not None and bias.tile_function is None:
-            return "the bias has no tile function"
-    if path == FusedAttention.path:
-        if workload.device.type == "cpu":
-            return "FlexAttention has no backward pass on a CPU"
-        if bias is not None and not bias.elementwise:
-            return "its score is not elementwise"
-    return None
+    if bias is None:
+        return PLAIN[path].lacking(workload)
+    return BIASED[path].lacking(bias, workload)
 
 
 def _suit_large_tiles() -> bool:

@@ -7,16 +7,14 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from airshed.integrity.atomic import write_json
 from airshed.model import triton_language
+from airshed.model.attention.workload import Workload
 from airshed.model.bias import Bias
-
-if TYPE_CHECKING:
-    from airshed.model.attention.choice import Workload
 
 _known: dict[str, dict[str, Any]] = {}
 CACHE = "AIRSHED_CACHE"
