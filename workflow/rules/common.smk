@@ -274,7 +274,7 @@ onstart:
     try:
         for name in STUDY.variants if workflow.local_exec else []:
             DEVICES.refuse_more(STUDY.jobs.request(name).devices, f"jobs.devices of {name}")
-        GRAPH.begin()
+        GRAPH.begin({job.rule.name for job in workflow.dag.needrun_jobs()})
     except AirshedError as error:
         raise WorkflowError(str(error))
     write_text(Path(CONFIG), dump_study(STUDY))

@@ -7,7 +7,6 @@ devices to another.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from airshed.config import Study
 from airshed.config.jobs import JobRequest
 from airshed.config.study import DECLARED
 from airshed.files import files_below
-from airshed.integrity.formats import COST, RUN, VERSION
+from airshed.integrity.formats import COST, RUN, VERSION, read_or_nothing
 
 BENCHMARKS = "benchmarks.json"
 PACE = [
@@ -63,7 +62,7 @@ def measured(study: Study, variant: str, request: JobRequest, results: Path) -> 
     planned = study.model_dump(mode="json")
     wanted = work_of(planned, variant, request.nodes, request.devices)
     for path in _newest_first(results.glob("*/variants/*/seed*/run.json")):
-        record = _read(path)
+        record = read_or_nothing(path)
         if not RUN.reads(record.get(VERSION)):
             continue
         own = record.get("variant"), record.get("nodes", 1), record.get("devices", 1)
@@ -81,7 +80,7 @@ def measured(study: Study, variant: str, request: JobRequest, results: Path) -> 
 def costs(results: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Every ``cost.json`` that says which configuration it was measured with, the newest first."""
     for path in _newest_first(results.glob("*/cost.json")):
-        cost = _read(path)
+        cost = read_or_nothing(path)
         if COST.reads(cost.get(VERSION)) and "config" in cost:
             yield path, cost
 
@@ -162,7 +161,7 @@ def _from_benchmarks(
     study: Study, variant: str, request: JobRequest, path: Path
 ) -> Measured | None:
     """A step of the benchmark times the batches of it that a step of this study holds."""
-    found = _read(path)
+    found = read_or_nothing(path)
     step = found.get("seconds", {}).get(f"step_{variant}")
     grid, model, train = study.dataset.grid, study.model, study.train
     same = (
@@ -193,11 +192,3 @@ def _benchmark_seconds(path: Path) -> float | None:
             return float(next(csv.DictReader(stream, delimiter="\t"))["s"])
     except (OSError, StopIteration, KeyError, ValueError):
         return None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from functools import cache, cached_property
+from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 
 from airshed.config import Study
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
 from airshed.graph.changes import of_files, reingested, retrained
-from airshed.graph.notes import Note
+from airshed.graph.notes import Note, note_path
 from airshed.graph.places import Places
 from airshed.graph.products import PRODUCTS
-from airshed.graph.settings import OF_A_VARIANT, SettingsFiles, name_of
+from airshed.graph.settings import FOLDER, OF_A_VARIANT, SettingsFiles, name_of
 from airshed.graph.sharing import Pair, Sharing
 from airshed.graph.user_files import Known, Listing, UserFiles
 from airshed.integrity.atomic import write_json
 
-FOUND = "found.json"
+DECIDED = {"--forcerun", "-R", "--rerun-triggers", "--touch", "-t", "--unlock"}
+"""Options of Snakemake's by which users say themselves what runs again."""
 RECORDS = Path(".snakemake/metadata")
 
 
@@ -37,6 +38,7 @@ class StudyGraph:
         self._handed = SettingsFiles(study)
         self.places = Places(study)
         self.results = Path("results") / study.study
+        self._kept = FOLDER / f"found-{study.study}.json"
         self.settings = cache(self._handed.shaping)
         self.work = cache(self._handed.work)
         self._looked_at = cache(self._look_at)
@@ -59,7 +61,8 @@ class StudyGraph:
             places.statistics,
             places.scan_tables,
         )
-        needed = ["hourly", "static", *(["observations"] if observations else [])]
+        simulated = ["raw"] if self._study.dataset.source == "simulator" else []
+        needed = [*simulated, "hourly", "static", *(["observations"] if observations else [])]
         there = [*vars(prepared).values(), *([observations] if observations else [])]
         if not (
             self._study.jobs.take_over
@@ -83,7 +86,7 @@ class StudyGraph:
 
     def _read_found(self) -> None:
         """What the process that plans has found."""
-        path = self.results / FOUND
+        path = self._kept
         if path.is_file():
             found = json.loads(path.read_text(encoding="utf-8"))
             self._found = found["files"]
@@ -147,6 +150,16 @@ class StudyGraph:
         ]
         return list(dict.fromkeys(str(path) for paths in found for path in paths))
 
+    def _handed_out(self) -> Iterator[tuple[str, str | None]]:
+        """The products whose steps are handed settings, of each variant or other forecast."""
+        for product in (name for name, made in PRODUCTS.items() if made.rule):
+            if product in OF_A_VARIANT:
+                yield from ((product, name) for name in self._study.variants)
+            elif product == "external":
+                yield from ((product, name) for name in self._study.external)
+            else:
+                yield product, None
+
     def _with_files(self) -> Iterator[tuple[str, str | None]]:
         """The products that files of the user can shape."""
         yield from (("hourly", None), ("static", None), ("observations", None))
@@ -166,52 +179,74 @@ class StudyGraph:
             _, known, noted = self._looked_at(product, of)
             lines += of_files(product, noted, known) if noted else []
         self._check_noticed()
-        return [*lines, self.missing] if self.missing else lines
+        lines += self._of_an_earlier_version()
+        return [*lines, *filter(None, [self.missing()])]
 
-    @cached_property
-    def missing(self) -> str:
-        """What of the user's files is not there and was never read, in a line; empty if nothing."""
+    def missing(self, rules: Collection[str] | None = None) -> str:
+        """What of the user's files is not there and was never read, in a line; empty if nothing.
+
+        Args:
+            rules: The rules whose files are asked for; all if none are given.
+        """
         named = {
             f"{setting}: {path}"
             for product, of in self._with_files()
             for setting, path in self._looked_at(product, of)[0].missing.items()
             if not self._looked_at(product, of)[2]
+            and (rules is None or PRODUCTS[product].rule in rules)
         }
         return f"not there yet: {', '.join(sorted(named))}" if named else ""
 
+    def _of_an_earlier_version(self) -> list[str]:
+        """A line on results that have no note of what they were made from."""
+        unknown = {
+            PRODUCTS[product].words: None
+            for product, of in self._handed_out()
+            for path in self.outputs(product, of)
+            if path.exists() and not note_path(path).exists()
+        }
+        if not unknown:
+            return []
+        return [
+            f"{', '.join(unknown)}: made by an earlier version of Airshed, which noted neither"
+            " settings nor files, or not made to the end; they are made again"
+        ]
+
     def _check_noticed(self) -> None:
         """Snakemake notices changed settings by its own records; without them it is said here."""
-        if any(RECORDS.glob("*")) or "--forcerun" in sys.argv or "-R" in sys.argv:
+        if any(RECORDS.glob("*")) or DECIDED.intersection(sys.argv):
             return
         stale: dict[str, None] = {}
-        for product in PRODUCTS:
-            for of in self._study.variants if product in OF_A_VARIANT else [None]:
-                names = {
-                    note.name
-                    for path in self.outputs(product, of)
-                    if (note := Note.beside(path)) is not None
-                }
-                if names - {name_of(product, self._study, of)}:
-                    stale[PRODUCTS[product].rule] = None
+        for product, of in self._handed_out():
+            there = [path for path in self.outputs(product, of) if path.exists()]
+            names = {note.name if (note := Note.beside(path)) else None for path in there}
+            if names - {name_of(product, self._study, of)}:
+                stale[PRODUCTS[product].rule] = None
         if stale:
             raise AirshedError(
-                "results were made with other settings, and Snakemake's records of them are gone",
+                "Snakemake's records are gone, and results are not of these settings",
                 where=RECORDS,
-                found=f"of other settings: what the rules {', '.join(stale)} make",
+                found=f"of other or unknown settings: what the rules {', '.join(stale)} make",
                 hint=f"make them again with snakemake --forcerun {' '.join(stale)}",
             )
 
-    def begin(self) -> None:
+    def begin(self, rules: Collection[str]) -> None:
         """Write what jobs read, and refuse to start without the user's files.
 
+        Args:
+            rules: The rules that have something to do.
+
         Raises:
-            AirshedError: Files are missing.
+            AirshedError: Files that they read are missing.
         """
-        if self.missing:
-            raise AirshedError("files that the study names are missing", found=self.missing)
+        if missing := self.missing(rules):
+            raise AirshedError("files that the study names are missing", found=missing)
+        for product, of in self._handed_out():
+            self.settings(product, of)
+            self.work(product, of)
         self._handed.write()
         write_json(
-            self.results / FOUND,
+            self._kept,
             {
                 "files": self._found,
                 "trainings": [[*pair, str(path)] for pair, path in self.trainings.items()],
