@@ -127,13 +127,16 @@ def put_back(wanted: Wanted, first: bool = True) -> bool:
     folder = wanted.run.parent / CHECKPOINTS
     if not folder.is_dir():
         return False
-    complete = Checkpoints(folder, 1.0, wanted.identity).finished()
+    checkpoints = Checkpoints(folder, 1.0, wanted.identity)
+    complete = checkpoints.finished()
     if complete is None:
         return False
     if first:
         note = Making("training", wanted.study, wanted.run, wanted.variant)
         wanted.write(Finished(*complete))
         note.done()
+        if not wanted.study.jobs.keep_states:
+            checkpoints.remove_states()
     log.info("%s, seed %d is finished; its record is kept", wanted.variant, wanted.seed)
     return True
 

@@ -16,6 +16,7 @@ from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError, brief
 from airshed.graph.identity import training_identity
 from airshed.graph.notes import Making
+from airshed.integrity.atomic import write_text
 from airshed.training.attempts import DONE, FAILED, INTERRUPTED, Attempts
 from airshed.training.attention import agreed_attention
 from airshed.training.checkpoints import Checkpoints
@@ -116,6 +117,7 @@ def train(
         _run(training, attempts, endings, run.with_name("tensorboard"))
         found = learned(network).since(at_start)
         if note is not None:
+            write_text(history, notes.csv())  # the record asks git, and hashes the best weights
             record = outcome(study, variant, network, started, notes, found, fabric.device, folder)
             record |= {"compiled": compiled, "attention": attention.found, "identity": fingerprint}
             finished = Finished(record | vars(processes), notes.csv())

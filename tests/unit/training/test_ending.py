@@ -53,7 +53,7 @@ def test_nothing_that_was_computed_is_lost_at_the_end(
         raise PackageNotFoundError("something")
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "run_record", fails)
+        patch.setattr(training, "outcome", fails)
         with pytest.raises(PackageNotFoundError):
             trained(study, VARIANT, SEED, prepared, tmp_path)
     assert len(pd.read_csv(tmp_path / "history.csv")) > 1

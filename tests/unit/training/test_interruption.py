@@ -12,11 +12,22 @@ from typing import Any
 
 import pytest
 from made_once import MadeOnce
-from tiny_runs import Disturbance, assert_same_run, finish, progress, said, start, tiny_study
+from tiny_runs import (
+    SEED,
+    VARIANT,
+    Disturbance,
+    assert_same_run,
+    finish,
+    progress,
+    said,
+    start,
+    tiny_study,
+)
 
 from airshed.config import Study
 from airshed.data.prepared import Prepared
 from airshed.training.checkpoints import LAST, PREVIOUS
+from airshed.training.kept import Wanted, put_back
 from airshed.training.stopping import EXIT_INTERRUPTED, InterruptedTrainingError, StopRequest
 
 TRAINING, VALIDATION = 8, 4  # forward passes of an epoch: two to each of four steps, then four
@@ -162,13 +173,12 @@ def test_a_finished_run_is_not_trained_again(
         folder = shutil.copytree(unbroken, tmp_path / str(number))
         for name in ("run.json", "history.csv", *(f"checkpoints/{state}" for state in gone)):
             (folder / name).unlink()
-        hang = Disturbance(1)  # at the first forward pass
-        assert start(study(keep_states=False), prepared, folder, 1, hang) == [0]
+        files = folder / "run.json", folder / "history.csv"
+        of = study(keep_states=False)
+        assert put_back(Wanted(of, of, VARIANT, SEED, prepared, None, *files))
         for name in written:
             assert content(folder / name) == content(unbroken / name)
         assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == kept
-        told = progress(folder)
-        assert (told["state"], told["step"], told["steps"]) == ("done", 8, 8)
 
 
 def content(path: Path) -> bytes | dict[str, Any]:
