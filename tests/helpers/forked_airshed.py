@@ -20,6 +20,7 @@ from threading import Thread
 from typing import Any
 
 from forked import CONTEXT, preload
+from reading import noted
 
 preload(
     *("airshed.simulate", "airshed.data.ingest", "airshed.evaluation.network"),
@@ -81,4 +82,5 @@ def _airshed(words: list[str], folder: str, variables: dict[str, str], files: li
     os.environ.clear()
     os.environ.update(variables)
     sys.argv = words
-    main()
+    with noted(Path(variables["AIRSHED_BIN"]) / "read.jsonl"):
+        main()

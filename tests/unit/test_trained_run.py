@@ -26,7 +26,7 @@ from airshed.evaluation.scores import read_scores
 from airshed.training import compilation
 from airshed.training.checkpoints import load_checkpoint
 from airshed.training.finished import trained_weights
-from airshed.training.record import identity
+from airshed.graph.identity import training_identity
 from airshed.variables import INPUTS, TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,7 +185,7 @@ def test_what_does_not_shape_the_weights_does_not_discard_a_training(
     study: Study, prepared: Prepared
 ) -> None:
     def fingerprint(study: Study) -> str:
-        return identity(study, "physics_mask", 1, prepared, None)
+        return training_identity(study, "physics_mask", 1, prepared, None)
 
     stanzas = study.model_dump(mode="json")["variant_stanzas"]
     renamed = {"physics_mask": stanzas["physics_mask"] | {"label": "another"}}

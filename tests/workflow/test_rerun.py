@@ -1,4 +1,4 @@
-"""Which steps run again after which change: params decide, not the whole configuration.
+"""Which steps run again after which change: every setting, and every kind of file of the user.
 
 The study is finished by a stand-in for `airshed` that only makes files, since what counts here is
 what Snakemake plans next.
@@ -6,136 +6,208 @@ what Snakemake plans next.
 
 from __future__ import annotations
 
+import os
 import shutil
+import typing
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from workflow_runs import jobs, planning_in, snakemake_in, with_stand_in
+from planning import Plan, plan
+from workflow_runs import with_stand_in
 
-from airshed.config import read_yaml
+from airshed.config import Study, read_yaml, validate_study
+from airshed.config.base import Section
+from airshed.config.data import Box
 from airshed.config.load import merge
-from airshed.config.training import WITHOUT_INFLUENCE
-from airshed.training import record
+from airshed.config.shapes import NOTHING, Shapes, declared
+from airshed.config.study import DECLARED
+from airshed.graph.notes import Making
+from airshed.graph.products import PRODUCTS, following
+from airshed.graph.study import StudyGraph
 
 HELPERS = Path(__file__).resolve().parents[1] / "helpers"
-VARIANTS = ["wind_baseline", "physics_mask", "physics_finetune"]  # the last starts from the first
-AFTER = {"compare": 1, "report": 1, "manifest": 1}
-SCORED = {"score_tables": 1} | AFTER
+BOX = {"south": 20.0, "north": 45.0, "west": 90.0, "east": 120.0}
+STANZAS: dict[str, Any] = {
+    "wind_baseline": {},
+    "physics_mask": {},
+    "physics_finetune": {},  # starts from the first
+    "tuned": {
+        "label": "from a checkpoint",
+        "pretrained": {
+            "checkpoint": "given/weights.ckpt",
+            "variables": ["u"],
+            "patch_grid": {"rows": 2, "columns": 4},
+        },
+        "backbone": {"kind": "swin", "window": 2},
+    },
+    "graph": {"label": "graph", "backbone": {"kind": "wind_graph", "reaches": [1]}},
+    "ode": {"label": "ode", "backbone": {"kind": "advection_diffusion", "steps": 3}},
+}
+EVERYTHING = {
+    "study": "tiny",
+    "variants": [*STANZAS],
+    "variant_stanzas": STANZAS,
+    "seeds": [0],
+    "dataset": {"crop": {"rows": [0, 9], "columns": [0, 19]}, "elevation_file": "given/dem.nc"},
+    "normalisation": {"fixed": {"pm25": {"mean": 40.0, "std": 30.0}}},
+    "jobs": {"variants": {"physics_mask": {"mem_mb": 5000}}},
+    "stations": {"tables": ["given/stations*.csv"], "sites": "given/sites.csv"},
+    "external": {"other": {"path": "given/forecast.nc"}},
+    "episodes": {
+        "haze": {
+            "start": "2016-03-06",
+            "end": "2016-03-07",
+            "box": BOX,
+            "transect": {"start": [30.0, 95.0], "end": [30.0, 100.0]},
+        }
+    },
+}
+GIVEN = ("dem.nc", "mask.npy", "weights.ckpt", "stations1.csv", "sites.csv", "forecast.nc")
+# what changes where results lie, so that they are made anew there: raw data have no grid
+ANEW = {
+    "study": {product.rule for product in PRODUCTS.values()}
+    - {"", "simulate", "ingest", "static_fields", "patch_elevation", "statistics", "scan_tables"}
+    - {"climatology"},
+    "dataset.name": {product.rule for product in PRODUCTS.values()} - {""},
+    "dataset.grid.rows": {product.rule for product in PRODUCTS.values()} - {"", "simulate"},
+    "dataset.grid.columns": {product.rule for product in PRODUCTS.values()} - {"", "simulate"},
+}
+ONE_VALUE = {"dataset.time_step_h"}
 
 
-class Finished:
-    """A checkout in which the study is finished."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = with_stand_in(folder)
-        self._plan = planning_in(folder)
-        self._write({})
-        done = snakemake_in(folder)("--cores", "2", "--configfile", "study.yaml")
-        assert done.returncode == 0, done.stderr[-3000:]
-
-    def _write(self, changes: dict[str, Any]) -> None:
-        values = merge(read_yaml(HELPERS / "tiny_study.yaml"), {"variants": VARIANTS})
-        text = yaml.safe_dump(merge(values, changes))
-        (self.folder / "study.yaml").write_text(text, encoding="utf-8")
-
-    def planned(self, *arguments: str, changes: dict[str, Any] | None = None) -> dict[str, int]:
-        """Rules and their jobs that a dry run plans."""
-        self._write(changes or {})
-        done = self._plan("-n", "--configfile", "study.yaml", *arguments)
-        assert done.returncode == 0, done.stderr
-        self.said = done.stdout
-        found = jobs(done.stdout)
-        return {rule: count for rule, count in found.items() if rule not in ("all", "total")}
+def study_of(**changes: Any) -> Study:
+    """The study with every section that a study can have."""
+    tiny = merge(
+        read_yaml(HELPERS / "tiny_study.yaml"),
+        read_yaml(HELPERS.parents[1] / "config/variants.yaml"),
+    )
+    study = validate_study(merge(merge(tiny, EVERYTHING), changes), "test")
+    both = study.dataset.model_copy(update={"box": Box(**BOX)})  # beside crop, only to be changed
+    return study.model_copy(update={"dataset": both})
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return Finished(tmp_path_factory.mktemp("rerun") / "checkout")
-
-
-def stanza(variant: str, **keys: Any) -> dict[str, Any]:
-    return {"variant_stanzas": {variant: keys}}
-
-
-def trained(count: int, biased: int, **others: int) -> dict[str, int]:
-    """What follows from so many trainings, of which some have a bias."""
-    again = {"train": count, "evaluate": count, "interpret": biased}
-    return {rule: jobs for rule, jobs in again.items() if jobs} | SCORED | others
-
-
-CHANGES: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
-    "nothing": ({}, {}),
-    "one variant's bias": (stanza("physics_mask", bias={"alpha_init": 0.3}), trained(2, 2, cost=1)),
-    "one variant's learning rate": (stanza("physics_finetune", learning_rate=1e-4), trained(2, 2)),
-    "one variant's precision": (
-        stanza("physics_mask", precision="bf16-mixed"),
-        trained(2, 2, cost=1),
-    ),
-    "a variant that another starts from": (
-        stanza("wind_baseline", scan="raster"),
-        trained(4, 2, cost=1),
-    ),
-    "a variant that this study does not have": (stanza("topoflow", bias={"alpha_init": 9.0}), {}),
-    "a label": (stanza("physics_mask", label="Mask"), {"report": 1, "manifest": 1}),
-    "a reference": (stanza("physics_finetune", reference="physics_mask"), AFTER | {"cost": 1}),
-    "what jobs ask for": ({"jobs": {"mem_mb": 9, "nodes": 2, "variants": {"climax": {}}}}, {}),
-    "what shapes no weight": ({"train": {"tensorboard": True, "workers": 3}}, {}),
-    "epochs": ({"train": {"epochs": 7}}, trained(6, 4, cost=1)),
-    "a third seed": ({"seeds": [0, 1, 2]}, trained(3, 2, cost=1)),
-    "the margin": ({"comparison": {"margin": 0.02}}, AFTER),
-    "classes of wind speed": (
-        {"evaluation": {"wind_speed_edges_ms": [3]}},
-        {"evaluate": 6, "baseline": 4, "wind_roses": 1} | SCORED,
-    ),
-    "how scores are made": (
-        {"evaluation": {"batch_size": 3}},
-        {"evaluate": 6, "baseline": 4} | SCORED,
-    ),
-}
-
-
-@pytest.mark.parametrize("case", CHANGES)
-def test_a_change_repeats_what_depends_on_it_and_nothing_else(
-    finished: Finished, case: str
-) -> None:
-    changes, expected = CHANGES[case]
-    assert finished.planned(changes=changes) == expected
-
-
-def test_the_report_alone(finished: Finished) -> None:
-    assert finished.planned("--forcerun", "report") == {"report": 1, "manifest": 1}
-
-
-def test_the_scores_of_one_run_alone(finished: Finished) -> None:
-    scores = "results/tiny/variants/physics_mask/seed1/scores.nc"
-    assert finished.planned("--forcerun", scores) == {"evaluate": 1} | SCORED
-    assert finished.planned("--forcerun", scores, "--", scores) == {"evaluate": 1}
-    assert "wind_baseline/seed" not in finished.said
-
-
-def test_one_horizon_of_one_run_is_scored_by_itself(finished: Finished) -> None:
-    scores = "results/tiny/variants/physics_mask/seed1/horizons/24h/scores.nc"
-    assert finished.planned("--", scores) == {"evaluate_horizon": 1}
-    assert "--horizon 24" in finished.said
-
-
-@pytest.mark.parametrize(
-    ("removed", "count", "biased"),
-    [("physics_mask/seed1", 1, 1), ("physics_mask", 2, 2), ("wind_baseline/seed0", 2, 1)],
-)
-def test_a_removed_seed_or_variant_is_trained_anew(
-    finished: Finished, removed: str, count: int, biased: int, tmp_path: Path
-) -> None:
-    """With a seed of wind_baseline goes that of physics_finetune, which starts from it."""
-    folder = finished.folder / "results/tiny/variants" / removed
-    shutil.move(folder, tmp_path / "kept")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
+    """A finished study; the tests are in its folder."""
+    folder, before = with_stand_in(tmp_path_factory.mktemp("rerun") / "checkout"), Path.cwd()
+    os.chdir(folder)
     try:
-        assert finished.planned() == trained(count, biased)
+        Path("given").mkdir()
+        for name in GIVEN:
+            Path("given", name).write_text(name)
+        study = study_of()
+        plan(study, "local")
+        assert not plan(study).jobs
+        yield study
     finally:
-        shutil.move(tmp_path / "kept", folder)
+        os.chdir(before)
 
 
-def test_the_workflow_and_the_training_agree_on_what_shapes_no_weight() -> None:
-    assert set(WITHOUT_INFLUENCE) == record.WITHOUT_INFLUENCE["train"]
+def leaves(section: Section, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every setting that is there, by the names that lead to it."""
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield from leaves(value, (*path, name))
+        elif isinstance(value, dict) and any(isinstance(part, Section) for part in value.values()):
+            for key, part in value.items():
+                yield from leaves(part, (*path, name, key))
+        else:
+            yield *path, name
+
+
+def declared_as(path: tuple[str, ...]) -> str:
+    """The path of a setting as it is declared, with ``*`` for the names that users give."""
+    for place in range(len(path)):
+        starred = ".".join((*path[:place], "*", *path[place + 1 :]))
+        if starred in DECLARED:
+            return starred
+    return ".".join(path)
+
+
+def other(value: Any, annotation: Any) -> Any:
+    """Another value of a setting."""
+    parts = [annotation, *typing.get_args(annotation)]
+    options = [
+        each
+        for part in parts
+        if typing.get_origin(part) is typing.Literal
+        for each in typing.get_args(part)
+    ]
+    if options and not isinstance(value, list):
+        return next(each for each in options if each != value)
+    match value:
+        case bool():
+            return not value
+        case int():
+            return value + 1
+        case float():
+            return value * 1.25 + 1
+        case date() | datetime():
+            return value + timedelta(days=1)
+        case str():
+            return f"{value}x"
+        case list() | tuple() if len(value) > 1:
+            return value[:-1]
+        case list() | tuple():
+            return [*value, *value] if value else [datetime(2016, 3, 6, 5)]
+        case dict():
+            return {"pm25": 1.0}
+    return {str: "given/mask.npy", float: 1.0, int: 2}[
+        next(t for t in (str, float, int) if t in parts)
+    ]
+
+
+def changed(section: Any, path: tuple[str, ...], value: Any = None) -> Any:
+    """A section with one setting changed, whether it fits the others or not."""
+    if isinstance(section, dict):
+        return section | {path[0]: changed(section[path[0]], path[1:], value)}
+    field = type(section).model_fields[path[0]]
+    inner = getattr(section, path[0])
+    if len(path) > 1:
+        new = changed(inner, path[1:], value)
+    else:
+        new = other(inner, field.annotation) if value is None else value
+    return section.model_copy(update={path[0]: new})
+
+
+def expected(setting: str, path: tuple[str, ...], study: Study) -> set[str]:
+    """The rules that a changed setting repeats, by what it is declared to shape."""
+    if setting in ANEW:
+        return ANEW[setting]
+    products = following(DECLARED[setting].products) - {"pace"}
+    if path[0] == "variant_stanzas" and "training" in products:
+        biased = [study.variant_stanzas[name].bias.kind != "none" for name in with_start(path[1])]
+        products -= set() if any(biased) else {"interpretation"}
+    return {PRODUCTS[product].rule for product in products}
+
+
+def with_start(variant: str) -> list[str]:
+    """A variant, and those that start from it."""
+    return [variant, *(["physics_finetune"] if variant == "wind_baseline" else [])]
+
+
+def test_every_setting_repeats_what_it_is_declared_to_shape(finished: Study) -> None:
+    """All are changed, one by one; what is wrong is told of all together."""
+    wrong, seen = [], set()
+    for path in leaves(finished):
+        setting = declared_as(path)
+        if setting in ONE_VALUE or (path[0] == "variant_stanzas" and path[1] not in STANZAS):
+            continue
+        seen.add(setting)
+        value = "physics_mask" if path[-1] in ("reference", "start_from") else None
+        found = plan(changed(finished, path, value))
+        if found.rules != expected(setting, path, finished):
+            wrong.append((path, found.rules ^ expected(setting, path, finished)))
+        trained = {job.variant for job in found.jobs if job.rule == "train"}
+        if path[0] == "variant_stanzas" and not trained <= {*with_start(path[1])}:
+            wrong.append((path, trained))
+    assert not wrong
+    assert DECLARED.keys() - seen == ONE_VALUE | {"dataset.path"} | missing_in_the_study()
+
+
+def missing_in_the_study() -> set[str]:
+    return set()

@@ -2,20 +2,21 @@
 
 import os
 import signal
-from glob import glob
 from pathlib import Path
 from shlex import quote
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.utils import min_version, validate
 
 from airshed.integrity.atomic import write_text
 from airshed.cluster.site import read_site
 from airshed.config import dump_study, read_yaml, validate_study
-from airshed.config.training import WITHOUT_INFLUENCE
 from airshed.errors import AirshedError
 from airshed.evaluation import baselines
-from airshed.integrity.formats import SCORES, check_folder, stamp_folder
+from airshed.graph.study import StudyGraph
+from airshed.graph.user_files import files_of
+from airshed.integrity.formats import check_folder, stamp_folder
 from airshed.report import outline
 
 min_version("9.0")
@@ -47,11 +48,16 @@ COMPLETE = [
     if given.missing == "refuse"
 ]
 RAW = f"{DATASET}/raw" if STUDY.dataset.source == "simulator" else STUDY.dataset.path
-# What the hourly store depends on; the rest of the dataset's section enters with static fields.
-AFTER_INGEST = ("elevation_", "population_", "static_crs", "mask_file", "min_coverage")
-INGEST_SETTINGS = {
-    key: value for key, value in RESOLVED["dataset"].items() if not key.startswith(AFTER_INGEST)
-}
+# Raw data are an input where a rule makes them. Files of the user are none: what counts is their
+# content, which stands in params (airshed.graph), and a study has a graph before they are there.
+SIMULATED = {"raw": RAW} if STUDY.dataset.source == "simulator" else {}
+GRAPH = StudyGraph(STUDY, main=workflow.is_main_process)
+if workflow.is_main_process:
+    try:
+        for line in GRAPH.told():
+            logger.info(line)
+    except AirshedError as error:
+        raise WorkflowError(str(error))
 
 
 wildcard_constraints:
@@ -62,29 +68,41 @@ wildcard_constraints:
     external="|".join(map(re.escape, STUDY.external)) or "-",
 
 
-def settings(*keys):
-    """Parts of the resolved study; a step that names them in params runs again when they change."""
-    return {key: RESOLVED[key] for key in keys}
+# A rule has three params for what its command is handed. `settings` is a file with what shapes its
+# product; its name follows from its content, so that it changes with them and with nothing else.
+# `files` stands for the user's files in the same way. `work` is a file with what its command needs
+# beside that; Snakemake does not compare a param whose function takes the output.
 
 
-def training_settings():
-    """What shapes the weights of every variant."""
-    train = {
-        key: RESOLVED["train"][key] for key in RESOLVED["train"] if key not in WITHOUT_INFLUENCE
-    }
-    return settings("dataset", "splits", "horizons_h", "normalisation", "model") | {"train": train}
+def settings(product, wildcard=None):
+    """The file with the settings that shape a product, of one variant if a wildcard names it."""
+    if wildcard is None:
+        return GRAPH.settings(product)
+    return lambda wildcards: GRAPH.settings(product, getattr(wildcards, wildcard))
 
 
-def variant_settings(wildcards):
-    """What of its stanza shapes a variant's weights; label and reference belong to the report."""
-    stanza = RESOLVED["variant_stanzas"][wildcards.variant]
-    return {key: value for key, value in stanza.items() if key not in ("label", "reference")}
+def files(product, wildcard=None):
+    """What stands for the user's files that a product is made from."""
+    if wildcard is None:
+        return GRAPH.files(product)
+    return lambda wildcards: GRAPH.files(product, getattr(wildcards, wildcard))
 
 
-def compared_settings():
-    """What the report reads of the stanzas: who is compared with whom, under which name."""
-    stanzas = {name: RESOLVED["variant_stanzas"][name] for name in STUDY.variants}
-    return {name: (stanza["label"], stanza["reference"]) for name, stanza in stanzas.items()}
+def work(product, wildcard=None):
+    """The file with what else a command needs, on which its product does not depend."""
+
+    def chosen(wildcards, output):
+        return GRAPH.work(product, None if wildcard is None else getattr(wildcards, wildcard))
+
+    return chosen
+
+
+def uncompared(value):
+    """A param that repeats nothing when it changes."""
+    return lambda wildcards, output: value
+
+
+HANDED = "--config {params.settings:q} --config {params.work:q}"
 
 
 def section_of(wildcards):
@@ -97,20 +115,17 @@ def figure_captions():
     return {name: kind.caption for name, kind in outline.FIGURES.items()}
 
 
-def cost_settings():
-    """What the cost of a step depends on, and how many steps there are."""
-    keys = ("backbone", "scan", "bias", "reference", "precision")
-    stanzas = {name: RESOLVED["variant_stanzas"][name] for name in STUDY.variants}
-    measured = {name: {key: stanza[key] for key in keys} for name, stanza in stanzas.items()}
-    return training_settings() | settings("seeds") | {"variants": measured}
-
-
 def start_of(wildcards):
-    """What the weights of a run start from: another variant's run, a checkpoint, or nothing."""
-    stanza = STUDY.variant_stanzas[wildcards.variant]
-    if stanza.start_from is not None:
-        return [f"{RESULTS}/variants/{stanza.start_from}/seed{wildcards.seed}/run.json"]
-    return [] if stanza.pretrained is None else [stanza.pretrained.checkpoint]
+    """The run whose weights another one starts from, if it starts from one."""
+    before = STUDY.variant_stanzas[wildcards.variant].start_from
+    return [] if before is None else [f"{RESULTS}/variants/{before}/seed{wildcards.seed}/run.json"]
+
+
+def start_option(wildcards, input, output):
+    """What the weights of a run start from: another run, a checkpoint of the user, or nothing."""
+    pretrained = STUDY.variant_stanzas[wildcards.variant].pretrained
+    paths = input.start if pretrained is None else [pretrained.checkpoint]
+    return " ".join(f"--start {quote(str(path))}" for path in paths)
 
 
 # What an evaluation reads and writes for stations and episodes, where the study has any.
@@ -125,26 +140,10 @@ SUPPLEMENT_OPTIONS = " ".join(
 )
 
 
-def scoring_settings():
-    """What shapes scores, and the format that they are kept in: with another they are made again."""
-    shaping = settings("splits", "horizons_h", "evaluation", "episodes")
-    return shaping | {"format": SCORES.version}
-
-
 def scored_in(folder):
     """What an evaluation writes into a folder."""
     scores = {"scores": f"{folder}/scores.nc"}
     return scores | ({"supplement": directory(f"{folder}/supplement")} if SUPPLEMENTED else {})
-
-
-def files_of(*patterns):
-    """The files that patterns stand for, each in its order; a pattern of none stays as it is."""
-    return [path for pattern in patterns for path in sorted(glob(pattern)) or [pattern]]
-
-
-def external_files(wildcards):
-    """The files of an external forecast."""
-    return files_of(STUDY.external[wildcards.external].path)
 
 
 def growing(amount, most=None):
@@ -223,8 +222,12 @@ shell.prefix(SITE.shell_prefix())
 
 
 # Not a rule: its output would be an input of every step, and one changed key would repeat them
-# all. Each step states in its params which settings it depends on.
+# all.
 onstart:
+    try:
+        GRAPH.begin()
+    except AirshedError as error:
+        raise WorkflowError(str(error))
     write_text(Path(CONFIG), dump_study(STUDY))
     for folder in (RESULTS, DATASET):
         stamp_folder(Path(folder))

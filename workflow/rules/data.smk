@@ -15,15 +15,15 @@ rule simulate:
         mem_mb=memory(2000),
         runtime=minutes(60),
     params:
-        config=CONFIG,
-        dataset=settings("dataset"),
+        settings=settings("raw"),
+        work=work("raw"),
     shell:
-        "airshed simulate --config {params.config:q} --output {output:q} 2> {log:q}"
+        f"airshed simulate {HANDED}" " --output {output:q} 2> {log:q}"
 
 
 rule ingest:
     input:
-        raw=RAW,
+        **SIMULATED,
     output:
         hourly=directory(f"{DATA}/hourly.zarr"),
         report=f"{DATA}/ingest.json",
@@ -39,23 +39,26 @@ rule ingest:
         mem_mb=memory(4000),
         runtime=minutes(720),
     params:
-        config=CONFIG,
-        dataset=INGEST_SETTINGS,
+        settings=settings("hourly"),
+        files=files("hourly"),
+        work=work("hourly"),
+        raw=uncompared(RAW),
     shell:
-        "airshed ingest --config {params.config:q} --raw {input.raw:q} --hourly {output.hourly:q}"
+        f"airshed ingest {HANDED}"
+        " --raw {params.raw:q} --hourly {output.hourly:q}"
         " --report {output.report:q} --quality {output.quality:q} --workers {threads} 2> {log:q}"
 
 
 rule static_fields:
     input:
-        raw=RAW,
+        **SIMULATED,
         hourly=rules.ingest.output.hourly,
     output:
-        f"{DATA}/static.nc",
+        str(GRAPH.places.static),
     log:
-        f"{DATA}/logs/static_fields.log",
+        f"{DATA}/logs/{GRAPH.places.static.stem}.log",
     benchmark:
-        f"{DATA}/benchmarks/static_fields.tsv"
+        f"{DATA}/benchmarks/{GRAPH.places.static.stem}.tsv"
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -63,10 +66,13 @@ rule static_fields:
         mem_mb=memory(2000),
         runtime=minutes(30),
     params:
-        config=CONFIG,
-        dataset=settings("dataset"),
+        settings=settings("static"),
+        files=files("static"),
+        work=work("static"),
+        raw=uncompared(RAW),
     shell:
-        "airshed static-fields --config {params.config:q} --raw {input.raw:q}"
+        f"airshed static-fields {HANDED}"
+        " --raw {params.raw:q}"
         " --hourly {input.hourly:q} --output {output:q} 2> {log:q}"
 
 
@@ -74,11 +80,11 @@ rule patch_elevation:
     input:
         static=rules.static_fields.output[0],
     output:
-        f"{DATA}/patch_elevation_p{STUDY.model.patch}.nc",
+        str(GRAPH.places.patch_elevation),
     log:
-        f"{DATA}/logs/patch_elevation_p{STUDY.model.patch}.log",
+        f"{DATA}/logs/{GRAPH.places.patch_elevation.stem}.log",
     benchmark:
-        f"{DATA}/benchmarks/patch_elevation_p{STUDY.model.patch}.tsv"
+        f"{DATA}/benchmarks/{GRAPH.places.patch_elevation.stem}.tsv"
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -86,10 +92,11 @@ rule patch_elevation:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        config=CONFIG,
-        patch=STUDY.model.patch,
+        settings=settings("patch_elevation"),
+        work=work("patch_elevation"),
     shell:
-        "airshed patch-elevation --config {params.config:q} --static {input.static:q}"
+        f"airshed patch-elevation {HANDED}"
+        " --static {input.static:q}"
         " --output {output:q} 2> {log:q}"
 
 
@@ -98,11 +105,11 @@ rule statistics:
         hourly=rules.ingest.output.hourly,
         static=rules.static_fields.output[0],
     output:
-        f"{DATA}/statistics_{STUDY.splits.train}.nc",
+        str(GRAPH.places.statistics),
     log:
-        f"{DATA}/logs/statistics_{STUDY.splits.train}.log",
+        f"{DATA}/logs/{GRAPH.places.statistics.stem}.log",
     benchmark:
-        f"{DATA}/benchmarks/statistics_{STUDY.splits.train}.tsv"
+        f"{DATA}/benchmarks/{GRAPH.places.statistics.stem}.tsv"
     conda:
         "../../envs/data.yaml"
     threads: 2
@@ -110,25 +117,21 @@ rule statistics:
         mem_mb=memory(2000),
         runtime=minutes(120),
     params:
-        config=CONFIG,
-        train=RESOLVED["splits"]["train"],
-        normalisation=settings("normalisation"),
+        settings=settings("statistics"),
+        work=work("statistics"),
     shell:
-        "airshed statistics --config {params.config:q} --hourly {input.hourly:q}"
+        f"airshed statistics {HANDED}"
+        " --hourly {input.hourly:q}"
         " --static {input.static:q} --workers {threads} --output {output:q} 2> {log:q}"
-
-
-# What the tables depend on.
-SCAN = f"p{STUDY.model.patch}_r{STUDY.model.regions}_s{STUDY.model.sectors}"
 
 
 rule scan_tables:
     output:
-        f"{DATA}/scan_tables_{SCAN}.nc",
+        str(GRAPH.places.scan_tables),
     log:
-        f"{DATA}/logs/scan_tables_{SCAN}.log",
+        f"{DATA}/logs/{GRAPH.places.scan_tables.stem}.log",
     benchmark:
-        f"{DATA}/benchmarks/scan_tables_{SCAN}.tsv"
+        f"{DATA}/benchmarks/{GRAPH.places.scan_tables.stem}.tsv"
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -136,10 +139,10 @@ rule scan_tables:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        config=CONFIG,
-        model=settings("model"),
+        settings=settings("scan_tables"),
+        work=work("scan_tables"),
     shell:
-        "airshed scan-tables --config {params.config:q} --output {output:q} 2> {log:q}"
+        f"airshed scan-tables {HANDED}" " --output {output:q} 2> {log:q}"
 
 
 # What training and evaluation read, by the names of their options.
@@ -151,7 +154,8 @@ PREPARED = {
     "scan_tables": rules.scan_tables.output[0],
 }
 PREPARED_OPTIONS = (
-    "--config {params.config:q} --hourly {input.hourly:q} --static {input.static:q}"
+    f"{HANDED}"
+    " --hourly {input.hourly:q} --static {input.static:q}"
     " --patch-elevation {input.patch_elevation:q} --statistics {input.statistics:q}"
     " --scan-tables {input.scan_tables:q}"
 )

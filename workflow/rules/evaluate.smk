@@ -1,18 +1,16 @@
 # Scores of every trained run and of the baselines, and their paired comparison.
 
-CLIMATOLOGY = f"{STUDY.splits.train}_h{STUDY.evaluation.climatology_harmonics}"
-
 
 rule climatology:
     input:
         hourly=rules.ingest.output.hourly,
         static=rules.static_fields.output[0],
     output:
-        f"{DATA}/climatology_{CLIMATOLOGY}.nc",
+        str(GRAPH.places.climatology),
     log:
-        f"{DATA}/logs/climatology_{CLIMATOLOGY}.log",
+        f"{DATA}/logs/{GRAPH.places.climatology.stem}.log",
     benchmark:
-        f"{DATA}/benchmarks/climatology_{CLIMATOLOGY}.tsv"
+        f"{DATA}/benchmarks/{GRAPH.places.climatology.stem}.tsv"
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -20,10 +18,11 @@ rule climatology:
         mem_mb=memory(2000),
         runtime=minutes(240),
     params:
-        config=CONFIG,
-        train=RESOLVED["splits"]["train"],
+        settings=settings("climatology"),
+        work=work("climatology"),
     shell:
-        "airshed climatology --config {params.config:q} --hourly {input.hourly:q}"
+        f"airshed climatology {HANDED}"
+        " --hourly {input.hourly:q}"
         " --static {input.static:q} --output {output:q} 2> {log:q}"
 
 
@@ -44,11 +43,11 @@ rule wind_roses:
         mem_mb=memory(2000),
         runtime=minutes(60),
     params:
-        config=CONFIG,
-        test=RESOLVED["splits"]["test"],
-        edges=RESOLVED["evaluation"]["wind_speed_edges_ms"],
+        settings=settings("wind_roses"),
+        work=work("wind_roses"),
     shell:
-        "airshed wind-roses --config {params.config:q} --hourly {input.hourly:q}"
+        f"airshed wind-roses {HANDED}"
+        " --hourly {input.hourly:q}"
         " --static {input.static:q} --output {output:q} 2> {log:q}"
 
 
@@ -73,8 +72,8 @@ rule evaluate:
         runtime=minutes(requested("runtime_min")),
         gres=gpus(1),
     params:
-        config=CONFIG,
-        study=scoring_settings(),
+        settings=settings("scores", "variant"),
+        work=work("scores", "variant"),
         only="",
     shell:
         "airshed evaluate --run {input.run:q} {params.only}"
@@ -92,8 +91,8 @@ use rule evaluate as evaluate_horizon with:
     benchmark:
         f"{RUN}/benchmarks/evaluate_{{horizon_h}}h.tsv"
     params:
-        config=CONFIG,
-        study=scoring_settings(),
+        settings=settings("scores", "variant"),
+        work=work("scores", "variant"),
         only="--horizon {horizon_h}",
 
 
@@ -116,10 +115,10 @@ rule baseline:
         mem_mb=memory(2000),
         runtime=minutes(120),
     params:
-        config=CONFIG,
-        study=scoring_settings(),
+        settings=settings("baseline"),
+        work=work("baseline"),
     shell:
-        "airshed baseline {wildcards.baseline:q} --config {params.config:q}"
+        f"airshed baseline {{wildcards.baseline:q}} {HANDED}"
         " --hourly {input.hourly:q} --static {input.static:q}"
         " --climatology {input.climatology:q} --output {output.scores:q}"
         f" {SUPPLEMENT_OPTIONS} 2> {{log:q}}"
@@ -164,10 +163,9 @@ rule compare:
         mem_mb=memory(2000),
         runtime=minutes(60),
     params:
-        config=CONFIG,
-        study=settings("study", "variants", "seeds", "comparison"),
-        references=STUDY.references(),
-        init_every_h=STUDY.splits.test.init_every_h,
+        settings=settings("comparison"),
+        work=work("comparison"),
     shell:
-        "airshed compare-study --config {params.config:q} --scores {output.scores:q}"
+        f"airshed compare-study {HANDED}"
+        " --scores {output.scores:q}"
         " --comparisons {output.comparisons:q} {input.runs:q} {input.baselines:q} 2> {log:q}"

@@ -45,20 +45,20 @@ rule report:
         mem_mb=memory(2000),
         runtime=minutes(30),
     params:
-        config=CONFIG,
-        stanzas=compared_settings(),
+        settings=settings("report"),
+        study=uncompared(CONFIG),
         captions=figure_captions(),
         results=subpath(output.html, parent=True),
         data=subpath(input.static, parent=True),
     shell:
-        "airshed report --config {params.config:q} --results {params.results:q}"
+        "airshed report --config {params.study:q} --results {params.results:q}"
         " --data {params.data:q} --html {output.html:q} --markdown {output.markdown:q}"
         " --figures {output.figures:q} --tables {output.tables:q} 2> {log:q}"
 
 
 rule manifest:
     input:
-        raw=RAW,
+        **SIMULATED,
         prepared=list(PREPARED.values()),
         report=rules.report.output,
         tables=[*rules.compare.output, *rules.score_tables.output],
@@ -75,8 +75,9 @@ rule manifest:
         mem_mb=memory(1000),
         runtime=minutes(240),
     params:
-        config=CONFIG,
+        study=uncompared(CONFIG),
         results=subpath(output[0], parent=True),
+        given=uncompared([RAW, *GRAPH.files_outside()]),
     shell:
-        "airshed manifest --config {params.config:q} --results {params.results:q}"
-        " --output {output:q} {input.raw:q} {input.prepared:q} 2> {log:q}"
+        "airshed manifest --config {params.study:q} --results {params.results:q}"
+        " --output {output:q} {params.given:q} {input.prepared:q} 2> {log:q}"

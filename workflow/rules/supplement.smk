@@ -2,15 +2,15 @@
 # stands against stations and other people's forecasts.
 
 
-rule cost:
+rule measure_cost:
     input:
         **PREPARED,
     output:
-        f"{RESULTS}/cost.json",
+        f"{RESULTS}/variants/{{variant}}/cost.json",
     log:
-        f"{RESULTS}/logs/cost.log",
+        f"{RESULTS}/variants/{{variant}}/logs/cost.log",
     benchmark:
-        f"{RESULTS}/benchmarks/cost.tsv"
+        f"{RESULTS}/variants/{{variant}}/benchmarks/cost.tsv"
     conda:
         "../../envs/train.yaml"
     threads: STUDY.train.threads
@@ -20,10 +20,33 @@ rule cost:
         runtime=minutes(STUDY.jobs.runtime_min),
         gres=gpus(1),
     params:
-        config=CONFIG,
-        study=cost_settings(),
+        settings=settings("cost", "variant"),
+        work=work("cost", "variant"),
     shell:
-        f"airshed bench step {PREPARED_OPTIONS}" " --output {output:q} > {log:q} 2>&1"
+        f"airshed bench variant {{wildcards.variant:q}} {PREPARED_OPTIONS}"
+        " --output {output:q} > {log:q} 2>&1"
+
+
+rule cost:
+    input:
+        expand(rules.measure_cost.output, variant=STUDY.variants),
+    output:
+        f"{RESULTS}/cost.json",
+    log:
+        f"{RESULTS}/logs/cost.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/cost.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        settings=settings("cost_table"),
+        work=work("cost_table"),
+    shell:
+        f"airshed bench table {HANDED}" " --output {output:q} {input:q} > {log:q} 2>&1"
 
 
 rule interpret:
@@ -46,8 +69,8 @@ rule interpret:
         runtime=minutes(STUDY.jobs.runtime_min),
         gres=gpus(1),
     params:
-        config=CONFIG,
-        study=settings("splits", "horizons_h", "interpretation"),
+        settings=settings("interpretation", "variant"),
+        work=work("interpretation", "variant"),
     shell:
         "airshed interpret --run {input.run:q}"
         f" {PREPARED_OPTIONS}"
@@ -64,7 +87,6 @@ rule external:
         hourly=rules.ingest.output.hourly,
         static=rules.static_fields.output[0],
         climatology=rules.climatology.output[0],
-        forecast=external_files,
     output:
         **scored_in(f"{RESULTS}/external/{{external}}"),
     log:
@@ -78,11 +100,11 @@ rule external:
         mem_mb=memory(4000),
         runtime=minutes(120),
     params:
-        config=CONFIG,
-        study=scoring_settings(),
-        external=lambda wildcards: RESOLVED["external"][wildcards.external],
+        settings=settings("external", "external"),
+        files=files("external", "external"),
+        work=work("external", "external"),
     shell:
-        "airshed external {wildcards.external:q} --config {params.config:q}"
+        f"airshed external {{wildcards.external:q}} {HANDED}"
         " --hourly {input.hourly:q} --static {input.static:q}"
         " --climatology {input.climatology:q} --output {output.scores:q}"
         f" {SUPPLEMENT_OPTIONS} 2> {{log:q}}"
@@ -120,8 +142,6 @@ if STUDY.stations is not None:
 
     rule stations:
         input:
-            tables=files_of(*STUDY.stations.tables),
-            sites=files_of(*filter(None, [STUDY.stations.sites])),
             static=rules.static_fields.output[0],
         output:
             observations=OBSERVATIONS,
@@ -137,12 +157,14 @@ if STUDY.stations is not None:
             mem_mb=memory(4000),
             runtime=minutes(120),
         params:
-            config=CONFIG,
-            study=settings("stations"),
-            test=RESOLVED["splits"]["test"],
+            settings=settings("observations"),
+            files=files("observations"),
+            work=work("observations"),
+            tables=uncompared(files_of(STUDY.stations.tables)),
         shell:
-            "airshed stations --config {params.config:q} --static {input.static:q}"
-            " --output {output.observations:q} --report {output.report:q} {input.tables:q}"
+            f"airshed stations {HANDED}"
+            " --static {input.static:q}"
+            " --output {output.observations:q} --report {output.report:q} {params.tables:q}"
             " 2> {log:q}"
 
     rule stations_summary:

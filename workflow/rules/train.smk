@@ -28,13 +28,14 @@ rule train:
         tasks=if_parallel(lambda request: request.processes),
         tasks_per_gpu=if_parallel(lambda request: 0),
     params:
-        config=CONFIG,
-        study=training_settings(),
-        variant=variant_settings,
+        settings=settings("training", "variant"),
+        files=files("training", "variant"),
+        work=work("training", "variant"),
+        study=uncompared(CONFIG),
         launch=launch,
-        start=lambda wildcards, input: " ".join(f"--start {quote(path)}" for path in input.start),
+        start=start_option,
     shell:
         "{params.launch}airshed train --variant {wildcards.variant:q} --seed {wildcards.seed}"
         " --nodes {resources.nodes} --devices {resources.devices}"
         f" {PREPARED_OPTIONS}"
-        " {params.start} --run {output.run:q} --history {output.history:q} 2> {log:q}"
+        " {params.start} --study {params.study:q} --run {output.run:q} --history {output.history:q} 2> {log:q}"

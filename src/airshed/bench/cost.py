@@ -1,15 +1,15 @@
-"""``cost.json``: what each variant of a study costs, all measured on one machine in one run.
+"""``cost.json``: what each variant of a study costs.
 
 Times of different jobs do not compare: each has its own node, its own neighbours, its own clock.
-Here the steps of all variants take turns in one process, and a variant's overhead is the median
-over the rounds of its time over its reference's in the same round.
+Here the steps of a variant and of its reference take turns in one process, and the overhead is the
+median over the rounds of its time over its reference's in the same round.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,17 +63,73 @@ def measure_cost(
     rounds: int,
     output: Path,
 ) -> dict[str, Any]:
-    """Measure a step of every variant at the study's own grid, model size and precision.
+    """Measure variants in one process, and write what they cost.
+
+    Args:
+        study: The resolved study.
+        variants: As for :func:`measured_steps`.
+        prepared: As for :func:`measured_steps`.
+        rounds: As for :func:`measured_steps`.
+        output: Where ``cost.json`` goes.
+
+    Returns:
+        What was written.
+
+    Raises:
+        AirshedError: A variant is none of the study's, or the prepared data do not fit.
+    """
+    found = measured_steps(study, variants, prepared, rounds)
+    cost = cost_of_study(study, dict.fromkeys(found["variants"], found))
+    write_json(output, cost)
+    return cost
+
+
+def cost_of_study(study: Study, found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The content of ``cost.json``: what was measured, and how much of it a study takes.
+
+    Args:
+        study: The study: its name, seeds, epochs and samples of an optimiser step.
+        found: For each variant what was measured where it was, see :func:`measured_steps`.
+    """
+    first = next(iter(found.values()))
+    settings, variants = study.train, {}
+    for name, measured_there in found.items():
+        own = measured_there["variants"][name]
+        batches = math.ceil(measured_there["samples"] / settings.global_batch_size)
+        steps = settings.epochs * batches
+        hours = steps * own["seconds_per_step"]["median"] / 3600
+        variants[name] = own | {
+            "device_hours": {
+                "one_training": round(hours, 4),
+                "all_seeds": round(hours * len(study.seeds), 4),
+            }
+        }
+    facts = {key: value for key, value in first.items() if key not in ("samples", "variants")}
+    devices = {name: there["environment"]["device"] for name, there in found.items()}
+    if len(set(devices.values())) > 1:
+        facts["devices"] = devices
+    return {
+        **facts,
+        "study": study.study,
+        "samples_per_step": settings.global_batch_size,
+        "optimizer_steps": steps,
+        "variants": variants,
+    }
+
+
+def measured_steps(
+    study: Study, variants: Sequence[str], prepared: Prepared | None, rounds: int
+) -> dict[str, Any]:
+    """Measure a step of variants at the study's own grid and model size, and their own precision.
 
     Args:
         study: The resolved study.
         variants: Which of its variants; none means all. References are measured with them.
         prepared: Paths of the prepared data; None takes random fields and terrain.
         rounds: How often each variant's step is timed, after one round that is not.
-        output: Where ``cost.json`` goes.
 
     Returns:
-        What was written.
+        What was found, without what depends on the number of seeds or epochs.
 
     Raises:
         AirshedError: A variant is none of the study's, or the prepared data do not fit.
@@ -96,46 +152,33 @@ def measure_cost(
     batch = _batch(study, prepared)
     steps = {name: _step(study, name, network, batch) for name, network in networks.items()}
     times = interleaved(steps, rounds, "optimiser step")
-    optimizer_steps = _optimizer_steps(study, prepared)
-    cost: dict[str, Any] = {
+    return {
         VERSION: COST.version,
-        "study": study.study,
         "environment": environment(),
         "measured": measured(),
         "fields": "random" if prepared is None else study.dataset.data_source,
         "grid": str(study.dataset.grid),
         "precision": study.train.precision,
         "compiled": any(compiled),
-        "samples_per_step": study.train.global_batch_size,
-        "optimizer_steps": optimizer_steps,
+        "samples": _samples(study, prepared),
         "variants": {
-            name: _variant(study, name, network, times, optimizer_steps)
-            | {"peak_memory_mb": round(peaks[name], 1)}
+            name: _variant(study, name, network, times) | {"peak_memory_mb": round(peaks[name], 1)}
             for name, network in networks.items()
         },
     }
-    write_json(output, cost)
-    return cost
 
 
-def _variant(
-    study: Study, name: str, network: Forecaster, times: Times, optimizer_steps: int
-) -> dict[str, Any]:
-    reference = study.references().get(name)
-    taken = spread(times[name])
-    hours = optimizer_steps * taken["median"] / 3600
+def _variant(study: Study, name: str, network: Forecaster, times: Times) -> dict[str, Any]:
+    reference = study.variant_stanzas[name].reference
     overhead = None
     if reference is not None:
         overhead = {"reference": reference, **_overhead(times[name], times[reference])}
     return {
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "attention_path": sorted({core.path for core in network.cores}),
-        "seconds_per_step": taken,
+        "precision": study.for_variant(name).train.precision,
+        "seconds_per_step": spread(times[name]),
         "overhead": overhead,
-        "device_hours": {
-            "one_training": round(hours, 4),
-            "all_seeds": round(hours * len(study.seeds), 4),
-        },
     }
 
 
@@ -186,7 +229,8 @@ def _with_references(study: Study, variants: Sequence[str]) -> list[str]:
             found=", ".join(unknown),
         )
     asked = set(variants or study.variants)
-    asked |= {reference for name, reference in study.references().items() if name in asked}
+    references = {study.variant_stanzas[name].reference for name in asked}
+    asked |= {name for name in references if name is not None}
     return [name for name in study.variants if name in asked]
 
 
@@ -207,7 +251,7 @@ def _one_training(study: Study, variant: str, prepared: Prepared | None) -> Call
 
 
 def _network(study: Study, variant: str, prepared: Prepared | None) -> Forecaster:
-    seed = study.seeds[0]
+    seed = 0
     if prepared is not None:
         network = build_network(study, variant, prepared, seed)
     else:
@@ -227,7 +271,7 @@ def _network(study: Study, variant: str, prepared: Prepared | None) -> Forecaste
 def _step(
     study: Study, variant: str, network: Forecaster, batch: MaskedBatch
 ) -> Callable[[], None]:
-    settings = study.train
+    settings = study.for_variant(variant).train
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=study.learning_rate(variant), weight_decay=settings.weight_decay
     )
@@ -277,13 +321,11 @@ def _training_samples(study: Study, prepared: Prepared) -> ForecastDataset:
     )
 
 
-def _optimizer_steps(study: Study, prepared: Prepared | None) -> int:
-    """Steps of one training; without data, as if no hour were missing."""
-    split, settings = study.splits.train, study.train
+def _samples(study: Study, prepared: Prepared | None) -> int:
+    """Samples of an epoch; without data, as if no hour were missing."""
     if prepared is not None:
-        samples = len(_training_samples(study, prepared))
-    else:
-        hours = pd.date_range(split.start, periods=24 * len(split.days), freq="h")
-        present = np.ones(len(hours), dtype=bool)
-        samples = len(sample_index(hours, present, split, study.horizons_h))
-    return settings.epochs * math.ceil(samples / settings.global_batch_size)
+        return len(_training_samples(study, prepared))
+    split = study.splits.train
+    hours = pd.date_range(split.start, periods=24 * len(split.days), freq="h")
+    present = np.ones(len(hours), dtype=bool)
+    return len(sample_index(hours, present, split, study.horizons_h))

@@ -8,11 +8,20 @@ from typing import Annotated
 import typer
 
 from airshed.cli.app import app
-from airshed.cli.options import Config
+from airshed.cli.options import (
+    Config,
+    Hourly,
+    Output,
+    PatchElevation,
+    ScanTables,
+    Static,
+    Statistics,
+)
 
 bench = typer.Typer(no_args_is_help=True, help="Measure what a study's models cost.")
 app.add_typer(bench, name="bench")
 
+Rounds = Annotated[int, typer.Option(min=1, help="How often each step is timed.")]
 Optional = typer.Option(exists=True, help="Prepared data; give all five or none.")
 
 
@@ -26,7 +35,7 @@ def step(
     others: Annotated[
         list[str] | None, typer.Argument(metavar="[VARIANT]...", help="Further variants.")
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each step is timed.")] = 21,
+    rounds: Rounds = 21,
     hourly: Annotated[Path | None, Optional] = None,
     static: Annotated[Path | None, Optional] = None,
     patch_elevation: Annotated[Path | None, Optional] = None,
@@ -54,5 +63,51 @@ def step(
         )
     prepared = Prepared(*given) if given else None
     names = [*(variants or []), *(others or [])]
-    cost = measure_cost(load_study([config]), names, prepared, rounds, output)
+    cost = measure_cost(load_study(config), names, prepared, rounds, output)
+    typer.echo(cost_table(cost))
+
+
+@bench.command()
+def variant(
+    name: Annotated[str, typer.Argument(help="The variant.")],
+    config: Config,
+    hourly: Hourly,
+    static: Static,
+    patch_elevation: PatchElevation,
+    statistics: Statistics,
+    scan_tables: ScanTables,
+    output: Output,
+    rounds: Rounds = 21,
+) -> None:
+    """Time steps of one variant beside its reference, without what depends on a study's seeds."""
+    from airshed.bench.cost import measured_steps
+    from airshed.data.prepared import Prepared
+    from airshed.graph.notes import making
+    from airshed.integrity.atomic import write_json
+
+    prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
+    with making("cost", config, output, name) as study:
+        write_json(output, measured_steps(study, [name], prepared, rounds))
+
+
+@bench.command()
+def table(
+    config: Config,
+    output: Output,
+    files: Annotated[
+        list[Path], typer.Argument(exists=True, help="cost.json of each variant, in their order.")
+    ],
+) -> None:
+    """Put what was measured of each variant together, with what a study's trainings take."""
+    from airshed.bench.cost import cost_of_study, cost_table
+    from airshed.graph.notes import making
+    from airshed.integrity.atomic import write_json
+    from airshed.integrity.formats import COST, read_json
+
+    with making("cost_table", config, output) as study:
+        found = {
+            name: read_json(path, COST) for name, path in zip(study.variants, files, strict=True)
+        }
+        cost = cost_of_study(study, found)
+        write_json(output, cost)
     typer.echo(cost_table(cost))

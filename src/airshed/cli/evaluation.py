@@ -34,22 +34,22 @@ WithTruth = Annotated[bool, typer.Option("--with-truth", help="Keep what came tr
 @app.command()
 def climatology(config: Config, hourly: Hourly, static: Static, output: Output) -> None:
     """Fit what is expected at each hour of the day and day of the year, from the training split."""
-    from airshed.config import load_study
     from airshed.evaluation.climatology import fit_climatology
+    from airshed.graph.notes import making
 
-    study = load_study([config])
-    harmonics = study.evaluation.climatology_harmonics
-    fit_climatology(hourly, static, study.splits.train, harmonics, output)
+    with making("climatology", config, output) as study:
+        harmonics = study.evaluation.climatology_harmonics
+        fit_climatology(hourly, static, study.splits.train, harmonics, output)
 
 
 @app.command()
 def wind_roses(config: Config, hourly: Hourly, static: Static, output: Output) -> None:
     """Count how often the wind comes from where in parts of the domain, over the test split."""
-    from airshed.config import load_study
     from airshed.evaluation.roses import wind_roses as run
+    from airshed.graph.notes import making
 
-    study = load_study([config])
-    run(hourly, static, study.splits.test, study.evaluation.wind_speed_edges_ms, output)
+    with making("wind_roses", config, output) as study:
+        run(hourly, static, study.splits.test, study.evaluation.wind_speed_edges_ms, output)
 
 
 @app.command()
@@ -70,15 +70,16 @@ def evaluate(
     supplement: SupplementFolder = None,
 ) -> None:
     """Score a trained run on the test split at each horizon, in physical units."""
-    from airshed.config import load_study
     from airshed.data.prepared import Prepared
     from airshed.evaluation.evaluate import Evaluation
     from airshed.evaluation.network import evaluate_run
+    from airshed.graph.notes import making
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
     wanted = (tuple(horizon or ()), observations, supplement, save_forecasts, with_truth)
     evaluation = Evaluation(hourly, static, climatology, output, *wanted)
-    evaluate_run(load_study([config]), run, prepared, evaluation)
+    with making("scores", config, output) as study:
+        evaluate_run(study, run, prepared, evaluation)
 
 
 @app.command()
@@ -96,12 +97,13 @@ def baseline(
     supplement: SupplementFolder = None,
 ) -> None:
     """Score a forecast that needs no network, on the same samples as the trained runs."""
-    from airshed.config import load_study
     from airshed.evaluation.evaluate import Evaluation, evaluate_baseline
+    from airshed.graph.notes import making
 
     wanted = (tuple(horizon or ()), observations, supplement, save_forecasts, with_truth)
     evaluation = Evaluation(hourly, static, climatology, output, *wanted)
-    evaluate_baseline(load_study([config]), name.value, evaluation)
+    with making("baseline", config, output) as study:
+        evaluate_baseline(study, name.value, evaluation)
 
 
 @app.command()
@@ -124,9 +126,10 @@ def compare_study(
 ) -> None:
     """Compare each variant with its reference: change of RMSE, interval, verdict."""
     from airshed.comparison.study import write_comparisons
-    from airshed.config import load_study
+    from airshed.graph.notes import making
 
-    write_comparisons(load_study([config]), files, scores, comparisons)
+    with making("comparison", config, comparisons) as study:
+        write_comparisons(study, files, scores, comparisons)
 
 
 @app.command()

@@ -11,7 +11,12 @@ InputFile = typer.Option(exists=True, dir_okay=False)
 InputFolder = typer.Option(exists=True, file_okay=False)
 
 Config = Annotated[
-    Path, typer.Option(exists=True, dir_okay=False, help="Resolved study (see resolve-config).")
+    list[Path],
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        help="Study (see resolve-config; later files override), or files with the step's settings.",
+    ),
 ]
 Raw = Annotated[
     Path, typer.Option(exists=True, file_okay=False, help="Folder with the raw archives.")

@@ -22,10 +22,11 @@ def report(
     tables: Annotated[Path, typer.Option(help="Folder for the tables as LaTeX.")],
 ) -> None:
     """Write the report of a study."""
-    from airshed.config import load_study
+    from airshed.graph.notes import making
     from airshed.report.page import build_report
 
-    build_report(load_study([config]), results, data, html, markdown, figures, tables)
+    with making("report", config, html) as study:
+        build_report(study, results, data, html, markdown, figures, tables)
 
 
 @app.command()
@@ -41,11 +42,11 @@ def partial_report(
     """
     from airshed.cluster.squeue import read_queue
     from airshed.config import load_study
+    from airshed.graph.places import Places
     from airshed.report.partial import build_partial_report
 
     study = load_study([results / "config.resolved.yaml"])
-    dataset = study.dataset
-    data = results.parent / "data" / dataset.name / str(dataset.grid)
+    data = Places(study, results.parent).data
     typer.echo(f"Partial report: {build_partial_report(study, results, data, read_queue())}")
 
 
@@ -57,10 +58,11 @@ def manifest(
     inputs: Annotated[list[Path], typer.Argument(exists=True, help="Files or folders.")],
 ) -> None:
     """Write the checksums of a study's inputs and outputs."""
-    from airshed.config import load_study
+    from airshed.graph.notes import making
     from airshed.integrity.manifest import write_manifest
 
-    write_manifest(load_study([config]), results, inputs, output)
+    with making("manifest", config, output) as study:
+        write_manifest(study, results, inputs, output)
 
 
 @app.command()

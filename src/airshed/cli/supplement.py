@@ -41,13 +41,14 @@ def interpret(
     ] = None,
 ) -> None:
     """Does a trained run use its bias? Losses with alpha at 0 and doubled; attention moved."""
-    from airshed.config import load_study
     from airshed.data.prepared import Prepared
     from airshed.evaluation.interpretation import interpret as run_interpretation
+    from airshed.graph.notes import making
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
     target = run.with_name("interpretation.json") if output is None else output
-    run_interpretation(load_study([config]), run, prepared, target)
+    with making("interpretation", config, target) as study:
+        run_interpretation(study, run, prepared, target)
 
 
 @app.command()
@@ -61,16 +62,18 @@ def stations(
     ],
 ) -> None:
     """Read, check and match observations at stations, for forecasts to be scored against."""
-    from airshed.config import load_study
     from airshed.errors import AirshedError
     from airshed.evaluation.stations.observations import write_observations
+    from airshed.graph.notes import making
 
-    study = load_study([config])
-    if study.stations is None:
-        raise AirshedError(
-            "the study has no stations", where=config, hint="add the section 'stations'"
-        )
-    write_observations(study, study.stations, tables, static, output, report)
+    with making("observations", config, output) as study:
+        if study.stations is None:
+            raise AirshedError(
+                "the study has no stations",
+                where=", ".join(map(str, config)),
+                hint="add the section 'stations'",
+            )
+        write_observations(study, study.stations, tables, static, output, report)
 
 
 @app.command()
@@ -101,12 +104,13 @@ def external(
     supplement: SupplementFolder = None,
 ) -> None:
     """Score somebody else's forecast on the samples and cells of the trained runs."""
-    from airshed.config import load_study
     from airshed.evaluation.evaluate import Evaluation
     from airshed.evaluation.external.forecaster import evaluate_external
+    from airshed.graph.notes import making
 
     evaluation = Evaluation(hourly, static, climatology, output, (), observations, supplement)
-    evaluate_external(load_study([config]), name, evaluation)
+    with making("external", config, output, name) as study:
+        evaluate_external(study, name, evaluation)
 
 
 @app.command()

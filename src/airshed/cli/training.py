@@ -34,6 +34,14 @@ def train(
             " for one with pretrained, its checkpoint.",
         ),
     ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="The whole study, for the record; default: what --config holds.",
+        ),
+    ] = None,
     nodes: Annotated[int, typer.Option(min=1, help="Nodes that train together, see srun.")] = 1,
     devices: Annotated[int, typer.Option(min=1, help="Devices of each node to train on.")] = 1,
 ) -> None:
@@ -53,11 +61,13 @@ def train(
         with StopRequest() as stop:
             from airshed.config import load_study
             from airshed.data.prepared import Prepared
+            from airshed.graph.settings import handed
             from airshed.training.run import train as run_training
 
+            whole = load_study(config if study is None else [study]).for_variant(variant)
             prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-            study = load_study([config]).for_variant(variant)
-            run_training(study, variant, seed, prepared, start, run, history, stop, processes)
+            own = handed(config, "training", variant).for_variant(variant)
+            run_training(own, variant, seed, prepared, start, run, history, stop, processes, whole)
     except InterruptedTrainingError as interruption:
         typer.echo(f"airshed: {interruption}; run it again to continue", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from interruption

@@ -15,22 +15,16 @@ from typing import Any
 
 from airshed.config import Study
 from airshed.config.jobs import JobRequest
+from airshed.config.study import DECLARED
 from airshed.integrity.formats import RUN, VERSION
 
 BENCHMARKS = "benchmarks.json"
-# what of `train` changes the time of a step
-WORK = frozenset(
-    {
-        "batch_size",
-        "global_batch_size",
-        "accelerator",
-        "compile",
-        "strategy",
-        "recompute_blocks",
-        "threads",
-        "workers",
-    }
-)
+PACE = [
+    (path, path.startswith("variant_stanzas.*."), path.removeprefix("variant_stanzas.*."))
+    for path, shapes in DECLARED.items()
+    if "pace" in shapes.products
+]
+"""What the time of a step depends on: a setting, whether it is of a stanza, its place there."""
 # The size at which benchmarks/step.py times a step.
 BENCHMARKED = {"patch": 2, "dim": 768, "depth": 6, "decoder_depth": 2, "heads": 8, "mlp_ratio": 4.0}
 
@@ -80,11 +74,17 @@ def measured(study: Study, variant: str, request: JobRequest, results: Path) -> 
 def work_of(config: Mapping[str, Any], variant: Any, nodes: int, devices: int) -> Any:
     """What the time of a step depends on, as plain values that can be compared."""
     stanza = config.get("variant_stanzas", {}).get(variant, {})
-    train, grid = config.get("train", {}), config.get("dataset", {}).get("grid")
-    parts = [stanza.get(part) for part in ("backbone", "scan", "bias")]
-    shape = [config.get("model"), grid, *parts]
-    precision = stanza.get("precision") or train.get("precision")
-    return [*shape, precision, nodes, devices, {key: train.get(key) for key in WORK}]
+    own = {path: _at(stanza if star else config, rest) for path, star, rest in PACE}
+    precision = own.pop("variant_stanzas.*.precision")
+    if precision is not None:
+        own["train.precision"] = precision
+    return [own, nodes, devices]
+
+
+def _at(values: Any, path: str) -> Any:
+    for part in path.split("."):
+        values = values.get(part) if isinstance(values, Mapping) else None
+    return values
 
 
 def _from_run(path: Path, record: Mapping[str, Any], results: Path) -> Measured:

@@ -7,6 +7,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
 
+from airshed.errors import AirshedError
+
 
 class Section(BaseModel):
     """A part of the configuration; frozen, closed to unknown keys, every number a finite one."""
@@ -35,6 +37,16 @@ class Section(BaseModel):
             if _counted(values[key], getattr(made, key)):
                 raise ValueError(f"'{key}': expected a number, found {values[key]}")
         return made
+
+    def __getattr__(self, name: str) -> Any:
+        """Of a view (:mod:`airshed.graph.views`): what a step does not declare is not there."""
+        if name in type(self).model_fields:
+            raise AirshedError(
+                "a setting is read that this step does not declare",
+                where=f"{type(self).__name__}.{name}",
+                hint="name the step's product in the Shapes of this setting, in airshed.config",
+            )
+        return super().__getattr__(name)  # type: ignore[misc]
 
 
 def _counted(given: Any, made: Any) -> bool:

@@ -11,11 +11,16 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from airshed.config.base import Section
 from airshed.config.preprocessing import QualityConfig
+from airshed.config.shapes import NOTHING, Shapes
 from airshed.variables import HOURLY
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+NETWORKS = ("scores", "interpretation")
+"""Steps that build a trained network again: what shaped it they read, and it comes with it."""
+SCORES = ("scores", "baseline", "external")
+SAMPLES = ("training", "cost", *SCORES, "interpretation")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 
 
@@ -69,9 +74,21 @@ class Split(Period):
 class Splits(Section):
     """Training, validation and test periods; they share no day."""
 
-    train: Split
-    validation: Split
-    test: Split
+    train: Annotated[
+        Split,
+        Shapes(
+            *("statistics", "climatology", "training", "cost", "baseline"),
+            init_every_h=Shapes("training", "cost", "baseline"),
+        ),
+    ]
+    validation: Annotated[Split, Shapes("training")]
+    test: Annotated[
+        Split,
+        Shapes(
+            *("scores", "baseline", "external", "observations", "wind_roses", "interpretation"),
+            init_every_h=Shapes("scores", "baseline", "external", "interpretation", "comparison"),
+        ),
+    ]
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:
@@ -140,30 +157,37 @@ class SimulatorConfig(Section):
 class DatasetConfig(Section):
     """One set of raw files and the grid that they are brought to."""
 
-    name: Name
-    source: Literal["simulator", "caqra", "yearly_zarr"]
-    path: str | None = None
-    elevation_file: str | None = None
-    population_file: str | None = None
-    elevation_variable: str | None = None
-    elevation_floor_m: float | None = None
-    population_variable: str | None = None
-    population_band: Count | None = None
-    population_kind: Literal["count", "density"] | None = None
-    static_crs: str | None = None
-    period: Period
-    time_step_h: Literal[1] = 1
-    utc_offset_h: Annotated[float, Field(ge=-12, le=14)] = 0
-    wind_frame: Literal["earth", "grid"] = "earth"
-    units: dict[str, str] = Field(default_factory=dict)
-    crop: Crop | None = None
-    box: Box | None = None
-    grid: GridShape
-    mask_file: str | None = None
-    min_coverage: Fraction = 0.99
-    quality: QualityConfig = QualityConfig()
-    precision: Literal["float32", "float16"] = "float32"
-    simulator: SimulatorConfig = SimulatorConfig()
+    name: Annotated[Name, Shapes(used_by=("hourly", *SCORES, "comparison"))]
+    source: Annotated[
+        Literal["simulator", "caqra", "yearly_zarr"],
+        Shapes("hourly", "static", used_by=(*SCORES, "cost", "interpretation")),
+    ]
+    path: Annotated[str | None, Shapes("hourly", content=True)] = None
+    elevation_file: Annotated[str | None, Shapes("static", content=True)] = None
+    population_file: Annotated[str | None, Shapes("static", content=True)] = None
+    elevation_variable: Annotated[str | None, Shapes("static")] = None
+    elevation_floor_m: Annotated[float | None, Shapes("static")] = None
+    population_variable: Annotated[str | None, Shapes("static")] = None
+    population_band: Annotated[Count | None, Shapes("static")] = None
+    population_kind: Annotated[Literal["count", "density"] | None, Shapes("static")] = None
+    static_crs: Annotated[str | None, Shapes("static")] = None
+    period: Annotated[Period, Shapes("raw", "hourly")]
+    time_step_h: Annotated[Literal[1], NOTHING] = 1
+    utc_offset_h: Annotated[float, Field(ge=-12, le=14), Shapes("raw", "hourly")] = 0
+    wind_frame: Annotated[
+        Literal["earth", "grid"], Shapes("raw", "hourly", "training", "cost", used_by=NETWORKS)
+    ] = "earth"
+    units: Annotated[dict[str, str], Shapes("hourly", "static")] = Field(default_factory=dict)
+    crop: Annotated[Crop | None, Shapes("hourly")] = None
+    box: Annotated[Box | None, Shapes("hourly")] = None
+    grid: Annotated[
+        GridShape, Shapes("hourly", "scan_tables", "training", "cost", "pace", used_by=NETWORKS)
+    ]
+    mask_file: Annotated[str | None, Shapes("static", content=True)] = None
+    min_coverage: Annotated[Fraction, Shapes("static")] = 0.99
+    quality: Annotated[QualityConfig, Shapes("hourly")] = QualityConfig()
+    precision: Annotated[Literal["float32", "float16"], Shapes("hourly")] = "float32"
+    simulator: Annotated[SimulatorConfig, Shapes("raw")] = SimulatorConfig()
 
     @property
     def data_source(self) -> Literal["simulated", "CAQRA"]:

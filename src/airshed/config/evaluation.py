@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from airshed.config.base import Section
-from airshed.config.data import Count, Fraction, Positive
+from airshed.config.data import SCORES, Count, Fraction, Positive
+from airshed.config.shapes import Shapes
 
 
 def _rising(edges: tuple[float, ...]) -> tuple[float, ...]:
@@ -24,12 +25,12 @@ Edges = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_rising
 class EvaluationConfig(Section):
     """How forecasts are scored."""
 
-    batch_size: Count = 16
-    climatology_harmonics: Annotated[int, Field(ge=0, le=12)] = 2
-    ridge_penalty: Positive = 0.01
-    elevation_edges_m: Edges = (500.0, 1500.0, 3000.0)
-    ruggedness_edges_m: Edges = (50.0, 200.0)
-    wind_speed_edges_ms: Edges = (2.0, 5.0)
+    batch_size: Annotated[Count, Shapes(*SCORES, used_by=("interpretation",))] = 16
+    climatology_harmonics: Annotated[int, Field(ge=0, le=12), Shapes("climatology")] = 2
+    ridge_penalty: Annotated[Positive, Shapes("baseline")] = 0.01
+    elevation_edges_m: Annotated[Edges, Shapes(*SCORES)] = (500.0, 1500.0, 3000.0)
+    ruggedness_edges_m: Annotated[Edges, Shapes(*SCORES)] = (50.0, 200.0)
+    wind_speed_edges_ms: Annotated[Edges, Shapes(*SCORES, "wind_roses")] = (2.0, 5.0)
 
 
 class ComparisonConfig(Section):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from airshed.config.base import Section
 from airshed.config.data import Count, Name, Positive
+from airshed.config.shapes import Shapes
 
 
 class JobRequest(Section):
@@ -41,7 +44,9 @@ class JobOverrides(Section):
 class JobsConfig(JobRequest):
     """What training jobs ask for; no result depends on it, so changing it repeats nothing."""
 
-    checkpoint_every_min: Positive = 10.0
+    checkpoint_every_min: Annotated[
+        Positive, Shapes(used_by=("training", "scores", "baseline", "external"))
+    ] = 10.0
     variants: dict[Name, JobOverrides] = Field(default_factory=dict)
 
     def request(self, variant: str) -> JobRequest:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import model_validator
 
 from airshed.config.base import Section
-from airshed.config.data import Count, Fraction, GridShape, Positive
+from airshed.config.data import NETWORKS, Count, Fraction, GridShape, Positive
+from airshed.config.shapes import Shapes
 
 
 class ModelConfig(Section):
     """Size of the ClimaX backbone and of the wind scan, shared by all variants."""
 
-    patch: Count = 2
+    patch: Annotated[
+        Count,
+        Shapes("patch_elevation", "scan_tables", "training", "cost", "pace", used_by=NETWORKS),
+    ] = 2
     dim: Count = 768
     depth: Count = 6
     decoder_depth: Count = 2
@@ -21,8 +25,8 @@ class ModelConfig(Section):
     mlp_ratio: Positive = 4.0
     drop_path: Fraction = 0.1
     dropout: Fraction = 0.1
-    regions: GridShape = GridShape(rows=32, columns=32)
-    sectors: Count = 16
+    regions: Annotated[GridShape, Shapes("scan_tables", "pace")] = GridShape(rows=32, columns=32)
+    sectors: Annotated[Count, Shapes("scan_tables", "pace")] = 16
 
     @model_validator(mode="after")
     def _dim_can_be_split(self) -> Self:

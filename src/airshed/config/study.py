@@ -8,11 +8,12 @@ from pydantic import Field, model_validator
 
 from airshed.config.base import Section, unknown_key_message
 from airshed.config.biases import Blocks
-from airshed.config.data import DatasetConfig, Name, Splits
+from airshed.config.data import NETWORKS, SAMPLES, DatasetConfig, Name, Splits
 from airshed.config.evaluation import ComparisonConfig, EvaluationConfig
 from airshed.config.jobs import JobsConfig
 from airshed.config.model import ModelConfig
 from airshed.config.preprocessing import DaskConfig, LoaderConfig, NormalisationConfig
+from airshed.config.shapes import NOTHING, Shapes, declared
 from airshed.config.supplement import (
     Episode,
     ExternalConfig,
@@ -21,6 +22,7 @@ from airshed.config.supplement import (
 )
 from airshed.config.training import TrainConfig
 from airshed.config.variants import Variant
+from airshed.graph.products import TABLES
 
 Horizon = Annotated[int, Field(ge=1)]
 
@@ -28,24 +30,41 @@ Horizon = Annotated[int, Field(ge=1)]
 class Study(Section):
     """A set of variants, seeds, data and training settings with one report."""
 
-    study: Name
-    variants: Annotated[list[Name], Field(min_length=1)]
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
-    horizons_h: Annotated[list[Horizon], Field(min_length=1)]
+    study: Annotated[Name, Shapes(used_by=("cost_table", "interpretation", "comparison"))]
+    variants: Annotated[
+        list[Name], Field(min_length=1), Shapes(*TABLES, "cost_table", used_by=("cost",))
+    ]
+    seeds: Annotated[
+        list[Annotated[int, Field(ge=0)]],
+        Field(min_length=1),
+        Shapes(*TABLES, "cost_table"),
+    ]
+    horizons_h: Annotated[list[Horizon], Field(min_length=1), Shapes(*SAMPLES)]
     dataset: DatasetConfig
     splits: Splits
-    normalisation: NormalisationConfig = NormalisationConfig()
-    preprocessing: DaskConfig = DaskConfig()
-    loader: LoaderConfig = LoaderConfig()
-    model: ModelConfig = ModelConfig()
+    normalisation: Annotated[NormalisationConfig, Shapes("statistics")] = NormalisationConfig()
+    preprocessing: Annotated[DaskConfig, Shapes(used_by=("hourly", "statistics"))] = DaskConfig()
+    loader: Annotated[LoaderConfig, Shapes(used_by=("training", *NETWORKS))] = LoaderConfig()
+    model: Annotated[ModelConfig, Shapes("training", "cost", "pace", used_by=NETWORKS)] = (
+        ModelConfig()
+    )
     train: TrainConfig = TrainConfig()
-    jobs: JobsConfig = JobsConfig()
+    jobs: Annotated[JobsConfig, NOTHING] = JobsConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
-    comparison: ComparisonConfig = ComparisonConfig()
-    interpretation: InterpretationConfig = InterpretationConfig()
-    stations: StationsConfig | None = None
-    external: dict[Name, ExternalConfig] = Field(default_factory=dict)
-    episodes: dict[Name, Episode] = Field(default_factory=dict)
+    comparison: Annotated[ComparisonConfig, Shapes("comparison")] = ComparisonConfig()
+    interpretation: Annotated[InterpretationConfig, Shapes("interpretation")] = (
+        InterpretationConfig()
+    )
+    stations: Annotated[
+        StationsConfig | None,
+        Shapes("observations", used_by=("scores", "baseline", "external")),
+    ] = None
+    external: Annotated[dict[Name, ExternalConfig], Shapes("external")] = Field(
+        default_factory=dict
+    )
+    episodes: Annotated[dict[Name, Episode], Shapes("scores", "baseline", "external")] = Field(
+        default_factory=dict
+    )
     variant_stanzas: dict[Name, Variant]
 
     @model_validator(mode="after")
@@ -194,6 +213,17 @@ class Study(Section):
         """Each variant that has a reference, with that reference."""
         pairs = {name: self.variant_stanzas[name].reference for name in self.variants}
         return {name: reference for name, reference in pairs.items() if reference is not None}
+
+
+DECLARED = declared(Study)
+"""What each setting shapes, by its dotted path."""
+
+
+def shapes_of(path: str) -> Shapes:
+    """What a setting shapes that is at this path or below; nothing if there is none any more."""
+    while path and path not in DECLARED:
+        path = path.rpartition(".")[0]
+    return DECLARED.get(path, NOTHING)
 
 
 def json_schema() -> dict[str, Any]:

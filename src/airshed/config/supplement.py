@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from airshed.config.base import Section, unknown_key_message
 from airshed.config.data import Box, Count, Period, Positive
+from airshed.config.shapes import Shapes
 from airshed.variables import TARGETS
 
 
@@ -43,8 +44,8 @@ class StationQuality(Section):
 class StationsConfig(Section):
     """Observations at stations: tables, and how they are matched with the grid."""
 
-    tables: Annotated[list[str], Field(min_length=1)]
-    sites: str | None = None
+    tables: Annotated[list[str], Field(min_length=1), Shapes("observations", content=True)]
+    sites: Annotated[str | None, Shapes("observations", content=True)] = None
     units: OfPollutants = Field(default_factory=dict)
     utc_offset_h: Annotated[float, Field(ge=-12, le=14)] = 0
     matching: Matching = "bilinear"
@@ -55,7 +56,7 @@ class StationsConfig(Section):
 class ExternalConfig(Section):
     """Somebody else's forecast, to be scored as a row beside the baselines."""
 
-    path: str
+    path: Annotated[str, Shapes("external", content=True)]
     variables: OfPollutants = Field(default_factory=dict)
     units: OfPollutants = Field(default_factory=dict)
     interpolation: Literal["bilinear", "cell_mean"] = "bilinear"

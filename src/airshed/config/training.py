@@ -7,31 +7,37 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from airshed.config.base import Section
-from airshed.config.data import Count, Positive
+from airshed.config.data import NETWORKS, Count, Positive
+from airshed.config.shapes import Shapes
 
 Precision = Literal["32-true", "bf16-mixed"]
 
-WITHOUT_INFLUENCE = ("workers", "strategy", "timeout_min", "log_every_steps", "tensorboard")
-"""Keys on which no weight depends: a run is not repeated when they change."""
+STEP = Shapes("training", "cost", "pace")
+"""Of what shapes weights and changes what a step costs."""
+WEIGHTS = Shapes("training", used_by=("cost",))
+"""Of what shapes weights; a step with it is measured, and costs the same without."""
+MACHINE = Shapes("training", "cost", "pace", used_by=NETWORKS)
+WATCHING = Shapes(used_by=("training",))
+"""Of what no weight depends on."""
 
 
 class TrainConfig(Section):
     """Optimisation (AdamW; linear warm-up, then cosine) and all else that shapes a result."""
 
-    epochs: Count = 1
-    global_batch_size: Count = 8
-    batch_size: Count = 2
-    learning_rate: Positive = 1.5e-4
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    warmup_steps: Annotated[int, Field(ge=0)] = 100
-    clip: Positive = 1.0
-    precision: Precision = "32-true"
-    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    compile: Literal["auto", "always", "never"] = "auto"
-    recompute_blocks: bool = False
-    threads: Count = 1
-    workers: Annotated[int, Field(ge=0)] = 0
-    strategy: Literal["ddp", "fsdp"] = "ddp"
-    timeout_min: Positive = 30.0
-    log_every_steps: Count = 10
-    tensorboard: bool = False
+    epochs: Annotated[Count, Shapes("training", "cost_table")] = 1
+    global_batch_size: Annotated[Count, Shapes("training", "cost", "cost_table", "pace")] = 8
+    batch_size: Annotated[Count, STEP] = 2
+    learning_rate: Annotated[Positive, WEIGHTS] = 1.5e-4
+    weight_decay: Annotated[float, Field(ge=0), WEIGHTS] = 0.01
+    warmup_steps: Annotated[int, Field(ge=0), Shapes("training")] = 100
+    clip: Annotated[Positive, WEIGHTS] = 1.0
+    precision: Annotated[Precision, STEP] = "32-true"
+    accelerator: Annotated[Literal["auto", "cpu", "gpu"], MACHINE] = "auto"
+    compile: Annotated[Literal["auto", "always", "never"], STEP] = "auto"
+    recompute_blocks: Annotated[bool, MACHINE] = False
+    threads: Annotated[Count, MACHINE] = 1
+    workers: Annotated[int, Field(ge=0), Shapes("pace", used_by=("training", "interpretation"))] = 0
+    strategy: Annotated[Literal["ddp", "fsdp"], Shapes("pace", used_by=("training",))] = "ddp"
+    timeout_min: Annotated[Positive, WATCHING] = 30.0
+    log_every_steps: Annotated[Count, WATCHING] = 10
+    tensorboard: Annotated[bool, WATCHING] = False

@@ -9,31 +9,35 @@ from pydantic import Field, model_validator
 from airshed.config.backbones import Backbone, ClimaxBackbone
 from airshed.config.base import Section
 from airshed.config.biases import Bias, NoBias
-from airshed.config.data import GridShape, Positive
-from airshed.config.training import Precision
+from airshed.config.data import NETWORKS, GridShape, Positive
+from airshed.config.shapes import Shapes
+from airshed.config.training import STEP, WEIGHTS, Precision
 
 
 class Pretrained(Section):
     """A checkpoint in microsoft/ClimaX's form to start from."""
 
-    checkpoint: str
+    checkpoint: Annotated[str, Shapes("training", content=True)]
     variables: Annotated[list[str], Field(min_length=1)]
     patch_grid: GridShape | None = None
+
+
+NETWORK = Shapes("training", "cost", "pace", used_by=NETWORKS)
 
 
 class Variant(Section):
     """One model to be trained, and which other variant it is compared with."""
 
-    label: str
-    backbone: Backbone = ClimaxBackbone()
-    scan: Literal["raster", "wind", "wind_as_published"] = "raster"
-    bias: Bias = NoBias()
-    reference: str | None = None
-    start_from: str | None = None
-    pretrained: Pretrained | None = None
-    learning_rate: Positive | None = None
-    precision: Precision | None = None
-    seed_offset: Annotated[int, Field(ge=0)] = 0
+    label: Annotated[str, Shapes("report")]
+    backbone: Annotated[Backbone, NETWORK] = ClimaxBackbone()
+    scan: Annotated[Literal["raster", "wind", "wind_as_published"], NETWORK] = "raster"
+    bias: Annotated[Bias, NETWORK] = NoBias()
+    reference: Annotated[str | None, Shapes("cost", "comparison")] = None
+    start_from: Annotated[str | None, Shapes("training")] = None
+    pretrained: Annotated[Pretrained | None, Shapes("training")] = None
+    learning_rate: Annotated[Positive | None, WEIGHTS] = None
+    precision: Annotated[Precision | None, STEP] = None
+    seed_offset: Annotated[int, Field(ge=0), Shapes("training")] = 0
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:

@@ -48,7 +48,8 @@ class DayNote:
     """One day of an ingest; its file says that the day is complete.
 
     ``reasons`` tells for each hour why it cannot be used, None if it can; ``origin`` stands for
-    settings and raw files. Counts are by variable.
+    settings and raw files, ``sha256`` has the checksums of these, ``content`` that of what was
+    stored. Counts are by variable.
     """
 
     day: str
@@ -58,6 +59,8 @@ class DayNote:
     cells_implausible: Counts = field(default_factory=lambda: dict.fromkeys(HOURLY, 0))
     hours_constant: Counts = field(default_factory=lambda: dict.fromkeys(HOURLY, 0))
     ranges: dict[str, dict[str, float] | None] = field(default_factory=dict)
+    sha256: dict[str, str] = field(default_factory=dict)
+    content: str = ""
 
     @classmethod
     def of(cls, day: date, origin: list[Any]) -> DayNote:

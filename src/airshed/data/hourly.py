@@ -8,6 +8,8 @@ chosen by measurement, see docs/data-format.md.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,11 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from airshed.arrays import Floats
 from airshed.config.data import DatasetConfig
 from airshed.data.stores import HOURS_A_BLOCK, describe
+from airshed.graph.identity import DAYS
 from airshed.variables import HOURLY, VARIABLES
 
 HOURS_A_DAY = 24
+DIGITS = 16  # of the checksum of a day
 CHUNK_CELLS = 2**15  # what is read at once; smaller chunks cost more than they hold
 PACKING = (("scale_factor", 1.0), ("add_offset", 0.0))
 COMPRESSION = (BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"), Crc32cCodec())
@@ -85,25 +89,49 @@ def chunk_hours(shape: tuple[int, int]) -> int:
     return max(hours for hours in (1, 2, 3, 4, 6, 8, 12, 24) if hours <= max(1, limit))
 
 
-def write_day(path: Path, position: int, fields: Floats) -> None:
+def write_day(path: Path, position: int, fields: Floats) -> str:
     """Write one day.
 
     Args:
         path: The store.
         position: Number of the day since the start of the period.
         fields: [24, 11, Y, X] in HOURLY order; NaN where missing.
+
+    Returns:
+        The checksum of what is stored, as :func:`computed_content` finds it again.
     """
-    group = zarr.open_group(path, mode="r+")
+    group, digest = zarr.open_group(path, mode="r+"), hashlib.sha256()
     rows = slice(position * HOURS_A_DAY, (position + 1) * HOURS_A_DAY)
     for index, name in enumerate(HOURLY):
         array = _array(group, name)
         scale, offset = (array.attrs.get(key, default) for key, default in PACKING)
-        array[rows] = ((fields[:, index] - offset) / scale).astype(array.dtype)
+        stored = ((fields[:, index] - offset) / scale).astype(array.dtype)
+        array[rows] = stored
+        digest.update(np.ascontiguousarray(stored))
+    return digest.hexdigest()[:DIGITS]
 
 
-def write_present(path: Path, present: npt.NDArray[np.bool_]) -> None:
-    """Write which hours of the time axis are usable."""
-    _array(zarr.open_group(path, mode="r+"), "present")[:] = present
+def write_present(
+    path: Path, present: npt.NDArray[np.bool_], content: Mapping[str, str] | None = None
+) -> None:
+    """Write which hours of the time axis are usable, and the checksums of days by their dates."""
+    array = _array(zarr.open_group(path, mode="r+"), "present")
+    array[:] = present
+    if content is not None:
+        array.attrs[DAYS] = dict(content)
+
+
+def computed_content(path: Path) -> dict[str, str]:
+    """The checksum of each day of a store that has none noted, by its date."""
+    group = zarr.open_group(path, mode="r")
+    hours = pd.DatetimeIndex(xr.open_zarr(path, consolidated=False)["time"].values)
+    found = {}
+    for start in range(0, len(hours), HOURS_A_DAY):
+        digest = hashlib.sha256()
+        for name in HOURLY:
+            digest.update(np.ascontiguousarray(_array(group, name)[start : start + HOURS_A_DAY]))
+        found[f"{hours[start]:%Y-%m-%d}"] = digest.hexdigest()[:DIGITS]
+    return found
 
 
 def _array(group: zarr.Group, name: str) -> Any:

@@ -25,6 +25,8 @@ from airshed.data.regrid import regrid, regrid_directions
 from airshed.data.scale_out import run_tasks
 from airshed.data.source import DaySource, Source, first_hour, open_source, there_twice
 from airshed.errors import AirshedError, brief
+from airshed.graph.user_files import checksum_taken
+from airshed.graph.views import canonical
 from airshed.integrity.atomic import publish, remove, write_json, write_text, writing
 from airshed.variables import HOURLY
 
@@ -76,7 +78,13 @@ def ingest(
         for _ in run_tasks(_ingest_day, tasks, scale_out, workers, "days ingested", done):
             pass
     noted = [DayNote.read(_note(notes, day)) for day in days]
-    store.write_present(partial / "store.zarr", np.concatenate([day.present for day in noted]))
+    for path, digest in (item for day in noted for item in day.sha256.items()):
+        checksum_taken(Path(path), digest)
+    store.write_present(
+        partial / "store.zarr",
+        np.concatenate([day.present for day in noted]),
+        {day.day: day.content for day in noted},
+    )
     write_text(outputs.quality, quality_table(noted))
     write_json(outputs.report, summary(dataset, noted))
     publish(partial / "store.zarr", outputs.hourly)
@@ -91,7 +99,7 @@ def _partial(dataset: DatasetConfig, source: Source, hourly: Path) -> tuple[Path
     """
     where, first = first_hour(source, dataset)
     grid = native_grid(first, dataset, where)
-    settings = json.dumps(dataset.model_dump(mode="json"))
+    settings = json.dumps(canonical(["hourly"], dataset, "dataset"), sort_keys=True)
     key = hashlib.sha256(settings.encode() + grid.digest()).hexdigest()
     partial = hourly.with_name(f".{hourly.name}.partial")
     kept, begun = partial / "key", (partial / "store.zarr").is_dir()
@@ -175,7 +183,8 @@ def _ingest_day(
     noted = _note(partial / "days", day)
     with writing(partial / "store.zarr"):
         noted.unlink(missing_ok=True)  # of other files, if there is one
-        store.write_day(partial / "store.zarr", number, fields)
+        note.content = store.write_day(partial / "store.zarr", number, fields)
+    note.sha256 = source.checksums()
     note.add_ranges(fields)
     note.write(noted)
 

@@ -27,6 +27,7 @@ from airshed.data.rawfile import Clock, read_contents
 from airshed.data.rawhour import Hour, RawHour, as_hour
 from airshed.data.yearly import YearlyStores, find_stores
 from airshed.errors import AirshedError
+from airshed.integrity.provenance import sha256
 
 
 class Source(Protocol):
@@ -47,6 +48,9 @@ class DaySource(Protocol):
 
     def fingerprint(self) -> list[Any]:
         """Names, sizes and times of the files, as plain values: another list, other data."""
+
+    def checksums(self) -> dict[str, str]:
+        """Of files that hold hours of this day and few others, by path."""
 
     def hours(self, problems: Problems = STOP) -> Iterator[Hour]:
         """Each hour; one that is there twice comes twice.
@@ -70,6 +74,10 @@ class ArchiveDay:
         """Path, size and time of every file."""
         paths = [path for day in sorted(self.files) for path in self.files[day]]
         return [[str(path), *size_and_time(path)] for path in paths]
+
+    def checksums(self) -> dict[str, str]:
+        """Of every file; it was read just before, so that this costs no second reading."""
+        return {str(path): sha256(path) for paths in self.files.values() for path in paths}
 
     def hours(self, problems: Problems = STOP) -> Iterator[Hour]:
         """Each hour, with the content of its file; what is wrong with a file ends that file."""

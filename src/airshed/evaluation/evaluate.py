@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,12 +22,13 @@ from airshed.evaluation.climatology import open_climatology
 from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.loop import Savepoint, batches_of, score_forecasts
 from airshed.evaluation.reading import SampleReader
-from airshed.evaluation.scores import Subject, write_scores
+from airshed.evaluation.scores import Kind, Subject, write_scores
 from airshed.evaluation.supplement import Supplement
-from airshed.integrity.formats import SCORES
+from airshed.graph.identity import hours, identity
 from airshed.integrity.provenance import sha256
 
-SHAPING_SECTIONS = ("dataset", "splits", "horizons_h", "normalisation", "evaluation")
+PRODUCT_OF: dict[Kind, str] = {"baseline": "baseline", "external": "external"}
+"""What scores of a kind are among the products; all else are scores of trainings."""
 
 
 @dataclass(frozen=True)
@@ -183,19 +182,15 @@ def _horizons(study: Study, evaluation: Evaluation) -> tuple[int, ...]:
 def _identity(
     study: Study, subject: Subject, evaluation: Evaluation, scorers: Iterable[str]
 ) -> str:
-    """Fingerprint of everything that results depend on.
-
-    The hourly fields enter through the climatology that was fitted to them: hashing years of them
-    would take longer than many an evaluation.
-    """
-    settings = study.model_dump(mode="json")
+    """What results depend on; of the hourly fields those of the splits that are read."""
+    splits = [study.splits.test, *([study.splits.train] if subject.kind == "baseline" else [])]
     parts = {
-        "format": SCORES.version,
-        "settings": {key: settings[key] for key in SHAPING_SECTIONS},
         "subject": vars(subject),
         "files": [sha256(path) for path in (evaluation.static, evaluation.climatology)],
+        "hours": [hours(evaluation.hourly, split) for split in splits],
         "horizons_h": evaluation.horizons_h,
         "forecasts": [str(evaluation.forecasts), evaluation.with_truth],
         "scorers": sorted(scorers),
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    product = PRODUCT_OF.get(subject.kind, "scores")
+    return identity(product, study, None, parts)

@@ -76,6 +76,7 @@ ATTEMPTS = Format("a record of attempts", 1, "delete it")
 PROGRESS = Format("the progress of a training", 1, "run the training again")
 # 1: without the results' folder and the inputs as they were given, so that nothing new is noticed
 MANIFEST = Format("a manifest", 2, "make it anew with snakemake --forcerun manifest")
+NOTE = Format("the note of what something was made from", 1, "delete it")
 # stands in the names of the files: raised when the same settings give other numbers
 NORMALISED = Format("a file of normalised hours", 1, "delete it: it is made anew")
 FOLDER = Format("a results folder", 1, "move it away and run the workflow again")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from airshed.config import Study
-from airshed.config.training import WITHOUT_INFLUENCE
+from airshed.graph.products import leading_to
+from airshed.graph.views import canonical
 from airshed.integrity.atomic import write_json
 from airshed.integrity.formats import MANIFEST, VERSION
 from airshed.integrity.provenance import (
@@ -25,16 +26,8 @@ from airshed.progress import progress
 
 NAME = "manifest.json"
 # no results: what differs from run to run by its nature, and a report from before the study ended
-NO_RESULTS = ("logs", "benchmarks", "partial")
+NO_RESULTS = ("logs", "benchmarks", "partial", "made")
 NUMBERS = ("scores.csv", "comparisons.csv")
-# of the configuration: what names a place, or how work is done, and shapes no number
-NO_NUMBER: Any = {
-    "jobs": True,
-    "loader": True,
-    "preprocessing": True,
-    "dataset": {"path"},
-    "train": set(WITHOUT_INFLUENCE),
-}
 
 
 def write_manifest(study: Study, results: Path, inputs: Sequence[Path], output: Path) -> None:
@@ -71,7 +64,8 @@ def _determinants(
     study: Study, commit: Commit, raw: Path, sources: Mapping[str, str]
 ) -> dict[str, Any]:
     """What the bytes of NUMBERS depend on. Equal entries, equal bytes (on CPUs)."""
-    shaping = json.dumps(study.model_dump(mode="json", exclude=NO_NUMBER), sort_keys=True)
+    settings = canonical(leading_to("comparison"), study, variant_stanzas=study.variants)
+    shaping = json.dumps(settings, sort_keys=True)
     of_raw = [
         f"{Path(name).relative_to(raw).as_posix()} {digest}"
         for name, digest in sources.items()

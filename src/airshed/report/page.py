@@ -39,7 +39,7 @@ def build_report(
     Args:
         study: The resolved study.
         results: Its folder, with ``scores.csv``, ``comparisons.csv`` and ``variants/``.
-        data: The folder of the prepared data, with ``static.nc`` and ``ingest.json``.
+        data: The folder of the prepared data, with static fields and ``ingest.json``.
         html: The page: one file that needs no other and no network.
         markdown: The same in Markdown, with links to ``figures``.
         figures: Folder of the figures as PNG and SVG, with their data as CSV.

@@ -12,10 +12,10 @@ from airshed.cluster.squeue import Queue
 from airshed.cluster.status import State, TrainingStatus, study_status
 from airshed.comparison.study import write_available_comparisons
 from airshed.config import Study
-from airshed.config.training import WITHOUT_INFLUENCE
 from airshed.errors import AirshedError
 from airshed.evaluation.roses import wind_roses
 from airshed.evaluation.tables import write_stratum_table
+from airshed.graph.places import Places
 from airshed.integrity.atomic import atomic_path
 from airshed.report.page import write_report
 from airshed.report.results import Unfinished, load_results
@@ -96,7 +96,8 @@ def _provide_wind_roses(study: Study, results: Path, data: Path, output: Path) -
         shutil.copy(made, output)
         return
     edges = study.evaluation.wind_speed_edges_ms
-    wind_roses(data / "hourly.zarr", data / "static.nc", study.splits.test, edges, output)
+    static = data / Places(study).static.name
+    wind_roses(data / "hourly.zarr", static, study.splits.test, edges, output)
 
 
 def _missing(study: Study, results: Path, statuses: Sequence[TrainingStatus]) -> list[Unfinished]:
@@ -130,8 +131,7 @@ def _changed_settings(study: Study, results: Path, row: TrainingStatus) -> list[
     folder = results / "variants" / row.variant / f"seed{row.seed}"
     (then,) = (trained.settings() for trained in trained_in(folder).values())
     now = model_settings(study.model_dump(mode="json"), row.variant)
-    idle = {f"train.{key}" for key in WITHOUT_INFLUENCE}
-    return sorted(key for key in {*then, *now} - idle if str(then.get(key)) != str(now.get(key)))
+    return sorted(key for key in {*then, *now} if str(then.get(key)) != str(now.get(key)))
 
 
 def _check_worth_it(results: Path, missing: Sequence[Unfinished], there: Sequence[Run]) -> None:

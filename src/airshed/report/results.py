@@ -16,6 +16,7 @@ from airshed.config import Study
 from airshed.data.stores import open_static, open_wind_roses
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import opened_scores
+from airshed.graph.places import Places
 from airshed.integrity.formats import COST, INGEST, INTERPRETATION, RUN, Format, read_json
 from airshed.variables import TARGETS, VARIABLES
 
@@ -157,7 +158,7 @@ def load_results(
         runs={key: _json(folder / "run.json", RUN) for key, folder in folders.items()},
         histories={key: _table(folder / "history.csv") for key, folder in folders.items()},
         maps=_maps(study, folders),
-        static=open_static(data / "static.nc"),
+        static=open_static(data / Places(study).static.name),
         ingest=_json(data / "ingest.json", INGEST),
         quality=_table(data / "quality.csv"),
         interpretations={

@@ -12,13 +12,12 @@ import pandas as pd
 import xarray as xr
 
 from airshed.comparison.study import read_errors, squared_errors
+from airshed.config.study import shapes_of
 from airshed.errors import AirshedError
+from airshed.graph.products import leading_to
 from airshed.integrity.formats import RUN, read_json
 
-NO_PART_OF_A_MODEL = (
-    *("study", "variants", "seeds", "variant_stanzas", "jobs", "preprocessing", "loader"),
-    *("comparison", "interpretation", "stations", "external", "episodes", "evaluation"),
-)
+STANZA = "variant_stanzas.*"
 NEEDED = (
     *("study", "variant", "seed", "config", "data_source", "val_loss", "best_val_loss", "bias"),
     *("seconds_per_step", "peak_memory_mb", "parameters", "device", "commit", "dirty"),
@@ -78,12 +77,16 @@ class Trained:
 
 
 def model_settings(config: dict[str, Any], variant: str) -> dict[str, Any]:
-    """What a resolved study says of the data, the model and the training of one variant."""
-    shared = {key: config[key] for key in config if key not in NO_PART_OF_A_MODEL}
-    stanza = config["variant_stanzas"][variant]
-    own = {key: stanza[key] for key in stanza if key not in ("label", "reference")}
-    flat = pd.json_normalize(shared | {"variant": own}).iloc[0]
-    return {str(key): value for key, value in flat.items()}
+    """What a resolved study says that shapes the scores of a variant, by dotted name."""
+    shared = {key: config[key] for key in config if key != "variant_stanzas"}
+    own = {STANZA: config["variant_stanzas"][variant]}
+    flat = pd.json_normalize(shared | own).iloc[0]
+    products = leading_to("scores")
+    return {
+        str(key).replace(STANZA, "variant"): value
+        for key, value in flat.items()
+        if products.intersection(shapes_of(str(key)).products)
+    }
 
 
 def trained_in(path: Path) -> dict[str, Trained]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
 import resource
 from pathlib import Path
@@ -13,37 +11,11 @@ import numpy as np
 import torch
 
 from airshed.config import Study
-from airshed.data.prepared import Prepared
 from airshed.integrity.formats import RUN, VERSION
 from airshed.integrity.provenance import code_commit, sha256, versions
 from airshed.model import Forecaster
 from airshed.training.checkpoints import BEST
 from airshed.training.history import History
-
-SHAPING_SECTIONS = ("dataset", "splits", "horizons_h", "normalisation", "model", "train")
-WITHOUT_INFLUENCE: Any = {
-    "train": {"log_every_steps", "strategy", "tensorboard", "timeout_min", "workers"},
-    "variant_stanzas": {"__all__": {"label", "reference"}},
-}
-
-
-def identity(
-    study: Study, variant: str, seed: int, prepared: Prepared, started: dict[str, Any] | None
-) -> str:
-    """Fingerprint of everything that the weights of a training depend on, code apart.
-
-    The hourly fields enter through their statistics: hashing years of them would take longer than
-    an epoch.
-    """
-    values = study.model_dump(mode="json", exclude=WITHOUT_INFLUENCE)
-    parts = {
-        "settings": {key: values[key] for key in SHAPING_SECTIONS},
-        "variant": values["variant_stanzas"][variant],
-        "seed": seed,
-        "initial_weights": started and started["sha256"],
-        "prepared": {name: sha256(path) for name, path in prepared.small_files().items()},
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def run_record(

@@ -15,6 +15,8 @@ from airshed.config.data import Split
 from airshed.data.dataset import ForecastDataset, loader_options
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError, brief
+from airshed.graph.identity import training_identity
+from airshed.graph.notes import Making
 from airshed.integrity.atomic import write_json
 from airshed.training.attempts import DONE, FAILED, INTERRUPTED, Attempts
 from airshed.training.checkpoints import Checkpoints
@@ -26,7 +28,7 @@ from airshed.training.loop import Keepers, Samples, Training
 from airshed.training.processes import PARENT, Processes
 from airshed.training.progress import TrainingProgress
 from airshed.training.readers import reader_died, without_remote_traceback
-from airshed.training.record import identity, run_record
+from airshed.training.record import run_record
 from airshed.training.scalars import scalar_writer
 from airshed.training.start import load_start
 from airshed.training.stopping import InterruptedTrainingError, StopRequest
@@ -55,11 +57,12 @@ def train(
     history: Path,
     stop: StopRequest,
     processes: Processes = ONE_PROCESS,
+    whole: Study | None = None,
 ) -> None:
     """Train ``variant`` with ``seed``; continue from the checkpoints beside ``run`` if they fit.
 
     Args:
-        study: The resolved study.
+        study: The resolved study, or what of it shapes a training and how it is done.
         variant: Name of one of its variants.
         seed: Seed of initial weights, order of samples and dropout, the variant's ``seed_offset``
             apart.
@@ -69,6 +72,7 @@ def train(
         history: Where ``history.csv`` goes.
         stop: Notes the signals that ask to stop.
         processes: How many processes train together; each of them calls this function.
+        whole: The study as ``run.json`` keeps it, if ``study`` is a part of it.
 
     Raises:
         AirshedError: The data do not fit the study, no checkpoint can be read, the loss is not
@@ -86,7 +90,8 @@ def train(
         dog.beat(0, "preparing the start")
         started = load_start(network, study, variant, seed, start)
         at_start = learned(network)
-        fingerprint = identity(study, variant, seed, prepared, started)
+        weights = started and started["sha256"]
+        fingerprint = training_identity(study, variant, seed, prepared, weights)
         compiled = compile_blocks(network, settings.compile, fabric.device)
         notes = History(settings.log_every_steps)
         checkpoints = Checkpoints(folder, study.jobs.checkpoint_every_min, fingerprint)
@@ -96,6 +101,7 @@ def train(
         training = Training(fabric, network, samples, settings, rate, random_seed, keepers)
         dog.beat(0, "reading checkpoints")
         training.resume()
+        note = Making("training", study, run, variant) if fabric.is_global_zero else None
         attempts = Attempts(folder / "attempts.json", fingerprint)
         told_by_first(fabric, lambda: attempts.begin(*training.position))
         progress.begin(*training.position, training.total_steps, settings.epochs, len(attempts))
@@ -105,12 +111,16 @@ def train(
                 notes.listener = scalar_writer(run.with_name("tensorboard"), training.step)
         training.run()
         found = learned(network).since(at_start)
-        if fabric.is_global_zero:
+        if note is not None:
             record = run_record(
-                study, variant, seed, network, started, notes, found, fabric.device, folder
+                *(whole or study, variant, seed, network, started, notes, found),
+                *(fabric.device, folder),
             )
             notes.write_csv(history)
-            write_json(run, record | {"compiled": compiled} | vars(processes))
+            write_json(
+                run, record | {"compiled": compiled, "identity": fingerprint} | vars(processes)
+            )
+            note.done()
 
 
 def _samples(study: Study, prepared: Prepared) -> Samples:

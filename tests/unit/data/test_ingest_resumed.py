@@ -126,7 +126,7 @@ def test_other_settings_or_another_grid_start_anew_and_say_so(
         members[made.member(made.START)] = made.netcdf(first)
         made.write_archive(raw / "201603" / FIRST, members)
     else:
-        dataset = dataset.model_copy(update={"name": "other"})
+        dataset = dataset.model_copy(update={"precision": "float16"})
     days.clear()
     interrupted(dataset, raw)
     assert days == [1, 2]
@@ -158,7 +158,7 @@ def test_a_folder_whose_removal_was_interrupted_is_not_believed(
 
     with monkeypatch.context() as patched:
         patched.setattr(module, "remove", until_the_folder)
-        interrupted(dataset.model_copy(update={"name": "other"}), raw)
+        interrupted(dataset.model_copy(update={"precision": "float16"}), raw)
     run(dataset, raw)
     assert days == [1, 2, 1, 2]
 

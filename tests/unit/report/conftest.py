@@ -24,6 +24,7 @@ from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.roses import PARTS, SECTORS
 from airshed.evaluation.scores import Subject, write_scores
 from airshed.evaluation.tables import write_stratum_table
+from airshed.graph.places import Places
 from airshed.integrity.formats import INGEST, RUN, VERSION
 from airshed.report.page import build_report
 from airshed.variables import HOURLY, TARGETS, VARIABLES
@@ -153,7 +154,7 @@ def _write_data(made: Made) -> None:
         "domain_mask": np.ones_like(lat),
     } | axis_directions(lat, lon)
     static = xr.Dataset({name: (("y", "x"), values) for name, values in fields.items()})
-    write_netcdf(static, made.data / "static.nc")
+    write_netcdf(static, made.data / Places(study).static.name)
     gap = {"start": "2016-02-27T03:00", "end": "2016-02-27T05:00", "hours": 3, "reason": "lost"}
     ingest = {VERSION: INGEST.version, "hours_expected": 288, "hours_present": 285, "gaps": [gap]}
     (made.data / "ingest.json").write_text(json.dumps(ingest))

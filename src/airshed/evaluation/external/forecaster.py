@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 
@@ -25,6 +24,8 @@ from airshed.evaluation.external.reading import ExternalFields, open_external
 from airshed.evaluation.external.units import concentration, dry_air_density
 from airshed.evaluation.points import Points
 from airshed.evaluation.scores import Subject
+from airshed.graph.identity import identity
+from airshed.graph.user_files import UserFiles
 from airshed.variables import TARGETS
 
 PARTS = 4  # of a cell's side: a cell's mean is taken from the source at 4 x 4 places in it
@@ -65,7 +66,7 @@ def evaluate_external(study: Study, name: str, evaluation: Evaluation) -> None:
         )
     for problem in lacking:
         log.warning("%s: %s", name, problem)
-    made = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
+    made = identity("external", study, name, UserFiles.of(study, "external", name).checksums())
     evaluate(study, Subject.of(study, "external", name, -1, made), forecaster, evaluation)
 
 

@@ -1,0 +1,190 @@
+"""What a changed study repeats, in words, before Snakemake lists its jobs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from airshed.config import Study, load_study
+from airshed.config.study import shapes_of
+from airshed.errors import AirshedError
+from airshed.graph.notes import Note
+from airshed.graph.products import PRODUCTS, leading_to
+from airshed.graph.settings import name_of, shaping
+from airshed.graph.user_files import Known, Listing
+
+Change = tuple[str, Any, Any]
+"""A setting by its path, what it was, and what it is."""
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
+    """Settings that two sets of plain values have otherwise; what only one has does not count."""
+    one, other = dict(_flat(before)), dict(_flat(now))
+    return [
+        (path, one[path], other[path]) for path in other if path in one and one[path] != other[path]
+    ]
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def in_words(changes: Collection[Change]) -> str:
+    """Changes as ``train.epochs (4 -> 6), ...``."""
+    return ", ".join(f"{path} ({_short(was)} -> {_short(now)})" for path, was, now in changes)
+
+
+def _short(value: Any) -> str:
+    text = "none" if value is None else json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def retrained(study: Study, results: Path) -> list[str]:
+    """One line for each set of changes that repeats finished trainings of a study."""
+    found: dict[str, list[float]] = {}
+    config, products = study.model_dump(mode="json"), leading_to("training")
+    for variant in study.variants:
+        now = _of_variant(config, variant)
+        for seed in study.seeds:
+            record = _json(results / "variants" / variant / f"seed{seed}" / "run.json")
+            before = _of_variant(record.get("config", {}), str(record.get("variant")))
+            changes = [
+                change
+                for change in differences(before, now)
+                if products.intersection(shapes_of(_starred(change[0])).products)
+                and not shapes_of(_starred(change[0])).content
+            ]
+            if changes:
+                words = in_words([(path.replace("*", variant), *rest) for path, *rest in changes])
+                found.setdefault(words, []).append(float(record.get("training_seconds", 0)))
+    return [
+        f"{words} repeats {_count(len(taken), 'training')} (took {duration(sum(taken))} in all)"
+        " and what follows"
+        for words, taken in found.items()
+    ]
+
+
+def _of_variant(config: Mapping[str, Any], variant: str) -> dict[str, Any]:
+    """A resolved study with the stanza of one variant alone, under the name ``*``."""
+    stanza = config.get("variant_stanzas", {}).get(variant, {})
+    return {**config, "variant_stanzas": {"*": stanza}}
+
+
+def _starred(path: str) -> str:
+    """A path whose names that users give are those of the declaration."""
+    first, _, rest = path.partition(".")
+    return f"{first}.*.{rest.partition('.')[2]}" if first in ("external", "episodes") else path
+
+
+def reingested(study: Study, outputs: Mapping[str, Path]) -> list[str]:
+    """One line for each product of raw data that changed settings repeat.
+
+    Raises:
+        AirshedError: Another study stands on the product as it is.
+    """
+    lines = []
+    for product, output in outputs.items():
+        note = Note.beside(output)
+        if note is None or note.name == name_of(product, study):
+            continue
+        changes = differences(note.settings, shaping(product, study))
+        others = _standing_on(product, note.name, study)
+        if others:
+            stand = "stands" if len(others) == 1 else "stand"
+            raise AirshedError(
+                f"study '{study.study}' would replace {PRODUCTS[product].words} that"
+                f" {' and '.join(map(repr, others))} {stand} on",
+                where=output,
+                expected=f"the same settings in all studies with dataset.name"
+                f" '{study.dataset.name}'",
+                found=in_words(changes) or "another format",
+                hint=f"give the dataset of '{study.study}' a name of its own (dataset.name); or"
+                " give the other studies the same settings, or remove them",
+            )
+        taken = _seconds(output, PRODUCTS[product].rule)
+        took = f" (took {duration(taken)})" if taken else ""
+        lines.append(
+            f"{in_words(changes) or 'another format'} repeats {PRODUCTS[product].words}{took}"
+            " and what follows"
+        )
+    return lines
+
+
+def _standing_on(product: str, name: str, study: Study) -> list[str]:
+    """Other studies on the same dataset for which a product is right as it is."""
+    found = []
+    for path in sorted(Path("results").glob("*/config.resolved.yaml")):
+        if path.parent.name == study.study:
+            continue
+        try:
+            other = load_study([path])
+        except AirshedError:
+            continue
+        place = (other.dataset.name, str(other.dataset.grid) if product == "hourly" else "")
+        own = (study.dataset.name, str(study.dataset.grid) if product == "hourly" else "")
+        if place == own and name_of(product, other) == name:
+            found.append(other.study)
+    return found
+
+
+def of_files(product: str, noted: Listing, now: Known) -> list[str]:
+    """What is to be said of the user's files of a product that is there."""
+    lines = []
+    added = now.listing.keys() - noted.keys()
+    gone = noted.keys() - now.listing.keys()
+    replaced = {
+        name
+        for name in now.listing.keys() & noted.keys()
+        if now.listing[name]["token"] != noted[name]["token"]
+    }
+    said = [
+        f"{len(names)} {word} ({min(names).partition(':')[2]}{', ...' * (len(names) > 1)})"
+        for names, word in ((added, "new"), (gone, "gone"), (replaced, "replaced"))
+        if names
+    ]
+    words = PRODUCTS[product].words
+    if said:
+        lines.append(f"files of the user, {', '.join(said)}: repeats {words} and what follows")
+    if now.unseen:
+        lines.append(
+            f"{now.unseen} files of {words} have another time and the same size as when they were"
+            " read; they are taken for unchanged, since there is too much to hash before a run"
+        )
+    return lines
+
+
+def _seconds(output: Path, rule: str) -> float | None:
+    """How long a rule took last, as Snakemake noted it."""
+    path = output.parent / "benchmarks" / f"{rule}.tsv"
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            return float(next(csv.DictReader(stream, delimiter="\t"))["s"])
+    except (OSError, StopIteration, KeyError, ValueError):
+        return None
+
+
+def duration(seconds: float) -> str:
+    """A duration in the unit that fits."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,99 @@
+"""What lies beside every product: the settings and the user's files that it was made from.
+
+Snakemake's own records are lost when ``.snakemake`` is not copied; these are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airshed.config import Study
+from airshed.errors import AirshedError
+from airshed.graph.settings import handed, name_of, shaping
+from airshed.graph.user_files import Listing, UserFiles
+from airshed.integrity.atomic import remove, write_json
+from airshed.integrity.formats import NOTE, VERSION, read_json
+
+FOLDER = "made"
+
+
+@dataclass
+class Note:
+    """The identity of a product as far as settings and the user's files go.
+
+    Attributes:
+        name: Of its settings, see :func:`airshed.graph.settings.name_of`.
+        settings: These settings as plain values.
+        files: The user's files that were read, by name.
+    """
+
+    name: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    files: Listing = field(default_factory=dict)
+
+    @classmethod
+    def beside(cls, output: Path) -> Note | None:
+        """The note of a product; None if there is none that can be read."""
+        path = note_path(output)
+        if not path.is_file():
+            return None
+        try:
+            content = read_json(path, NOTE)
+            return cls(content["name"], content["settings"], content["files"])
+        except (AirshedError, KeyError):
+            return None
+
+    def write(self, output: Path) -> None:
+        """Write it beside a product that is complete."""
+        write_json(note_path(output), {VERSION: NOTE.version} | vars(self))
+
+
+def note_path(output: Path) -> Path:
+    """Where the note of a product lies."""
+    return output.parent / FOLDER / f"{output.name}.json"
+
+
+class Making:
+    """A product that is being made: its note is gone until it is complete.
+
+    Args:
+        product: One of PRODUCTS.
+        study: What of the study its step is handed.
+        output: Where it goes.
+        of: The variant or other forecast whose product it is.
+    """
+
+    def __init__(self, product: str, study: Study, output: Path, of: str | None = None) -> None:
+        self._of = (product, study, of)
+        self._output, before = output, Note.beside(output)
+        self._known = before.files if before else {}
+        remove(note_path(output))  # what a killed process leaves is not believed
+        self._files = UserFiles.of(*self._of)
+        self._read = self._files.state()
+
+    def done(self) -> None:
+        """Write the note."""
+        files = self._files.recorded(self._read, self._known)
+        Note(name_of(*self._of), shaping(*self._of), files).write(self._output)
+
+
+@contextmanager
+def making(
+    product: str, config: Sequence[Path], output: Path, of: str | None = None
+) -> Iterator[Study]:
+    """The settings that a step declares; when it is done, its product is noted.
+
+    Args:
+        product: What the step makes.
+        config: Files with its settings.
+        output: Where the product goes.
+        of: The variant or other forecast whose product it is.
+    """
+    study = handed(config, product, of)
+    made = Making(product, study, output, of)
+    yield study
+    made.done()

@@ -1,0 +1,66 @@
+"""Where the products of a study lie.
+
+Data are shared by studies: where settings shape a file, eight digits in its name stand for them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+
+from airshed.config import Study
+from airshed.graph.views import digest
+
+
+class Places:
+    """Paths of the prepared data of a study.
+
+    Args:
+        study: The resolved study.
+        results: The folder of all studies.
+    """
+
+    def __init__(self, study: Study, results: Path = Path("results")) -> None:
+        self._study = study
+        self.dataset = results / "data" / study.dataset.name
+        self.data = self.dataset / str(study.dataset.grid)
+        self.hourly = self.data / "hourly.zarr"
+
+    @cached_property
+    def static(self) -> Path:
+        """Static fields."""
+        return self._named("static", "static")
+
+    @cached_property
+    def patch_elevation(self) -> Path:
+        """Pooled elevation."""
+        patch = self._study.model.patch
+        return self._named(f"patch_elevation_p{patch}", "patch_elevation", "static")
+
+    @cached_property
+    def statistics(self) -> Path:
+        """Statistics of the training split."""
+        return self._named(f"statistics_{self._study.splits.train}", "statistics", "static")
+
+    @cached_property
+    def climatology(self) -> Path:
+        """Climatology of the training split."""
+        harmonics = self._study.evaluation.climatology_harmonics
+        name = f"climatology_{self._study.splits.train}_h{harmonics}"
+        return self._named(name, "climatology", "static")
+
+    @cached_property
+    def scan_tables(self) -> Path:
+        """Tables of the wind scans; all that shapes them stands in the name."""
+        model = self._study.model
+        return self.data / f"scan_tables_p{model.patch}_r{model.regions}_s{model.sectors}.nc"
+
+    def _named(self, name: str, *products: str) -> Path:
+        """A file that is shaped by the settings of itself and of what it is made from."""
+        parts = [digest(product, self._study) for product in products]
+        joined = parts[0]
+        if len(parts) > 1:
+            joined = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
+        return self.data / f"{name}_{joined}.nc"

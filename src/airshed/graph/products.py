@@ -1,0 +1,85 @@
+"""The products of a study: the one list of what is made, by which rule, and from what.
+
+Which settings shape a product is said beside each setting (:mod:`airshed.config`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from airshed.integrity.formats import COST, INGEST, INTERPRETATION, RUN, SCORES, STORE, Format
+
+
+@dataclass(frozen=True)
+class Product:
+    """A file or folder that a step makes.
+
+    Attributes:
+        rule: The rule that makes it; none for what is looked up in results that are there.
+        words: What it is called in tables and messages.
+        made_from: Other products that its rule reads.
+        format: What its version is; a new one makes it anew. None: it has no version of its own.
+        whole: Whether its step reads the whole study, of which only what is declared shapes it.
+    """
+
+    rule: str
+    words: str
+    made_from: tuple[str, ...] = ()
+    format: Format | None = None
+    whole: bool = False
+
+
+FIELDS = ("hourly", "static")
+PREPARED = (*FIELDS, "patch_elevation", "statistics", "scan_tables")
+ALL_SCORES = ("scores", "baseline", "external")
+TABLES = ("comparison", "strata", "stations_table", "episodes_table", "external_table")
+SCORED = (*FIELDS, "climatology", "observations")
+
+PRODUCTS = {
+    "raw": Product("simulate", "simulated raw data"),
+    "hourly": Product("ingest", "the ingest", ("raw",), INGEST),
+    "static": Product("static_fields", "static fields", ("raw", "hourly"), STORE),
+    "patch_elevation": Product("patch_elevation", "pooled elevation", ("static",), STORE),
+    "statistics": Product("statistics", "statistics", FIELDS, STORE),
+    "scan_tables": Product("scan_tables", "scan tables", (), STORE),
+    "climatology": Product("climatology", "climatology", FIELDS, STORE),
+    "wind_roses": Product("wind_roses", "wind roses", FIELDS, STORE),
+    "observations": Product("stations", "observations", ("static",), STORE),
+    "training": Product("train", "trainings", PREPARED, RUN),
+    "scores": Product("evaluate", "scores of trainings", (*SCORED, "training", *PREPARED), SCORES),
+    "baseline": Product("baseline", "scores of baselines", SCORED, SCORES),
+    "external": Product("external", "scores of other forecasts", SCORED, SCORES),
+    "interpretation": Product(
+        "interpret", "interpretation", (*PREPARED, "training"), INTERPRETATION
+    ),
+    "pace": Product("", "what earlier runs say of the time of a step"),
+    "cost": Product("measure_cost", "the measured cost", PREPARED, COST),
+    "cost_table": Product("cost", "the table of costs", ("cost",), COST),
+    "comparison": Product("compare", "the comparison", ALL_SCORES),
+    "strata": Product("score_tables", "scores by stratum", ALL_SCORES),
+    "stations_table": Product("stations_summary", "scores at stations", ALL_SCORES),
+    "episodes_table": Product("episodes_table", "scores in episodes", ALL_SCORES),
+    "external_table": Product("external_table", "scores beside other forecasts", ALL_SCORES),
+    "report": Product(
+        "report",
+        "the report",
+        (*TABLES, "cost_table", "interpretation", "wind_roses"),
+        whole=True,
+    ),
+    "manifest": Product("manifest", "the manifest", ("report",), whole=True),
+}
+
+
+def following(names: Collection[str]) -> set[str]:
+    """The products that are made from these, directly or not, and these themselves."""
+    found = set(names)
+    for name, product in PRODUCTS.items():  # each stands after those that it is made from
+        if found.intersection(product.made_from):
+            found.add(name)
+    return found
+
+
+def leading_to(name: str) -> set[str]:
+    """The products that one is made from, directly or not, and it itself."""
+    return {name}.union(*(leading_to(part) for part in PRODUCTS[name].made_from))

@@ -1,0 +1,133 @@
+"""Files with the settings that a step is handed; their names follow from what is in them alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from airshed.config import Study, load_study, read_yaml
+from airshed.errors import AirshedError
+from airshed.graph.views import digest, from_values, view
+from airshed.integrity.atomic import write_text
+
+FOLDER = Path("results/settings")
+OF_A_VARIANT = ("training", "scores", "interpretation", "cost")
+
+
+def chosen(product: str, study: Study, of: str | None) -> dict[str, list[str]]:
+    """Which stanzas and other forecasts belong to a product.
+
+    Args:
+        product: One of PRODUCTS.
+        study: The study, or a view of it.
+        of: The variant or other forecast whose product it is; None for all, or where there is one.
+    """
+    if product == "external" and of is not None:
+        return {"external": [of]}
+    if product in OF_A_VARIANT and of is not None:
+        beside = study.variant_stanzas[of].reference if product == "cost" else None
+        return {"variant_stanzas": [of, *([] if beside is None else [beside])]}
+    if product in ("comparison", "report"):
+        return {"variant_stanzas": study.variants}
+    return {}
+
+
+def shaping(product: str, study: Study, of: str | None = None) -> dict[str, Any]:
+    """What shapes a product, as plain values."""
+    return view(study, product, "shaping", **chosen(product, study, of)).model_dump(mode="json")
+
+
+def name_of(product: str, study: Study, of: str | None = None) -> str:
+    """A name that stands for what shapes a product, such as ``statistics-2614f63f``."""
+    return f"{product}-{digest(product, study, **chosen(product, study, of))}"
+
+
+class SettingsFiles:
+    """The settings of a study, in one file for each set of products with the same.
+
+    Attributes:
+        content: What is to be written, by path.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self.content: dict[str, str] = {}
+
+    def shaping(self, product: str, of: str | None = None) -> str:
+        """Path of the file with what shapes a product: another path, another product."""
+        values = shaping(product, self._study, of)
+        return self._file(name_of(product, self._study, of), product, values)
+
+    def work(self, product: str, of: str | None = None) -> str:
+        """Path of the file with what its step needs beside that."""
+        part = view(self._study, product, "work", **chosen(product, self._study, of))
+        values = part.model_dump(mode="json")
+        name = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
+        return self._file(f"{product}-work-{name}", product, values)
+
+    def _file(self, name: str, product: str, values: dict[str, Any]) -> str:
+        path = str(FOLDER / f"{name}.json")
+        said = {"product": product, "settings": values}
+        self.content[path] = json.dumps(said, indent=2, sort_keys=True) + "\n"
+        return path
+
+    def write(self) -> None:
+        """Write the files that are not there yet. Old ones stay, to be compared with."""
+        for path, text in self.content.items():
+            there = Path(path)
+            if not (there.is_file() and there.read_text(encoding="utf-8") == text):
+                write_text(there, text)
+
+
+def handed(paths: Sequence[Path], product: str, of: str | None = None) -> Study:
+    """The settings that a step is handed: reading another one raises.
+
+    Args:
+        paths: Files of :class:`SettingsFiles`, or YAML files of a whole study.
+        product: What the step makes.
+        of: As for :func:`chosen`.
+
+    Raises:
+        AirshedError: A file cannot be read, is not valid, or holds the settings of another step.
+    """
+    contents = {path: read_yaml(path) for path in paths}
+    if not all("product" in content for content in contents.values()):
+        study = load_study(paths)
+        _check_known(study, product, of)
+        return view(study, product, **chosen(product, study, of))
+    values: dict[str, Any] = {}
+    for path, content in contents.items():
+        if content["product"] != product:
+            raise AirshedError(
+                "these are the settings of another step",
+                where=path,
+                expected=product,
+                found=content["product"],
+                hint="give the study's YAML files, or the files that Snakemake gives this step",
+            )
+        values = _together(values, content["settings"])
+    return from_values(values)
+
+
+def _together(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Both parts of a study; no setting is in both."""
+    joined = dict(one)
+    for key, value in other.items():
+        both = isinstance(value, dict) and isinstance(joined.get(key), dict)
+        joined[key] = _together(joined[key], value) if both else value
+    return joined
+
+
+def _check_known(study: Study, product: str, of: str | None) -> None:
+    known = study.external if product == "external" else study.variant_stanzas
+    if of is not None and of not in known:
+        what = "external forecast" if product == "external" else "variant"
+        section = "external" if product == "external" else "variant_stanzas"
+        raise AirshedError(
+            f"unknown {what}",
+            expected=", ".join(known) or f"a name in section '{section}'",
+            found=of,
+        )

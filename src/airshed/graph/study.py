@@ -1,0 +1,176 @@
+"""The graph of one study: where its products lie, and what their rules are handed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from functools import cache, cached_property
+from pathlib import Path
+
+from airshed.config import Study
+from airshed.errors import AirshedError
+from airshed.graph.changes import of_files, reingested, retrained
+from airshed.graph.notes import Note
+from airshed.graph.places import Places
+from airshed.graph.products import PRODUCTS
+from airshed.graph.settings import OF_A_VARIANT, SettingsFiles, name_of
+from airshed.graph.user_files import Known, Listing, UserFiles
+from airshed.integrity.atomic import write_json
+
+RECORDS = Path(".snakemake/metadata")
+
+
+class StudyGraph:
+    """What the workflow asks while Snakemake parses.
+
+    Args:
+        study: The resolved study.
+        main: Whether this is the process that plans; jobs read what it found.
+    """
+
+    def __init__(self, study: Study, main: bool = True) -> None:
+        self._study = study
+        self._handed = SettingsFiles(study)
+        self.places = Places(study)
+        self.results = Path("results") / study.study
+        self.settings = cache(self._handed.shaping)
+        self.work = cache(self._handed.work)
+        self._looked_at = cache(self._look_at)
+        self._found: dict[str, str | None] = {}
+        kept = self.results / "files.json"
+        if not main and kept.is_file():
+            self._found = json.loads(kept.read_text(encoding="utf-8"))
+
+    def outputs(self, product: str, of: str | None = None) -> list[Path]:
+        """The files of a product beside which its notes lie; those of one variant or forecast."""
+        study, results, places = self._study, self.results, self.places
+        external = list(study.external) if of is None else [of]
+        variants = [
+            results / "variants" / name for name in (study.variants if of is None else [of])
+        ]
+        found = {
+            "raw": [places.dataset / "raw"],
+            "hourly": [places.hourly],
+            "static": [places.static],
+            "patch_elevation": [places.patch_elevation],
+            "statistics": [places.statistics],
+            "scan_tables": [places.scan_tables],
+            "climatology": [places.climatology],
+            "wind_roses": [results / "wind_roses.nc"],
+            "observations": [results / "stations/observations.nc"],
+            "training": [one / f"seed{seed}/run.json" for one in variants for seed in study.seeds],
+            "scores": [one / f"seed{seed}/scores.nc" for one in variants for seed in study.seeds],
+            "baseline": sorted(results.glob("baselines/*/scores.nc")),
+            "external": [results / "external" / name / "scores.nc" for name in external],
+            "interpretation": [
+                one / f"seed{seed}/interpretation.json" for one in variants for seed in study.seeds
+            ],
+            "cost": [one / "cost.json" for one in variants],
+            "cost_table": [results / "cost.json"],
+            "comparison": [results / "comparisons.csv"],
+            "report": [results / "report.html"],
+        }
+        return found.get(product, [])
+
+    def files(self, product: str, of: str | None = None) -> str | None:
+        """What stands for the user's files that a product is made from."""
+        key = f"{product} {of or ''}"
+        if key not in self._found:
+            files, known, _ = self._looked_at(product, of)
+            self._found[key] = known.digest(files)
+        return self._found[key]
+
+    def _look_at(self, product: str, of: str | None) -> tuple[UserFiles, Known, Listing]:
+        """The files, their tokens, and what was noted of them."""
+        files = UserFiles.of(self._study, product, of)
+        notes = (Note.beside(path) for path in self.outputs(product, of))
+        noted = next((note.files for note in notes if note is not None), {})
+        return files, Known.now(files, noted), noted
+
+    def files_outside(self) -> list[str]:
+        """The user's files that are no raw data, for the manifest."""
+        found = [
+            UserFiles.of(self._study, product, of).paths.values()
+            for product, of in self._with_files()
+            if product != "hourly"
+        ]
+        return list(dict.fromkeys(str(path) for paths in found for path in paths))
+
+    def _with_files(self) -> Iterator[tuple[str, str | None]]:
+        """The products that files of the user can shape."""
+        yield from (("hourly", None), ("static", None), ("observations", None))
+        yield from (("training", name) for name in self._study.variants)
+        yield from (("external", name) for name in self._study.external)
+
+    def told(self) -> list[str]:
+        """What is to be said before the jobs are listed.
+
+        Raises:
+            AirshedError: The study would replace what another one stands on, or nothing but the
+                notes beside results knows that they are of other settings.
+        """
+        made = {product: self.outputs(product)[0] for product in ("raw", "hourly")}
+        lines = reingested(self._study, made) + retrained(self._study, self.results)
+        for product, of in self._with_files():
+            _, known, noted = self._looked_at(product, of)
+            lines += of_files(product, noted, known) if noted else []
+        self._check_noticed()
+        return [*lines, self.missing] if self.missing else lines
+
+    @cached_property
+    def missing(self) -> str:
+        """What of the user's files is not there and was never read, in a line; empty if nothing."""
+        named = {
+            f"{setting}: {path}"
+            for product, of in self._with_files()
+            for setting, path in self._looked_at(product, of)[0].missing.items()
+            if not self._looked_at(product, of)[2]
+        }
+        return f"not there yet: {', '.join(sorted(named))}" if named else ""
+
+    def _check_noticed(self) -> None:
+        """Snakemake notices changed settings by its own records; without them it is said here."""
+        if any(RECORDS.glob("*")) or "--forcerun" in sys.argv or "-R" in sys.argv:
+            return
+        stale: dict[str, None] = {}
+        for product in PRODUCTS:
+            for of in self._study.variants if product in OF_A_VARIANT else [None]:
+                names = {
+                    note.name
+                    for path in self.outputs(product, of)
+                    if (note := Note.beside(path)) is not None
+                }
+                if names - {name_of(product, self._study, of)}:
+                    stale[PRODUCTS[product].rule] = None
+        if stale:
+            raise AirshedError(
+                "results were made with other settings, and Snakemake's records of them are gone",
+                where=RECORDS,
+                found=f"of other settings: what the rules {', '.join(stale)} make",
+                hint=f"make them again with snakemake --forcerun {' '.join(stale)}",
+            )
+
+    def begin(self) -> None:
+        """Write what jobs read, and refuse to start without the user's files.
+
+        Raises:
+            AirshedError: Files are missing.
+        """
+        if self.missing:
+            raise AirshedError("files that the study names are missing", found=self.missing)
+        self._handed.write()
+        write_json(self.results / "files.json", self._found)
+        self._note_aliases()
+
+    def _note_aliases(self) -> None:
+        """Note the new times of files that were only touched, so that they are not hashed again."""
+        for product, of in self._with_files():
+            _, known, noted = self._looked_at(product, of)
+            for path in self.outputs(product, of) if known.aliases else []:
+                note = Note.beside(path)
+                if note is not None:
+                    note.files = {
+                        name: known.listing.get(name, entry) for name, entry in noted.items()
+                    }
+                    note.write(path)
