@@ -47,12 +47,13 @@ def plan(study: Study, executor: str = "dryrun", **dag: Any) -> Plan:
     validate, said = airshed.config.validate_study, io.StringIO()
     airshed.config.validate_study = lambda *_, **__: study  # type: ignore[attr-defined]
     triggers = frozenset(types.RerunTrigger[name] for name in ("MTIME", "PARAMS", "INPUT"))
+    quiet = frozenset((types.Quietness.RULES, types.Quietness.PROGRESS))
     given = {name: frozenset(value) for name, value in dag.items()}
     try:
         with (
             contextlib.redirect_stderr(said),
             contextlib.redirect_stdout(said),
-            SnakemakeApi(types.OutputSettings()) as api,
+            SnakemakeApi(types.OutputSettings(quiet=quiet)) as api,
         ):
             workflow = api.workflow(
                 resource_settings=types.ResourceSettings(cores=2),
@@ -65,7 +66,7 @@ def plan(study: Study, executor: str = "dryrun", **dag: Any) -> Plan:
             graph = workflow.dag(types.DAGSettings(rerun_triggers=triggers, **given))
             graph.execute_workflow(executor=executor)
             dag_found: Any = workflow._workflow.dag
-            found: Iterable[Any] = [*dag_found._finished, *dag_found._needrun]
+            found: Iterable[Any] = dag_found._finished | dag_found._needrun
             jobs = [Job(job.rule.name, getattr(job.wildcards, "variant", None)) for job in found]
             return Plan(jobs, said.getvalue())
     finally:

@@ -8,32 +8,37 @@ from __future__ import annotations
 
 import os
 import shutil
-import typing
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from planning import Plan, plan
+from planning import plan
+from pydantic import TypeAdapter, ValidationError
 from workflow_runs import with_stand_in
 
 from airshed.config import Study, read_yaml, validate_study
+from airshed.config.backbones import SwinBackbone
 from airshed.config.base import Section
+from airshed.config.biases import Bias
 from airshed.config.data import Box
 from airshed.config.load import merge
-from airshed.config.shapes import NOTHING, Shapes, declared
+from airshed.config.shapes import Shapes, declared
 from airshed.config.study import DECLARED
-from airshed.graph.notes import Making
 from airshed.graph.products import PRODUCTS, following
-from airshed.graph.study import StudyGraph
 
 HELPERS = Path(__file__).resolve().parents[1] / "helpers"
 BOX = {"south": 20.0, "north": 45.0, "west": 90.0, "east": 120.0}
 STANZAS: dict[str, Any] = {
-    "wind_baseline": {},
+    "wind_baseline": {"backbone": {"kind": "wind_graph", "reaches": [1]}},
     "physics_mask": {},
-    "physics_finetune": {},  # starts from the first
+    "finetune": {
+        "label": "trained on",
+        "backbone": {"kind": "advection_diffusion"},
+        "start_from": "wind_baseline",
+        "reference": "wind_baseline",
+    },
     "tuned": {
         "label": "from a checkpoint",
         "pretrained": {
@@ -43,8 +48,6 @@ STANZAS: dict[str, Any] = {
         },
         "backbone": {"kind": "swin", "window": 2},
     },
-    "graph": {"label": "graph", "backbone": {"kind": "wind_graph", "reaches": [1]}},
-    "ode": {"label": "ode", "backbone": {"kind": "advection_diffusion", "steps": 3}},
 }
 EVERYTHING = {
     "study": "tiny",
@@ -75,7 +78,12 @@ ANEW = {
     "dataset.grid.rows": {product.rule for product in PRODUCTS.values()} - {"", "simulate"},
     "dataset.grid.columns": {product.rule for product in PRODUCTS.values()} - {"", "simulate"},
 }
-ONE_VALUE = {"dataset.time_step_h"}
+OTHER_KIND = {
+    "backbone": SwinBackbone(kind="swin", window=4),
+    "bias": TypeAdapter(Bias).validate_python({"kind": "relative_position"}),
+}
+NEW_RUNS = {"seeds": {"train", "evaluate", "interpret"}}  # the one seed is another
+NOT_HERE = {"dataset.time_step_h", "dataset.path"}  # it has one value; the data are simulated
 
 
 def study_of(**changes: Any) -> Study:
@@ -95,6 +103,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
     folder, before = with_stand_in(tmp_path_factory.mktemp("rerun") / "checkout"), Path.cwd()
     os.chdir(folder)
     try:
+        for name in ("config.yaml", "variants.yaml"):
+            Path("config", name).write_text("{}")  # the study is handed over as it is
         Path("given").mkdir()
         for name in GIVEN:
             Path("given", name).write_text(name)
@@ -129,36 +139,34 @@ def declared_as(path: tuple[str, ...]) -> str:
 
 
 def other(value: Any, annotation: Any) -> Any:
-    """Another value of a setting."""
-    parts = [annotation, *typing.get_args(annotation)]
-    options = [
-        each
-        for part in parts
-        if typing.get_origin(part) is typing.Literal
-        for each in typing.get_args(part)
-    ]
-    if options and not isinstance(value, list):
-        return next(each for each in options if each != value)
-    match value:
-        case bool():
-            return not value
-        case int():
-            return value + 1
-        case float():
-            return value * 1.25 + 1
-        case date() | datetime():
-            return value + timedelta(days=1)
-        case str():
-            return f"{value}x"
-        case list() | tuple() if len(value) > 1:
-            return value[:-1]
-        case list() | tuple():
-            return [*value, *value] if value else [datetime(2016, 3, 6, 5)]
-        case dict():
-            return {"pm25": 1.0}
-    return {str: "given/mask.npy", float: 1.0, int: 2}[
-        next(t for t in (str, float, int) if t in parts)
-    ]
+    """Another value that a setting may have."""
+    accepted = TypeAdapter(annotation)
+    schema = accepted.json_schema()
+    named = [each for part in (schema, *schema.get("anyOf", ())) for each in part.get("enum", ())]
+    for candidate in (*named, *candidates(value)):
+        try:
+            found = accepted.validate_python(candidate)
+        except ValidationError:
+            continue
+        if found != value:
+            return found
+    raise AssertionError(f"no other value for {value!r}, {annotation}")
+
+
+def candidates(value: Any) -> Iterator[Any]:
+    """Values of many kinds, those that resemble a given one first."""
+    if isinstance(value, bool):
+        yield not value
+    elif isinstance(value, int | float):
+        yield from (value + 1, value * 0.5, value + 0.25)
+    elif isinstance(value, date):
+        yield value + timedelta(days=1)
+    elif isinstance(value, str):
+        yield f"{value}x"
+    elif isinstance(value, list | tuple) and value:
+        yield from (value[:-1], [other(value[0], type(value[0])), *value[1:]])
+    yield from ("given/mask.npy", 2, 1.5, [datetime(2016, 3, 6, 5)], [0], "all")
+    yield from ({"pm25": "ug m-3"}, {"pm25": 1.0}, {"pm25": [0.0, 9.0]})
 
 
 def changed(section: Any, path: tuple[str, ...], value: Any = None) -> Any:
@@ -170,7 +178,7 @@ def changed(section: Any, path: tuple[str, ...], value: Any = None) -> Any:
     if len(path) > 1:
         new = changed(inner, path[1:], value)
     else:
-        new = other(inner, field.annotation) if value is None else value
+        new = other(inner, field.rebuild_annotation()) if value is None else value
     return section.model_copy(update={path[0]: new})
 
 
@@ -182,12 +190,12 @@ def expected(setting: str, path: tuple[str, ...], study: Study) -> set[str]:
     if path[0] == "variant_stanzas" and "training" in products:
         biased = [study.variant_stanzas[name].bias.kind != "none" for name in with_start(path[1])]
         products -= set() if any(biased) else {"interpretation"}
-    return {PRODUCTS[product].rule for product in products}
+    return {PRODUCTS[product].rule for product in products} | NEW_RUNS.get(setting, set())
 
 
 def with_start(variant: str) -> list[str]:
     """A variant, and those that start from it."""
-    return [variant, *(["physics_finetune"] if variant == "wind_baseline" else [])]
+    return [variant, *(["finetune"] if variant == "wind_baseline" else [])]
 
 
 def test_every_setting_repeats_what_it_is_declared_to_shape(finished: Study) -> None:
@@ -195,19 +203,126 @@ def test_every_setting_repeats_what_it_is_declared_to_shape(finished: Study) -> 
     wrong, seen = [], set()
     for path in leaves(finished):
         setting = declared_as(path)
-        if setting in ONE_VALUE or (path[0] == "variant_stanzas" and path[1] not in STANZAS):
+        known = setting in DECLARED and setting not in seen | NOT_HERE
+        if not known or (path[0] == "variant_stanzas" and path[1] not in STANZAS):
             continue
         seen.add(setting)
-        value = "physics_mask" if path[-1] in ("reference", "start_from") else None
-        found = plan(changed(finished, path, value))
-        if found.rules != expected(setting, path, finished):
-            wrong.append((path, found.rules ^ expected(setting, path, finished)))
+        if path[-1] == "kind":
+            now = changed(finished, path[:-1], OTHER_KIND[path[-2]])
+        else:
+            value = "physics_mask" if path[-1] in ("reference", "start_from") else None
+            now = changed(finished, path, value)
+        found = plan(now)
+        if found.rules != expected(setting, path, now):
+            wrong.append((path, found.rules ^ expected(setting, path, now)))
         trained = {job.variant for job in found.jobs if job.rule == "train"}
         if path[0] == "variant_stanzas" and not trained <= {*with_start(path[1])}:
             wrong.append((path, trained))
     assert not wrong
-    assert DECLARED.keys() - seen == ONE_VALUE | {"dataset.path"} | missing_in_the_study()
+    assert DECLARED.keys() - seen == NOT_HERE
 
 
-def missing_in_the_study() -> set[str]:
-    return set()
+def test_going_back_repeats_nothing_and_another_study_no_data(finished: Study) -> None:
+    found = plan(changed(finished, ("study",), "another"))
+    assert found.counts("train", "evaluate", "ingest", "simulate", "static_fields") == [
+        4,
+        4,
+        0,
+        0,
+        0,
+    ]
+    assert not plan(finished).jobs
+
+
+def test_longer_lists_repeat_nothing_that_is_there(finished: Study) -> None:
+    found = plan(changed(finished, ("seeds",), [0, 1]))
+    assert found.counts("train", "evaluate", "measure_cost", "baseline") == [4, 4, 0, 0]
+    more = finished.variant_stanzas | {"more": finished.variant_stanzas["physics_mask"]}
+    study = changed(
+        changed(finished, ("variant_stanzas",), more), ("variants",), [*STANZAS, "more"]
+    )
+    assert plan(study).counts("train", "evaluate", "measure_cost", "baseline") == [1, 1, 1, 0]
+
+
+def test_a_longer_test_period_repeats_no_training(finished: Study) -> None:
+    end = finished.splits.test.end - timedelta(days=1)
+    found = plan(changed(finished, ("splits", "test", "end"), end))
+    assert not found.rules & {"train", "measure_cost", "statistics", "ingest"}
+    assert found.rules >= {"evaluate", "baseline", "compare", "report"}
+
+
+FILES = {
+    "dem.nc": "static",
+    "stations1.csv": "observations",
+    "sites.csv": "observations",
+    "forecast.nc": "external",
+    "weights.ckpt": "training",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_replaced_repeats_what_is_made_from_it(finished: Study, name: str) -> None:
+    """By a newer or an older one; in the end it is as it was."""
+    path = Path("given", name)
+    content, before = path.read_text(), path.stat()
+    rules = {PRODUCTS[product].rule for product in following([FILES[name]]) - {"pace"}}
+    try:
+        for time_ns in (before.st_mtime_ns + 10**9, before.st_mtime_ns - 10**12):
+            path.write_text(content.upper())
+            os.utime(path, ns=(time_ns, time_ns))
+            found = plan(finished)
+            unbiased = {"interpret"} if name == "weights.ckpt" else set()
+            assert found.rules == rules - unbiased
+            assert {job.variant for job in found.jobs if job.rule == "train"} <= (
+                {"tuned"} if name == "weights.ckpt" else {*STANZAS}
+            )
+    finally:
+        path.write_text(content)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert not plan(finished).jobs
+
+
+def test_the_report_alone(finished: Study) -> None:
+    assert plan(finished, forcerun={"report"}).rules == {"report", "manifest"}
+
+
+def test_the_scores_of_one_run_alone(finished: Study) -> None:
+    scores = "results/tiny/variants/physics_mask/seed0/scores.nc"
+    after = {"compare", "score_tables", "external_table", "report", "manifest"}
+    after |= {"stations_summary", "episodes_table"}
+    found = plan(finished, forcerun={scores})
+    assert found.rules == {"evaluate"} | after
+    assert found.counts("evaluate") == [1]
+    alone = plan(finished, forcerun={scores}, targets={scores})
+    assert alone.rules == {"evaluate"}
+
+
+def test_one_horizon_of_one_run_is_scored_by_itself(finished: Study) -> None:
+    scores = "results/tiny/variants/physics_mask/seed0/horizons/24h/scores.nc"
+    assert plan(finished, targets={scores}).rules == {"evaluate_horizon"}
+
+
+@pytest.mark.parametrize(
+    ("removed", "count", "biased"), [("physics_mask", 1, 1), ("wind_baseline/seed0", 2, 0)]
+)
+def test_a_removed_seed_or_variant_is_trained_anew(
+    finished: Study, removed: str, count: int, biased: int, tmp_path: Path
+) -> None:
+    """With a seed of wind_baseline goes that of finetune, which starts from it."""
+    folder = Path("results/tiny/variants", removed)
+    shutil.move(folder, tmp_path / "kept")
+    try:
+        assert plan(finished).counts("train", "evaluate", "interpret") == [count, count, biased]
+    finally:
+        shutil.move(tmp_path / "kept", folder)
+
+
+def test_a_setting_that_says_nothing_is_an_error_that_says_how_to_mend_it() -> None:
+    class Silent(Section):
+        said: Annotated[int, Shapes("training")] = 1
+        unsaid: int = 2
+
+    with pytest.raises(TypeError, match=r"setting unsaid .* annotate it in airshed.config"):
+        declared(Silent)
+    with pytest.raises(TypeError, match="no product: weights"):
+        Shapes("weights")

@@ -154,7 +154,7 @@ def _write_data(made: Made) -> None:
         "domain_mask": np.ones_like(lat),
     } | axis_directions(lat, lon)
     static = xr.Dataset({name: (("y", "x"), values) for name, values in fields.items()})
-    write_netcdf(static, made.data / Places(study).static.name)
+    write_netcdf(static, made.data / Places(made.study).static.name)
     gap = {"start": "2016-02-27T03:00", "end": "2016-02-27T05:00", "hours": 3, "reason": "lost"}
     ingest = {VERSION: INGEST.version, "hours_expected": 288, "hours_present": 285, "gaps": [gap]}
     (made.data / "ingest.json").write_text(json.dumps(ingest))
