@@ -102,6 +102,21 @@ def uncompared(value):
     return lambda wildcards, output: value
 
 
+def only(sources):
+    """A constraint of the wildcard `variant` to pairs of variant and seed."""
+    runs = "|".join(f"{re.escape(variant)}/seed{seed}" for variant, seed in sources)
+    return f"(?=({runs})/)({'|'.join(map(re.escape, STUDY.variants))})"
+
+
+def source_of(sources):
+    """The option that names what is taken over; it repeats nothing."""
+
+    def option(wildcards, output):
+        return f"--take-over {quote(str(sources[wildcards.variant, int(wildcards.seed)]))}"
+
+    return option
+
+
 HANDED = "--config {params.settings:q} --config {params.work:q}"
 
 

@@ -75,8 +75,9 @@ rule evaluate:
         settings=settings("scores", "variant"),
         work=work("scores", "variant"),
         only="",
+        take_over="",
     shell:
-        "airshed evaluate --run {input.run:q} {params.only}"
+        "airshed evaluate --run {input.run:q} {params.only} {params.take_over}"
         f" {PREPARED_OPTIONS}"
         " --climatology {input.climatology:q} --output {output.scores:q}"
         f" {SUPPLEMENT_OPTIONS} 2> {{log:q}}"
@@ -94,6 +95,33 @@ use rule evaluate as evaluate_horizon with:
         settings=settings("scores", "variant"),
         work=work("scores", "variant"),
         only="--horizon {horizon_h}",
+        take_over="",
+
+
+if GRAPH.scores:
+
+    use rule evaluate as take_over_scores with:
+        log:
+            f"{RUN}/logs/take_over_scores.log",
+        benchmark:
+            f"{RUN}/benchmarks/take_over_scores.tsv"
+        wildcard_constraints:
+            variant=only(GRAPH.scores),
+        threads: 1
+        resources:
+            devices=0,
+            mem_mb=500,
+            runtime=10,
+        params:
+            settings=settings("scores", "variant"),
+            work=work("scores", "variant"),
+            only="",
+            take_over=source_of(GRAPH.scores),
+
+    ruleorder: take_over_scores > evaluate
+
+    localrules:
+        take_over_scores,
 
 
 rule baseline:

@@ -34,8 +34,42 @@ rule train:
         study=uncompared(CONFIG),
         launch=launch,
         start=start_option,
+        take_over="",
     shell:
         "{params.launch}airshed train --variant {wildcards.variant:q} --seed {wildcards.seed}"
         " --nodes {resources.nodes} --devices {resources.devices}"
         f" {PREPARED_OPTIONS}"
-        " {params.start} --study {params.study:q} --run {output.run:q} --history {output.history:q} 2> {log:q}"
+        " {params.start} {params.take_over} --study {params.study:q} --run {output.run:q} --history {output.history:q} 2> {log:q}"
+
+
+# What another study has finished with the same result is taken over, by the same command and with
+# the same params, so that nothing is repeated when that study is gone.
+if GRAPH.trainings:
+
+    use rule train as take_over with:
+        log:
+            f"{RUN}/logs/take_over.log",
+        benchmark:
+            f"{RUN}/benchmarks/take_over.tsv"
+        wildcard_constraints:
+            variant=only(GRAPH.trainings),
+        threads: 1
+        resources:
+            nodes=1,
+            devices=0,
+            cpus_per_task=1,
+            mem_mb=500,
+            runtime=10,
+        params:
+            settings=settings("training", "variant"),
+            files=files("training", "variant"),
+            work=work("training", "variant"),
+            study=uncompared(CONFIG),
+            launch="",
+            start=start_option,
+            take_over=source_of(GRAPH.trainings),
+
+    ruleorder: take_over > train
+
+    localrules:
+        take_over,

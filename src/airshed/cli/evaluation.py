@@ -68,18 +68,38 @@ def evaluate(
     with_truth: WithTruth = False,
     observations: Observations = None,
     supplement: SupplementFolder = None,
+    take_over: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="scores.nc of the same run in another study: use that instead of scoring it.",
+        ),
+    ] = None,
 ) -> None:
     """Score a trained run on the test split at each horizon, in physical units."""
     from airshed.data.prepared import Prepared
     from airshed.evaluation.evaluate import Evaluation
-    from airshed.evaluation.network import evaluate_run
-    from airshed.graph.notes import making
+    from airshed.graph.identity import scores_identity
+    from airshed.graph.notes import Making
+    from airshed.graph.settings import handed
+    from airshed.integrity.formats import RUN, read_json
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-    wanted = (tuple(horizon or ()), observations, supplement, save_forecasts, with_truth)
-    evaluation = Evaluation(hourly, static, climatology, output, *wanted)
-    with making("scores", config, output) as study:
-        evaluate_run(study, run, prepared, evaluation)
+    study = handed(config, "scores")
+    made = Making("scores", study, output)
+    weights = read_json(run, RUN)["checkpoint"]["sha256"]
+    identity = scores_identity(study, weights, prepared, climatology, observations)
+    if take_over is not None:
+        from airshed.evaluation.taking_over import take_over_scores
+
+        take_over_scores(identity, take_over, output, supplement)
+    else:
+        from airshed.evaluation.network import evaluate_run
+
+        wanted = (tuple(horizon or ()), observations, supplement, save_forecasts, with_truth)
+        evaluate_run(study, run, prepared, Evaluation(hourly, static, climatology, output, *wanted))
+    made.done("" if horizon else identity)
 
 
 @app.command()

@@ -42,16 +42,36 @@ def train(
             help="The whole study, for the record; default: what --config holds.",
         ),
     ] = None,
+    take_over: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="run.json of the same training in another study: use that instead of training.",
+        ),
+    ] = None,
     nodes: Annotated[int, typer.Option(min=1, help="Nodes that train together, see srun.")] = 1,
-    devices: Annotated[int, typer.Option(min=1, help="Devices of each node to train on.")] = 1,
+    devices: Annotated[int, typer.Option(min=0, help="Devices of each node to train on.")] = 1,
 ) -> None:
     """Train one variant with one seed; continues from its last checkpoint if there is one.
 
     Exit code 75 means: interrupted by a signal, run it again to continue.
     """
+    from airshed.config import load_study
+    from airshed.data.prepared import Prepared
+    from airshed.graph.settings import handed
+    from airshed.training import kept
     from airshed.training.processes import Processes, run_processes
     from airshed.training.stopping import EXIT_INTERRUPTED, InterruptedTrainingError, StopRequest
 
+    whole = load_study(config if study is None else [study]).for_variant(variant)
+    prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
+    own = handed(config, "training", variant).for_variant(variant)
+    wanted = kept.Wanted(own, whole, variant, seed, prepared, start, run, history)
+    if take_over is not None:
+        return kept.take_over(wanted, take_over)
+    if kept.put_back(wanted, first=os.environ.get("SLURM_PROCID", "0") == "0"):
+        return None
     processes = Processes(nodes, devices)
     if processes.to_be_started_here(os.environ):
         raise typer.Exit(
@@ -59,14 +79,8 @@ def train(
         )
     try:
         with StopRequest() as stop:
-            from airshed.config import load_study
-            from airshed.data.prepared import Prepared
-            from airshed.graph.settings import handed
             from airshed.training.run import train as run_training
 
-            whole = load_study(config if study is None else [study]).for_variant(variant)
-            prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-            own = handed(config, "training", variant).for_variant(variant)
             run_training(own, variant, seed, prepared, start, run, history, stop, processes, whole)
     except InterruptedTrainingError as interruption:
         typer.echo(f"airshed: {interruption}; run it again to continue", err=True)

@@ -47,6 +47,7 @@ class JobsConfig(JobRequest):
     checkpoint_every_min: Annotated[
         Positive, Shapes(used_by=("training", "scores", "baseline", "external"))
     ] = 10.0
+    take_over: bool = True
     variants: dict[Name, JobOverrides] = Field(default_factory=dict)
 
     def request(self, variant: str) -> JobRequest:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,12 @@ def identity(product: str, study: Study, of: str | None, parts: Mapping[str, Any
 
 
 def training_identity(
-    study: Study, variant: str, seed: int, prepared: Prepared, initial_weights: str | None
+    study: Study,
+    variant: str,
+    seed: int,
+    prepared: Prepared,
+    initial_weights: str | None,
+    checksum: Callable[[Path], str] = sha256,
 ) -> str:
     """What the weights of a training depend on.
 
@@ -50,15 +55,41 @@ def training_identity(
         seed: Its seed.
         prepared: The prepared data. Of the hourly fields those of its own splits count.
         initial_weights: Checksum of the weights that it starts from; None for new ones.
+        checksum: Hashes a file.
     """
     splits = study.splits
     parts = {
         "seed": seed,
         "initial_weights": initial_weights,
-        "prepared": {name: sha256(path) for name, path in prepared.small_files().items()},
+        "prepared": {name: checksum(path) for name, path in prepared.small_files().items()},
         "hours": [hours(prepared.hourly, split) for split in (splits.train, splits.validation)],
     }
     return identity("training", study.for_variant(variant), variant, parts)
+
+
+def scores_identity(
+    study: Study,
+    weights: str,
+    prepared: Prepared,
+    climatology: Path,
+    observations: Path | None,
+) -> str:
+    """What the scores of a trained run depend on.
+
+    Args:
+        study: The study, or what of it an evaluation is handed.
+        weights: Checksum of the trained weights.
+        prepared: The prepared data. Of the hourly fields those of the test split count.
+        climatology: The climatology.
+        observations: Observations at stations, if the study has stations.
+    """
+    files = [*prepared.small_files().values(), climatology]
+    parts = {
+        "weights": weights,
+        "files": [sha256(path) for path in (*files, *filter(None, [observations]))],
+        "hours": hours(prepared.hourly, study.splits.test),
+    }
+    return identity("scores", study, None, parts)
 
 
 def hours(hourly: Path, split: Split) -> str:

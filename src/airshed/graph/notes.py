@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,13 @@ class Note:
         name: Of its settings, see :func:`airshed.graph.settings.name_of`.
         settings: These settings as plain values.
         files: The user's files that were read, by name.
+        identity: Of the product as a whole, where another study can take it over by that.
     """
 
     name: str
     settings: dict[str, Any] = field(default_factory=dict)
     files: Listing = field(default_factory=dict)
+    identity: str = ""
 
     @classmethod
     def beside(cls, output: Path) -> Note | None:
@@ -43,7 +45,7 @@ class Note:
             return None
         try:
             content = read_json(path, NOTE)
-            return cls(content["name"], content["settings"], content["files"])
+            return cls(*(content[one.name] for one in fields(cls)))
         except (AirshedError, KeyError):
             return None
 
@@ -75,10 +77,10 @@ class Making:
         self._files = UserFiles.of(*self._of)
         self._read = self._files.state()
 
-    def done(self) -> None:
+    def done(self, identity: str = "") -> None:
         """Write the note."""
         files = self._files.recorded(self._read, self._known)
-        Note(name_of(*self._of), shaping(*self._of), files).write(self._output)
+        Note(name_of(*self._of), shaping(*self._of), files, identity).write(self._output)
 
 
 @contextmanager

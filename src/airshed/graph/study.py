@@ -9,15 +9,18 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from airshed.config import Study
+from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
 from airshed.graph.changes import of_files, reingested, retrained
 from airshed.graph.notes import Note
 from airshed.graph.places import Places
 from airshed.graph.products import PRODUCTS
 from airshed.graph.settings import OF_A_VARIANT, SettingsFiles, name_of
+from airshed.graph.sharing import Pair, Sharing
 from airshed.graph.user_files import Known, Listing, UserFiles
 from airshed.integrity.atomic import write_json
 
+FOUND = "found.json"
 RECORDS = Path(".snakemake/metadata")
 
 
@@ -38,9 +41,56 @@ class StudyGraph:
         self.work = cache(self._handed.work)
         self._looked_at = cache(self._look_at)
         self._found: dict[str, str | None] = {}
-        kept = self.results / "files.json"
-        if not main and kept.is_file():
-            self._found = json.loads(kept.read_text(encoding="utf-8"))
+        self.trainings: dict[Pair, Path] = {}
+        self.scores: dict[Pair, Path] = {}
+        if main:
+            self._share()
+        else:
+            self._read_found()
+
+    def _share(self) -> None:
+        """Find what other studies hold, if the data are as they will be read."""
+        observations = self.outputs("observations")[0] if self._study.stations else None
+        places = self.places
+        prepared = Prepared(
+            places.hourly,
+            places.static,
+            places.patch_elevation,
+            places.statistics,
+            places.scan_tables,
+        )
+        needed = ["hourly", "static", *(["observations"] if observations else [])]
+        there = [*vars(prepared).values(), *([observations] if observations else [])]
+        if not (
+            self._study.jobs.take_over
+            and all(path.exists() for path in there)
+            and all(self._is_current(product) for product in needed)
+        ):
+            return
+        sharing = Sharing(self._study, prepared, places.climatology, self.results, observations)
+        self.trainings, self.scores = sharing.trainings(), sharing.scores()
+
+    def _is_current(self, product: str) -> bool:
+        """Whether what is there of a product is of these settings and of the files as they are."""
+        note = Note.beside(self.outputs(product)[0])
+        if note is None or note.name != name_of(product, self._study):
+            return False
+        _, known, noted = self._looked_at(product, None)
+        tokens = [
+            {name: entry["token"] for name, entry in one.items()} for one in (known.listing, noted)
+        ]
+        return tokens[0] == tokens[1]
+
+    def _read_found(self) -> None:
+        """What the process that plans has found."""
+        path = self.results / FOUND
+        if path.is_file():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            self._found = found["files"]
+            self.trainings, self.scores = (
+                {(variant, int(seed)): Path(source) for variant, seed, source in found[key]}
+                for key in ("trainings", "scores")
+            )
 
     def outputs(self, product: str, of: str | None = None) -> list[Path]:
         """The files of a product beside which its notes lie; those of one variant or forecast."""
@@ -160,7 +210,14 @@ class StudyGraph:
         if self.missing:
             raise AirshedError("files that the study names are missing", found=self.missing)
         self._handed.write()
-        write_json(self.results / "files.json", self._found)
+        write_json(
+            self.results / FOUND,
+            {
+                "files": self._found,
+                "trainings": [[*pair, str(path)] for pair, path in self.trainings.items()],
+                "scores": [[*pair, str(path)] for pair, path in self.scores.items()],
+            },
+        )
         self._note_aliases()
 
     def _note_aliases(self) -> None:

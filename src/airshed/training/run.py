@@ -23,6 +23,7 @@ from airshed.training.checkpoints import Checkpoints
 from airshed.training.compilation import compile_blocks
 from airshed.training.fabric import launch_fabric, lost_connection, shared_store, told_by_first
 from airshed.training.history import History
+from airshed.training.kept import keep
 from airshed.training.learned import learned
 from airshed.training.loop import Keepers, Samples, Training
 from airshed.training.processes import PARENT, Processes
@@ -120,6 +121,7 @@ def train(
             write_json(
                 run, record | {"compiled": compiled, "identity": fingerprint} | vars(processes)
             )
+            keep(run, history)
             note.done()
 
 
