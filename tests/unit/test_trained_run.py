@@ -23,10 +23,10 @@ from airshed.errors import AirshedError
 from airshed.evaluation.evaluate import Evaluation
 from airshed.evaluation.network import evaluate_run
 from airshed.evaluation.scores import read_scores
+from airshed.graph.identity import training_identity
 from airshed.training import compilation
 from airshed.training.checkpoints import load_checkpoint
 from airshed.training.finished import trained_weights
-from airshed.graph.identity import training_identity
 from airshed.variables import INPUTS, TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -35,14 +35,20 @@ def chosen(product: str, study: Study, of: str | None) -> dict[str, list[str]]:
     return {}
 
 
+def _own(product: str, study: Study, of: str | None) -> Study:
+    """The study as a variant is trained, where its training is asked for."""
+    return study.for_variant(of) if product == "training" and of is not None else study
+
+
 def shaping(product: str, study: Study, of: str | None = None) -> dict[str, Any]:
     """What shapes a product, as plain values."""
-    return view(study, product, "shaping", **chosen(product, study, of)).model_dump(mode="json")
+    part = view(_own(product, study, of), product, "shaping", **chosen(product, study, of))
+    return part.model_dump(mode="json")
 
 
 def name_of(product: str, study: Study, of: str | None = None) -> str:
     """A name that stands for what shapes a product, such as ``statistics-2614f63f``."""
-    return f"{product}-{digest(product, study, **chosen(product, study, of))}"
+    return f"{product}-{digest(product, _own(product, study, of), **chosen(product, study, of))}"
 
 
 class SettingsFiles:
@@ -97,7 +103,7 @@ def handed(paths: Sequence[Path], product: str, of: str | None = None) -> Study:
     if not all("product" in content for content in contents.values()):
         study = load_study(paths)
         _check_known(study, product, of)
-        return view(study, product, **chosen(product, study, of))
+        return view(_own(product, study, of), product, **chosen(product, study, of))
     values: dict[str, Any] = {}
     for path, content in contents.items():
         if content["product"] != product:
