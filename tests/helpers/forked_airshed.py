@@ -20,7 +20,7 @@ from threading import Thread
 from typing import Any
 
 from forked import CONTEXT, preload
-from reading import noted
+from reading import READ, noted
 
 preload(
     *("airshed.simulate", "airshed.data.ingest", "airshed.evaluation.network"),
@@ -82,5 +82,5 @@ def _airshed(words: list[str], folder: str, variables: dict[str, str], files: li
     os.environ.clear()
     os.environ.update(variables)
     sys.argv = words
-    with noted(Path(variables["AIRSHED_BIN"]) / "read.jsonl"):
+    with noted(Path(variables["AIRSHED_BIN"]) / READ):
         main()

@@ -14,6 +14,8 @@ from airshed.config.study import DECLARED
 from airshed.graph import notes, settings
 from airshed.graph.products import PRODUCTS
 
+READ = "read.jsonl"
+
 
 @contextmanager
 def noted(path: Path) -> Iterator[None]:

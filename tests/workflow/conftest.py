@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from forked_airshed import forked_airshed
 from made_once import MadeOnce
+from reading import READ
 from workflow_runs import Run, Snakemake, checkout, planning_in
 
 
@@ -31,5 +33,6 @@ def finished(made_once: MadeOnce, quickly: dict[str, str]) -> Run:
     def make(folder: Path) -> None:
         done = Run(folder / "checkout", **quickly)()
         assert done.returncode == 0, done.stderr[-4000:]
+        shutil.copy(Path(quickly["AIRSHED_BIN"]) / READ, folder)
 
     return Run(made_once("study", make) / "checkout", **quickly)

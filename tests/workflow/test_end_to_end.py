@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from reading import READ, unread
 from workflow_runs import Run, environment, jobs
 
 from airshed.report.outline import FIGURES, SECTIONS
@@ -28,6 +29,22 @@ SUPPLEMENTED = {
         }
     },
 }
+# read by steps of studies that have them, or where several processes share the work
+NOT_IN_THIS_STUDY = (
+    *("stations", "external", "episodes", "preprocessing.", "loader.start_method"),
+    *("variant_stanzas.*.backbone.", "variant_stanzas.*.bias."),
+)
+READ_ELSEWHERE = {
+    "hourly": {
+        "dataset.path",  # given as an option of the command
+        "dataset.quality.constant_fields",
+        "dataset.quality.implausible_values",
+        "dataset.quality.limits",
+        "dataset.quality.missing_cells",
+        "dataset.quality.missing_hours",
+    },
+    "comparison": {"study"},  # in a message
+}
 DATA = "results/data/tiny"
 HOURLY = f"{DATA}/8x16/hourly.zarr"
 
@@ -37,6 +54,15 @@ def airshed(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["airshed", *map(str, arguments)], env=environment(), capture_output=True, text=True
     )
+
+
+def test_every_setting_that_a_step_declares_is_read_by_it(finished: Run) -> None:
+    """That it reads no other one is an error of the step, so that the study would not be there."""
+    found = unread(finished.folder.parent / READ)
+    for product, settings in found.items():
+        left = {name for name in settings if not name.startswith(NOT_IN_THIS_STUDY)}
+        assert left == READ_ELSEWHERE.get(product, set()), product
+    assert found.keys() >= {"raw", "hourly", "static", "training", "scores", "baseline", "cost"}
 
 
 def test_every_result_is_there_and_complete(finished: Run) -> None:

@@ -33,9 +33,12 @@ def plan(study: StudyFiles = None) -> None:
     from airshed.cluster.dryrun import planned_jobs
     from airshed.cluster.plan import plan_study
     from airshed.cluster.plan_table import show
+    from airshed.graph.study import StudyGraph
 
     files = study or []
     resolved = _load(files)
+    for line in StudyGraph(resolved).told():
+        typer.echo(line)
     show(plan_study(resolved, planned_jobs(files), RESULTS))
 
 

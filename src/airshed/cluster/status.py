@@ -17,7 +17,7 @@ from typing import Any
 from airshed.cluster.squeue import Job, Queue
 from airshed.config import Study
 from airshed.errors import AirshedError
-from airshed.integrity.formats import PROGRESS, read_json
+from airshed.integrity.formats import PROGRESS, RUN, read_json
 
 SILENCE_S = 300.0  # without a queue or a process to ask, a run that told nothing so long is gone
 SILENCE_STEPS = 10  # or so many steps, if they take longer
@@ -102,6 +102,7 @@ class TrainingStatus:
         scored: Whether ``scores.nc`` is there.
         log: Last lines of its log, where it failed or was interrupted.
         log_path: Where the log is.
+        taken_over: The study that trained it, if it was taken over.
     """
 
     variant: str
@@ -111,6 +112,7 @@ class TrainingStatus:
     scored: bool
     log: tuple[str, ...]
     log_path: Path
+    taken_over: str | None = None
 
     @property
     def advice(self) -> str | None:
@@ -147,7 +149,17 @@ def _training_status(folder: Path, variant: str, seed: int, queue: Queue) -> Tra
     )
     state, scored = decide(facts), (folder / "scores.nc").exists()
     shown = (*log, *_slurm_words(variant, seed, progress)) if state in NEXT else ()
-    return TrainingStatus(variant, seed, state, facts, scored, shown, log_path)
+    origin = _taken_over(folder / "run.json") if facts.finished else None
+    return TrainingStatus(variant, seed, state, facts, scored, shown, log_path, origin)
+
+
+def _taken_over(run: Path) -> str | None:
+    """The study that a finished training was taken over from."""
+    try:
+        origin = read_json(run, RUN).get("taken_over")
+    except AirshedError:
+        return None
+    return None if origin is None else str(origin["study"])
 
 
 def _read_progress(path: Path) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def _table(study: str, rows: list[TrainingStatus]) -> Table:
         table.add_row(
             row.variant,
             str(row.seed),
-            Text(row.state, style=COLOURS[row.state]),
+            Text(_state(row), style=COLOURS[row.state]),
             _of(told.get("step"), told.get("steps")),
             _of(told.get("epoch"), told.get("epochs")),
             _number(told.get("train_loss"), 4),
@@ -83,6 +83,10 @@ def _table(study: str, rows: list[TrainingStatus]) -> Table:
             "yes" if row.scored else "",
         )
     return table
+
+
+def _state(row: TrainingStatus) -> str:
+    return row.state if row.taken_over is None else f"{row.state} (in {row.taken_over})"
 
 
 def _attention(row: TrainingStatus) -> Text:

@@ -134,6 +134,27 @@ class Study(Section):
             self._check_chain(name, "reference")
             self._check_pretrained(name)
             self._check_seeds(name)
+        self._check_different()
+
+    def _check_different(self) -> None:
+        """Two variants of one study are two trainings: else one would be counted twice."""
+        shaping = {
+            path.split(".")[2]
+            for path, shapes in DECLARED.items()
+            if path.startswith("variant_stanzas.") and "training" in shapes.products
+        }
+        seen: dict[str, str] = {}
+        for name in self.variants:
+            stanza = self.variant_stanzas[name]
+            own = stanza.model_copy(update={"learning_rate": self.learning_rate(name)})
+            precision = self.for_variant(name).train.precision
+            text = own.model_copy(update={"precision": precision}).model_dump_json(include=shaping)
+            if text in seen:
+                raise ValueError(
+                    f"variants: '{seen[text]}' and '{name}' are the same training under two names:"
+                    " leave one out, or give one of them a seed_offset to train it with other seeds"
+                )
+            seen[text] = name
 
     def _check_blocks(self, name: str) -> None:
         for part in ("bias", "backbone"):

@@ -39,7 +39,7 @@ def runs(results: Results) -> Table:
     usual = _usual(results)
     rows = [
         [
-            f"{variant}, seed {seed}",
+            f"{variant}, seed {seed}{_origin(run)}",
             _commit(run),
             f"{run['device']}, {run['threads']} thread{'s' if run['threads'] > 1 else ''}",
             ", ".join(run["attention_path"]) or "none",
@@ -52,6 +52,12 @@ def runs(results: Results) -> Table:
     return Table(
         ["training", "commit", "device", "attention", "minutes", "versions", "stands apart"], rows
     )
+
+
+def _origin(run: dict[str, Any]) -> str:
+    """Where a training was taken over from."""
+    origin = run.get("taken_over")
+    return "" if origin is None else f" (trained in study {origin['study']}, {origin['date']})"
 
 
 def _commit(run: dict[str, Any]) -> str:
