@@ -109,8 +109,9 @@ def test_stations_externals_and_episodes_are_steps_of_their_own(
 ) -> None:
     study = ("-n", "--configfile", "config/studies/supplement.yaml")
     missing = snakemake(*study)
-    assert missing.returncode != 0
-    assert "data/supplement/stations.csv" in missing.stderr + missing.stdout
+    assert missing.returncode == 0, missing.stderr
+    assert "not there yet: " in missing.stderr + missing.stdout
+    assert "stations.tables: data/supplement/stations.csv" in missing.stderr + missing.stdout
     (tmp_path / "data/supplement").mkdir(parents=True)
     for name in ("stations.csv", "forecast.nc"):
         (tmp_path / "data/supplement" / name).touch()
@@ -145,16 +146,22 @@ def test_graphs_are_printed(snakemake: Snakemake, graph: str) -> None:
         assert rule in done.stdout
 
 
-def test_the_full_size_study_needs_its_raw_files(snakemake: Snakemake, tmp_path: Path) -> None:
-    study = ("-n", "--configfile", "config/studies/physics_mask.yaml")
-    missing = snakemake(*study)
-    assert missing.returncode != 0
-    assert "data/caqra" in missing.stderr + missing.stdout
-    assert "Traceback" not in missing.stderr + missing.stdout
-    (tmp_path / "data/caqra").mkdir(parents=True)
-    planned = jobs(snakemake(*study).stdout)
-    assert planned["train"] == 2
-    assert "simulate" not in planned
+def test_a_study_is_planned_before_its_data_are_there(snakemake: Snakemake, tmp_path: Path) -> None:
+    study = ("--configfile", "config/studies/physics_mask.yaml")
+    planned = snakemake("-n", *study)
+    assert planned.returncode == 0, planned.stderr
+    said = planned.stderr + planned.stdout
+    (line,) = (line for line in said.splitlines() if line.startswith("not there yet: "))
+    assert "dataset.path: data/caqra" in line
+    assert "dataset.elevation_file: " in line
+    assert jobs(planned.stdout)["train"] == 2
+    assert "simulate" not in jobs(planned.stdout)
+    run = snakemake("--cores", "1", *study)
+    assert run.returncode != 0
+    assert line in run.stderr + run.stdout
+    assert "Traceback" not in run.stderr + run.stdout
+    assert "rule ingest" not in run.stderr + run.stdout
+    assert not (tmp_path / "results/data").exists()
 
 
 BROKEN: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from airshed.bench.cost import _variant, cost_table, measure_cost
+from airshed.bench.cost import _variant, cost_of_study, cost_table, measure_cost
 from airshed.bench.problem import computed_scan, random_geography
 from airshed.bench.step import training_step
 from airshed.config import Study
@@ -95,12 +95,18 @@ def test_overhead_is_taken_round_by_round(tiny_study: Study) -> None:
     times = {"wind_baseline": [1.0, 10.0, 2.0], "physics_mask": [1.1, 12.0, 2.0]}
     network = torch.nn.Module()
     network.cores = []
-    found = _variant(tiny_study, "physics_mask", network, times, 3600)  # type: ignore[arg-type]
+    found = _variant(tiny_study, "physics_mask", network, times)  # type: ignore[arg-type]
     expected = {"min": 0, "p25": 0.05, "median": 0.1, "p75": 0.15, "max": 0.2, "rounds": 3}
     overhead = found["overhead"]
     assert overhead.pop("reference") == "wind_baseline"
     assert overhead == pytest.approx(expected)
-    assert found["device_hours"] == {"one_training": 2.0, "all_seeds": 4.0}
+    # two epochs of 14,400 samples, eight a step: 3,600 steps of 2 s; two seeds
+    measured = {"samples": 14_400, "environment": {"device": "here"}}
+    measured["variants"] = {"physics_mask": found}
+    cost = cost_of_study(tiny_study, {"physics_mask": measured})
+    hours = cost["variants"]["physics_mask"]["device_hours"]
+    assert hours == {"one_training": 2.0, "all_seeds": 4.0}
+    assert cost["optimizer_steps"] == 3600
 
 
 def test_an_unknown_variant_is_refused(tiny_study: Study, tmp_path: Path) -> None:

@@ -158,4 +158,4 @@ def test_an_evaluation_without_the_folder_scores_alone(finished: Steps, tmp_path
         *("--config", finished.config, "--hourly", data.hourly, "--static", data.static),
         *("--climatology", finished.climatology, "--output", tmp_path / "scores.nc"),
     )
-    assert [path.name for path in tmp_path.iterdir()] == ["scores.nc"]
+    assert {path.name for path in tmp_path.iterdir()} == {"scores.nc", "made"}
