@@ -8,15 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from faults import GRID, OUTPUTS, SEED, Study, flip
+from faults import GRID, OUTPUTS, PLACES, SEED, Study, flip
 
 # who reads a file, of one job of each rule
 READERS = {
-    f"{GRID}/static.nc": "statistics",
-    f"{GRID}/patch_elevation_p4.nc": "train",
-    f"{GRID}/statistics_20160226-20160301.nc": "evaluate",
-    f"{GRID}/scan_tables_p4_r2x2_s16.nc": "evaluate",
-    f"{GRID}/climatology_20160226-20160301_h2.nc": "baseline",
+    str(PLACES.static): "statistics",
+    str(PLACES.patch_elevation): "train",
+    str(PLACES.statistics): "evaluate",
+    str(PLACES.scan_tables): "evaluate",
+    str(PLACES.climatology): "baseline",
     f"{SEED}/checkpoints/best.ckpt": "evaluate",
     f"{SEED}/scores.nc": "compare",
 }

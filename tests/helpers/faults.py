@@ -14,23 +14,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from workflow_runs import Completed, Run, environment, started
+from workflow_runs import ROOT, STUDY, Completed, Run, environment, started
 
+from airshed.config import read_yaml, validate_study
+from airshed.config.load import merge
+from airshed.graph.places import Places
 from airshed.integrity.provenance import sha256, tree_files
 from airshed.training.checkpoints import load_checkpoint
 
 DATA = "results/data/tiny"
 GRID = f"{DATA}/8x16"
+_values = read_yaml(ROOT / "config/config.yaml")
+for _path in (ROOT / "config/variants.yaml", STUDY):
+    _values = merge(_values, read_yaml(_path))
+PLACES = Places(validate_study(_values, "tiny"))
 RESULTS = "results/tiny"
 SEED = f"{RESULTS}/variants/physics_mask/seed0"
 OUTPUTS = {
     "simulate": [f"{DATA}/raw"],
     "ingest": [f"{GRID}/hourly.zarr", f"{GRID}/ingest.json", f"{GRID}/quality.csv"],
-    "static_fields": [f"{GRID}/static.nc"],
-    "patch_elevation": [f"{GRID}/patch_elevation_p4.nc"],
-    "statistics": [f"{GRID}/statistics_20160226-20160301.nc"],
-    "scan_tables": [f"{GRID}/scan_tables_p4_r2x2_s16.nc"],
-    "climatology": [f"{GRID}/climatology_20160226-20160301_h2.nc"],
+    "static_fields": [str(PLACES.static)],
+    "patch_elevation": [str(PLACES.patch_elevation)],
+    "statistics": [str(PLACES.statistics)],
+    "scan_tables": [str(PLACES.scan_tables)],
+    "climatology": [str(PLACES.climatology)],
     "cost": [f"{RESULTS}/cost.json"],
     "train": [f"{SEED}/run.json", f"{SEED}/history.csv"],
     "evaluate": [f"{SEED}/scores.nc"],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from functools import partial, partialmethod
 from pathlib import Path
 
@@ -17,16 +19,18 @@ from tiny_runs import tiny_study, trained
 from airshed.assembly import build_geography, build_network, wind_to_earth, wind_to_grid
 from airshed.config import Study, read_yaml, validate_study
 from airshed.data.dataset import ForecastDataset
+from airshed.data.hourly import computed_content
 from airshed.data.prepared import Prepared
 from airshed.data.stores import open_hourly, open_static, open_statistics
 from airshed.errors import AirshedError
 from airshed.evaluation.evaluate import Evaluation
 from airshed.evaluation.network import evaluate_run
 from airshed.evaluation.scores import read_scores
-from airshed.graph.identity import training_identity
+from airshed.graph.identity import DAYS, training_identity
 from airshed.training import compilation
 from airshed.training.checkpoints import load_checkpoint
 from airshed.training.finished import trained_weights
+from airshed.training.kept import Wanted, put_back, take_over
 from airshed.variables import INPUTS, TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -200,6 +204,67 @@ def test_what_does_not_shape_the_weights_does_not_discard_a_training(
         assert fingerprint(tiny_study(train=without)) == expected
     for shaping in ({"weight_decay": 0.5}, {"global_batch_size": 4}, {"batch_size": 2}):
         assert fingerprint(tiny_study(train=shaping)) != expected
+
+
+@pytest.fixture
+def finished(study: Study, prepared: Prepared, run: Path, tmp_path: Path) -> Wanted:
+    """The training of ``run`` in a folder where Snakemake has removed its declared outputs."""
+    folder = tmp_path / "seed1"
+    shutil.copytree(run.parent, folder)
+    paths = [folder / name for name in ("run.json", "history.csv")]
+    for path in paths:
+        path.unlink()
+    return Wanted(study, study, "physics_mask", 1, prepared, None, *paths)
+
+
+def test_a_training_that_is_what_it_was_is_put_back_in_an_instant(
+    finished: Wanted, run: Path, tmp_path: Path
+) -> None:
+    """Another day of the test split is none of it; one of its own splits, or its seed, is."""
+    data = tmp_path / "data"
+    shutil.copytree(finished.prepared.hourly.parent, data)
+    names = vars(finished.prepared).items()
+    prepared = Prepared(**{name: data / path.name for name, path in names})
+    noted = prepared.hourly / "present/zarr.json"
+    content = json.loads(noted.read_text())
+    days = content["attributes"][DAYS]
+    assert len(days) == 12
+    for day, same in (("2016-03-05", True), ("2016-03-04", False), ("2016-02-26", False)):
+        changed = {"attributes": content["attributes"] | {DAYS: days | {day: "another"}}}
+        noted.write_text(json.dumps(content | changed))
+        assert put_back(replace(finished, prepared=prepared)) == same
+    for path, original in ((finished.run, run), (finished.history, run.parent / "history.csv")):
+        assert path.read_bytes() == original.read_bytes()
+        path.unlink()
+    assert not put_back(replace(finished, seed=2))
+    assert not finished.run.exists()
+    (finished.run.parent / "checkpoints/best.ckpt").write_text("damaged")
+    assert not put_back(finished)
+
+
+def test_a_training_of_another_study_is_taken_over_if_it_is_the_same(
+    finished: Wanted, run: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / "other/seed1"
+    wanted = replace(finished, run=there / "run.json", history=there / "history.csv")
+    whole = tiny_study(study="other")
+    take_over(replace(wanted, whole=whole), run)
+    found, origin = (json.loads(path.read_text()) for path in (wanted.run, run))
+    assert (found["study"], found["taken_over"]["study"]) == ("other", "tiny")
+    assert found["val_loss"] == origin["val_loss"]
+    trained_weights(wanted.run)
+    again = tmp_path / "third/seed1"
+    take_over(replace(wanted, run=again / "run.json", history=again / "history.csv"), wanted.run)
+    third = json.loads((again / "run.json").read_text())
+    assert third["taken_over"] == found["taken_over"]  # who trained it, not who handed it on
+    with pytest.raises(AirshedError, match="is not the one that is wanted"):
+        take_over(replace(wanted, study=tiny_study(train={"epochs": 3})), run)
+
+
+def test_the_checksums_of_days_are_those_of_what_is_stored(prepared: Prepared) -> None:
+    noted = json.loads((prepared.hourly / "present/zarr.json").read_text())["attributes"][DAYS]
+    assert computed_content(prepared.hourly) == noted
+    assert len(set(noted.values())) == 12
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(

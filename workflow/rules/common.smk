@@ -48,7 +48,7 @@ COMPLETE = [
     if given.missing == "refuse"
 ]
 RAW = f"{DATASET}/raw" if STUDY.dataset.source == "simulator" else STUDY.dataset.path
-# Raw data are an input where a rule makes them. Files of the user are none: what counts is their
+# Raw data are an input where they are simulated. Files of the user are none: what counts is their
 # content, which stands in params (airshed.graph), and a study has a graph before they are there.
 SIMULATED = {"raw": RAW} if STUDY.dataset.source == "simulator" else {}
 GRAPH = StudyGraph(STUDY, main=workflow.is_main_process)
@@ -68,7 +68,7 @@ wildcard_constraints:
     external="|".join(map(re.escape, STUDY.external)) or "-",
 
 
-# A rule has three params for what its command is handed. `settings` is a file with what shapes its
+# Three params say what a command is handed. `settings` is a file with what shapes its
 # product; its name follows from its content, so that it changes with them and with nothing else.
 # `files` stands for the user's files in the same way. `work` is a file with what its command needs
 # beside that; Snakemake does not compare a param whose function takes the output.

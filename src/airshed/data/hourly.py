@@ -107,7 +107,7 @@ def write_day(path: Path, position: int, fields: Floats) -> str:
         scale, offset = (array.attrs.get(key, default) for key, default in PACKING)
         stored = ((fields[:, index] - offset) / scale).astype(array.dtype)
         array[rows] = stored
-        digest.update(np.ascontiguousarray(stored))
+        digest.update(np.ascontiguousarray(stored).data)
     return digest.hexdigest()[:DIGITS]
 
 
@@ -129,7 +129,8 @@ def computed_content(path: Path) -> dict[str, str]:
     for start in range(0, len(hours), HOURS_A_DAY):
         digest = hashlib.sha256()
         for name in HOURLY:
-            digest.update(np.ascontiguousarray(_array(group, name)[start : start + HOURS_A_DAY]))
+            stored = _array(group, name)[start : start + HOURS_A_DAY]
+            digest.update(np.ascontiguousarray(stored).data)
         found[f"{hours[start]:%Y-%m-%d}"] = digest.hexdigest()[:DIGITS]
     return found
 

@@ -32,7 +32,7 @@ def identity(product: str, study: Study, of: str | None, parts: Mapping[str, Any
         of: The variant, whose name does not matter.
         parts: Plain values: contents of what it is made from, the seed.
     """
-    given = canonical([product], study, **chosen(product, study, of))
+    given = canonical([product], study, chosen=chosen(product, study, of))
     stanzas = given.pop("variant_stanzas", {})
     kind = PRODUCTS[product].format
     whole = [kind and kind.version, given, stanzas.get(of), dict(parts)]

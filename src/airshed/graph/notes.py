@@ -70,17 +70,18 @@ class Making:
     """
 
     def __init__(self, product: str, study: Study, output: Path, of: str | None = None) -> None:
-        self._of = (product, study, of)
+        self._product, self._study, self._of = product, study, of
         self._output, before = output, Note.beside(output)
         self._known = before.files if before else {}
         remove(note_path(output))  # what a killed process leaves is not believed
-        self._files = UserFiles.of(*self._of)
+        self._files = UserFiles.of(study, product, of)
         self._read = self._files.state()
 
     def done(self, identity: str = "") -> None:
         """Write the note."""
         files = self._files.recorded(self._read, self._known)
-        Note(name_of(*self._of), shaping(*self._of), files, identity).write(self._output)
+        of = (self._product, self._study, self._of)
+        Note(name_of(*of), shaping(*of), files, identity).write(self._output)
 
 
 @contextmanager

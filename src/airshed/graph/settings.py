@@ -42,13 +42,13 @@ def _own(product: str, study: Study, of: str | None) -> Study:
 
 def shaping(product: str, study: Study, of: str | None = None) -> dict[str, Any]:
     """What shapes a product, as plain values."""
-    part = view(_own(product, study, of), product, "shaping", **chosen(product, study, of))
+    part = view(_own(product, study, of), product, "shaping", chosen(product, study, of))
     return part.model_dump(mode="json")
 
 
 def name_of(product: str, study: Study, of: str | None = None) -> str:
     """A name that stands for what shapes a product, such as ``statistics-2614f63f``."""
-    return f"{product}-{digest(product, _own(product, study, of), **chosen(product, study, of))}"
+    return f"{product}-{digest(product, _own(product, study, of), chosen(product, study, of))}"
 
 
 class SettingsFiles:
@@ -69,7 +69,7 @@ class SettingsFiles:
 
     def work(self, product: str, of: str | None = None) -> str:
         """Path of the file with what its step needs beside that."""
-        part = view(self._study, product, "work", **chosen(product, self._study, of))
+        part = view(self._study, product, "work", chosen(product, self._study, of))
         values = part.model_dump(mode="json")
         name = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
         return self._file(f"{product}-work-{name}", product, values)
@@ -103,7 +103,7 @@ def handed(paths: Sequence[Path], product: str, of: str | None = None) -> Study:
     if not all("product" in content for content in contents.values()):
         study = load_study(paths)
         _check_known(study, product, of)
-        return view(_own(product, study, of), product, **chosen(product, study, of))
+        return view(_own(product, study, of), product, chosen=chosen(product, study, of))
     values: dict[str, Any] = {}
     for path, content in contents.items():
         if content["product"] != product:

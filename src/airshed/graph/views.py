@@ -19,6 +19,7 @@ from airshed.graph.products import PRODUCTS
 Model = TypeVar("Model", bound=BaseModel)
 
 Products = frozenset[str]
+Chosen = Mapping[str, Collection[str]]
 
 KINDS: dict[str, Callable[[Shapes, Products], bool]] = {
     "shaping": lambda shapes, products: (
@@ -55,7 +56,7 @@ def _above(path: str) -> list[str]:
     return [".".join(parts[:end]) for end in range(1, len(parts))]
 
 
-def view(study: Study, product: str, kind: str = "handed", **chosen: Collection[str]) -> Study:
+def view(study: Study, product: str, kind: str = "handed", chosen: Chosen | None = None) -> Study:
     """A study from which all is gone that a product's step does not declare.
 
     Args:
@@ -67,12 +68,10 @@ def view(study: Study, product: str, kind: str = "handed", **chosen: Collection[
     """
     if PRODUCTS[product].whole and kind == "handed":
         return study
-    return _cut(study, wanted(frozenset((product,)), kind), "", chosen)
+    return _cut(study, wanted(frozenset((product,)), kind), "", chosen or {})
 
 
-def _cut(
-    section: Model, settings: Wanted, path: str, chosen: Mapping[str, Collection[str]]
-) -> Model:
+def _cut(section: Model, settings: Wanted, path: str, chosen: Chosen) -> Model:
     kept: dict[str, Any] = {}
     for name, value in section.__dict__.items():
         where = f"{path}.{name}".strip(".")
@@ -83,7 +82,7 @@ def _cut(
     return _made(type(section), kept)
 
 
-def _part(value: Any, settings: Wanted, path: str, chosen: Mapping[str, Collection[str]]) -> Any:
+def _part(value: Any, settings: Wanted, path: str, chosen: Chosen) -> Any:
     if isinstance(value, Section):
         return _cut(value, settings, path, chosen)
     if isinstance(value, dict):
@@ -135,7 +134,7 @@ def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
 
 
 def canonical(
-    products: Collection[str], section: BaseModel, path: str = "", **chosen: Collection[str]
+    products: Collection[str], section: BaseModel, path: str = "", chosen: Chosen | None = None
 ) -> dict[str, Any]:
     """What shapes some products, as plain values.
 
@@ -147,14 +146,14 @@ def canonical(
         path: Where the section stands in a study.
         chosen: As for :func:`view`.
     """
-    part = _cut(section, wanted(frozenset(products), "shaping"), path, chosen)
+    part = _cut(section, wanted(frozenset(products), "shaping"), path, chosen or {})
     return dict(_pruned(part.model_dump(mode="json", exclude_defaults=True)))
 
 
-def digest(product: str, study: Study, **chosen: Collection[str]) -> str:
+def digest(product: str, study: Study, chosen: Chosen | None = None) -> str:
     """Eight digits that stand for what shapes a product, and for the version of its format."""
     kind = PRODUCTS[product].format
-    given = [kind and kind.version, canonical([product], study, **chosen)]
+    given = [kind and kind.version, canonical([product], study, chosen=chosen)]
     return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:8]
 
 

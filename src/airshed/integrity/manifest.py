@@ -64,7 +64,9 @@ def _determinants(
     study: Study, commit: Commit, raw: Path, sources: Mapping[str, str]
 ) -> dict[str, Any]:
     """What the bytes of NUMBERS depend on. Equal entries, equal bytes (on CPUs)."""
-    settings = canonical(leading_to("comparison"), study, variant_stanzas=study.variants)
+    settings = canonical(
+        leading_to("comparison"), study, chosen={"variant_stanzas": study.variants}
+    )
     shaping = json.dumps(settings, sort_keys=True)
     of_raw = [
         f"{Path(name).relative_to(raw).as_posix()} {digest}"

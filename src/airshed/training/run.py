@@ -91,7 +91,7 @@ def train(
         dog.beat(0, "preparing the start")
         started = load_start(network, study, variant, seed, start)
         at_start = learned(network)
-        weights = started and started["sha256"]
+        weights = None if started is None else str(started["sha256"])
         fingerprint = training_identity(study, variant, seed, prepared, weights)
         compiled = compile_blocks(network, settings.compile, fabric.device)
         notes = History(settings.log_every_steps)

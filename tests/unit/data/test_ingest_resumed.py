@@ -134,6 +134,15 @@ def test_other_settings_or_another_grid_start_anew_and_say_so(
     assert "1 days of an unfinished ingest" in caplog.text
 
 
+def test_settings_without_influence_discard_no_day(
+    dataset: DatasetConfig, raw: Path, days: list[int]
+) -> None:
+    interrupted(dataset, raw)
+    idle = {"min_coverage": 0.5, "elevation_floor_m": 0.0, "population_kind": "count"}
+    run(dataset.model_copy(update=idle | {"elevation_file": "another", "path": "moved"}), raw)
+    assert days == [1, 2, 2]
+
+
 def test_settings_that_are_refused_discard_nothing(
     dataset: DatasetConfig, raw: Path, days: list[int]
 ) -> None:
