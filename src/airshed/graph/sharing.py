@@ -56,8 +56,9 @@ class Sharing:
             return {}
         found = {}
         for pair in self._pairs():
-            source = self._source(pair)
-            if source is None or self._own(pair, "scores.nc").exists():
+            there = self._own(pair, "scores.nc").exists()
+            source = None if there else self._source(pair)
+            if source is None:
                 continue
             scores = source.with_name("scores.nc")
             note = Note.beside(scores) if scores.is_file() else None

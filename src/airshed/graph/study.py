@@ -12,7 +12,7 @@ from airshed.config import Study
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
 from airshed.graph.changes import of_files, reingested, retrained
-from airshed.graph.notes import Note
+from airshed.graph.notes import Note, note_path
 from airshed.graph.places import Places
 from airshed.graph.products import PRODUCTS
 from airshed.graph.settings import OF_A_VARIANT, SettingsFiles, name_of
@@ -147,6 +147,16 @@ class StudyGraph:
         ]
         return list(dict.fromkeys(str(path) for paths in found for path in paths))
 
+    def _handed_out(self) -> Iterator[tuple[str, str | None]]:
+        """The products whose steps are handed settings, of each variant or other forecast."""
+        for product in (name for name, made in PRODUCTS.items() if made.rule):
+            if product in OF_A_VARIANT:
+                yield from ((product, name) for name in self._study.variants)
+            elif product == "external":
+                yield from ((product, name) for name in self._study.external)
+            else:
+                yield product, None
+
     def _with_files(self) -> Iterator[tuple[str, str | None]]:
         """The products that files of the user can shape."""
         yield from (("hourly", None), ("static", None), ("observations", None))
@@ -166,6 +176,7 @@ class StudyGraph:
             _, known, noted = self._looked_at(product, of)
             lines += of_files(product, noted, known) if noted else []
         self._check_noticed()
+        lines += self._of_an_earlier_version()
         return [*lines, self.missing] if self.missing else lines
 
     @cached_property
@@ -179,25 +190,36 @@ class StudyGraph:
         }
         return f"not there yet: {', '.join(sorted(named))}" if named else ""
 
+    def _of_an_earlier_version(self) -> list[str]:
+        """A line on results that have no note of what they were made from."""
+        unknown = {
+            PRODUCTS[product].words: None
+            for product, of in self._handed_out()
+            for path in self.outputs(product, of)
+            if path.exists() and not note_path(path).exists()
+        }
+        if not unknown:
+            return []
+        return [
+            f"{', '.join(unknown)}: made by an earlier version of Airshed, which noted neither"
+            " settings nor files, or not made to the end; they are made again"
+        ]
+
     def _check_noticed(self) -> None:
         """Snakemake notices changed settings by its own records; without them it is said here."""
         if any(RECORDS.glob("*")) or "--forcerun" in sys.argv or "-R" in sys.argv:
             return
         stale: dict[str, None] = {}
-        for product in PRODUCTS:
-            for of in self._study.variants if product in OF_A_VARIANT else [None]:
-                names = {
-                    note.name
-                    for path in self.outputs(product, of)
-                    if (note := Note.beside(path)) is not None
-                }
-                if names - {name_of(product, self._study, of)}:
-                    stale[PRODUCTS[product].rule] = None
+        for product, of in self._handed_out():
+            there = [path for path in self.outputs(product, of) if path.exists()]
+            names = {note.name if (note := Note.beside(path)) else None for path in there}
+            if names - {name_of(product, self._study, of)}:
+                stale[PRODUCTS[product].rule] = None
         if stale:
             raise AirshedError(
-                "results were made with other settings, and Snakemake's records of them are gone",
+                "Snakemake's records are gone, and results are not of these settings",
                 where=RECORDS,
-                found=f"of other settings: what the rules {', '.join(stale)} make",
+                found=f"of other or unknown settings: what the rules {', '.join(stale)} make",
                 hint=f"make them again with snakemake --forcerun {' '.join(stale)}",
             )
 
@@ -209,6 +231,9 @@ class StudyGraph:
         """
         if self.missing:
             raise AirshedError("files that the study names are missing", found=self.missing)
+        for product, of in self._handed_out():
+            self.settings(product, of)
+            self.work(product, of)
         self._handed.write()
         write_json(
             self.results / FOUND,

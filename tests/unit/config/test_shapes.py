@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,29 @@ def test_every_product_of_the_declaration_is_made_or_looked_up() -> None:
     shaped = {name for shapes in DECLARED.values() for name in shapes.products}
     assert shaped <= PRODUCTS.keys()
     assert PRODUCTS.keys() - shaped == {"manifest"}
+
+
+def test_what_snakemake_parses_needs_no_heavy_library() -> None:
+    """On a login node neither torch nor the data stack need be installed."""
+    lines = [
+        line
+        for path in (ROOT / "workflow/rules").glob("*.smk")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.startswith("from airshed")
+    ]
+    assert len(lines) > 5
+    blocked = "import sys\nfor name in ('torch', 'numpy', 'xarray', 'pandas', 'zarr', 'dask'):\n"
+    blocked += "    sys.modules[name] = None\n"
+    graph = "from airshed.graph.study import StudyGraph\nfrom airshed.config import load_study\n"
+    graph += "from pathlib import Path\n"
+    graph += (
+        "graph = StudyGraph(load_study([Path('config/config.yaml'), Path('config/variants.yaml')]))"
+    )
+    graph += "\ngraph.told(); graph.settings('training', 'physics_mask'); graph.files('static')"
+    done = subprocess.run(
+        [sys.executable, "-c", blocked + "\n".join([*lines, graph])],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr

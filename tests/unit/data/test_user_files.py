@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from datetime import date
 from pathlib import Path
 
@@ -126,19 +125,3 @@ def test_what_is_missing_is_named_by_its_setting(study: Study) -> None:
     files = UserFiles.of(study, "static")
     assert files.missing == {"dataset.elevation_file": study.dataset.elevation_file}
     assert list(files.paths) == ["dataset.population_file:0"]
-
-
-def test_ten_years_of_hourly_files_are_listed_quickly(tmp_path: Path) -> None:
-    """A tenth of them here: 0.2 s leaves ten years 2 s."""
-    for month in range(1, 13):
-        folder = tmp_path / f"2016{month:02d}"
-        folder.mkdir()
-        for number in range(730):
-            hour = f"{folder.name}{number // 24 + 1:02d}{number % 24:02d}"
-            (folder / f"CN-Reanalysis{hour}.nc").touch()
-    dataset = tiny_study().dataset.model_copy(update={"source": "caqra", "path": str(tmp_path)})
-    year = dataset.period.model_copy(update={"start": date(2016, 1, 1), "end": date(2016, 12, 31)})
-    study = tiny_study().model_copy(update={"dataset": dataset.model_copy(update={"period": year})})
-    begun = time.process_time()
-    assert (token(study, {}) or "").startswith("8760 files")
-    assert time.process_time() - begun < 0.6
