@@ -7,7 +7,6 @@ devices to another.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 from airshed.config import Study
 from airshed.config.jobs import JobRequest
 from airshed.config.study import DECLARED
-from airshed.integrity.formats import RUN, VERSION
+from airshed.integrity.formats import RUN, VERSION, read_or_nothing
 
 BENCHMARKS = "benchmarks.json"
 PACE = [
@@ -62,7 +61,7 @@ def measured(study: Study, variant: str, request: JobRequest, results: Path) -> 
         results.glob("*/variants/*/seed*/run.json"), key=lambda path: path.stat().st_mtime
     )
     for path in reversed(runs):
-        record = _read(path)
+        record = read_or_nothing(path)
         if not RUN.reads(record.get(VERSION)):
             continue
         own = record.get("variant"), record.get("nodes", 1), record.get("devices", 1)
@@ -102,7 +101,7 @@ def _from_benchmarks(
     study: Study, variant: str, request: JobRequest, path: Path
 ) -> Measured | None:
     """A step of the benchmark times the batches of it that a step of this study holds."""
-    found = _read(path)
+    found = read_or_nothing(path)
     step = found.get("seconds", {}).get(f"step_{variant}")
     grid, model, train = study.dataset.grid, study.model, study.train
     same = (
@@ -133,14 +132,6 @@ def _benchmark_seconds(path: Path) -> float | None:
             return float(next(csv.DictReader(stream, delimiter="\t"))["s"])
     except (OSError, StopIteration, KeyError, ValueError):
         return None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _files(folder: Path) -> Iterator[Path]:

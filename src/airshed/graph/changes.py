@@ -15,6 +15,7 @@ from airshed.graph.notes import Note
 from airshed.graph.products import PRODUCTS, leading_to
 from airshed.graph.settings import name_of, shaping
 from airshed.graph.user_files import Known, Listing
+from airshed.integrity.formats import read_or_nothing
 
 Change = tuple[str, Any, Any]
 """A setting by its path, what it was, and what it is."""
@@ -53,7 +54,7 @@ def retrained(study: Study, results: Path) -> list[str]:
     for variant in study.variants:
         now = _of_variant(config, variant)
         for seed in study.seeds:
-            record = _json(results / "variants" / variant / f"seed{seed}" / "run.json")
+            record = read_or_nothing(results / "variants" / variant / f"seed{seed}" / "run.json")
             before = _of_variant(record.get("config", {}), str(record.get("variant")))
             changes = [
                 change
@@ -145,7 +146,7 @@ def of_files(product: str, noted: Listing, now: Known) -> list[str]:
         if now.listing[name]["token"] != noted[name]["token"]
     }
     said = [
-        f"{len(names)} {word} ({min(names).partition(':')[2]}{', ...' * (len(names) > 1)})"
+        f"{len(names)} {word} ({_called(min(names))}{', ...' * (len(names) > 1)})"
         for names, word in ((added, "new"), (gone, "gone"), (replaced, "replaced"))
         if names
     ]
@@ -158,6 +159,12 @@ def of_files(product: str, noted: Listing, now: Known) -> list[str]:
             " read; they are taken for unchanged, since there is too much to hash before a run"
         )
     return lines
+
+
+def _called(name: str) -> str:
+    """A file as users know it: by its place in a folder, else by the setting that names it."""
+    setting, _, place = name.partition(":")
+    return setting if place.isdigit() else place
 
 
 def _seconds(output: Path, rule: str) -> float | None:
@@ -180,11 +187,3 @@ def duration(seconds: float) -> str:
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

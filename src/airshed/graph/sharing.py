@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from airshed.config import Study
 from airshed.data.prepared import Prepared
 from airshed.graph.identity import scores_identity, training_identity
 from airshed.graph.notes import Note
+from airshed.integrity.formats import read_or_nothing
 from airshed.integrity.provenance import sha256
 
 Pair = tuple[str, int]
@@ -39,7 +38,7 @@ class Sharing:
     ) -> None:
         self._study, self._prepared, self._results = study, prepared, results
         self._climatology, self._observations = climatology, observations
-        self._record = cache(_json)
+        self._record = cache(read_or_nothing)
         self._source = cache(self._find)
 
     def trainings(self) -> dict[Pair, Path]:
@@ -115,11 +114,3 @@ class Sharing:
 
 
 _sum: Callable[[Path], str] = cache(sha256)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

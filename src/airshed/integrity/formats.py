@@ -96,6 +96,15 @@ def read_json(path: Path, kind: Format) -> dict[str, Any]:
     return content
 
 
+def read_or_nothing(path: Path) -> dict[str, Any]:
+    """The content of a JSON file of any version; nothing if it cannot be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 def check_folder(folder: Path) -> None:
     """Refuse a results folder of another version; a new one, or one without a stamp, is accepted.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+import zarr
 from scoring import write_hourly, write_static
 
 from airshed.config import Study
@@ -17,10 +19,10 @@ from airshed.evaluation import loop
 from airshed.evaluation.baselines import BASELINES
 from airshed.evaluation.batch import Batch
 from airshed.evaluation.climatology import fit_climatology
-from airshed.evaluation.evaluate import Evaluation, evaluate_baseline
+from airshed.evaluation.evaluate import Evaluation, _identity, evaluate_baseline
 from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.rescoring import init_mse
-from airshed.evaluation.scores import read_scores
+from airshed.evaluation.scores import Subject, read_scores
 from airshed.variables import TARGETS
 
 ROWS, COLUMNS = 8, 16
@@ -166,6 +168,25 @@ def test_an_interrupted_evaluation_ends_in_the_same_bytes(
     assert total < sum(batches) < 1.2 * total  # it was no start from scratch
     assert made[True].keys() == made[False].keys()
     assert made[True] == made[False]
+
+
+@pytest.mark.parametrize(
+    ("hour", "of_network", "of_baseline"),
+    [("2016-03-07 03:00", True, True), ("2016-02-27 03:00", False, True)],
+)
+def test_a_savepoint_knows_the_hours_that_it_scores(
+    tiny_study: Study, evaluation: Evaluation, hour: str, of_network: bool, of_baseline: bool
+) -> None:
+    """An hour of the test split is scored; one of the training split, a baseline may learn from."""
+
+    def known(kind: Literal["variant", "baseline"]) -> str:
+        return _identity(tiny_study, Subject.of(tiny_study, kind, "x", 0), evaluation, ["gridded"])
+
+    before = known("variant"), known("baseline")
+    stored: Any = zarr.open_group(evaluation.hourly, mode="r+")["pm25"]
+    stored[TIMES.get_loc(pd.Timestamp(hour))] = 7.0
+    changed = known("variant") != before[0], known("baseline") != before[1]
+    assert changed == (of_network, of_baseline)
 
 
 def test_a_horizon_alone_has_the_scores_that_it_has_among_others(
