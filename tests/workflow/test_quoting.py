@@ -32,6 +32,7 @@ def test_a_study_with_odd_names_runs_and_nothing_in_them_is_executed(tmp_path: P
         (folder / path).touch()
     (folder / raw).unlink()
     (folder / raw).mkdir()
+    (folder / raw / "CN-Reanalysis20160226.tar.gz").touch()
     dataset = {"source": "caqra", "path": raw, "mask_file": None}
     dataset |= {f"{name}_file": path for name, path in files.items()}
     given = study(

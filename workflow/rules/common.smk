@@ -240,7 +240,7 @@ shell.prefix(SITE.shell_prefix())
 # all.
 onstart:
     try:
-        GRAPH.begin()
+        GRAPH.begin({job.rule.name for job in workflow.dag.needrun_jobs()})
     except AirshedError as error:
         raise WorkflowError(str(error))
     write_text(Path(CONFIG), dump_study(STUDY))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from functools import cache, cached_property
+from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 
 from airshed.config import Study
@@ -177,16 +177,20 @@ class StudyGraph:
             lines += of_files(product, noted, known) if noted else []
         self._check_noticed()
         lines += self._of_an_earlier_version()
-        return [*lines, self.missing] if self.missing else lines
+        return [*lines, *filter(None, [self.missing()])]
 
-    @cached_property
-    def missing(self) -> str:
-        """What of the user's files is not there and was never read, in a line; empty if nothing."""
+    def missing(self, rules: Collection[str] | None = None) -> str:
+        """What of the user's files is not there and was never read, in a line; empty if nothing.
+
+        Args:
+            rules: The rules whose files are asked for; all if none are given.
+        """
         named = {
             f"{setting}: {path}"
             for product, of in self._with_files()
             for setting, path in self._looked_at(product, of)[0].missing.items()
             if not self._looked_at(product, of)[2]
+            and (rules is None or PRODUCTS[product].rule in rules)
         }
         return f"not there yet: {', '.join(sorted(named))}" if named else ""
 
@@ -223,14 +227,17 @@ class StudyGraph:
                 hint=f"make them again with snakemake --forcerun {' '.join(stale)}",
             )
 
-    def begin(self) -> None:
+    def begin(self, rules: Collection[str]) -> None:
         """Write what jobs read, and refuse to start without the user's files.
 
+        Args:
+            rules: The rules that have something to do.
+
         Raises:
-            AirshedError: Files are missing.
+            AirshedError: Files that they read are missing.
         """
-        if self.missing:
-            raise AirshedError("files that the study names are missing", found=self.missing)
+        if missing := self.missing(rules):
+            raise AirshedError("files that the study names are missing", found=missing)
         for product, of in self._handed_out():
             self.settings(product, of)
             self.work(product, of)
