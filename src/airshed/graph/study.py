@@ -21,6 +21,8 @@ from airshed.graph.user_files import Known, Listing, UserFiles
 from airshed.integrity.atomic import write_json
 
 FOUND = "found.json"
+DECIDED = {"--forcerun", "-R", "--rerun-triggers", "--touch", "-t", "--unlock"}
+"""Options of Snakemake's by which users say themselves what runs again."""
 RECORDS = Path(".snakemake/metadata")
 
 
@@ -211,7 +213,7 @@ class StudyGraph:
 
     def _check_noticed(self) -> None:
         """Snakemake notices changed settings by its own records; without them it is said here."""
-        if any(RECORDS.glob("*")) or "--forcerun" in sys.argv or "-R" in sys.argv:
+        if any(RECORDS.glob("*")) or DECIDED.intersection(sys.argv):
             return
         stale: dict[str, None] = {}
         for product, of in self._handed_out():
