@@ -169,6 +169,11 @@ VALUES: list[tuple[str, Any, tuple[str, ...]]] = [
         "wind_baseline",
         ("variants.wind_baseline", "start_from 'wind_baseline' is not another"),
     ),
+    (
+        "variant_stanzas.wind_baseline.bias",
+        {"kind": "barrier", "blocks": [0], "alpha_init": 0.2},
+        ("'wind_baseline' and 'physics_mask' are the same training", "seed_offset"),
+    ),
     (f"{STANZA}.pretrained", CHECKPOINT | {"variables": []}, ("pretrained.variables", "at least")),
     (
         f"{STANZA}.pretrained",

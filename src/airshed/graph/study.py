@@ -61,7 +61,8 @@ class StudyGraph:
             places.statistics,
             places.scan_tables,
         )
-        needed = ["hourly", "static", *(["observations"] if observations else [])]
+        simulated = ["raw"] if self._study.dataset.source == "simulator" else []
+        needed = [*simulated, "hourly", "static", *(["observations"] if observations else [])]
         there = [*vars(prepared).values(), *([observations] if observations else [])]
         if not (
             self._study.jobs.take_over
