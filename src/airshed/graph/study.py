@@ -15,12 +15,11 @@ from airshed.graph.changes import of_files, reingested, retrained
 from airshed.graph.notes import Note, note_path
 from airshed.graph.places import Places
 from airshed.graph.products import PRODUCTS
-from airshed.graph.settings import OF_A_VARIANT, SettingsFiles, name_of
+from airshed.graph.settings import FOLDER, OF_A_VARIANT, SettingsFiles, name_of
 from airshed.graph.sharing import Pair, Sharing
 from airshed.graph.user_files import Known, Listing, UserFiles
 from airshed.integrity.atomic import write_json
 
-FOUND = "found.json"
 DECIDED = {"--forcerun", "-R", "--rerun-triggers", "--touch", "-t", "--unlock"}
 """Options of Snakemake's by which users say themselves what runs again."""
 RECORDS = Path(".snakemake/metadata")
@@ -39,6 +38,7 @@ class StudyGraph:
         self._handed = SettingsFiles(study)
         self.places = Places(study)
         self.results = Path("results") / study.study
+        self._kept = FOLDER / f"found-{study.study}.json"
         self.settings = cache(self._handed.shaping)
         self.work = cache(self._handed.work)
         self._looked_at = cache(self._look_at)
@@ -86,7 +86,7 @@ class StudyGraph:
 
     def _read_found(self) -> None:
         """What the process that plans has found."""
-        path = self.results / FOUND
+        path = self._kept
         if path.is_file():
             found = json.loads(path.read_text(encoding="utf-8"))
             self._found = found["files"]
@@ -246,7 +246,7 @@ class StudyGraph:
             self.work(product, of)
         self._handed.write()
         write_json(
-            self.results / FOUND,
+            self._kept,
             {
                 "files": self._found,
                 "trainings": [[*pair, str(path)] for pair, path in self.trainings.items()],
