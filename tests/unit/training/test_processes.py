@@ -177,10 +177,11 @@ def test_the_record_says_what_trained(alone: Path, together: Path) -> None:
 
 def test_only_the_first_process_writes(together: Path) -> None:
     found = sorted(str(path.relative_to(together)) for path in together.rglob("*.*"))
-    checkpoints = ["attempts.json", "best.ckpt", "last.ckpt", "previous.ckpt"]
+    states = ("best.ckpt", "history.csv", "last.ckpt", "previous.ckpt", "run.json")
     assert found == [
-        *(f"checkpoints/{name}" for name in checkpoints),
-        *("history.csv", "progress.json", "run.json", "said0.txt", "said1.txt"),
+        *(f"checkpoints/{name}" for name in ("attempts.json", *states)),
+        *("history.csv", "made/run.json.json", "progress.json"),
+        *("run.json", "said0.txt", "said1.txt"),
     ]
     assert "optimiser steps" not in (together / "said1.txt").read_text()
 
