@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import zipfile
 from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGTERM, SIGUSR1
 from typing import Any
@@ -126,14 +127,23 @@ def test_a_signal_saves_what_is_done_even_if_nothing_was_saved_before(
     assert_same_run(tmp_path, unbroken)
 
 
+def damage(path: Path) -> None:
+    """Flip a bit in the largest tensor; between tensors a checkpoint is filled up with zeros."""
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
+    header = largest.header_offset
+    name, extra = (int.from_bytes(content[header + n : header + n + 2], "little") for n in (26, 28))
+    content[header + 30 + name + extra + largest.file_size // 2] ^= 1
+    path.write_bytes(content)
+
+
 def test_a_damaged_checkpoint_is_replaced_by_the_one_before_and_named(
     prepared: Prepared, unbroken: Path, tmp_path: Path
 ) -> None:
     assert start(study(), prepared, tmp_path, 1, Disturbance(7, (SIGKILL,))) == [-SIGKILL]
     last = tmp_path / "checkpoints" / LAST
-    content = bytearray(last.read_bytes())
-    content[len(content) // 2] ^= 1
-    last.write_bytes(content)
+    damage(last)
     assert start(study(), prepared, tmp_path) == [0]
     assert str(last) in said(tmp_path)
     assert PREVIOUS in said(tmp_path)
