@@ -131,7 +131,8 @@ def damage(path: Path) -> None:
     """Flip a bit in the largest tensor; between tensors a checkpoint is filled up with zeros."""
     content = bytearray(path.read_bytes())
     with zipfile.ZipFile(path) as archive:
-        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
+        tensors = (entry for entry in archive.infolist() if "/data/" in entry.filename)
+        largest = max(tensors, key=lambda entry: entry.file_size)
     header = largest.header_offset
     name, extra = (int.from_bytes(content[header + n : header + n + 2], "little") for n in (26, 28))
     content[header + 30 + name + extra + largest.file_size // 2] ^= 1
