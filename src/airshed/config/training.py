@@ -40,7 +40,9 @@ class TrainConfig(Section):
     ] = "auto"
     threads: Annotated[Count, MACHINE] = 1
     workers: Annotated[int, Field(ge=0), Shapes("pace", used_by=("training", "interpretation"))] = 0
-    strategy: Annotated[Literal["ddp", "fsdp"], Shapes("pace", used_by=("training",))] = "ddp"
+    strategy: Annotated[Literal["ddp", "fsdp"], Shapes("pace", used_by=("training", "cost"))] = (
+        "ddp"
+    )
     timeout_min: Annotated[Positive, WATCHING] = 30.0
     log_every_steps: Annotated[Count, WATCHING] = 10
     tensorboard: Annotated[bool, WATCHING] = False
