@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -13,6 +12,7 @@ from airshed.model.attention.fused import fused_attention
 from airshed.model.attention.kernel import kernel_attention, plain_attention
 from airshed.model.attention.tiled import tiled_attention
 from airshed.model.bias import Bias
+from airshed.model.dynamo import uncompiled
 from airshed.model.geography import Fields
 from airshed.model.scan import Order, elevation_order, place_order, raster_order
 
@@ -86,7 +86,7 @@ class TiledAttention(BiasedAttention):
 
     path = "tiled"
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @uncompiled()
     def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:
         """Softmax of scores plus bias, times values."""
         return tiled_attention(q, k, v, features, self.bias)
@@ -97,7 +97,7 @@ class FusedAttention(BiasedAttention):
 
     path = "fused"
 
-    @torch.compiler.disable(recursive=False)  # type: ignore[no-untyped-call,untyped-decorator]
+    @uncompiled(recursive=False)
     def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:
         """Softmax of scores plus bias, times values."""
         return fused_attention(q, k, v, features, self.bias)
