@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
+from torch._compile import _disable_dynamo
 
 FORMS = (
     8  # of one piece of code for one network: kinds of blocks, shapes of batches, training or not
@@ -33,4 +34,4 @@ def uncompiled(*, recursive: bool = True) -> Callable[[Function], Function]:
     ``torch.compiler.disable`` does the same, but imports dynamo at once: 1.5 s of every process,
     most of which compile nothing. This waits for the first call.
     """
-    return partial(torch._disable_dynamo, recursive=recursive)
+    return cast(Callable[[Function], Function], partial(_disable_dynamo, recursive=recursive))
