@@ -90,14 +90,14 @@ def snakemake_in(folder: Path, **variables: str) -> Snakemake:
     return run
 
 
-def planning_in(folder: Path) -> Snakemake:
-    """The same for dry runs and graphs, in a process that need not import Snakemake anew."""
+def planning_in(folder: Path, **variables: str) -> Snakemake:
+    """The same in a process that need not import Snakemake anew; most runs only plan."""
 
     def run(*arguments: str) -> Completed:
         with TemporaryDirectory() as outside:
             said = [Path(outside) / name for name in ("stdout", "stderr")]
             process = CONTEXT.Process(
-                target=_snakemake, args=(folder, arguments, environment(), said)
+                target=_snakemake, args=(folder, arguments, environment() | variables, said)
             )
             process.start()
             process.join(TIMEOUT_S)
@@ -146,7 +146,7 @@ class Run:
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self.folder = folder
-        self._snakemake, self._plan = snakemake_in(folder, **variables), planning_in(folder)
+        self._snakemake = planning_in(folder, **variables)
         if not folder.exists():
             checkout(folder)
             self.configure({})
@@ -163,7 +163,7 @@ class Run:
 
     def planned(self, *arguments: str) -> Completed:
         """A dry run."""
-        return self._plan("-n", "--configfile", "tiny.yaml", *arguments)
+        return self._snakemake("-n", "--configfile", "tiny.yaml", *arguments)
 
     def path(self, name: str) -> Path:
         return self.folder / "results/tiny" / name

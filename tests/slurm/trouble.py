@@ -1,8 +1,9 @@
 """``airshed`` on a cluster where things go wrong; stands before the real one in the PATH of jobs.
 
 Files in the folder named by TROUBLE say what happens to the training of a variant:
-``<variant>.slow`` holds the seconds by which each optimiser step is longer, and is gone after the
-first training that met it; ``<variant>.greedy`` holds the megabytes that every training takes.
+``<variant>.slow`` holds the seconds by which each optimiser step is longer, a word for each start
+of the training, nothing for those after them; ``<variant>.greedy`` holds the
+megabytes that every training takes.
 """
 
 from __future__ import annotations
@@ -19,10 +20,9 @@ def make_trouble(variant: str, folder: Path) -> None:
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
     slow, greedy = folder / f"{variant}.slow", folder / f"{variant}.greedy"
-    if slow.exists():
-        seconds = float(slow.read_text())
-        slow.unlink()
-        register_optimizer_step_post_hook(lambda *_: time.sleep(seconds))
+    if slow.exists() and (lines := slow.read_text().split()):
+        slow.write_text("\n".join(lines[1:]))
+        register_optimizer_step_post_hook(lambda *_: time.sleep(float(lines[0])))
     if greedy.exists():
         taken: list[Any] = []
 

@@ -78,9 +78,13 @@ def peak_mb(function: Callable[..., Any], *arguments: Any) -> float:
 
 
 def in_fresh_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What a call returns in a process of its own, with as many threads."""
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:  # unlike a Pool, notices its death
+    """What a call returns in a process of its own, with as many threads.
+
+    It is forked from one that has imported what trainings need and has computed nothing.
+    """
+    fresh = multiprocessing.get_context("forkserver")
+    fresh.set_forkserver_preload(["airshed.bench.variants"])
+    with ProcessPoolExecutor(1, mp_context=fresh) as pool:  # unlike a Pool, notices its death
         return pool.submit(_called, torch.get_num_threads(), function, arguments).result()
 
 

@@ -186,21 +186,16 @@ def _check_complete(study: Study, runs: dict[Run, xr.Dataset]) -> None:
 def _score_rows(runs: dict[Run, xr.Dataset]) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for (name, seed), scores in runs.items():
-        for pollutant in scores["pollutant"].values:
-            at_pollutant = scores.sel(pollutant=pollutant)
-            units = str(at_pollutant["units"].item())
-            for horizon in scores["horizon_h"].values:
+        at = {
+            m: scores[m].transpose("pollutant", "horizon_h").values for m in domain_metrics(scores)
+        }
+        for p, pollutant in enumerate(scores["pollutant"].values):
+            units = str(scores["units"].values[p])
+            for h, horizon in enumerate(scores["horizon_h"].values):
+                place = (name, "" if seed < 0 else seed, pollutant, horizon)
                 rows += [
-                    (
-                        name,
-                        "" if seed < 0 else seed,
-                        pollutant,
-                        horizon,
-                        metric,
-                        at_pollutant[metric].sel(horizon_h=horizon).item(),
-                        metric_units(metric, units),
-                    )
-                    for metric in domain_metrics(scores)
+                    (*place, metric, values[p, h].item(), metric_units(metric, units))
+                    for metric, values in at.items()
                 ]
     return rows
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from airshed.model.dynamo import uncompiled
 from airshed.model.edges import SIDES, Edges
 from airshed.model.forecaster import LEAD_SCALE_H, Forecaster
 from airshed.model.geography import Fields, Geography, PatchGrid
@@ -69,7 +70,7 @@ class Flow(nn.Module):
         self.speed_logit = nn.Parameter(torch.zeros(dim))
         self.gate = nn.Linear(2 * dim, dim)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @uncompiled()
     def forward(self, tokens: Tensor, fields: Fields | None, lead_hours: Tensor) -> Tensor:
         """Tokens [B, N, D] after ``lead_hours`` [B], in the same order.
 

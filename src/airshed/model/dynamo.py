@@ -5,7 +5,12 @@ For attention by FlexAttention that means all scores in memory, and fifty times 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar, cast
+
 import torch
+from torch._compile import _disable_dynamo
 
 FORMS = (
     8  # of one piece of code for one network: kinds of blocks, shapes of batches, training or not
@@ -18,3 +23,15 @@ def allow_forms(networks: int = 1) -> None:
     config.fail_on_recompile_limit_hit = True
     for limit in ("recompile_limit", "accumulated_recompile_limit"):
         setattr(config, limit, max(getattr(config, limit), FORMS * networks))
+
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def uncompiled(*, recursive: bool = True) -> Callable[[Function], Function]:
+    """A decorator for what compiled programs call as it is, with all that it calls if recursive.
+
+    ``torch.compiler.disable`` does the same, but imports dynamo at once: 1.5 s of every process,
+    most of which compile nothing. This waits for the first call.
+    """
+    return cast(Callable[[Function], Function], partial(_disable_dynamo, recursive=recursive))

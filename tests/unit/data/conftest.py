@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from raw_files import COLUMNS, ROWS, write_days
+import xarray as xr
+from made_once import MadeOnce
+from raw_files import COLUMNS, ROWS, ingest_into, write_days
 
 from airshed.config.data import DatasetConfig
+from airshed.data.stores import open_hourly
 
 
 @pytest.fixture
@@ -30,3 +33,10 @@ def dataset() -> DatasetConfig:
 def raw(tmp_path: Path) -> Path:
     """Archives of the two days; elevation and population lie beside their folder."""
     return write_days(tmp_path)
+
+
+@pytest.fixture
+def ingested(dataset: DatasetConfig, made_once: MadeOnce) -> xr.Dataset:
+    """The store of the two days, from an ingest that nothing has disturbed."""
+    folder = made_once("ingested", lambda folder: ingest_into(folder, dataset, write_days(folder)))
+    return open_hourly(folder / "hourly.zarr").load()

@@ -105,7 +105,7 @@ def test_a_bias_without_geography_is_refused() -> None:
 
 @pytest.mark.parametrize("kind", ["barrier", "barrier_mlp", "relative_position_3d"])
 def test_tiled_holds_no_score_of_all_pairs(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    tokens, sizes = 256, []
+    tokens, sizes = 128, []
     for name in ("QUERIES", "KEYS", "SILENT_KEYS", "SCORES"):
         monkeypatch.setattr(tiled, name, 32)
     monkeypatch.setattr(tiled, "PAIR_FLOATS", 2**12)

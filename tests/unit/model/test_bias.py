@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import plain_biases
@@ -78,6 +79,7 @@ def gradients(out: Tensor, inputs: list[Tensor]) -> list[Tensor]:
     return [out.detach(), *received]
 
 
+@cache  # every path and precision is held against it
 def plain_attention(kind: str, weather: str) -> list[Tensor]:
     stanza, pair = PLAIN[kind]
     bias = build(stanza)

@@ -17,6 +17,7 @@ from airshed.model.attention.kernel import kernel_attention, plain_attention
 from airshed.model.attention.tiled import tiled_attention
 from airshed.model.attention.workload import Workload
 from airshed.model.bias import Bias
+from airshed.model.dynamo import uncompiled
 from airshed.model.geography import Fields
 from airshed.model.scan import Order, elevation_order, place_order, raster_order
 
@@ -84,7 +85,7 @@ class Flash4Attention(PlainAttention):
             return "FlashAttention-4 is not installed"
         return "it takes half precision alone" if workload.dtype == torch.float32 else None
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @uncompiled(recursive=True)
     def forward(self, q: Tensor, k: Tensor, v: Tensor, fields: Fields | None) -> Tensor:
         """Scaled dot-product attention; fields are not needed."""
         from flash_attn.cute import flash_attn_func
@@ -162,7 +163,7 @@ class TiledAttention(BiasedAttention):
 
     path = "tiled"
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @uncompiled()
     def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:
         """Softmax of scores plus bias, times values."""
         return tiled_attention(q, k, v, features, self.bias)
@@ -180,7 +181,7 @@ class FusedAttention(BiasedAttention):
             return "FlexAttention has no backward pass on a CPU"
         return None if bias.elementwise else "its score is not elementwise"
 
-    @torch.compiler.disable(recursive=False)  # type: ignore[no-untyped-call,untyped-decorator]
+    @uncompiled(recursive=False)
     def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:
         """Softmax of scores plus bias, times values."""
         return fused_attention(q, k, v, features, self.bias)

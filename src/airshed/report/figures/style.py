@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import cycle
@@ -81,10 +82,23 @@ def legend(figure: Figure, columns: int = 4) -> None:
 def save(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> None:
     """Write a figure as PNG and SVG, and its data as CSV."""
     drawn = BytesIO()
-    figure.savefig(drawn, format="png", dpi=DPI)
+    with _laid_out(figure):
+        figure.savefig(drawn, format="png", dpi=DPI)
+        figure.savefig(folder / f"{name}.svg", dpi=DPI, metadata={"Date": None})
     colours = Image.open(drawn).convert("RGB")
     few = colours.quantize(MOST_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(folder / f"{name}.png", optimize=True, dpi=(DPI, DPI))
-    figure.savefig(folder / f"{name}.svg", dpi=DPI, metadata={"Date": None})
     data.to_csv(folder / f"{name}.csv", index=False)
     plt.close(figure)
+
+
+@contextmanager
+def _laid_out(figure: Figure) -> Iterator[None]:
+    """Panels are placed once for all files; each would do so anew, and draw once more for it."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        figure.set_dpi(DPI)
+        engine.execute(figure)
+    with plt.rc_context({"figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)
+        yield
