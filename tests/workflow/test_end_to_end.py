@@ -36,7 +36,6 @@ NOT_IN_THIS_STUDY = (
 )
 READ_ELSEWHERE = {
     "hourly": {
-        "dataset.path",  # given as an option of the command
         "dataset.quality.constant_fields",
         "dataset.quality.implausible_values",
         "dataset.quality.limits",

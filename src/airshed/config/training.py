@@ -31,7 +31,9 @@ class TrainConfig(Section):
     weight_decay: Annotated[float, Field(ge=0), WEIGHTS] = 0.01
     warmup_steps: Annotated[int, Field(ge=0), Shapes("training")] = 100
     clip: Annotated[Positive, WEIGHTS] = 1.0
-    precision: Annotated[Precision, MACHINE] = "32-true"
+    precision: Annotated[
+        Precision, Shapes("training", "cost", "pace", used_by=("interpretation",))
+    ] = "32-true"
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], MACHINE] = "auto"
     compile: Annotated[Literal["auto", "always", "never"], STEP] = "auto"
     recompute_blocks: Annotated[bool, MACHINE] = False
