@@ -282,6 +282,63 @@ def test_a_file_that_is_replaced_repeats_what_is_made_from_it(finished: Study, n
     assert not plan(finished).jobs
 
 
+ARCHIVES = Path("given/raw")
+STATIC = ("elevation", "population", "mask")
+
+
+def archived() -> Study:
+    """The study on archives of its period, with all files that static fields can be made from."""
+    about = {"name": "archived", "source": "caqra", "path": str(ARCHIVES)}
+    given = {f"{name}_file": f"given/{name}" for name in STATIC}
+    return study_of(study="archived", dataset=about | given)
+
+
+@pytest.fixture
+def on_archives(finished: Study) -> Study:
+    """The study on archives, finished too."""
+    study = archived()
+    for name in STATIC:
+        Path("given", name).write_text(name)
+    for day in study.dataset.period.days:
+        path = ARCHIVES / f"{day:%Y%m}" / f"CN-Reanalysis{day:%Y%m%d}.tar.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{day}")
+    plan(study, "local")
+    assert not plan(study).jobs
+    return study
+
+
+def test_archives_are_known_by_their_content(on_archives: Study) -> None:
+    """Replaced by a newer or an older file, gone, added again, and behind a link."""
+    path = sorted(ARCHIVES.rglob("*.gz"))[3]
+    content, before = path.read_text(), path.stat()
+    ingested = {PRODUCTS[product].rule for product in following(["hourly"]) - {"pace"}} | {"ingest"}
+    for time_ns in (before.st_mtime_ns + 10**9, before.st_mtime_ns - 10**12):
+        path.write_text("replaced")
+        os.utime(path, ns=(time_ns, time_ns))
+        assert plan(on_archives).rules == ingested
+    path.unlink()
+    assert plan(on_archives).rules == ingested
+    path.write_text(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert not plan(on_archives).jobs
+    month = path.parent.rename(ARCHIVES.parent / "elsewhere")
+    path.parent.symlink_to(month.resolve())
+    assert not plan(on_archives).jobs
+    added = path.with_name("CN-Reanalysis19990101.tar.gz")  # outside the period: none of it
+    added.write_text("another")
+    assert not plan(on_archives).jobs
+
+
+@pytest.mark.parametrize("name", STATIC)
+def test_what_static_fields_are_made_from_is_known_by_content(
+    on_archives: Study, name: str
+) -> None:
+    Path("given", name).write_text("replaced by something else")
+    rules = {PRODUCTS[product].rule for product in following(["static"]) - {"pace"}}
+    assert plan(on_archives).rules == rules
+
+
 def test_the_report_alone(finished: Study) -> None:
     assert plan(finished, forcerun={"report"}).rules == {"report", "manifest"}
 
