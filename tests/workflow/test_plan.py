@@ -151,14 +151,14 @@ def test_a_study_is_planned_before_its_data_are_there(snakemake: Snakemake, tmp_
     planned = snakemake("-n", *study)
     assert planned.returncode == 0, planned.stderr
     said = planned.stderr + planned.stdout
-    (line,) = (line for line in said.splitlines() if line.startswith("not there yet: "))
+    (line,) = (line for line in said.splitlines() if line.startswith("airshed: not there"))
     assert "dataset.path: data/caqra" in line
     assert "dataset.elevation_file: " in line
     assert jobs(planned.stdout)["train"] == 2
     assert "simulate" not in jobs(planned.stdout)
     run = snakemake("--cores", "1", *study)
     assert run.returncode != 0
-    assert line in run.stderr + run.stdout
+    assert line.removeprefix("airshed: ") in run.stderr + run.stdout
     assert "Traceback" not in run.stderr + run.stdout
     assert "rule ingest" not in run.stderr + run.stdout
     assert not (tmp_path / "results/data").exists()

@@ -57,7 +57,7 @@ GRAPH = StudyGraph(STUDY, main=workflow.is_main_process)
 if workflow.is_main_process:
     try:
         for line in GRAPH.told():
-            logger.info(line)
+            logger.info(f"airshed: {line}")
     except AirshedError as error:
         raise WorkflowError(str(error))
 
