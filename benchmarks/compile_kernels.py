@@ -18,7 +18,7 @@ from triton.compiler import ASTSource
 
 from airshed.model import bias as biases
 from airshed.model.attention import kernels
-from airshed.model.attention.kernel import BINS
+from airshed.model.attention.kernel import BINS, parts_of
 from airshed.model.bias.tile import SINGLE, SMALL, Shape, Tile
 
 TARGETS = {
@@ -38,8 +38,7 @@ CUOBJDUMP = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
 def compiled(target: GPUTarget, name: str, kind: str, shape: Shape, width: int, dtype: str) -> Any:
     """A kernel for one bias and tile shape, of heads of that width."""
     kernel, tile = PASSES[name], tile_of(kind)
-    first = 1 << (width.bit_length() - 1)
-    rest = max(16, 1 << (width - first - 1).bit_length()) if width > first else 16
+    first, rest = parts_of(width)
     cuda = target.backend == "cuda"
     constants = {
         "TILE": tile.function, "UPHILL": tile.uphill, "FEATURES": tile.features, "WIDTH": width,

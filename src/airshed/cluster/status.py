@@ -5,7 +5,6 @@ Everything is read and nothing is written: a training is never disturbed by who 
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,7 @@ from airshed.attention_paths import lines
 from airshed.cluster.squeue import Job, Queue
 from airshed.config import Study
 from airshed.errors import AirshedError, split_hint
-from airshed.integrity.formats import PROGRESS, RUN, read_json
+from airshed.integrity.formats import PROGRESS, RUN, read_json, read_or_nothing
 from airshed.training.stopping import CONTINUES
 
 SILENCE_S = 300.0  # without a queue or a process to ask, a run that told nothing so long is gone
@@ -166,18 +165,12 @@ def training_status(folder: Path, variant: str, seed: int, queue: Queue) -> Trai
     tail, hint_in_log = split_hint("\n".join(log))
     shown = [line for line in tail.splitlines() if line.removeprefix(OURS) not in message]
     words = (*shown, *_slurm_words(variant, seed, progress)) if state in NEXT else ()
-    advice, paths = hint or hint_in_log, tuple(_attention(folder / "checkpoints/attention.json"))
+    measured = read_or_nothing(folder / "checkpoints/attention.json").get("found", {})
+    advice, paths = hint or hint_in_log, tuple(lines(measured))
     origin = _taken_over(folder / "run.json") if facts.finished else None
     return TrainingStatus(
         variant, seed, state, facts, scored, message, words, log_path, advice, paths, origin
     )
-
-
-def _attention(path: Path) -> Iterator[str]:
-    try:
-        yield from lines(json.loads(path.read_text(encoding="utf-8"))["found"])
-    except (OSError, ValueError, KeyError):
-        return
 
 
 def _ending(log: list[str]) -> State | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from airshed.config import Study, load_study, read_yaml
+from airshed.config.load import merge
 from airshed.errors import AirshedError
 from airshed.graph.views import digest, from_values, view
 from airshed.integrity.atomic import write_text
@@ -114,17 +115,8 @@ def handed(paths: Sequence[Path], product: str, of: str | None = None) -> Study:
                 found=content["product"],
                 hint="give the study's YAML files, or the files that Snakemake gives this step",
             )
-        values = _together(values, content["settings"])
+        values = merge(values, content["settings"])
     return from_values(values)
-
-
-def _together(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Both parts of a study; no setting is in both."""
-    joined = dict(one)
-    for key, value in other.items():
-        both = isinstance(value, dict) and isinstance(joined.get(key), dict)
-        joined[key] = _together(joined[key], value) if both else value
-    return joined
 
 
 def _check_known(study: Study, product: str, of: str | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 from airshed.assembly import attention_choices, device_of
 from airshed.config import Study
 from airshed.integrity.atomic import write_json
+from airshed.integrity.formats import read_or_nothing
 from airshed.model.attention import Paths
 
 log = logging.getLogger(__name__)
@@ -36,11 +36,11 @@ def agreed_attention(study: Study, variant: str, folder: Path) -> Agreed:
     if study.variant_stanzas[variant].backbone_stanza()["kind"] != "climax":
         return Agreed(Paths(), {})
     problem, place = _problem(study, variant), device_of(study).type
-    began = _read(folder / FILE)
-    same = began is not None and began["problem"] == problem  # else it was another training's
-    if began and same and began["device"] == place:
+    began = read_or_nothing(folder / FILE)
+    same = began.get("problem") == problem  # else it was another training's
+    if same and began["device"] == place:
         return Agreed(Paths(**began["paths"]), began["found"])
-    if began and same:
+    if same:
         log.warning(
             "attention: this training began with %s on %s; it goes on on %s with what suits it",
             *(began["paths"], began["device"], place),
@@ -64,11 +64,3 @@ def _problem(study: Study, variant: str) -> dict[str, Any]:
         "precision": study.train.precision,
         "attention": study.train.attention,
     }
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found

@@ -18,7 +18,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -129,7 +129,7 @@ class _Learned(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
         out, lse, q, k, v, features = ctx.saved_tensors
-        given = (out, lse, q, k, v, features, grads[0], ctx.bias)
+        given = _Attended(out, lse, q, k, v, features, grads[0]), ctx.bias
         tables = {name: value for name, value in ctx.learnable.items() if value.dim()}
         received = dict(zip(tables, tile_gradients(*given, [*tables.values()]), strict=True))
         for name in ctx.learnable.keys() - tables.keys():
@@ -137,18 +137,25 @@ class _Learned(torch.autograd.Function):
         return (grads[0], *[None] * 7, *(received[name] for name in ctx.learnable))
 
 
-def number_gradient(
-    out: Tensor,
-    lse: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    features: Tensor,
-    grad_out: Tensor,
-    bias: Bias,
-    name: str,
-) -> Tensor:
-    """Gradient of a parameter that is one number; arguments as those of :func:`tile_gradients`."""
+class _Attended(NamedTuple):
+    """An attention that was computed, and what its output received.
+
+    ``out``, ``q``, ``k``, ``v`` and ``grad_out`` are [B, H, N, d], ``features`` of the bias
+    [B, F, N], and ``lse`` [B, H, N] is the log-sum-exp of the scores, bias included.
+    """
+
+    out: Tensor
+    lse: Tensor
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    features: Tensor
+    grad_out: Tensor
+
+
+def number_gradient(attended: _Attended, bias: Bias, name: str) -> Tensor:
+    """Gradient of a parameter of the bias that is one number."""
+    out, lse, q, k, v, features, grad_out = attended
     total = lse.new_zeros(())
     for sign in (1, -1):
         score = weighted_modifier(bias, features, name, sign)
@@ -159,32 +166,11 @@ def number_gradient(
     return total
 
 
-def tile_gradients(
-    out: Tensor,
-    lse: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    features: Tensor,
-    grad_out: Tensor,
-    bias: Bias,
-    learnable: Sequence[Tensor],
-) -> list[Tensor]:
-    """Gradients of a bias's parameters, summed over tiles.
-
-    Args:
-        out: [B, H, N, d] result of the attention.
-        lse: [B, H, N] log-sum-exp of its scores, bias included.
-        q: [B, H, N, d].
-        k: [B, H, N, d].
-        v: [B, H, N, d].
-        features: [B, F, N] of the bias.
-        grad_out: [B, H, N, d] gradient of ``out``.
-        bias: What was added to the scores.
-        learnable: Parameters whose gradients are wanted.
-    """
+def tile_gradients(attended: _Attended, bias: Bias, learnable: Sequence[Tensor]) -> list[Tensor]:
+    """Gradients of some of the bias's parameters, summed over tiles."""
     if not learnable:
         return []
+    out, lse, q, k, v, features, grad_out = attended
     combined = _compiled_grad_bias()
     correction = (grad_out.to(lse.dtype) * out).sum(-1, keepdim=True)
     totals = [torch.zeros_like(parameter) for parameter in learnable]

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from airshed.integrity.atomic import write_json
+from airshed.integrity.formats import read_or_nothing
 from airshed.model import triton_language
 from airshed.model.attention.workload import Workload
 from airshed.model.bias import Bias
@@ -30,10 +31,10 @@ def kept(bias: Bias | None, workload: Workload) -> dict[str, Any] | None:
     """What was chosen for a bias and a problem, with this code and these versions, or None."""
     key = _key(bias, workload)
     if key not in _known:
-        try:
-            _known[key] = json.loads(_file(key).read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # none, or half a one: it is measured again
+        found = read_or_nothing(_file(key))
+        if not found:  # none, or half a one: it is measured again
             return None
+        _known[key] = found
     return _known[key]
 
 

@@ -86,6 +86,12 @@ class _Case(NamedTuple):
         }  # fmt: skip
 
 
+def parts_of(width: int) -> tuple[int, int]:
+    """Columns of the two parts of a head, D1 and D2; the second is not used if the first is all."""
+    first = 1 << (width.bit_length() - 1)
+    return first, max(16, power_of_2(width - first)) if width > first else 16
+
+
 def power_of_2(number: int) -> int:
     """The smallest power of 2 that is not below a number."""
     return 1 << (number - 1).bit_length()
@@ -98,8 +104,7 @@ def _case(
     samples, heads, tokens, width = q.shape
     tile = TILES[kind]
     q, k, v = _alike(q, k, v)
-    first = 1 << (width.bit_length() - 1)
-    rest = max(16, power_of_2(width - first)) if width > first else 16
+    first, rest = parts_of(width)
     strides = (*q.stride()[:3], tokens * width * heads, width, heads * width, features.stride(0))
     spread = [
         0 if size == 1 else step for size, step in zip(table.shape, table.stride(), strict=True)
