@@ -67,7 +67,7 @@ _ALL = (
     Variable("so2", "ug m-3", "mass_concentration_of_sulfur_dioxide_in_air", "SO2", 0, 5_000),
     Variable("no2", "ug m-3", "mass_concentration_of_nitrogen_dioxide_in_air", "NO2", 0, 3_000),
     Variable("co", "mg m-3", "mass_concentration_of_carbon_monoxide_in_air", "CO", 0, 150),
-    Variable("o3", "ug m-3", "mass_concentration_of_ozone_in_air", "O3", 0, 2_000),
+    Variable("o3", "ug m-3", "mass_concentration_of_ozone_in_air", "O3", 0, 2_000, ("go3",)),
     Variable(
         "lat2d", "degrees_north", "latitude", "latitude", -90, 90, ("lat", "latitude", "xlat")
     ),

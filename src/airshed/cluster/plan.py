@@ -162,6 +162,9 @@ def _store(study: Study, results: Path) -> str:
     if path.exists():
         size = sum(file.stat().st_size for file in files_below(path))
         return f"{size / 1e9:.2f} GB (measured: {path})"
-    hours, cells = 24 * len(dataset.period.days), dataset.grid.rows * dataset.grid.columns
+    hours, cells = (
+        dataset.steps_a_day * len(dataset.period.days),
+        dataset.grid.rows * dataset.grid.columns,
+    )
     size = hours * cells * len(HOURLY) * FLOAT_BYTES
     return f"at most {size / 1e9:.2f} GB ({hours} h x {cells} cells x {len(HOURLY)} variables)"

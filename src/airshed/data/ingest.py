@@ -55,7 +55,7 @@ def ingest(
 
     Args:
         dataset: What the files hold and the grid to bring them to.
-        raw: Folder with the archives or yearly stores.
+        raw: Folder with the archives or yearly stores; of a gridded series also a file or pattern.
         outputs: Where the Zarr store, the JSON with hours, gaps and ranges, and the table of
             quality go.
         scale_out: Where the days are read.
@@ -86,7 +86,7 @@ def ingest(
         {day.day: day.content for day in noted},
     )
     write_text(outputs.quality, quality_table(noted))
-    write_json(outputs.report, summary(dataset, noted))
+    write_json(outputs.report, summary(dataset, noted) | {"conversions": source.conversions()})
     publish(partial / "store.zarr", outputs.hourly)
     _discard(partial)
 
@@ -164,20 +164,20 @@ def _ingest_day(
     """Read, inspect, regrid and write one day, then note that it is complete."""
     grid = NativeGrid.read(partial / "native.npz")
     shape = (dataset.grid.rows, dataset.grid.columns)
-    fields = np.full((store.HOURS_A_DAY, len(HOURLY), *shape), np.nan, dtype=np.float32)
-    note = DayNote.of(day, origin)
+    fields = np.full((dataset.steps_a_day, len(HOURLY), *shape), np.nan, dtype=np.float32)
+    note = DayNote.of(day, origin, dataset.time_step_h)
     for each in source.hours():
         hour, of_day = as_hour(each.read(), each.where), each.time_utc.hour
         if note.seen(of_day):
             if dataset.quality.duplicate_hours == "refuse":
                 raise there_twice(each.where, f"{each.time_utc} UTC")
             note.repeated(of_day)
-            fields[of_day] = np.nan
+            fields[of_day // dataset.time_step_h] = np.nan
             continue
         found = check_hour(hour, grid, dataset.quality, each.where)
         note.add(of_day, found)
         if found.unusable is None:
-            fields[of_day] = regrid(found.fields, shape)
+            fields[of_day // dataset.time_step_h] = regrid(found.fields, shape)
     if dataset.quality.missing_hours == "refuse":
         _refuse_gaps(note, day)
     noted = _note(partial / "days", day)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 import zarr
 
+from airshed.arrays import Integers
 from airshed.errors import AirshedError, refusing
 from airshed.integrity import sealed
 from airshed.integrity.formats import STORE, VERSION
@@ -98,6 +99,12 @@ def open_hourly(path: Path, hours_per_task: int | None = HOURS_A_BLOCK) -> xr.Da
         dataset = dataset.assign({name: dataset[name].load() for name in small})
     _check_shards(path, dataset["present"].values)
     return dataset
+
+
+def hours_of_day(hourly: xr.Dataset) -> Integers:
+    """The hours of the day that the hourly store has: all 24, or every third one."""
+    hours: Integers = np.unique(hourly["time"].dt.hour.values)
+    return hours
 
 
 @contextmanager

@@ -145,7 +145,8 @@ def find_stores(folder: Path) -> dict[int, Path]:
     Raises:
         AirshedError: There is none.
     """
-    names = {path: STORE_NAME.fullmatch(path.name) for path in sorted(folder.iterdir())}
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    names = {path: STORE_NAME.fullmatch(path.name) for path in paths}
     stores = {int(match[1]): path for path, match in names.items() if match}
     if not stores:
         raise AirshedError(
@@ -186,6 +187,10 @@ class YearlyStores:
     def day_by_name(self, day: date) -> YearlyDay:
         """What a day by the stores' own clock needs; times are by that clock."""
         return YearlyDay(day, self, 0)
+
+    def conversions(self) -> dict[str, str]:
+        """None: units are all that may differ."""
+        return {}
 
 
 @lru_cache(maxsize=4)
