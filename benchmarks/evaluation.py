@@ -209,7 +209,7 @@ def write_data(study: Study, hourly: Path, static: Path) -> None:
                 fields[:, channel] *= 0.1 * (VARIABLES[name].high - VARIABLES[name].low) / 200
                 fields[:, channel] += VARIABLES[name].low
         fields[:, HOURLY.index("co")] /= 50
-        write_day(hourly, day, fields)
+        write_day(hourly, day, fields, HOURLY)
     write_present(hourly, np.ones(24 * len(days), dtype=bool))
     still = dict.fromkeys(STATIC_VARIABLES, np.ones(shape))
     still |= {"lat2d": lat, "lon2d": lon, "elevation": 4000 * rng.random(shape)}

@@ -54,7 +54,19 @@ EVERYTHING = {
     "variants": [*STANZAS],
     "variant_stanzas": STANZAS,
     "seeds": [0],
-    "dataset": {"crop": {"rows": [0, 9], "columns": [0, 19]}, "elevation_file": "given/dem.nc"},
+    "dataset": {
+        "crop": {"rows": [0, 9], "columns": [0, 19]},
+        "elevation_file": "given/dem.nc",
+        "variables": {
+            "nh3": {
+                "standard_name": "mass_concentration_of_ammonia_in_air",
+                "units": "ug m-3",
+                "long_name": "ammonia",
+                "limits": [0.0, 500.0],
+                "aliases": ["ammonia"],
+            }
+        },
+    },
     "normalisation": {"fixed": {"pm25": {"mean": 40.0, "std": 30.0}}},
     "jobs": {"variants": {"physics_mask": {"mem_mb": 5000}}},
     "stations": {"tables": ["given/stations*.csv"], "sites": "given/sites.csv"},
@@ -83,7 +95,7 @@ OTHER_KIND = {
     "bias": TypeAdapter(Bias).validate_python({"kind": "relative_position"}),
 }
 NEW_RUNS = {"seeds": {"train", "evaluate", "interpret"}}  # the one seed is another
-NOT_HERE = {"dataset.time_step_h", "dataset.path"}  # it has one value; the data are simulated
+NOT_HERE = {"dataset.path"}  # the data are simulated
 
 
 def study_of(**changes: Any) -> Study:

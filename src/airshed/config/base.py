@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
@@ -60,8 +61,8 @@ def _counted(given: Any, made: Any) -> bool:
     return False
 
 
-def unknown_key_message(key: str, known: list[str]) -> str:
-    """Say that ``key`` is unknown, and which known key was probably meant."""
+def unknown_key_message(key: str, known: Sequence[str], what: str = "key") -> str:
+    """Say that ``key`` is unknown, and which known one was probably meant."""
     nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    meant = f"did you mean '{nearest[0]}'?" if nearest else f"known keys: {', '.join(known)}"
-    return f"unknown key '{key}'; {meant}"
+    meant = f"did you mean '{nearest[0]}'?" if nearest else f"known {what}s: {', '.join(known)}"
+    return f"unknown {what} '{key}'; {meant}"

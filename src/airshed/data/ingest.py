@@ -28,7 +28,6 @@ from airshed.errors import AirshedError, brief
 from airshed.graph.user_files import checksum_taken
 from airshed.graph.views import canonical
 from airshed.integrity.atomic import publish, remove, write_json, write_text, writing
-from airshed.variables import HOURLY
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +84,7 @@ def ingest(
         np.concatenate([day.present for day in noted]),
         {day.day: day.content for day in noted},
     )
-    write_text(outputs.quality, quality_table(noted))
+    write_text(outputs.quality, quality_table(dataset.quantities, noted))
     write_json(outputs.report, summary(dataset, noted) | {"conversions": source.conversions()})
     publish(partial / "store.zarr", outputs.hourly)
     _discard(partial)
@@ -164,17 +163,20 @@ def _ingest_day(
     """Read, inspect, regrid and write one day, then note that it is complete."""
     grid = NativeGrid.read(partial / "native.npz")
     shape = (dataset.grid.rows, dataset.grid.columns)
-    fields = np.full((dataset.steps_a_day, len(HOURLY), *shape), np.nan, dtype=np.float32)
+    quantities = dataset.quantities
+    count = len(quantities.hourly)
+    fields = np.full((dataset.steps_a_day, count, *shape), np.nan, dtype=np.float32)
     note = DayNote.of(day, origin, dataset.time_step_h)
     for each in source.hours():
-        hour, of_day = as_hour(each.read(), each.where), each.time_utc.hour
+        hour = as_hour(each.read(), quantities.hourly, each.where)
+        of_day = each.time_utc.hour
         if note.seen(of_day):
             if dataset.quality.duplicate_hours == "refuse":
                 raise there_twice(each.where, f"{each.time_utc} UTC")
             note.repeated(of_day)
             fields[of_day // dataset.time_step_h] = np.nan
             continue
-        found = check_hour(hour, grid, dataset.quality, each.where)
+        found = check_hour(hour, grid, quantities, dataset.quality, each.where)
         note.add(of_day, found)
         if found.unusable is None:
             fields[of_day // dataset.time_step_h] = regrid(found.fields, shape)
@@ -183,9 +185,9 @@ def _ingest_day(
     noted = _note(partial / "days", day)
     with writing(partial / "store.zarr"):
         noted.unlink(missing_ok=True)  # of other files, if there is one
-        note.content = store.write_day(partial / "store.zarr", number, fields)
+        note.content = store.write_day(partial / "store.zarr", number, fields, quantities.hourly)
     note.sha256 = source.checksums()
-    note.add_ranges(fields)
+    note.add_ranges(fields, quantities.hourly)
     note.write(noted)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +11,7 @@ import pint
 
 from airshed.arrays import Floats
 from airshed.errors import AirshedError, brief
-from airshed.variables import VARIABLES
+from airshed.variables import Variable
 
 SPELLINGS = {
     "%": "percent",
@@ -61,24 +60,23 @@ def linear_conversion(units: str, canonical: str) -> tuple[float, float]:
 
 
 def to_canonical(
-    values: Floats, name: str, attribute: str | None, configured: Mapping[str, str], where: str
+    values: Floats, variable: Variable, attribute: str | None, stated: str | None, where: str
 ) -> Floats:
-    """Values of variable ``name`` in its canonical units.
+    """Values of a variable in its canonical units.
 
     Args:
         values: A field of a raw file.
-        name: Canonical name of the variable.
+        variable: What they are.
         attribute: Its unit attribute, None where the file has none.
-        configured: Units that the dataset's configuration states, by variable.
+        stated: The unit that the configuration states for files, None where it does not.
         where: File, member and variable, for messages.
 
     Raises:
         AirshedError: No unit is known, it is no unit of this quantity, or file and configuration
             contradict each other.
     """
-    stated = configured.get(name)
     units = attribute if attribute is not None else stated
-    canonical = VARIABLES[name].units
+    name, canonical = variable.name, variable.units
     if units is None:
         raise AirshedError(
             "the unit of a variable is unknown",
@@ -91,14 +89,29 @@ def to_canonical(
     if stated is not None and not np.allclose(
         _checked(stated, canonical, "dataset.units." + name), (factor, offset)
     ):
-        raise AirshedError(
-            "a file's unit attribute contradicts the configuration",
-            where=where,
-            expected=f"{stated} (dataset.units.{name})",
-            found=units,
-            hint="correct dataset.units, or the file",
-        )
+        raise contradicting(name, stated, units, where)
     return values if (factor, offset) == (1.0, 0.0) else values * factor + offset
+
+
+def contradicting(name: str, stated: str, found: object, where: str) -> AirshedError:
+    """What is said of a unit attribute that is not the configured unit."""
+    return AirshedError(
+        "a file's unit attribute contradicts the configuration",
+        where=where,
+        expected=f"{stated} (dataset.units.{name})",
+        found=found,
+        hint="correct dataset.units, or the file",
+    )
+
+
+@lru_cache
+def is_density(units: str) -> bool:
+    """Whether a unit is one of mass concentrations."""
+    try:
+        linear_conversion("kg m-3", units)
+    except ValueError:
+        return False
+    return True
 
 
 def _checked(units: str, canonical: str, where: str) -> tuple[float, float]:

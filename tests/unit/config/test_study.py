@@ -213,7 +213,8 @@ def test_merge_overrides_leaves_only() -> None:
         ),
         ("dataset.source", "caqra", "'path' must be set"),
         ("dataset.units", {"pm99": "K"}, "unknown variable 'pm99'"),
-        ("dataset.time_step_h", 3, "dataset.time_step_h"),
+        ("dataset.time_step_h", 5, "dataset.time_step_h"),
+        ("dataset.time_step_h", 3, "time_step_h and gridded are for source 'gridded'"),
         ("study", "../escape", "study"),
     ],
 )

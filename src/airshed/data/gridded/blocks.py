@@ -13,6 +13,7 @@ from airshed.arrays import Floats
 from airshed.data.gridded.opening import Place, opened, reading
 from airshed.data.gridded.positions import Positions
 from airshed.data.netcdf_library import within_limit
+from airshed.data.rawhour import Stored, described
 from airshed.errors import AirshedError
 
 BLOCK_BYTES = 2**23  # of one variable, that are held
@@ -31,6 +32,8 @@ class Variable:
         time: Dimension of time, None if it has none.
         positions: Which cells are read.
         levels: What is taken along each further dimension.
+        stored: What the file says of it.
+        packed_step: Smallest difference of its values, if they are packed; else 0.
         fillers: Whether missing values are IOAPI's, which no attribute tells.
         start: First time of the block that is held.
     """
@@ -40,6 +43,8 @@ class Variable:
     time: str | None
     positions: Positions
     levels: dict[str, int]
+    stored: Stored
+    packed_step: float
     fillers: bool
     start: int = 0
     block: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
@@ -140,8 +145,16 @@ def variable_of(
             continue
         axis = str(dimension)
         levels[axis] = _level(dataset, axis, size, level, f"{place}, variable {name}")
-    along = time if time in stored.dims else None
-    return Variable(place, name, along, positions, levels, "TFLAG" in dataset.variables)
+    return Variable(
+        place,
+        name,
+        time if time in stored.dims else None,
+        positions,
+        levels,
+        described(name, stored.variable),
+        abs(float(stored.encoding.get("scale_factor", 0.0))),
+        "TFLAG" in dataset.variables,
+    )
 
 
 def _level(

@@ -16,7 +16,7 @@ from airshed.arrays import Floats
 from airshed.config.data import Box
 from airshed.data.native import GRID_TOLERANCE_DEG, block_of
 from airshed.errors import AirshedError, refusing
-from airshed.variables import canonical_name
+from airshed.variables import CAQRA
 
 WORDS = {
     "lat2d": ("latitude", ("degrees_north", "degree_north", "degrees_N", "degreesN")),
@@ -193,7 +193,7 @@ def _named(dataset: xr.Dataset, meaning: str) -> list[str]:
         str(name): each for name, each in dataset.variables.items() if each.dtype.kind in "iuf"
     }
     plain = {name: each for name, each in plain.items() if 1 <= each.ndim <= 4}
-    by_name = [name for name in plain if canonical_name(name) == meaning]
+    by_name = [name for name in plain if CAQRA.canonical_name(name) == meaning]
     said = [
         name
         for name, each in plain.items()

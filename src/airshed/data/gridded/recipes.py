@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from airshed.arrays import Floats
 from airshed.data.gridded import humidity
-from airshed.data.gridded.ratios import AIR_G_MOL, MOLAR_MASS_G_MOL, ratio_of
-from airshed.data.units import linear_conversion, to_canonical
+from airshed.data.gridded.ratios import AIR_G_MOL, MOLAR_MASS_G_MOL, Ratio, ratio_of
+from airshed.data.units import contradicting, is_density, linear_conversion, to_canonical
 from airshed.errors import AirshedError
-from airshed.variables import VARIABLES, canonical_name
+from airshed.variables import HELPERS, STATIC, Quantities, Variable
 
 AIR = ("temp", "psfc")
 """What the density of air follows from."""
-
-
-@dataclass(frozen=True)
-class Helper:
-    """A quantity that no study has as its own, from which others follow.
-
-    Attributes:
-        units: In which it is used.
-        aliases: Usual names in files, lower case.
-    """
-
-    units: str
-    aliases: tuple[str, ...]
-
-
-HELPERS = {
-    "dew_point": Helper("K", ("d2m", "td2", "td2m", "t2mdew", "dewpoint")),
-    "specific_humidity": Helper("kg kg-1", ("qv2m", "huss", "sh2", "q2m")),
-    "humidity_mixing_ratio": Helper("kg kg-1", ("q2", "qvapor")),
-    "wind_speed": Helper("m s-1", ("ws10", "wspd10", "si10", "sfcwind", "wspd")),
-    "wind_direction": Helper("degree", ("wd10", "wdir10", "wdir", "wdir_10m")),
-}
 
 
 @dataclass(frozen=True)
@@ -76,11 +54,18 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
 }
 
 
-def quantity_of(stored_as: str) -> str | None:
-    """The quantity or helper that a variable of a file stands for by its name."""
-    lowered = stored_as.lower()
-    helpers = (name for name, each in HELPERS.items() if lowered in (name, *each.aliases))
-    return canonical_name(stored_as) or next(helpers, None)
+HELPED_BY = Quantities(known=HELPERS, hourly=())
+
+
+def known_variable(quantities: Quantities, name: str) -> Variable:
+    """A quantity of the dataset, or a helper."""
+    return quantities[name] if name in quantities else HELPED_BY[name]
+
+
+def quantity_of(quantities: Quantities, stored_as: str) -> str | None:
+    """The hourly quantity or helper that a variable of a file stands for by its name."""
+    name = quantities.canonical_name(stored_as) or HELPED_BY.canonical_name(stored_as)
+    return None if name in STATIC else name
 
 
 def chosen_recipes(
@@ -123,94 +108,67 @@ class Conversion:
     """From the numbers of a variable to a quantity in canonical units.
 
     Attributes:
-        quantity: Its canonical name, or that of a helper.
+        variable: The quantity, or a helper.
         attribute: The unit that the file states, None without one.
-        configured: Units that the study states, by quantity.
+        stated: The unit that the study states, None without one.
         where: File and variable, for messages.
     """
 
-    quantity: str
+    variable: Variable
     attribute: str | None
-    configured: Mapping[str, str]
+    stated: str | None
     where: str
 
     @property
+    def units(self) -> str | None:
+        """The unit of the numbers."""
+        return self.attribute if self.attribute is not None else self.stated
+
+    @property
+    def ratio(self) -> Ratio | None:
+        """Of a mixing ratio where a mass concentration is wanted, what its unit means."""
+        ratio = ratio_of(self.units or "")
+        return ratio if ratio and is_density(self.variable.units) else None
+
+    @property
     def made_of(self) -> tuple[str, ...]:
-        """Other quantities that it needs: those of the air, if the unit is one of mixing ratios."""
-        return AIR if self._is_ratio() else ()
+        """Quantities that it needs beside the numbers: of a mixing ratio those of the air."""
+        return AIR if self.ratio else ()
 
-    def _units(self) -> str | None:
-        return self.attribute if self.attribute is not None else self.configured.get(self.quantity)
+    def convert(self, values: Floats, *air: Floats) -> Floats:
+        """The quantity in canonical units.
 
-    def _is_ratio(self) -> bool:
-        """Whether it is a mixing ratio where a mass concentration is wanted."""
-        units = self._units()
-        if self.quantity in HELPERS or units is None or ratio_of(units) is None:
-            return False
-        try:
-            linear_conversion("kg m-3", VARIABLES[self.quantity].units)
-        except ValueError:
-            return False
-        return True
-
-    def convert(self, values: Floats, temp_k: Floats | None, pressure_pa: Floats | None) -> Floats:
-        """The quantity in canonical units; of a mixing ratio with the air's state.
+        Args:
+            values: The numbers.
+            air: Fields of what it is made of.
 
         Raises:
             AirshedError: The unit is unknown, of something else, or contradicts the study's.
         """
-        units = self._units()
-        if units is None or temp_k is None or pressure_pa is None:
-            if self.quantity in HELPERS:
-                return self._helper(values)
-            return to_canonical(values, self.quantity, self.attribute, self.configured, self.where)
-        ratio = ratio_of(units)
-        stated = self.configured.get(self.quantity)
-        if ratio is None or (stated is not None and ratio_of(stated) != ratio):
-            raise AirshedError(
-                "a file's unit attribute contradicts the configuration",
-                where=self.where,
-                expected=f"{stated} (dataset.units.{self.quantity})",
-                found=units,
-                hint="correct dataset.units, or the file",
-            )
-        density = ratio.density(values, temp_k, pressure_pa, self._molar_mass(ratio.molar))
-        return density * linear_conversion("kg m-3", VARIABLES[self.quantity].units)[0]
+        ratio = self.ratio
+        if ratio is None:
+            return to_canonical(values, self.variable, self.attribute, self.stated, self.where)
+        if self.stated is not None and ratio_of(self.stated) != ratio:
+            raise contradicting(self.variable.name, self.stated, self.units, self.where)
+        density = ratio.density(values, *air, self._molar_mass(ratio))
+        return density * linear_conversion("kg m-3", self.variable.units)[0]
 
-    def _molar_mass(self, molar: bool) -> float:
-        if not molar:
-            return AIR_G_MOL
-        if self.quantity not in MOLAR_MASS_G_MOL:
+    def _molar_mass(self, ratio: Ratio) -> float:
+        name = self.variable.name
+        if ratio.molar and name not in MOLAR_MASS_G_MOL:
             raise AirshedError(
                 "a unit cannot be converted",
                 where=self.where,
-                expected=f"something convertible to {VARIABLES[self.quantity].units}",
-                found=f"{self._units()}, of something whose molar mass is unknown",
+                expected=f"something convertible to {self.variable.units}",
+                found=f"{self.units}, of something whose molar mass is unknown",
                 hint=f"molar masses are known of {', '.join(MOLAR_MASS_G_MOL)}",
             )
-        return MOLAR_MASS_G_MOL[self.quantity]
-
-    def _helper(self, values: Floats) -> Floats:
-        known = HELPERS[self.quantity]
-        units = self._units() or known.units
-        try:
-            factor, offset = linear_conversion(units, known.units)
-        except ValueError as error:
-            raise AirshedError(
-                "a unit cannot be converted",
-                where=self.where,
-                expected=f"something convertible to {known.units}",
-                found=f"{units} ({error})",
-                hint="correct the unit attribute, or dataset.units in the configuration",
-            ) from None
-        return values if (factor, offset) == (1.0, 0.0) else values * factor + offset
+        return MOLAR_MASS_G_MOL[name] if ratio.molar else AIR_G_MOL
 
     def told(self, stored_as: str) -> str:
         """What is done, in words."""
-        units = self._units()
-        said = f"{stored_as} [{'no unit' if units is None else units}]"
-        if self._is_ratio():
-            ratio = ratio_of(units or "")
-            mass = self._molar_mass(bool(ratio and ratio.molar))
-            return f"{said}, with temp and psfc as an ideal gas of {mass:g} g mol-1"
-        return said
+        said = f"{stored_as} [{'no unit' if self.units is None else self.units}]"
+        if self.ratio is None:
+            return said
+        grams = self._molar_mass(self.ratio)
+        return f"{said}, with {' and '.join(AIR)} as an ideal gas of {grams:g} g mol-1"
