@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -74,7 +75,8 @@ def opened(place: Place) -> xr.Dataset:
 
 @lru_cache(maxsize=OPEN_AT_ONCE)
 def _opened(place: Place, process: int) -> xr.Dataset:
-    with reading(place):
+    with reading(place), warnings.catch_warnings():
+        warnings.simplefilter("ignore", xr.SerializationWarning)  # of fillers that cannot occur
         if place.path.is_dir():
             return xr.open_zarr(place.path, chunks=None, decode_times=False, cache=False)
         return within_limit(lambda: _netcdf(place), place, HINT)

@@ -22,6 +22,8 @@ WORDS = {
     "lat2d": ("latitude", ("degrees_north", "degree_north", "degrees_N", "degreesN")),
     "lon2d": ("longitude", ("degrees_east", "degree_east", "degrees_E", "degreesE")),
 }
+OF_WPS = {"XLAT_M": "lat2d", "XLONG_M": "lon2d"}
+"""What files made before a run of WRF, such as geo_em, call the positions of cells."""
 IOAPI_SPHERE_M = 6_370_000.0  # of MM5 and WRF, which CMAQ's grids come from
 
 
@@ -97,7 +99,7 @@ def _of_block(row: str, column: str, lat: Floats, lon: Floats, box: Box | None) 
     rows, columns = (slice(0, size) for size in lat.shape)
     if box is not None:
         first, last, left, right = block_of(box, lat, lon)
-        rows, columns = slice(first, last), slice(left, right)
+        rows, columns = slice(int(first), int(last)), slice(int(left), int(right))
     part = rows, columns
     return Positions(lat[part], lon[part], row, column, rows, False, (Run(columns, False),))
 
@@ -193,7 +195,9 @@ def _named(dataset: xr.Dataset, meaning: str) -> list[str]:
         str(name): each for name, each in dataset.variables.items() if each.dtype.kind in "iuf"
     }
     plain = {name: each for name, each in plain.items() if 1 <= each.ndim <= 4}
-    by_name = [name for name in plain if CAQRA.canonical_name(name) == meaning]
+    by_name = [
+        name for name in plain if meaning in (CAQRA.canonical_name(name), OF_WPS.get(name))
+    ]
     said = [
         name
         for name, each in plain.items()

@@ -30,7 +30,7 @@ def times_of(dataset: xr.Dataset, where: object) -> tuple[str | None, pd.Datetim
     """
     if "TFLAG" in dataset.variables:
         return _of_tflag(dataset["TFLAG"], where)
-    if "Times" in dataset.variables and dataset["Times"].ndim == 1:
+    if "Times" in dataset.variables and dataset["Times"].dims == ("Time",):
         return _of_texts(dataset["Times"], where)
     axis = dataset[_time_variable(dataset, where)]
     alone = axis.squeeze()
