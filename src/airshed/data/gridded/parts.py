@@ -44,8 +44,8 @@ class Part:
         return Part(self.place, self.axis, self.times[inside], numbers, self.stored)
 
 
-def part_of(dataset: DatasetConfig, place: Place) -> Part | None:
-    """A file's times and quantities; None if it has no quantity that could be of use.
+def part_of(dataset: DatasetConfig, place: Place) -> list[Part]:
+    """A file's times and quantities; nothing if it has no quantity that could be of use.
 
     Raises:
         AirshedError: It cannot be read, or its names or times are not clear.
@@ -53,11 +53,11 @@ def part_of(dataset: DatasetConfig, place: Place) -> Part | None:
     content = opened(place)
     stored = _stored_names(dataset, content, place)
     if not stored:
-        return None
+        return []
     axis, clock = times_of(content, place)
     times = clock.round("min") - pd.Timedelta(hours=dataset.utc_offset_h)
     _check_steps(times, dataset.time_step_h, place)
-    return Part(place, axis, times, tuple(range(len(times))), stored)
+    return [Part(place, axis, times, tuple(range(len(times))), stored)]
 
 
 def _stored_names(dataset: DatasetConfig, content: xr.Dataset, place: Place) -> dict[str, str]:

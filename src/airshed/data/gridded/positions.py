@@ -195,9 +195,7 @@ def _named(dataset: xr.Dataset, meaning: str) -> list[str]:
         str(name): each for name, each in dataset.variables.items() if each.dtype.kind in "iuf"
     }
     plain = {name: each for name, each in plain.items() if 1 <= each.ndim <= 4}
-    by_name = [
-        name for name in plain if meaning in (CAQRA.canonical_name(name), OF_WPS.get(name))
-    ]
+    by_name = [name for name in plain if meaning in (CAQRA.canonical_name(name), OF_WPS.get(name))]
     said = [
         name
         for name, each in plain.items()

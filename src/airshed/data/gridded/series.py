@@ -118,6 +118,23 @@ class GriddedSeries:
         """Every time of any file, in order."""
         return pd.DatetimeIndex(np.unique(np.concatenate([part.times for part in self.parts])))
 
+    @cached_property
+    def times_by_quantity(self) -> dict[str, pd.DatetimeIndex]:
+        """Of each quantity that must be there the times that it has."""
+        found: dict[str, list[Any]] = {name: [] for name in sorted(self.reading.needed)}
+        for part in self.parts:
+            for name in found.keys() & part.stored.keys():
+                found[name].append(part.times)
+        return {name: pd.DatetimeIndex(np.unique(np.concatenate(t))) for name, t in found.items()}
+
+    @property
+    def whole_times(self) -> pd.DatetimeIndex:
+        """Times at which every quantity is there."""
+        whole = self.times
+        for times in self.times_by_quantity.values():
+            whole = whole.intersection(times)
+        return whole
+
     def span(self) -> str:
         """First and last time that are there."""
         return f"a series from {self.times[0]} to {self.times[-1]} (UTC)"
@@ -146,12 +163,13 @@ class GriddedSeries:
         return {name: "; or ".join(told[name]) for name in sorted(told)}
 
 
-def open_series(dataset: DatasetConfig, given: str) -> GriddedSeries:
+def open_series(dataset: DatasetConfig, given: str, problems: Problems = STOP) -> GriddedSeries:
     """All files of a series, looked at but not read.
 
     Args:
         dataset: What a study says of it.
         given: Folder, file or pattern.
+        problems: Takes what is wrong with single files.
 
     Raises:
         AirshedError: There is none, one cannot be read, its times or levels are not clear, or a
@@ -159,7 +177,10 @@ def open_series(dataset: DatasetConfig, given: str) -> GriddedSeries:
     """
     places = [place for path in series_files(given) for place in places_of(path)]
     looked = progress(places, "files looked at", total=len(places), delay_s=QUIET_S)
-    parts = [part for place in looked if (part := part_of(dataset, place)) is not None]
+    parts: list[Part] = []
+    for place in looked:
+        with problems:
+            parts += part_of(dataset, place)
     names = {str(name) for place in places[:3] for name in opened(place).data_vars}
     there = {name for part in parts for name in part.stored}
     recipes = chosen_recipes(dataset.quantities.hourly, there, names, given)
