@@ -55,7 +55,7 @@ DICTIONARY = (
         "air temperature",
         190,
         340,
-        ("t2", "t2m", "ta"),
+        ("t2", "t2m", "ta", "temp2"),
         add_offset=280.0,
     ),
     Variable("rh", "%", "relative_humidity", "relative humidity", 0, 110, ("rh2", "hur")),
@@ -66,7 +66,7 @@ DICTIONARY = (
         "surface pressure",
         40_000,
         110_000,
-        ("sp", "ps"),
+        ("sp", "ps", "prsfc"),
         scale_factor=100.0,
         add_offset=90_000.0,
     ),
@@ -105,11 +105,11 @@ HELPERS = (
     Variable("dew_point", "K", "dew_point_temperature", "dew point", 150, 330, ("d2m", "td2")),
     Variable(
         *("specific_humidity", "kg kg-1", "specific_humidity", "specific humidity", 0, 0.1),
-        ("qv2m", "huss", "sh2"),
+        ("qv2m", "q2m", "huss", "sh2"),
     ),
     Variable(
         *("humidity_mixing_ratio", "kg kg-1", "humidity_mixing_ratio", "water vapour ratio"),
-        *(0, 0.1, ("q2", "qvapor")),
+        *(0, 0.1, ("q2",)),
     ),
     Variable(
         *("wind_speed", "m s-1", "wind_speed", "wind speed", 0, 150),

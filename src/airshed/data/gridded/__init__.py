@@ -5,7 +5,7 @@
 - ``times``: when its fields are;
 - ``positions``: where its cells are, and the part that is read;
 - ``blocks``: fields of one variable, several times at once;
-- ``humidity``, ``ratios``: formulas, with their sources;
+- ``humidity``: formulas, with their source;
 - ``recipes``: how the quantities of a study come from the variables that are there;
 - ``series``: days and hours, as ``airshed ingest`` and ``airshed inspect`` walk them.
 """

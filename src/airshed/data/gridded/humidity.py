@@ -32,13 +32,13 @@ def from_dew_point(dew_point_k: Floats, temp_k: Floats) -> Floats:
     return 100 * saturation_pa(dew_point_k) / saturation_pa(temp_k)
 
 
-def from_specific_humidity(share: Floats, temp_k: Floats, pressure_pa: Floats) -> Floats:
+def from_specific_humidity(share: Floats, pressure_pa: Floats, temp_k: Floats) -> Floats:
     """Relative humidity, %, of kg of vapour in a kg of moist air."""
     vapour_pa = share * pressure_pa / (VAPOUR_SHARE + (1 - VAPOUR_SHARE) * share)
     return 100 * vapour_pa / saturation_pa(temp_k)
 
 
-def from_mixing_ratio(ratio: Floats, temp_k: Floats, pressure_pa: Floats) -> Floats:
+def from_mixing_ratio(ratio: Floats, pressure_pa: Floats, temp_k: Floats) -> Floats:
     """Relative humidity, %, of kg of vapour for a kg of dry air."""
     vapour_pa = ratio * pressure_pa / (VAPOUR_SHARE + ratio)
     return 100 * vapour_pa / saturation_pa(temp_k)

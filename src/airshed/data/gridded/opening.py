@@ -19,6 +19,7 @@ from airshed.errors import refusing
 from airshed.files import files_below
 
 OPEN_AT_ONCE = 32  # one file for each variable
+AS_STORED: dict[str, Any] = {"decode_times": False, "decode_timedelta": False, "cache": False}
 HINT = "fetch it again, or remove it to treat its times as missing"
 READ_ERRORS = (
     *(OSError, RuntimeError, LookupError, ValueError, AttributeError, TypeError, MemoryError),
@@ -78,7 +79,7 @@ def _opened(place: Place, process: int) -> xr.Dataset:
     with reading(place), warnings.catch_warnings():
         warnings.simplefilter("ignore", xr.SerializationWarning)  # of fillers that cannot occur
         if place.path.is_dir():
-            return xr.open_zarr(place.path, chunks=None, decode_times=False, cache=False)
+            return xr.open_dataset(place.path, engine="zarr", **AS_STORED)
         return within_limit(lambda: _netcdf(place), place, HINT)
 
 
@@ -94,4 +95,4 @@ def _netcdf(place: Place) -> xr.Dataset:
     else:
         file = netCDF4.Dataset("member", memory=read_zip_member(place.path, place.member))
     store = xr.backends.NetCDF4DataStore(file)
-    return xr.open_dataset(store, decode_times=False, decode_timedelta=False, cache=False)
+    return xr.open_dataset(store, **AS_STORED)

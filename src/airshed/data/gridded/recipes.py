@@ -9,12 +9,12 @@ import numpy as np
 
 from airshed.arrays import Floats
 from airshed.data.gridded import humidity
-from airshed.data.gridded.ratios import AIR_G_MOL, MOLAR_MASS_G_MOL, Ratio, ratio_of
+from airshed.data.ratios import AIR_G_MOL, MOLAR_MASS_G_MOL, Ratio, dry_air_density, ratio_of
 from airshed.data.units import contradicting, is_density, linear_conversion, to_canonical
 from airshed.errors import AirshedError
 from airshed.variables import HELPERS, STATIC, Quantities, Variable
 
-AIR = ("temp", "psfc")
+AIR = ("psfc", "temp")
 """What the density of air follows from."""
 
 
@@ -150,8 +150,8 @@ class Conversion:
             return to_canonical(values, self.variable, self.attribute, self.stated, self.where)
         if self.stated is not None and ratio_of(self.stated) != ratio:
             raise contradicting(self.variable.name, self.stated, self.units, self.where)
-        density = ratio.density(values, *air, self._molar_mass(ratio))
-        return density * linear_conversion("kg m-3", self.variable.units)[0]
+        found = ratio.concentration(values, dry_air_density(*air), self._molar_mass(ratio))
+        return found * linear_conversion("kg m-3", self.variable.units)[0]
 
     def _molar_mass(self, ratio: Ratio) -> float:
         name = self.variable.name
@@ -167,8 +167,9 @@ class Conversion:
 
     def told(self, stored_as: str) -> str:
         """What is done, in words."""
-        said = f"{stored_as} [{'no unit' if self.units is None else self.units}]"
+        said = f"{stored_as} [{'no unit' if self.units is None else self.units.strip()}]"
         if self.ratio is None:
             return said
-        grams = self._molar_mass(self.ratio)
-        return f"{said}, with {' and '.join(AIR)} as an ideal gas of {grams:g} g mol-1"
+        density = f"times the density of dry air at {' and '.join(AIR)}"
+        grams = f" and {self._molar_mass(self.ratio):g} / {AIR_G_MOL:g}" if self.ratio.molar else ""
+        return f"{said}, {density}{grams}"

@@ -1,10 +1,9 @@
 """Mixing ratios to mass concentrations, by the law of ideal gases.
 
-    c = r M_air p / (R T) of a mass mixing ratio r,   c = x M p / (R T) of a molar one x
+    c = r rho of a mass mixing ratio r,   c = x rho M / M_air of a molar one x,   rho = p / (R_d T)
 
-with R = 8.314462618 J mol-1 K-1 (CODATA 2018), M_air = 28.9647 g mol-1 of dry air (U.S. Standard
-Atmosphere 1976: 28.9644) and the molar mass M of the gas. Air is taken as dry: 1 % of water vapour
-by mass changes the density by 0.6 %.
+with R_d = 287.05 J kg-1 K-1 and M_air = 28.9647 g mol-1 of dry air, and M of the gas. Air is taken
+as dry: moisture makes warm air up to 2 % lighter.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 
 from airshed.arrays import Floats
 
-GAS_CONSTANT = 8.314462618  # J mol-1 K-1
+GAS_CONSTANT_DRY_AIR = 287.05  # J kg-1 K-1
 AIR_G_MOL = 28.9647
 MOLAR_MASS_G_MOL = {
     "so2": 64.066,
@@ -49,16 +48,22 @@ class Ratio:
     factor: float
     molar: bool
 
-    def density(self, ratio: Floats, temp_k: Floats, pressure_pa: Floats, molar_g: float) -> Floats:
+    def concentration(self, ratio: Floats, air_kg_m3: Floats, molar_g: float = AIR_G_MOL) -> Floats:
         """Mass concentration, kg m-3.
 
         Args:
             ratio: In the unit that this describes.
-            temp_k: Of the air.
-            pressure_pa: Of the air.
-            molar_g: Molar mass of the gas, g mol-1; of a mass mixing ratio that of air.
+            air_kg_m3: Density of the air.
+            molar_g: Molar mass of the gas, g mol-1; not used of a mass mixing ratio.
         """
-        return ratio * (self.factor * molar_g / 1e3 / GAS_CONSTANT) * pressure_pa / temp_k
+        share = molar_g / AIR_G_MOL if self.molar else 1.0
+        return ratio * (self.factor * share) * air_kg_m3
+
+
+def dry_air_density(pressure_pa: Floats, temp_k: Floats) -> Floats:
+    """Density of dry air, kg m-3."""
+    density: Floats = pressure_pa / (GAS_CONSTANT_DRY_AIR * temp_k)
+    return density
 
 
 def ratio_of(units: str) -> Ratio | None:
