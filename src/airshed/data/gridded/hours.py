@@ -78,8 +78,7 @@ class Reading:
         Raises:
             AirshedError: The unit attribute is no text.
         """
-        stored = part.stored[name]
-        units = opened(part.place).variables[stored].attrs.get("units")
+        stored, units = part.stored[name], part.units[name]
         if units is not None and not isinstance(units, str):
             raise AirshedError(
                 "a unit attribute is no text",

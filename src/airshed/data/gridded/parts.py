@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,8 @@ class Part:
         times: UTC, in the order of the file.
         numbers: Position of each on the time axis.
         stored: What it calls each quantity that it has.
+        units: The unit attribute of each, None without one.
+        axes: Dimensions and coordinates of these variables.
     """
 
     place: Place
@@ -34,6 +37,13 @@ class Part:
     times: pd.DatetimeIndex
     numbers: tuple[int, ...]
     stored: dict[str, str]
+    units: dict[str, Any]
+    axes: frozenset[str]
+
+    def only(self, names: set[str]) -> Part | None:
+        """What it has of some quantities; None if that is nothing."""
+        kept = {name: self.stored[name] for name in sorted(names & self.stored.keys())}
+        return replace(self, stored=kept) if kept else None
 
     def during(self, start: datetime, stop: datetime) -> Part | None:
         """What it has from a time on and before another; None if that is nothing."""
@@ -41,7 +51,7 @@ class Part:
         if not inside.size:
             return None
         numbers = tuple(self.numbers[place] for place in inside.tolist())
-        return Part(self.place, self.axis, self.times[inside], numbers, self.stored)
+        return replace(self, times=self.times[inside], numbers=numbers)
 
 
 def part_of(dataset: DatasetConfig, place: Place) -> list[Part]:
@@ -57,7 +67,13 @@ def part_of(dataset: DatasetConfig, place: Place) -> list[Part]:
     axis, clock = times_of(content, place)
     times = clock.round("min") - pd.Timedelta(hours=dataset.utc_offset_h)
     _check_steps(times, dataset.time_step_h, place)
-    return [Part(place, axis, times, tuple(range(len(times))), stored)]
+    units = {name: content.variables[each].attrs.get("units") for name, each in stored.items()}
+    axes = {
+        str(axis)
+        for each in stored.values()
+        for axis in (*content[each].dims, *content[each].coords)
+    }
+    return [Part(place, axis, times, tuple(range(len(times))), stored, units, frozenset(axes))]
 
 
 def _stored_names(dataset: DatasetConfig, content: xr.Dataset, place: Place) -> dict[str, str]:

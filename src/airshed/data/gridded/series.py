@@ -191,13 +191,7 @@ def open_series(dataset: DatasetConfig, given: str, problems: Problems = STOP) -
         for name in reading.needed & part.stored.keys()
         for each in reading.conversion(part, name).made_of
     }
-    kept = tuple(
-        replace(
-            part, stored={name: part.stored[name] for name in sorted(used & part.stored.keys())}
-        )
-        for part in parts
-        if used & part.stored.keys()
-    )
+    kept = tuple(part for each in parts if (part := each.only(used)) is not None)
     _check_levels(dataset.gridded.level, kept)
     read = {part.place for part in kept}
     return GriddedSeries(
@@ -207,12 +201,7 @@ def open_series(dataset: DatasetConfig, given: str, problems: Problems = STOP) -
 
 def _check_levels(level: Mapping[str, float], parts: Iterable[Part]) -> None:
     """Every level that the study chooses is one of a variable."""
-    there = {
-        str(axis)
-        for part in parts
-        for stored in part.stored.values()
-        for axis in (*opened(part.place)[stored].dims, *opened(part.place)[stored].coords)
-    }
+    there = set[str]().union(*(part.axes for part in parts))
     for axis, value in level.items():
         if axis not in there:
             raise AirshedError(
