@@ -141,7 +141,8 @@ def _add(file: Any, name: str, values: np.ndarray, packed: bool) -> None:
     if packed:
         low, high = float(np.nanmin(values)), float(np.nanmax(values))
         variable.scale_factor, variable.add_offset = (high - low) / 65_000, (high + low) / 2
-    variable[:] = np.ma.masked_invalid(values)
+    missing = np.isnan(values)
+    variable[:] = np.ma.masked_array(np.where(missing, 0, values), missing)
 
 
 def _netcdf(values: dict[str, np.ndarray], lat: np.ndarray, lon: np.ndarray) -> bytes:

@@ -15,9 +15,11 @@ import pytest
 import xarray as xr
 from raw_files import ingest_into
 
-from airshed.config.data import DatasetConfig
+from airshed.config.data import DatasetConfig, Split
 from airshed.data.gridded.series import open_series
 from airshed.data.inspect import as_text, inspect_path
+from airshed.data.samples import sample_index
+from airshed.data.shards import HourReader
 from airshed.data.stores import open_hourly
 from airshed.errors import AirshedError
 from airshed.variables import HOURLY
@@ -120,6 +122,22 @@ def test_conversions_and_the_step_are_told(tmp_path: Path) -> None:
     assert told["conversions"]["rh"] == (
         "from dew_point, temp: saturation by Alduchov and Eskridge 1996"
     )
+
+
+def test_single_times_are_read_from_shards_of_eight(tmp_path: Path) -> None:
+    """What training reads is what xarray reads; samples are pairs of times that are there."""
+    made.write_eac4_new(tmp_path / "raw", TWO_DAYS)
+    without(tmp_path / "raw/data_sfc.nc", [3])
+    store = ingested(tmp_path, made.dataset(tmp_path / "raw", 2))
+    reader = HourReader(tmp_path / "out/hourly.zarr", ["o3", "temp"])
+    for number in (0, 7, 8, 15):
+        expected = [store["o3"][number], store["temp"][number]]
+        np.testing.assert_array_equal(reader.read(number), expected)
+    split = Split(start=made.START.date(), end=TWO_DAYS[-1].date(), init_every_h=3)
+    table = sample_index(TWO_DAYS, store["present"].values, split, [12, 24])
+    assert len(table) == 2 * 8 - 2  # eight init times of the first day; that of 9 h is not there
+    hours = (table["target_index"] - table["input_index"]) * 3
+    np.testing.assert_array_equal(hours, table["horizon_h"])
 
 
 def test_positions_come_from_a_file_that_the_study_names(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from airshed.errors import AirshedError
 BLOCK_BYTES = 2**23  # of one variable, that are held
 STEPS = 24  # that are read at once where the file's own chunks do not say better
 STAGGERED = "_stag"  # ends the names of WRF's dimensions of cell edges
-FILLER = -9e36  # IOAPI's missing value is -9.999e36
+FILLER = 9e36  # of NetCDF, by default, 9.969e36; of IOAPI -9.999e36
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Variable:
         levels: What is taken along each further dimension.
         stored: What the file says of it.
         packed_step: Smallest difference of its values, if they are packed; else 0.
-        fillers: Whether missing values are IOAPI's, which no attribute tells.
+        fillers: Whether no attribute tells the missing value.
         start: First time of the block that is held.
     """
 
@@ -95,7 +95,12 @@ class Variable:
             stretches.append(values[..., ::-1] if run.backwards else values)
         joined = stretches[0] if len(stretches) == 1 else np.concatenate(stretches, axis=-1)
         joined = joined[:, ::-1] if where.turned else joined
-        return np.where(joined < FILLER, np.nan, joined) if self.fillers else joined
+        return _without_fillers(joined) if self.fillers else joined
+
+
+def _without_fillers(values: Floats) -> Floats:
+    beyond = np.abs(values) > FILLER
+    return np.where(beyond, np.nan, values) if beyond.any() else values
 
 
 def _edges(part: xr.DataArray, dimension: str, cells: slice) -> tuple[str, slice, bool]:
@@ -153,7 +158,7 @@ def variable_of(
         levels,
         described(name, stored.variable),
         abs(float(stored.encoding.get("scale_factor", 0.0))),
-        "TFLAG" in dataset.variables,
+        not {"_FillValue", "missing_value"} & stored.encoding.keys(),
     )
 
 
