@@ -123,7 +123,7 @@ class Problem:
             moments,
         )
         self.samples = ForecastDataset(
-            hourly, static, moments, self.study.splits.test, self.study.horizons_h
+            hourly, static, moments, self.study.splits.test, self.study.horizons_h, INPUTS, TARGETS
         )
         self.hourly = open_hourly(hourly, hours_per_task=None)
         self.domain = Domain.of(open_static(static))
@@ -149,9 +149,14 @@ class Problem:
         """Reading, forecasting and scoring all batches."""
         study = self.study
         scores = GriddedScores(
-            study.horizons_h, init_times(study), self.domain, self.climatology, study.evaluation
+            study.target_variables,
+            study.horizons_h,
+            init_times(study),
+            self.domain,
+            self.climatology,
+            study.evaluation,
         )
-        reader = SampleReader(self.hourly, max(study.horizons_h))
+        reader = SampleReader(self.hourly, TARGETS, max(study.horizons_h))
         score_forecasts(self.batches, self.forecaster, reader, {"scores": scores}, "benchmark")
 
 

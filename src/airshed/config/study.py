@@ -50,7 +50,7 @@ class Study(Section):
     targets: Annotated[
         tuple[str, ...],
         Field(min_length=1),
-        Shapes("climatology", "observations", "pace", *SAMPLES),
+        Shapes("climatology", "observations", "pace", *SAMPLES, used_by=("comparison",)),
     ] = TARGETS
     dataset: DatasetConfig
     splits: Splits

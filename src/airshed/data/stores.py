@@ -179,6 +179,25 @@ def open_scan_tables(path: Path, scan: str) -> xr.Dataset:
     return open_netcdf(path, (f"{scan}_local_order", f"{scan}_region_token"))
 
 
+def check_targets(dataset: xr.Dataset, targets: Sequence[Variable], path: Path) -> None:
+    """What is stored by ``pollutant`` is of these targets, in their order and units.
+
+    Raises:
+        AirshedError: It is of others.
+    """
+    stored = zip(dataset["pollutant"].values, dataset["units"].values, strict=True)
+    found = [f"{name} in {units}" for name, units in stored]
+    expected = [f"{target.name} in {target.units}" for target in targets]
+    if found != expected:
+        raise AirshedError(
+            "a file has other pollutants or units than the study forecasts",
+            where=path,
+            expected=", ".join(expected),
+            found=", ".join(found),
+            hint="delete it and run the workflow again",
+        )
+
+
 def open_wind_roses(path: Path) -> xr.Dataset:
     """How often the wind comes from where in parts of the domain."""
     return open_netcdf(path, ("frequency", "latitude", "longitude", "from_deg"))

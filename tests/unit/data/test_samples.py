@@ -112,6 +112,8 @@ def test_items_are_the_normalised_fields(prepared: Path, hold: Any) -> None:
         prepared / "stats.nc",
         split("2016-03-02", "2016-03-02", every=5),
         [6, 12],
+        INPUTS,
+        TARGETS,
         hold,
     )
     assert len(samples) == 2 * 3  # inits at 0, 5 and 10 h
@@ -146,7 +148,7 @@ def loaded(samples: ForecastDataset, workers: int, start_method: Any) -> list[Ba
 def of(prepared: Path, hold: Any) -> ForecastDataset:
     day = split("2016-03-02", "2016-03-02", every=2)
     names = ("hourly.zarr", "static.nc", "stats.nc")
-    return ForecastDataset(*(prepared / name for name in names), day, [2, 6], hold)
+    return ForecastDataset(*(prepared / name for name in names), day, [2, 6], INPUTS, TARGETS, hold)
 
 
 def test_batches_are_their_items_whoever_reads_them(prepared: Path) -> None:
