@@ -269,6 +269,12 @@ BAD: dict[str, tuple[str, Callable[[xr.Dataset], xr.Dataset], dict[str, Any], st
         {"units": {"co": "ppb"}},
         r"contradicts the configuration.*ppb \(dataset.units.co\).*kg kg\*\*-1",
     ),
+    "mixing ratio without the air": (
+        "sfc",
+        lambda d: d.drop_vars(["t2m", "sp"]),
+        {"hourly": ["o3", "pm25"]},
+        r"mixing ratio needs temperature and pressure.*variable go3.*no psfc and no temp",
+    ),
     "no unit": (
         "sfc",
         lambda d: d.pipe(lambda x: (x["sp"].attrs.clear(), x)[1]),

@@ -16,7 +16,7 @@ from airshed.data.netcdf_library import within_limit
 from airshed.data.rawhour import Stored, described
 from airshed.errors import AirshedError
 
-BLOCK_BYTES = 2**23  # of one variable, that are held
+BLOCK_BYTES = 2**22  # of one variable, that are held
 STEPS = 24  # that are read at once where the file's own chunks do not say better
 STAGGERED = "_stag"  # ends the names of WRF's dimensions of cell edges
 FILLER = 9e36  # of NetCDF, by default, 9.969e36; of IOAPI -9.999e36

@@ -21,7 +21,7 @@ from airshed.data.rawhour import Contents
 from airshed.errors import AirshedError
 from airshed.variables import POSITIONS, Quantities
 
-HELD = 24  # variables of which a block is held, in each process
+HELD = 16  # variables of which a block is held, in each process
 SAME_SHARE = 1e-5  # of a value: rounding
 SAME_PACKED = 1.01  # of the steps of packing of both files: their rounding
 
@@ -36,6 +36,7 @@ class Reading:
         level: Value of each coordinate of levels that is chosen, by its name.
         positions_file: Where positions are if not in the files.
         recipes: How quantities are made that the series does not have.
+        air: What mixing ratios need to become concentrations.
     """
 
     quantities: Quantities
@@ -43,6 +44,7 @@ class Reading:
     level: tuple[tuple[str, float], ...]
     positions_file: str | None
     recipes: dict[str, Recipe]
+    air: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, dataset: DatasetConfig) -> Reading:
@@ -57,7 +59,7 @@ class Reading:
         """What must be there so that every hourly quantity is."""
         wanted = set(self.quantities.hourly)
         made_of = {each for name in wanted & self.recipes.keys() for each in self.made_of(name)}
-        return (wanted - self.recipes.keys()) | made_of
+        return (wanted - self.recipes.keys()) | made_of | self.air
 
     def made_of(self, name: str) -> tuple[str, ...]:
         """What a quantity is made of by its recipe."""
@@ -198,14 +200,5 @@ class HourFields:
     def _converted(self, name: str) -> Floats:
         found = self.found[name]
         conversion = self.reading.conversion(found.part, name)
-        lacking = [each for each in conversion.made_of if each not in self.found]
-        if lacking:
-            raise AirshedError(
-                "a mixing ratio needs temperature and pressure to become a concentration",
-                where=conversion.where,
-                expected=" and ".join(conversion.made_of),
-                found=f"no {' and no '.join(lacking)} at this time",
-                hint="request them too, or say what they are called in dataset.gridded.names",
-            )
         values = self.reading.variable(found.part, name).field(found.number)
         return conversion.convert(values, *map(self.field, conversion.made_of))

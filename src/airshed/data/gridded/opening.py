@@ -19,6 +19,7 @@ from airshed.errors import refusing
 from airshed.files import files_below
 
 OPEN_AT_ONCE = 32  # one file for each variable
+CACHE_BYTES = 2**16  # of chunks: what is read is held already
 AS_STORED: dict[str, Any] = {"decode_times": False, "decode_timedelta": False, "cache": False}
 HINT = "fetch it again, or remove it to treat its times as missing"
 READ_ERRORS = (
@@ -94,5 +95,8 @@ def _netcdf(place: Place) -> xr.Dataset:
         file = netCDF4.Dataset(place.path)
     else:
         file = netCDF4.Dataset("member", memory=read_zip_member(place.path, place.member))
+    for variable in file.variables.values():
+        if isinstance(variable.chunking(), list):
+            variable.set_var_chunk_cache(CACHE_BYTES)  # else 16 MB for each, in every open file
     store = xr.backends.NetCDF4DataStore(file)
     return xr.open_dataset(store, **AS_STORED)

@@ -185,18 +185,31 @@ def open_series(dataset: DatasetConfig, given: str, problems: Problems = STOP) -
     there = {name for part in parts for name in part.stored}
     recipes = chosen_recipes(dataset.quantities.hourly, there, names, given)
     reading = replace(Reading.of(dataset), recipes=recipes)
-    used = reading.needed | {
-        each
-        for part in parts
-        for name in reading.needed & part.stored.keys()
-        for each in reading.conversion(part, name).made_of
-    }
-    kept = tuple(part for each in parts if (part := each.only(used)) is not None)
+    reading = replace(reading, air=_air(reading, parts, there))
+    kept = tuple(part for each in parts if (part := each.only(reading.needed)) is not None)
     _check_levels(dataset.gridded.level, kept)
     read = {part.place for part in kept}
     return GriddedSeries(
         dataset, reading, kept, tuple(place for place in places if place not in read)
     )
+
+
+def _air(reading: Reading, parts: Iterable[Part], there: set[str]) -> frozenset[str]:
+    """What mixing ratios need to become concentrations; it must be there."""
+    found: set[str] = set()
+    for part in parts:
+        for name in sorted(reading.needed & part.stored.keys()):
+            conversion = reading.conversion(part, name)
+            if lacking := [each for each in conversion.made_of if each not in there]:
+                raise AirshedError(
+                    "a mixing ratio needs temperature and pressure to become a concentration",
+                    where=conversion.where,
+                    expected=" and ".join(conversion.made_of),
+                    found=f"{conversion.units}, and no {' and no '.join(lacking)}",
+                    hint="request them too, or say what they are called in dataset.gridded.names",
+                )
+            found |= set(conversion.made_of)
+    return frozenset(found)
 
 
 def _check_levels(level: Mapping[str, float], parts: Iterable[Part]) -> None:
