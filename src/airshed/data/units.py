@@ -10,6 +10,7 @@ import numpy as np
 import pint
 
 from airshed.arrays import Floats
+from airshed.config.data import DatasetConfig
 from airshed.errors import AirshedError, brief
 from airshed.variables import Variable
 
@@ -97,6 +98,17 @@ def to_canonical(
             hint="correct dataset.units, or the file",
         )
     return values if (factor, offset) == (1.0, 0.0) else values * factor + offset
+
+
+def check_described(dataset: DatasetConfig) -> None:
+    """The units of quantities that a dataset adds to the dictionary are units.
+
+    Raises:
+        AirshedError: One is not.
+    """
+    for name, described in dataset.variables.items():
+        if described.units is not None:
+            _checked(described.units, described.units, f"dataset.variables.{name}.units")
 
 
 def _checked(units: str, canonical: str, where: str) -> tuple[float, float]:
