@@ -130,9 +130,12 @@ POSITIONS = ("lat2d", "lon2d")
 STATIC = (*POSITIONS, "elevation", "population")
 """What does not change with time; every other quantity is hourly."""
 
-INPUTS: tuple[str, ...] = tuple(VARIABLES)
-HOURLY: tuple[str, ...] = tuple(name for name in INPUTS if name not in STATIC)
-TARGETS: tuple[str, ...] = ("pm25", "pm10", "so2", "no2", "co", "o3")
+INPUTS = (
+    *("u", "v", "temp", "rh", "psfc", "pm10", "so2", "no2", "co", "o3"),
+    *("lat2d", "lon2d", "pm25", "elevation", "population"),
+)
+HOURLY = tuple(name for name in INPUTS if name not in STATIC)
+TARGETS = ("pm25", "pm10", "so2", "no2", "co", "o3")
 """The CAQRA set, in the order of the model: defaults of the configuration and nothing else."""
 
 
@@ -196,11 +199,6 @@ class Quantities:
     def read(self) -> tuple[str, ...]:
         """What an ingest reads of each hour: the hourly fields and the positions of cells."""
         return (*self.hourly, *POSITIONS)
-
-    @property
-    def stored(self) -> tuple[str, ...]:
-        """All that networks can be given: the hourly fields and the static ones, in order."""
-        return self.in_order((*self.hourly, *STATIC))
 
     @property
     def changing(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from airshed.data.rawhour import as_hour
 from airshed.data.regrid import regrid, regrid_directions
 from airshed.data.scale_out import run_tasks
 from airshed.data.source import DaySource, Source, first_hour, open_source, there_twice
+from airshed.data.units import check_described
 from airshed.errors import AirshedError, brief
 from airshed.graph.user_files import checksum_taken
 from airshed.graph.views import canonical
@@ -63,6 +64,7 @@ def ingest(
     Raises:
         AirshedError: There are no raw hours, or one is damaged or does not hold what it should.
     """
+    check_described(dataset)
     source, days = open_source(dataset, raw), dataset.period.days
     partial, key = _partial(dataset, source, outputs.hourly)
     notes = partial / "days"

@@ -10,6 +10,7 @@ import numpy as np
 import pint
 
 from airshed.arrays import Floats
+from airshed.config.data import DatasetConfig
 from airshed.data.ratios import ratio_of
 from airshed.errors import AirshedError, brief
 from airshed.variables import Variable
@@ -140,6 +141,17 @@ def is_density(units: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def check_described(dataset: DatasetConfig) -> None:
+    """The units of quantities that a dataset adds to the dictionary are units.
+
+    Raises:
+        AirshedError: One is not.
+    """
+    for name, described in dataset.variables.items():
+        if described.units is not None:
+            _checked(described.units, described.units, f"dataset.variables.{name}.units")
 
 
 def _checked(units: str, canonical: str, where: str) -> tuple[float, float]:

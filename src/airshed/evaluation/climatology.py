@@ -126,13 +126,13 @@ def fit_climatology(
     Raises:
         AirshedError: A cell of the domain has too few values at some hour of the day.
     """
-    store = open_hourly(hourly, hours_per_task=None)
+    names = [target.name for target in targets]
+    store = open_hourly(hourly, None, names)
     mask = open_static(static)["domain_mask"].values.astype(bool)
     used = _usable_harmonics(store, train, harmonics)
     hours = hours_of_day(store)
     shape = (1 + 2 * used, len(hours), len(targets), *mask.shape)
     coefficients = np.full(shape, np.nan, dtype=np.float32)
-    names = [target.name for target in targets]
     for number, name in enumerate(names):
         coefficients[:, :, number, mask] = _fit(store, train, name, mask, used)
     write_netcdf(

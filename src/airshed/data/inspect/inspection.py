@@ -20,6 +20,7 @@ from airshed.data.rawfile import read_contents
 from airshed.data.regrid import regrid_directions
 from airshed.data.source import Archives
 from airshed.data.static.quantities import check_possible, open_elevation, open_population
+from airshed.data.units import check_described
 from airshed.data.yearly import YearlyStores, open_store
 from airshed.errors import AirshedError
 from airshed.variables import STATIC, VARIABLES, Quantities
@@ -132,6 +133,8 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
         found.grid = describe_grid(tally.grid.lat_deg, tally.grid.lon_deg)
     found.stores = [_look_at_store(each, dataset, count, findings) for each in files.stores]
     if dataset:
+        with findings:
+            check_described(dataset)
         _check_study(dataset, tally)
     return found
 
