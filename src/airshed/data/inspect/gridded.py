@@ -79,9 +79,9 @@ def _times(
                 hint="correct dataset.period or dataset.path",
             )
         )
-    listed = [times.to_pydatetime().tolist() for times in (expected, whole)]
+    hours, there = (times.to_pydatetime().tolist() for times in (expected, whole))
     reason = "not in the series"
-    return counted(*listed, "UTC", reason, dataset.time_step_h) | {
+    return counted(hours, there, "UTC", reason, dataset.time_step_h) | {
         "days_opened": len(chosen),
         "days": len(days),
         "sampled": sampled,
