@@ -16,6 +16,7 @@ import xarray as xr
 from raw_files import ingest_into
 
 from airshed.config.data import DatasetConfig, Split
+from airshed.data import ingest as ingest_module
 from airshed.data.gridded.series import open_series
 from airshed.data.inspect import as_text, inspect_path
 from airshed.data.samples import sample_index
@@ -478,6 +479,32 @@ def test_a_day_can_be_sent_to_another_process(raw: Path) -> None:
     sent = pickle.loads(pickle.dumps(day))  # noqa: S301
     np.testing.assert_array_equal(here, [hour.read().fields["no2"] for hour in sent.hours()])
     assert day.fingerprint() == sent.fingerprint()
+
+
+def test_an_ingest_that_was_stopped_reads_only_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second day is refused, mended and read; the first, which has files of its own, is not."""
+    for number in (0, 1):
+        made.write_eac4_new(tmp_path / f"raw/{number}", TWO_DAYS[8 * number : 8 * number + 8])
+    bad = tmp_path / "raw/1/data_sfc.nc"
+    content = bad.read_bytes()
+    changed(bad, lambda stored: stored.assign(t2m=stored["t2m"] + 5000))
+    dataset, read = made.dataset(tmp_path / "raw", 2), []
+    ingest_day = ingest_module._ingest_day
+    monkeypatch.setattr(
+        ingest_module, "_ingest_day", lambda *task: (read.append(task[-1]), ingest_day(*task))
+    )
+    with pytest.raises(
+        AirshedError,
+        match=r"(?s)physically impossible.*raw/1/data_mlev.nc, .*raw/1/data_sfc.nc.*temp",
+    ):
+        ingested(tmp_path, dataset)
+    bad.with_suffix(".whole").write_bytes(content)
+    bad.with_suffix(".whole").replace(bad)
+    store = ingested(tmp_path, dataset)
+    assert [f"{day:%d}" for day in read] == ["01", "02", "02"]
+    np.testing.assert_allclose(store["temp"], made.truth(TWO_DAYS)["temp"], rtol=1e-6)
 
 
 def test_a_file_that_changes_is_noticed(raw: Path, tmp_path: Path) -> None:

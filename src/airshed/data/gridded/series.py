@@ -23,6 +23,7 @@ from airshed.data.rawhour import Hour
 from airshed.errors import AirshedError
 from airshed.progress import progress
 
+SHOWN = 2  # files of a time, in messages
 QUIET_S = 5.0  # opening files shows its progress if it takes longer
 
 
@@ -74,8 +75,9 @@ class GriddedDay:
 
     def _hour(self, time: pd.Timestamp, places: Mapping[str, list[Found]]) -> Hour:
         fields = HourFields(self.reading, {name: each[0] for name, each in places.items()})
-        first = next(iter(places.values()))[0].part.place
-        where = f"{first}, {time}"
+        files = sorted({str(found.part.place) for each in places.values() for found in each})
+        more = f" and {len(files) - SHOWN} more" if files[SHOWN:] else ""
+        where = f"{', '.join(files[:SHOWN])}{more}, {time}"
         return Hour(time.to_pydatetime(), where, fields.contents, self.reading.quantities)
 
     def _contradicts_itself(self, time: pd.Timestamp, places: Mapping[str, list[Found]]) -> bool:
@@ -119,6 +121,15 @@ class GriddedSeries:
         return pd.DatetimeIndex(np.unique(np.concatenate([part.times for part in self.parts])))
 
     @cached_property
+    def _by_day(self) -> dict[date, list[Part]]:
+        """Files that hold times of a day; there may be a hundred thousand."""
+        found: dict[date, list[Part]] = defaultdict(list)
+        for part in self.parts:
+            for day in part.times.normalize().unique():
+                found[day.date()].append(part)
+        return found
+
+    @cached_property
     def times_by_quantity(self) -> dict[str, pd.DatetimeIndex]:
         """Of each quantity that must be there the times that it has."""
         found: dict[str, list[Any]] = {name: [] for name in sorted(self.reading.needed)}
@@ -142,7 +153,8 @@ class GriddedSeries:
     def day(self, day: date) -> GriddedDay:
         """What one UTC day needs."""
         start = datetime.combine(day, datetime.min.time())
-        parts = (part.during(start, start + timedelta(days=1)) for part in self.parts)
+        there = self._by_day.get(day, [])
+        parts = (part.during(start, start + timedelta(days=1)) for part in there)
         duplicates = self.dataset.quality.duplicate_hours
         return GriddedDay(self.reading, duplicates, tuple(part for part in parts if part))
 
