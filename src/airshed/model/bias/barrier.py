@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from airshed.model.bias.base import Bias, Layout, lookup
 from airshed.model.bias.perceptron import PairPerceptron
-from airshed.model.bias.tile import LARGE, Shape, Tile
+from airshed.model.bias.tile import Shape, Shapes, Tile
 from airshed.model.geography import Fields
 from airshed.model.triton_language import jit, tl
 
@@ -114,7 +114,7 @@ class BarrierLookup(Bias):
         uphill=True,
         table="bins",
         bin=rise_bin,
-        shapes=LARGE._replace(keys=Shape(32, 64, 4, 3)),
+        shapes=Shapes(Shape(64, 64, 4, 3), Shape(64, 32, 4, 3), Shape(32, 64, 4, 3)),
     )
 
     def __init__(self, layout: Layout, alpha_init: float) -> None:

@@ -171,7 +171,7 @@ class TopoFlow(Bias):
         topoflow_tile,
         features=1,
         table="offsets",
-        shapes=Shapes(Shape(128, 64, 8, 3), Shape(128, 32, 8, 3), Shape(64, 64, 4, 2)),
+        shapes=Shapes(Shape(128, 64, 8, 3), Shape(64, 64, 4, 3), Shape(64, 64, 4, 2)),
     )
 
     def __init__(self, layout: Layout, alpha_init: float) -> None:

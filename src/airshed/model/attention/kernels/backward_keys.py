@@ -56,7 +56,8 @@ def _gather_keys(
         mask = None if EVEN else inside
         sums = tl.load(lse + token, mask=mask, other=None if EVEN else float("inf"))
         dot = tl.load(delta + token, mask=mask, other=None if EVEN else 0.0)
-        scores = product(k1, k2, q1, q2, D1 < WIDTH, PRECISION) * scale
+        scores = product(k1, k2, q1, q2, D1 < WIDTH, PRECISION)
+        base = -sums[None, :]
         if BIASED:
             query0, query1 = features_of(features, token, inside, tokens, FEATURES, EVEN)
             low, high = extremes_at(extremes, tile, LINES * tl.cdiv(LINE, QUERIES), UPHILL)
@@ -69,8 +70,8 @@ def _gather_keys(
                 query0[None, :], query1[None, :], key0[:, None], key1[:, None], strength, entry,
                 UNIT,
             )  # fmt: skip
-            scores += added
-        weights = tl.exp2(scores - sums[None, :])
+            base += added
+        weights = tl.exp2(scores * scale + base)
         if not EVEN:
             weights = tl.where(there, weights, 0.0)
         dv1 = tl.dot(weights.to(do1.dtype), do1, dv1, input_precision=PRECISION)
@@ -89,7 +90,8 @@ def _gather_keys(
 
 @jit
 def backward_keys(
-    q, k, v, features, strength, table, extremes, lse, dout, delta, dk, dv, offsets, in_sample, in_head, in_token, out_sample, out_head, out_token, of_features,
+    q, k, v, features, strength, table, extremes, lse, dout, delta, dk, dv, offsets,
+    in_sample, in_head, in_token, out_sample, out_head, out_token, of_features,
     table_sample, table_head, heads, tokens, scale,
     TILE: constexpr, LINE: constexpr, LINES: constexpr, UPHILL: constexpr, TABLE: constexpr,
     BIN: constexpr, FEATURES: constexpr, WIDTH: constexpr, D1: constexpr, D2: constexpr,
@@ -102,15 +104,16 @@ def backward_keys(
     sample, head = tl.program_id(1) // heads, tl.program_id(1) % heads
     into = sample.to(tl.int64) * in_sample + head * in_head
     onto = sample.to(tl.int64) * out_sample + head * out_head
-    row, column, token, inside = tile_place(tl.program_id(0), LINE, LINES, KEYS)
-    here, there = token[:, None], inside[:, None]
+    here = tl.num_programs(0) - 1 - tl.program_id(0)  # the highest keys have most to do
+    row, column, token, inside = tile_place(here, LINE, LINES, KEYS)
+    place, there = token[:, None], inside[:, None]
     part1, part2 = tl.arange(0, D1), D1 + tl.arange(0, D2)
-    k1 = load(k + into, here, there, in_token, part1[None, :], WIDTH, EVEN)
-    v1 = load(v + into, here, there, in_token, part1[None, :], WIDTH, EVEN)
+    k1 = load(k + into, place, there, in_token, part1[None, :], WIDTH, EVEN)
+    v1 = load(v + into, place, there, in_token, part1[None, :], WIDTH, EVEN)
     k2, v2 = k1, v1
     if D1 < WIDTH:
-        k2 = load(k + into, here, there, in_token, part2[None, :], WIDTH, EVEN)
-        v2 = load(v + into, here, there, in_token, part2[None, :], WIDTH, EVEN)
+        k2 = load(k + into, place, there, in_token, part2[None, :], WIDTH, EVEN)
+        v2 = load(v + into, place, there, in_token, part2[None, :], WIDTH, EVEN)
     features += sample * of_features
     key0, key1 = features_of(features, token, inside, tokens, FEATURES, EVEN)
     table += sample * table_sample + head * table_head
@@ -121,7 +124,7 @@ def backward_keys(
     if UPHILL:
         lowest, highest = extremes_of(key0, inside)
         biased_to = last_below(extremes, tiles, highest, TILES)
-    program = tl.program_id(1) * tl.num_programs(0) + tl.program_id(0)
+    program = tl.program_id(1) * tl.num_programs(0) + here
     offsets += program.to(tl.int64) * (tiles * 2 * KEYS)
     grads = (
         tl.zeros([KEYS, D1], tl.float32), tl.zeros([KEYS, D2], tl.float32),
@@ -132,24 +135,24 @@ def backward_keys(
         grads, 0, biased_to, k1, k2, v1, v2, key0, key1, lowest, highest, row, column, there,
         q + into, dout + onto, lse + first, delta + first, features, extremes, alpha, table,
         offsets, in_token, out_token, tokens, scale,
-        TILE, LINE, LINES, TILE is not None, UPHILL, TABLE, BIN, FEATURES, WIDTH, D1, D2, QUERIES, KEYS,
-        EVEN, PRECISION,
+        TILE, LINE, LINES, TILE is not None, UPHILL, TABLE, BIN, FEATURES, WIDTH, D1, D2, QUERIES,
+        KEYS, EVEN, PRECISION,
     )  # fmt: skip
     if UPHILL:
         grads = _gather_keys(
             grads, biased_to, tiles, k1, k2, v1, v2, key0, key1, lowest, highest, row, column,
             there, q + into, dout + onto, lse + first, delta + first, features, extremes, alpha,
             table, offsets, in_token, out_token, tokens, scale,
-            TILE, LINE, LINES, False, UPHILL, TABLE, BIN, FEATURES, WIDTH, D1, D2, QUERIES, KEYS, EVEN,
-            PRECISION,
+            TILE, LINE, LINES, False, UPHILL, TABLE, BIN, FEATURES, WIDTH, D1, D2, QUERIES, KEYS,
+            EVEN, PRECISION,
         )  # fmt: skip
     dk1, dk2, dv1, dv2 = grads
     natural = scale / UNIT
-    store(dk + onto, here, there, out_token, part1[None, :], dk1 * natural, WIDTH, EVEN)
-    store(dv + onto, here, there, out_token, part1[None, :], dv1, WIDTH, EVEN)
+    store(dk + onto, place, there, out_token, part1[None, :], dk1 * natural, WIDTH, EVEN)
+    store(dv + onto, place, there, out_token, part1[None, :], dv1, WIDTH, EVEN)
     if D1 < WIDTH:
-        store(dk + onto, here, there, out_token, part2[None, :], dk2 * natural, WIDTH, EVEN)
-        store(dv + onto, here, there, out_token, part2[None, :], dv2, WIDTH, EVEN)
+        store(dk + onto, place, there, out_token, part2[None, :], dk2 * natural, WIDTH, EVEN)
+        store(dv + onto, place, there, out_token, part2[None, :], dv2, WIDTH, EVEN)
 
 
 @jit

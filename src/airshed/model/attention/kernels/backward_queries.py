@@ -47,7 +47,8 @@ def _gather_queries(
         if D1 < WIDTH:
             k2 = load(k, token[None, :], inside[None, :], stride, part2[:, None], WIDTH, EVEN)
             v2 = load(v, token[None, :], inside[None, :], stride, part2[:, None], WIDTH, EVEN)
-        scores = product(q1, q2, k1, k2, D1 < WIDTH, PRECISION) * scale
+        scores = product(q1, q2, k1, k2, D1 < WIDTH, PRECISION)
+        base = -sums[:, None]
         if BIASED:
             key0, key1 = features_of(features, token, inside, tokens, FEATURES, EVEN)
             low, high = extremes_at(extremes, tile, LINES * tl.cdiv(LINE, KEYS), UPHILL)
@@ -61,10 +62,10 @@ def _gather_queries(
                 query0[:, None], query1[:, None], key0[None, :], key1[None, :], strength, entry,
                 UNIT,
             )  # fmt: skip
-            scores += added
+            base += added
         if LINE % KEYS != 0:
             scores = tl.where(inside[None, :], scores, float("-inf"))
-        weights = tl.exp2(scores - sums[:, None])
+        weights = tl.exp2(scores * scale + base)
         dweights = product(do1, do2, v1, v2, D1 < WIDTH, PRECISION)
         dscores = weights * (dweights - delta[:, None])
         if BIASED:

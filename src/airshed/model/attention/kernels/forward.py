@@ -113,8 +113,8 @@ def forward(
     top, total, out1, out2 = _add_keys(
         state, biased_from, tiles, q1, q2, query0, query1, lowest, highest, row, column, k + into,
         v + into, features, extremes, alpha, table, in_token, tokens, scale,
-        TILE, LINE, LINES, TILE is not None, UPHILL, TABLE, BIN, FEATURES, WIDTH, D1, D2, KEYS, EVEN,
-        PRECISION,
+        TILE, LINE, LINES, TILE is not None, UPHILL, TABLE, BIN, FEATURES, WIDTH, D1, D2, KEYS,
+        EVEN, PRECISION,
     )  # fmt: skip
     onto = out + sample.to(tl.int64) * out_sample + head * out_head
     where = token[:, None]

@@ -64,25 +64,27 @@ def features_of(pointer, token, inside, tokens, COUNT: constexpr, EVEN: constexp
 
 
 @jit
-def entries_of(table, rise, low, high, row, column, TABLE: constexpr, BIN: constexpr, LINE: constexpr):
-    """What the table holds for each pair of a tile, and bins lie between ``low`` and ``high``."""
+def entries_of(
+    table, rise, low, high, row, column, TABLE: constexpr, BIN: constexpr, LINE: constexpr
+):  # fmt: skip
+    """What the table holds for each pair of a tile, whose bins lie between ``low`` and ``high``."""
+    entries = 0.0
     if TABLE == "offsets":
-        return tl.load(table + row * (2 * LINE - 1) + column).to(tl.float32)
+        entries = tl.load(table + row * (2 * LINE - 1) + column).to(tl.float32)
     if TABLE == "bins":
         entries = tl.zeros(rise.shape, tl.float32) + tl.load(table + low).to(tl.float32)
-        if low < high:  # most tiles hold one; to read one for each pair takes longer
+        if low < high:  # most tiles hold one bin; to read an entry for each pair takes longer
             for one in range(low + 1, high + 1):
                 entries = tl.where(BIN(rise) < one, entries, tl.load(table + one).to(tl.float32))
-        return entries
-    return 0.0
+    return entries
 
 
 @jit
 def bins_between(low, high, TABLE: constexpr, BIN: constexpr):
     """The bins of the lowest and the highest rise of a tile."""
     if TABLE == "bins":
-        return BIN(low), BIN(high)
-    return 0, 0
+        low, high = BIN(low), BIN(high)
+    return low, high
 
 
 @jit
