@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RECORDS = True  # whether trainings and measurements on a GPU record their passes
 # Two plain passes differ themselves where a library adds in no fixed order (cuDNN's attention)
 TIMES_SPREAD, LARGEST_DIFFERENCE = 3, 0.05
 
@@ -46,13 +45,14 @@ class _Pass(nn.Module):
             return self.plain(x, lead_hours, self.targets)
 
 
-def wanted(settings: TrainConfig, device: torch.device) -> bool:
+def wanted(settings: TrainConfig, device: torch.device, processes: int = 1) -> bool:
     """Whether a training may record its passes.
 
-    Sharded weights are gathered, and blocks computed again, by more than kernels.
+    Sharded weights are gathered, and blocks computed again, by more than kernels; with several
+    processes recording was never tried.
     """
     plain = settings.strategy != "fsdp" and not settings.recompute_blocks
-    return RECORDS and plain and device.type == "cuda"
+    return plain and device.type == "cuda" and processes == 1
 
 
 def record(
