@@ -95,7 +95,7 @@ def test_output_and_every_gradient_equal_float64(
 @pytest.mark.parametrize("alpha", [-3.0, 0.0, 60.0])
 @pytest.mark.parametrize("kind", ["barrier", "barrier_lookup"])
 def test_extreme_strengths_and_tokens_in_any_order(kind: str, alpha: float) -> None:
-    bias, (qkv, fields) = build(kind, (1, 33)), problem((1, 33), 10)
+    bias, (qkv, fields) = build(kind, (1, 33)), problem((1, 33), 10, samples=1)
     bias.alpha.data.fill_(alpha)
     found, expected = by_kernel(bias, qkv, fields), in_double(bias, qkv, fields)
     for one, other in zip(found, expected, strict=True):
