@@ -62,6 +62,10 @@ def _counted(given: Any, made: Any) -> bool:
 
 def unknown_key_message(key: str, known: list[str]) -> str:
     """Say that ``key`` is unknown, and which known key was probably meant."""
-    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    meant = f"did you mean '{nearest[0]}'?" if nearest else f"known keys: {', '.join(known)}"
-    return f"unknown key '{key}'; {meant}"
+    return f"unknown key '{key}'{meant(key, known) or '; known keys: ' + ', '.join(known)}"
+
+
+def meant(word: str, known: list[str]) -> str:
+    """The known word that was probably meant, as the end of a sentence; empty if none is near."""
+    nearest = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean '{nearest[0]}'?" if nearest else ""
