@@ -123,7 +123,7 @@ class Problem:
             moments,
         )
         self.samples = ForecastDataset(
-            hourly, static, moments, self.study.splits.test, self.study.horizons_h
+            hourly, static, moments, self.study.splits.test, self.study.horizons_h, INPUTS, TARGETS
         )
         self.hourly = open_hourly(hourly, hours_per_task=None)
         self.domain = Domain.of(open_static(static))
@@ -149,9 +149,14 @@ class Problem:
         """Reading, forecasting and scoring all batches."""
         study = self.study
         scores = GriddedScores(
-            study.horizons_h, init_times(study), self.domain, self.climatology, study.evaluation
+            study.target_variables,
+            study.horizons_h,
+            init_times(study),
+            self.domain,
+            self.climatology,
+            study.evaluation,
         )
-        reader = SampleReader(self.hourly, max(study.horizons_h))
+        reader = SampleReader(self.hourly, TARGETS, max(study.horizons_h))
         score_forecasts(self.batches, self.forecaster, reader, {"scores": scores}, "benchmark")
 
 
@@ -209,7 +214,7 @@ def write_data(study: Study, hourly: Path, static: Path) -> None:
                 fields[:, channel] *= 0.1 * (VARIABLES[name].high - VARIABLES[name].low) / 200
                 fields[:, channel] += VARIABLES[name].low
         fields[:, HOURLY.index("co")] /= 50
-        write_day(hourly, day, fields)
+        write_day(hourly, day, fields, HOURLY)
     write_present(hourly, np.ones(24 * len(days), dtype=bool))
     still = dict.fromkeys(STATIC_VARIABLES, np.ones(shape))
     still |= {"lat2d": lat, "lon2d": lon, "elevation": 4000 * rng.random(shape)}

@@ -73,7 +73,7 @@ def write(path: Path, made: np.ndarray, precision: str, settings: dict[str, Any]
     try:
         zeros = np.zeros(SEED_GRID)
         hourly.create(path, study(1, precision).dataset, zeros, zeros)
-        hourly.write_day(path, 0, made)
+        hourly.write_day(path, 0, made, HOURLY)
     finally:
         hourly.COMPRESSION = chosen
 

@@ -73,7 +73,7 @@ def loader(scale: float) -> dict[str, Any]:
 
 def _samples(study: Study, folder: Path, hold: Any) -> ForecastDataset:
     paths = (folder / name for name in ("hourly.zarr", "static.nc", "statistics.nc"))
-    return ForecastDataset(*paths, study.splits.train, study.horizons_h, hold)
+    return ForecastDataset(*paths, study.splits.train, study.horizons_h, INPUTS, TARGETS, hold)
 
 
 def _all(samples: ForecastDataset, batches: list[list[int]]) -> Callable[[], object]:
@@ -183,6 +183,12 @@ def _demo(folder: Path) -> tuple[Study, ForecastDataset, torch.nn.Module]:
 
     paths: Prepared = prepare(study, folder)
     samples = ForecastDataset(
-        paths.hourly, paths.static, paths.statistics, study.splits.train, study.horizons_h
+        paths.hourly,
+        paths.static,
+        paths.statistics,
+        study.splits.train,
+        study.horizons_h,
+        INPUTS,
+        TARGETS,
     )
     return study, samples, build_network(study, "wind_baseline", paths, 0)

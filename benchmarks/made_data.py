@@ -68,7 +68,7 @@ def prepared(folder: Path, days: int, made: np.ndarray, precision: str = "float3
     store = folder / "hourly.zarr"
     hourly.create(store, chosen.dataset, lat, lon)
     for day in range(days):
-        hourly.write_day(store, day, made[24 * day : 24 * (day + 1)])
+        hourly.write_day(store, day, made[24 * day : 24 * (day + 1)], HOURLY)
     hourly.write_present(store, np.ones(24 * days, dtype=bool))
     inside = np.isfinite(made[0]).all(axis=0)
     still = {"lat2d": lat, "lon2d": lon, "elevation": 50 * (lat - 10), "population": lon**2}

@@ -16,9 +16,7 @@ from airshed.model.attention import AUTO, Choice, Paths, Workload
 from airshed.model.build import ANY, choose_attention
 from airshed.model.geography import Geography
 from airshed.model.scan import SCANS, RasterScan, Tables, WindScan
-from airshed.variables import INPUTS
-
-WIND = ("u", "v")
+from airshed.variables import WIND
 
 
 def build_network(
@@ -58,12 +56,13 @@ def assemble(
     """The untrained network of a variant, with the scan and the geography that it is given."""
     model, grid = study.model, study.dataset.grid
     return build_model(
-        INPUTS,
+        study.inputs,
         (grid.rows, grid.columns),
         bias=study.variant_stanzas[variant].bias_stanza(),
         backbone=study.variant_stanzas[variant].backbone_stanza(),
         scan=scan,
         geography=geography,
+        targets=study.targets,
         seed=seed,
         patch_size=model.patch,
         embed_dim=model.dim,
@@ -125,19 +124,26 @@ def build_geography(study: Study, prepared: Prepared) -> Geography:
     """Terrain in metres and the way from normalised wind to m s-1 along the grid's axes."""
     static, statistics = open_static(prepared.static), open_statistics(prepared.statistics)
     elevation = open_patch_elevation(prepared.patch_elevation)["elevation_m"]
-    wind = statistics.sel(variable=list(WIND))
-    channels = [INPUTS.index(name) for name in WIND]
+    channels = wind_channels(study)
+    wind = statistics.sel(variable=list(WIND)) if channels else None
     return Geography(
         elevation_m=_floats(elevation).flatten(),
-        wind_channels=(channels[0], channels[1]),
-        wind_mean_ms=_floats(wind["mean"]),
-        wind_std_ms=_floats(wind["std"]),
+        wind_channels=channels,
+        wind_mean_ms=torch.zeros(2) if wind is None else _floats(wind["mean"]),
+        wind_std_ms=torch.ones(2) if wind is None else _floats(wind["std"]),
         to_grid=wind_to_grid(static, study.dataset.wind_frame),
         to_earth=wind_to_earth(static, study.dataset.wind_frame),
         mask=_floats(static["domain_mask"]),
         patch_size=study.model.patch,
         spacing_km=cell_spacing_km(static),
     )
+
+
+def wind_channels(study: Study) -> tuple[int, int] | None:
+    """Which inputs are the wind; None for a study whose variants do without."""
+    if not set(WIND) <= set(study.inputs):
+        return None
+    return study.inputs.index("u"), study.inputs.index("v")
 
 
 def cell_spacing_km(static: xr.Dataset) -> tuple[float, float]:

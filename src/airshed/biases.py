@@ -20,13 +20,23 @@ class Registered:
         what: The bias in a sentence, for the schema of the configuration.
         everywhere: Whether it is added in all blocks unless the stanza says otherwise; else it is
             added in the first one.
+        wind: Whether it reads the wind; a setting that is the only reason to is called
+            ``wind_modulation``.
         settings: Type and default of each setting, by the name of the class's argument.
     """
 
     def __init__(
-        self, where: str, what: str, /, *, everywhere: bool = False, **settings: tuple[Any, Any]
+        self,
+        where: str,
+        what: str,
+        /,
+        *,
+        everywhere: bool = False,
+        wind: bool = False,
+        **settings: tuple[Any, Any],
     ) -> None:
         self.where, self.what, self.everywhere, self.settings = where, what, everywhere, settings
+        self.wind = wind
 
     @property
     def blocks(self) -> str | list[int]:
@@ -43,17 +53,20 @@ BIASES = {
     "barrier": Registered(
         "airshed.model.bias.barrier:Barrier",
         "Elevation barriers between patches, modulated by wind speed, with a learnable strength.",
+        wind=True,
         alpha_init=(float, 0.2),
         wind_modulation=(bool, True),
     ),
     "barrier_lookup": Registered(
         "airshed.model.bias.barrier:BarrierLookup",
         "The barrier, corrected by a learned table over wind direction and rise.",
+        wind=True,
         alpha_init=(float, 0.1),
     ),
     "barrier_mlp": Registered(
         "airshed.model.bias.barrier:BarrierMlp",
         "The barrier, plus a perceptron of wind and elevation at both ends.",
+        wind=True,
         alpha_init=(float, 0.1),
     ),
     "relative_position": Registered(

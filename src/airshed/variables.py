@@ -1,4 +1,9 @@
-"""Names, units, standard names, plausible ranges and aliases of every variable: the one place.
+"""The dictionary of quantities: names, units, standard names, plausible ranges and aliases.
+
+What a study's hourly store holds, and what else it knows than this dictionary, is said by its
+configuration; the names of the CAQRA set at the end are no more than the defaults of it. What the
+physics needs is found by its name in the dictionary, whatever files call it: WIND, POSITIONS,
+``elevation``, ``population``.
 
 Plausible ranges refuse what is physically impossible (a sign error, a wrong unit) and let real
 extremes through: over China a daily mean of PM2.5 has reached 311 ug m-3 and of CO 12.4 mg m-3,
@@ -8,7 +13,11 @@ hourly values go several times higher, and surface pressure falls to 461 hPa on 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import floor, log10
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -30,8 +39,13 @@ class Variable:
     scale_factor: float = 1.0
     add_offset: float = 0.0
 
+    @property
+    def signed(self) -> bool:
+        """Whether it can be negative; temperature can, counted from where water freezes."""
+        return self.low < 0 or self.standard_name == "air_temperature"
 
-_ALL = (
+
+DICTIONARY = (
     Variable("u", "m s-1", "eastward_wind", "eastward wind", -100, 100, ("u10", "uwind", "ua")),
     Variable("v", "m s-1", "northward_wind", "northward wind", -100, 100, ("v10", "vwind", "va")),
     Variable(
@@ -87,19 +101,115 @@ _ALL = (
     Variable("population", "1", "population_per_cell", "people per cell", 0, 1e9, ("pop",)),
 )
 
-VARIABLES: dict[str, Variable] = {variable.name: variable for variable in _ALL}
-"""Every variable by its canonical name, in the order of the model's 15 inputs."""
+VARIABLES: dict[str, Variable] = {variable.name: variable for variable in DICTIONARY}
+"""Every quantity of the dictionary by its name."""
+
+WIND = ("u", "v")
+POSITIONS = ("lat2d", "lon2d")
+STATIC = (*POSITIONS, "elevation", "population")
+"""What does not change with time; every other quantity is hourly."""
 
 INPUTS: tuple[str, ...] = tuple(VARIABLES)
-STATIC: tuple[str, ...] = ("lat2d", "lon2d", "elevation", "population")
 HOURLY: tuple[str, ...] = tuple(name for name in INPUTS if name not in STATIC)
 TARGETS: tuple[str, ...] = ("pm25", "pm10", "so2", "no2", "co", "o3")
+"""The CAQRA set, in the order of the model: defaults of the configuration and nothing else."""
 
 
-def canonical_name(name: str) -> str | None:
-    """The canonical name for ``name`` or one of its aliases (case ignored); None when unknown."""
-    lowered = name.lower()
-    for variable in VARIABLES.values():
-        if lowered == variable.name or lowered in variable.aliases:
-            return variable.name
-    return None
+@dataclass(frozen=True)
+class Quantities:
+    """What a dataset knows by name, and which of it its hourly store holds.
+
+    It is made from the configuration (``dataset.variables``, ``dataset.hourly``); two with the same
+    content are equal, and it can be sent to another process.
+
+    Attributes:
+        known: The dictionary as the dataset extends it; what it adds comes last.
+        hourly: Names of the fields that its store holds, in that order.
+        file_units: Names of quantities, each with the unit that raw files have it in where they
+            carry no unit attribute.
+    """
+
+    known: tuple[Variable, ...] = DICTIONARY
+    hourly: tuple[str, ...] = HOURLY
+    file_units: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(
+        cls, known: Mapping[str, Variable], hourly: Iterable[str], file_units: Mapping[str, str]
+    ) -> Quantities:
+        """From a dictionary, names in any order, and units by name."""
+        everything = cls(tuple(known.values()))
+        ordered = everything.in_order(hourly)
+        return cls(everything.known, ordered, tuple(sorted(file_units.items())))
+
+    @cached_property
+    def _by_name(self) -> dict[str, Variable]:
+        return {variable.name: variable for variable in self.known}
+
+    @cached_property
+    def _by_alias(self) -> dict[str, str]:
+        aliases = {alias: each.name for each in self.known[::-1] for alias in each.aliases}
+        return aliases | {name: name for name in self._by_name}
+
+    def __getitem__(self, name: str) -> Variable:
+        """The quantity of that name."""
+        return self._by_name[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
+    def canonical_name(self, name: str) -> str | None:
+        """The name of which ``name`` is an alias, case ignored; None for what is unknown."""
+        return self._by_alias.get(name.lower())
+
+    def in_order(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Names in the order of the dictionary."""
+        wanted = set(names)
+        return tuple(name for name in self._by_name if name in wanted)
+
+    def file_unit(self, name: str) -> str | None:
+        """The unit that the configuration states for raw files."""
+        return dict(self.file_units).get(name)
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """What an ingest reads of each hour: the hourly fields and the positions of cells."""
+        return (*self.hourly, *POSITIONS)
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """All that networks can be given: the hourly fields and the static ones, in order."""
+        return self.in_order((*self.hourly, *STATIC))
+
+    @property
+    def changing(self) -> tuple[str, ...]:
+        """All that is known and hourly, whether the store holds it or not, in order."""
+        return tuple(name for name in self._by_name if name not in STATIC)
+
+
+CAQRA = Quantities()
+"""What a dataset has unless its configuration says otherwise."""
+
+
+def extended(given: Mapping[str, Mapping[str, Any]]) -> dict[str, Variable]:
+    """The dictionary with what a dataset changes or adds; what it adds comes last.
+
+    Args:
+        given: Attributes of :class:`Variable` that differ, by name; aliases are added to those that
+            are there.
+    """
+    known = dict(VARIABLES)
+    for name in sorted(given):
+        values = dict(given[name])
+        if name in known:
+            values["aliases"] = (*known[name].aliases, *values.get("aliases", ()))
+            known[name] = replace(known[name], **values)
+        else:
+            scale = _scale(values["low"], values["high"])
+            known[name] = Variable(name, scale_factor=scale, **{"long_name": name} | values)
+    return known
+
+
+def _scale(low: float, high: float) -> float:
+    """A power of ten by which plausible values lie well inside the range of half precision."""
+    return 10.0 ** (floor(log10(max(abs(low), abs(high)))) - 3)

@@ -22,6 +22,7 @@ import raw_files as made
 from airshed.data.rawfile import read_contents
 from airshed.data.rawhour import as_hour
 from airshed.errors import AirshedError
+from airshed.variables import CAQRA, HOURLY
 
 A_CHILD = 50  # files
 LIMIT_S = 4
@@ -59,7 +60,7 @@ def _read(files: list[bytes], told: int) -> None:
             os.write(told, b".")
             signal.alarm(LIMIT_S)
             with suppress(AirshedError):
-                as_hour(read_contents(content, "mutated", {}), "mutated")
+                as_hour(read_contents(content, "mutated", CAQRA), HOURLY, "mutated")
     except BaseException:
         traceback.print_exc()
         os._exit(1)

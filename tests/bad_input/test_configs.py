@@ -22,6 +22,7 @@ NAN, INFINITY = float("nan"), float("inf")
 BOX = {"south": 30, "north": 40, "west": 100, "east": 110}
 EPISODE = {"start": "2016-03-05", "end": "2016-03-06", "box": BOX}
 CHECKPOINT = {"checkpoint": "a.ckpt", "variables": ["u", "v"]}
+NH3 = {"standard_name": "ammonia", "units": "ug m-3", "limits": [0, 500]}
 STANZA = "variant_stanzas.physics_mask"
 
 
@@ -138,6 +139,17 @@ VALUES: list[tuple[str, Any, tuple[str, ...]]] = [
     ("dataset.units", {"ozone": "K"}, ("dataset", "unknown variable 'ozone'")),
     ("dataset.quality.limits", {"pm2.5": [0, 1]}, ("'pm2.5'", "did you mean 'pm25'")),
     ("normalisation.log", {"no3": 1}, ("unknown variable 'no3'", "did you mean 'o3'")),
+    ("inputs", ["u", "pm52"], ("inputs", "'pm52'", "did you mean 'pm25'")),
+    ("targets", ["elevation"], ("targets", "unknown variable 'elevation'")),
+    ("dataset.hourly", ["u", "lat2d"], ("dataset", "hourly", "unknown variable 'lat2d'")),
+    ("dataset.variables", {"NH3": NH3}, ("dataset.variables.NH3", "match pattern", "'NH3'")),
+    ("dataset.variables", {"all": NH3}, ("variables.all", "stands for something else")),
+    ("dataset.variables", {"t2m": NH3}, ("variables.t2m", "'temp' in the dictionary")),
+    ("dataset.variables", {"pm25": NH3}, ("variables.pm25", "ug m-3", "dataset.units")),
+    ("dataset.variables", {"nh3": {"unit": "K"}}, ("variables.nh3", "did you mean 'units'")),
+    ("dataset.variables", {"nh3": {}}, ("variables.nh3", "standard_name, units, limits must be")),
+    ("dataset.variables", {"co": {"limits": [9, 1]}}, ("variables.co", "9 is not below 1")),
+    ("dataset.variables", {"co": {"aliases": ["O3"]}}, ("variables.co", "'o3' stands for 'o3'")),
     ("stations", {"tables": ["a"], "units": {"pm2": "K"}}, ("stations.units", "'pm2'", "pm25")),
     ("external", {"a b": {"path": "x"}}, ("external.a b", "match pattern")),
     # days
@@ -154,6 +166,12 @@ VALUES: list[tuple[str, Any, tuple[str, ...]]] = [
     ("horizons_h", [12, 72], ("splits.validation", "72 h", "too few for a horizon of 72 h")),
     ("horizons_h", [24, 24], ("horizons_h", "twice", "[24, 24]")),
     ("seeds", [1, 1], ("seeds", "twice", "[1, 1]")),
+    ("inputs", ["u", "v", "u"], ("inputs", "twice", "'u'")),
+    ("targets", [], ("targets", "at least 1 item")),
+    ("dataset.hourly", ["u", "v", "u"], ("dataset", "hourly", "twice")),
+    ("dataset.hourly", ["u", "v"], ("inputs", "lacks temp, rh", "add them to dataset.hourly")),
+    ("inputs", ["pm25", "v"], ("variants.wind_baseline", "its scan 'wind'", "add u to inputs")),
+    ("external", {"a": {"path": "x", "units": {"pm": "K"}}}, ("external.a.units", "'pm'")),
     ("variants", ["physics_mask"] * 2, ("variants", "twice")),
     ("variants", ["physics_musk"], ("variants", "'physics_musk'", "did you mean 'physics_mask'")),
     ("model.patch", 3, ("dataset.grid.rows 8", "model.patch 3")),

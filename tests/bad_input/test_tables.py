@@ -22,6 +22,7 @@ from airshed.config.supplement import StationsConfig
 from airshed.data.stores import STATIC_VARIABLES, write_netcdf
 from airshed.errors import AirshedError
 from airshed.evaluation.stations.tables import read_table
+from airshed.variables import TARGETS
 
 ROWS = [f"A,31,102,{DAYS[-1]}T{hour:02d}:00Z,pm25,{50 + hour},ug/m3" for hour in range(24)]
 HEADER = "station,latitude,longitude,time,pollutant,value,units"
@@ -176,7 +177,7 @@ def test_whatever_a_table_holds_is_read_or_refused(
     path = tmp_path / "any.csv"
     path.write_text("\n".join(",".join(row) for row in (header, *rows)), encoding="utf-8")
     try:
-        table = read_table(path, StationsConfig(tables=["any.csv"]))
+        table = read_table(path, StationsConfig(tables=["any.csv"]), TARGETS)
     except AirshedError as error:
         said = str(error)
     else:

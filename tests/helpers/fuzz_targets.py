@@ -23,6 +23,7 @@ from airshed.data.units import linear_conversion
 from airshed.errors import AirshedError
 from airshed.evaluation.stations.tables import read_positions, read_table
 from airshed.side_by_side.training_log import read_log
+from airshed.variables import TARGETS as POLLUTANTS
 
 ROOT = Path(__file__).resolve().parents[2]
 SUFFIXES = (".tar.gz", ".tar", ".zip")
@@ -48,7 +49,7 @@ def archive(data: bytes) -> None:
 def table(data: bytes) -> None:
     """A table of observations, and the same as a table of sites."""
     path = _file(data, "a.csv")
-    for read in (lambda: read_table(path, SETTINGS), lambda: read_positions(path)):
+    for read in (lambda: read_table(path, SETTINGS, POLLUTANTS), lambda: read_positions(path)):
         with suppress(AirshedError):
             read()
 

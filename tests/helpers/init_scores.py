@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scoring import TARGET_VARIABLES
 
 from airshed.evaluation.aggregation import Bins, Period, Sums
 from airshed.evaluation.binning import FixedBins
@@ -26,7 +27,7 @@ def weather() -> np.ndarray:
 
 def scores(name: str, seed: int, init_mse: np.ndarray) -> xr.Dataset:
     """One pair behind each init time; the first cell never has any."""
-    period = Period(INITS, tuple(HORIZONS))
+    period = Period(INITS, tuple(HORIZONS), TARGET_VARIABLES)
     sums = Sums(period, bins=1, places=ROWS * COLUMNS)
     sums.by_init[:, :, 0, MOMENTS.index("count")] = np.isfinite(init_mse)
     sums.by_init[:, :, 0, MOMENTS.index("squared")] = np.nan_to_num(init_mse)

@@ -20,6 +20,7 @@ HORIZONS = (12, 48)
 INITS = pd.date_range("2018-02-27", periods=6, freq="12h", unit="ns")
 ROWS, COLUMNS = 4, 5
 SHAPE = (len(TARGETS), ROWS, COLUMNS)
+TARGET_VARIABLES = tuple(VARIABLES[name] for name in TARGETS)
 
 
 class Steady:
@@ -53,7 +54,7 @@ class Case:
         return [self.batch(rows.numbers) for rows in batches_of(self.samples, size)]
 
     def scorer(self) -> GriddedScores:
-        return GriddedScores(HORIZONS, INITS, self.domain, self.climatology)
+        return GriddedScores(TARGET_VARIABLES, HORIZONS, INITS, self.domain, self.climatology)
 
     def scored(self, size: int = 4) -> GriddedScores:
         scorer = self.scorer()

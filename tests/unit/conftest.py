@@ -45,6 +45,13 @@ def climatology(study: Study, prepared: Prepared, made_once: MadeOnce) -> Path:
 
     def make(folder: Path) -> None:
         path = folder / "climatology.nc"
-        fit_climatology(prepared.hourly, prepared.static, study.splits.train, harmonics, path)
+        fit_climatology(
+            prepared.hourly,
+            prepared.static,
+            study.splits.train,
+            study.target_variables,
+            harmonics,
+            path,
+        )
 
     return made_once("climatology", make) / "climatology.nc"

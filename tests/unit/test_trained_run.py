@@ -50,7 +50,13 @@ def test_elevation_reaches_the_bias_in_metres(study: Study, prepared: Prepared) 
     bias = build_network(study, "physics_mask", prepared, 0).cores[0].bias
     assert bias is not None
     item = ForecastDataset(
-        prepared.hourly, prepared.static, prepared.statistics, study.splits.test, [12]
+        prepared.hourly,
+        prepared.static,
+        prepared.statistics,
+        study.splits.test,
+        [12],
+        INPUTS,
+        TARGETS,
     )[0]
     _, fields = geography(item.x[None])
     features = bias.features(fields)
@@ -63,7 +69,13 @@ def test_elevation_reaches_the_bias_in_metres(study: Study, prepared: Prepared) 
 
 def test_wind_reaches_scan_and_bias_in_metres_per_second(study: Study, prepared: Prepared) -> None:
     samples = ForecastDataset(
-        prepared.hourly, prepared.static, prepared.statistics, study.splits.test, [12]
+        prepared.hourly,
+        prepared.static,
+        prepared.statistics,
+        study.splits.test,
+        [12],
+        INPUTS,
+        TARGETS,
     )
     winds, fields = build_geography(study, prepared)(samples[5].x[None])
     hour = open_hourly(prepared.hourly).sel(time=samples.samples["init_time"][5])
@@ -120,7 +132,13 @@ def test_scores_are_those_of_a_plain_loop(
     network.load_state_dict(state)
     network.eval()
     samples = ForecastDataset(
-        prepared.hourly, prepared.static, prepared.statistics, study.splits.test, study.horizons_h
+        prepared.hourly,
+        prepared.static,
+        prepared.statistics,
+        study.splits.test,
+        study.horizons_h,
+        study.inputs,
+        study.targets,
     )
     moments = open_statistics(prepared.statistics).sel(variable=list(TARGETS))
     mean, std = moments["mean"].values[:, None, None], moments["std"].values[:, None, None]

@@ -54,7 +54,19 @@ EVERYTHING = {
     "variants": [*STANZAS],
     "variant_stanzas": STANZAS,
     "seeds": [0],
-    "dataset": {"crop": {"rows": [0, 9], "columns": [0, 19]}, "elevation_file": "given/dem.nc"},
+    "dataset": {
+        "crop": {"rows": [0, 9], "columns": [0, 19]},
+        "elevation_file": "given/dem.nc",
+        "variables": {
+            "nh3": {
+                "standard_name": "mass_concentration_of_ammonia_in_air",
+                "units": "ug m-3",
+                "long_name": "ammonia",
+                "limits": [0.0, 500.0],
+                "aliases": ["ammonia"],
+            }
+        },
+    },
     "normalisation": {"fixed": {"pm25": {"mean": 40.0, "std": 30.0}}},
     "jobs": {"variants": {"physics_mask": {"mem_mb": 5000}}},
     "stations": {"tables": ["given/stations*.csv"], "sites": "given/sites.csv"},

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from airshed.assembly import assemble, build_network, device_of
+from airshed.assembly import assemble, build_network, device_of, wind_channels
 from airshed.bench.problem import computed_scan, random_geography
 from airshed.bench.step import training_step
 from airshed.config import Study
@@ -20,7 +20,6 @@ from airshed.model import Forecaster
 from airshed.training import graphs
 from airshed.training.determinism import ask_for_determinism
 from airshed.training.optimisation import adamw, masked_squares
-from airshed.variables import INPUTS, TARGETS
 
 
 class MaskedBatch(NamedTuple):
@@ -61,7 +60,7 @@ def network_of(study: Study, variant: str, prepared: Prepared | None) -> Forecas
             study,
             variant,
             computed_scan(scan, study.patch_grid, regions, model.sectors, model.patch),
-            random_geography((grid.rows, grid.columns), model.patch),
+            random_geography((grid.rows, grid.columns), model.patch, wind_channels(study)),
             seed,
         )
     return network.to(device_of(study)).train()
@@ -74,12 +73,12 @@ def step_of(
     settings = study.for_variant(variant).train
     autocast = torch.bfloat16 if settings.precision == "bf16-mixed" else None
     recorded = graphs.wanted(settings, batch.x.device) and graphs.record(
-        network, batch.x, batch.lead_hours, TARGETS, autocast
+        network, batch.x, batch.lead_hours, study.targets, autocast
     )
     optimizer = adamw(network, study.learning_rate(variant), settings.weight_decay)
 
     def loss() -> Tensor:
-        forecast = network(batch.x, batch.lead_hours, TARGETS)
+        forecast = network(batch.x, batch.lead_hours, study.targets)
         squares, known = masked_squares(forecast, batch.y, batch.mask)
         return squares / known
 
@@ -106,8 +105,8 @@ def batch_of(study: Study, prepared: Prepared | None) -> MaskedBatch:
         random = partial(torch.randn, generator=generator)
         lead_hours = torch.tensor(study.horizons_h, dtype=torch.float32).repeat(size)[:size]
         tensors = (
-            random(size, len(INPUTS), *cells),
-            random(size, len(TARGETS), *cells),
+            random(size, len(study.inputs), *cells),
+            random(size, len(study.targets), *cells),
             lead_hours,
             torch.ones(cells, dtype=torch.bool),
         )
@@ -122,5 +121,7 @@ def training_samples(study: Study, prepared: Prepared) -> ForecastDataset:
         prepared.statistics,
         study.splits.train,
         study.horizons_h,
+        study.inputs,
+        study.targets,
         hold="never",
     )

@@ -40,7 +40,8 @@ def climatology(config: Config, hourly: Hourly, static: Static, output: Output) 
 
     with making("climatology", config, output) as study:
         harmonics = study.evaluation.climatology_harmonics
-        fit_climatology(hourly, static, study.splits.train, harmonics, output)
+        targets = study.target_variables
+        fit_climatology(hourly, static, study.splits.train, targets, harmonics, output)
 
 
 @app.command()

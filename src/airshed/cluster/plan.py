@@ -19,7 +19,6 @@ from airshed.config import Study
 from airshed.config.data import Split
 from airshed.config.jobs import JobRequest
 from airshed.files import files_below
-from airshed.variables import HOURLY
 
 FLOAT_BYTES = 4
 
@@ -163,5 +162,6 @@ def _store(study: Study, results: Path) -> str:
         size = sum(file.stat().st_size for file in files_below(path))
         return f"{size / 1e9:.2f} GB (measured: {path})"
     hours, cells = 24 * len(dataset.period.days), dataset.grid.rows * dataset.grid.columns
-    size = hours * cells * len(HOURLY) * FLOAT_BYTES
-    return f"at most {size / 1e9:.2f} GB ({hours} h x {cells} cells x {len(HOURLY)} variables)"
+    fields = len(study.dataset.hourly)
+    size = hours * cells * fields * FLOAT_BYTES
+    return f"at most {size / 1e9:.2f} GB ({hours} h x {cells} cells x {fields} variables)"

@@ -161,13 +161,15 @@ def _check_same_samples(path: Path, one: xr.Dataset, other_path: Path, other: xr
 def _check_belongs(study: Study, path: Path, scores: xr.Dataset) -> None:
     name, seed = scores.attrs["name"], int(scores.attrs["seed"])
     foreign = scores.attrs["kind"] == "variant" and (name, seed) not in _wanted(study)
-    if foreign or scores.attrs["dataset"] != study.dataset.name:
+    targets = tuple(scores["pollutant"].values.tolist())
+    if foreign or scores.attrs["dataset"] != study.dataset.name or targets != study.targets:
         raise AirshedError(
             "a scored run does not belong to the study",
             where=path,
             expected=f"dataset {study.dataset.name}, variants {', '.join(study.variants)},"
-            f" seeds {', '.join(map(str, study.seeds))}",
-            found=f"dataset {scores.attrs['dataset']}, {name}, seed {seed}",
+            f" seeds {', '.join(map(str, study.seeds))}, targets {', '.join(study.targets)}",
+            found=f"dataset {scores.attrs['dataset']}, {name}, seed {seed},"
+            f" targets {', '.join(targets)}",
         )
 
 

@@ -47,3 +47,5 @@ Backbone = Annotated[
     ClimaxBackbone | SwinBackbone | WindGraphBackbone | AdvectionDiffusionBackbone,
     Field(discriminator="kind"),
 ]
+WIND_BACKBONES = ("wind_graph", "advection_diffusion")
+"""Those that carry along the wind."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
@@ -60,12 +61,13 @@ def _counted(given: Any, made: Any) -> bool:
     return False
 
 
-def unknown_key_message(key: str, known: list[str]) -> str:
-    """Say that ``key`` is unknown, and which known key was probably meant."""
-    return f"unknown key '{key}'{meant(key, known) or '; known keys: ' + ', '.join(known)}"
+def unknown_key_message(key: str, known: Sequence[str], what: str = "key") -> str:
+    """Say that ``key`` is unknown, and which known one was probably meant."""
+    others = f"; known {what}s: {', '.join(known)}"
+    return f"unknown {what} '{key}'{meant(key, known) or others}"
 
 
-def meant(word: str, known: list[str]) -> str:
+def meant(word: str, known: Sequence[str]) -> str:
     """The known word that was probably meant, as the end of a sentence; empty if none is near."""
     nearest = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"; did you mean '{nearest[0]}'?" if nearest else ""

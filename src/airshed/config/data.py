@@ -11,8 +11,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from airshed.config.base import Section
 from airshed.config.preprocessing import QualityConfig
+from airshed.config.quantities import QuantityConfig, QuantityName, check_described, check_known
 from airshed.config.shapes import NOTHING, Shapes
-from airshed.variables import HOURLY
+from airshed.variables import HOURLY, Quantities, Variable, extended
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -192,6 +193,13 @@ class DatasetConfig(Section):
     wind_frame: Annotated[
         Literal["earth", "grid"], Shapes("raw", "hourly", "training", "cost", used_by=NETWORKS)
     ] = "earth"
+    hourly: Annotated[
+        tuple[str, ...], Field(min_length=1), Shapes("raw", "hourly", used_by=("static",))
+    ] = HOURLY
+    variables: Annotated[
+        dict[QuantityName, QuantityConfig],
+        Shapes("raw", "hourly", used_by=("static", "climatology", "observations", *SCORES)),
+    ] = Field(default_factory=dict)
     units: Annotated[dict[str, str], Shapes("hourly", "static")] = Field(default_factory=dict)
     crop: Annotated[Crop | None, Shapes("hourly")] = None
     box: Annotated[Box | None, Shapes("hourly")] = None
@@ -217,10 +225,25 @@ class DatasetConfig(Section):
                 raise ValueError(f"'{key}' must be set when source is '{self.source}'")
         if self.crop is not None and self.box is not None:
             raise ValueError("crop and box exclude each other: give one of them")
-        for name in self.units:
-            if name not in (*HOURLY, "elevation"):
-                raise ValueError(
-                    f"units given for unknown variable '{name}'; known: {', '.join(HOURLY)},"
-                    " elevation"
-                )
+        return self
+
+    @property
+    def dictionary(self) -> dict[str, Variable]:
+        """Every quantity that is known, by name."""
+        return extended({name: one.attributes() for name, one in self.variables.items()})
+
+    @property
+    def quantities(self) -> Quantities:
+        """What is known, which of it the hourly store holds, and units of raw files."""
+        return Quantities.of(self.dictionary, self.hourly, self.units)
+
+    @model_validator(mode="after")
+    def _quantities_are_known(self) -> Self:
+        check_described(self.variables)
+        quantities = self.quantities
+        check_known(self.hourly, quantities.changing, "hourly")
+        if len(set(self.hourly)) < len(self.hourly):
+            raise ValueError(f"hourly: the same value stands there twice: {list(self.hourly)}")
+        check_known(self.units, (*quantities.changing, "elevation"), "units")
+        check_known(self.quality.limits, quantities.changing, "quality.limits")
         return self

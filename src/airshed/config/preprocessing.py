@@ -6,21 +6,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from airshed.config.base import Section, unknown_key_message
-from airshed.variables import HOURLY, INPUTS, VARIABLES
+from airshed.config.base import Section
+from airshed.config.quantities import Limits
+from airshed.variables import Variable
 
 Policy = Literal["refuse", "mask"]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-Limits = Annotated[list[float], Field(min_length=2, max_length=2)]
-SIGNED = ("u", "v", "temp", "lat2d", "lon2d", "elevation")
-
-
-def _check_names(given: object, known: tuple[str, ...], what: str) -> None:
-    for name in given if isinstance(given, dict) else ():
-        if name not in known:
-            message = unknown_key_message(str(name), list(known)).replace("key", "variable")
-            raise ValueError(f"{what}: {message}")
 
 
 class QualityConfig(Section):
@@ -38,16 +30,15 @@ class QualityConfig(Section):
     limits: dict[str, Limits] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _limits_are_of_variables(self) -> Self:
-        _check_names(self.limits, HOURLY, "limits")
+    def _limits_are_ordered(self) -> Self:
         for name, (low, high) in self.limits.items():
             if not low < high:
                 raise ValueError(f"limits.{name}: the lower limit {low:g} is not below {high:g}")
         return self
 
-    def bounds(self, name: str) -> tuple[float, float]:
+    def bounds(self, variable: Variable) -> tuple[float, float]:
         """Smallest and largest plausible value of an hourly variable, canonical units."""
-        low, high = self.limits.get(name, [VARIABLES[name].low, VARIABLES[name].high])
+        low, high = self.limits.get(variable.name, [variable.low, variable.high])
         return low, high
 
 
@@ -67,15 +58,6 @@ class NormalisationConfig(Section):
 
     log: dict[str, Positive] = Field(default_factory=dict)
     fixed: dict[str, Moments] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _variables_are_known(self) -> Self:
-        _check_names(self.log, INPUTS, "log")
-        _check_names(self.fixed, INPUTS, "fixed")
-        signed = [name for name in self.log if name in SIGNED]
-        if signed:
-            raise ValueError(f"log: {', '.join(signed)} can be negative and has no logarithm")
-        return self
 
 
 class DaskConfig(Section):

@@ -13,6 +13,7 @@ from airshed.config.evaluation import ComparisonConfig, EvaluationConfig
 from airshed.config.jobs import JobsConfig
 from airshed.config.model import ModelConfig
 from airshed.config.preprocessing import DaskConfig, LoaderConfig, NormalisationConfig
+from airshed.config.quantities import check_known, check_stored
 from airshed.config.shapes import NOTHING, Shapes, declared
 from airshed.config.supplement import (
     Episode,
@@ -23,6 +24,7 @@ from airshed.config.supplement import (
 from airshed.config.training import TrainConfig
 from airshed.config.variants import Variant
 from airshed.graph.products import TABLES
+from airshed.variables import INPUTS, STATIC, TARGETS, WIND, Variable
 
 Horizon = Annotated[int, Field(ge=1)]
 
@@ -40,6 +42,16 @@ class Study(Section):
         Shapes(*TABLES, "cost_table"),
     ]
     horizons_h: Annotated[list[Horizon], Field(min_length=1), Shapes(*SAMPLES)]
+    inputs: Annotated[
+        tuple[str, ...],
+        Field(min_length=1),
+        Shapes("training", "cost", "pace", "baseline", used_by=NETWORKS),
+    ] = INPUTS
+    targets: Annotated[
+        tuple[str, ...],
+        Field(min_length=1),
+        Shapes("climatology", "observations", "pace", *SAMPLES, used_by=("comparison",)),
+    ] = TARGETS
     dataset: DatasetConfig
     splits: Splits
     normalisation: Annotated[NormalisationConfig, Shapes("statistics")] = NormalisationConfig()
@@ -70,6 +82,7 @@ class Study(Section):
     @model_validator(mode="after")
     def _cross_checks(self) -> Self:
         self._check_lists()
+        self._check_quantities()
         self._check_splits()
         self._check_grids()
         self._check_variants()
@@ -77,7 +90,7 @@ class Study(Section):
         return self
 
     def _check_lists(self) -> None:
-        for key in ("variants", "seeds", "horizons_h"):
+        for key in ("variants", "seeds", "horizons_h", "inputs", "targets"):
             values = getattr(self, key)
             if len(set(values)) != len(values):
                 raise ValueError(f"{key}: the same value stands there twice: {values}")
@@ -85,6 +98,25 @@ class Study(Section):
         wrong = [horizon for horizon in self.horizons_h if horizon % step]
         if wrong:
             raise ValueError(f"horizons_h: {wrong} are not multiples of the time step of {step} h")
+
+    def _check_quantities(self) -> None:
+        quantities = self.dataset.quantities
+        hourly, known = quantities.hourly, quantities.changing
+        check_stored(self.inputs, (*hourly, *STATIC), (*known, *STATIC), "inputs")
+        check_stored(self.targets, hourly, known, "targets")
+        for key in ("log", "fixed"):
+            check_known(getattr(self.normalisation, key), (*known, *STATIC), f"normalisation.{key}")
+        signed = [name for name in self.normalisation.log if quantities[name].signed]
+        if signed:
+            raise ValueError(
+                f"normalisation.log: {', '.join(signed)} can be negative and has no logarithm"
+            )
+        given = {f"external.{name}": one for name, one in self.external.items()}
+        for where, one in given.items():
+            check_known(one.variables, known, f"{where}.variables")
+            check_known(one.units, known, f"{where}.units")
+        if self.stations is not None:
+            check_known(self.stations.units, known, "stations.units")
 
     def _check_splits(self) -> None:
         for name in ("train", "validation", "test"):
@@ -118,8 +150,8 @@ class Study(Section):
         for key, names in (("variants", self.variants), ("jobs.variants", self.jobs.variants)):
             for name in names:
                 if name not in self.variant_stanzas:
-                    message = unknown_key_message(name, list(self.variant_stanzas))
-                    raise ValueError(f"{key}: {message.replace('key', 'variant')}")
+                    message = unknown_key_message(name, list(self.variant_stanzas), "variant")
+                    raise ValueError(f"{key}: {message}")
         for name in self.variants:
             for key in ("reference", "start_from"):
                 other = getattr(self.variant_stanzas[name], key)
@@ -128,6 +160,7 @@ class Study(Section):
                         f"variants.{name}: its {key} '{other}' is not another variant of"
                         f" this study ({', '.join(self.variants)})"
                     )
+            self._check_wind(name)
             self._check_blocks(name)
             self._check_reaches(name)
             self._check_chain(name, "start_from")
@@ -155,6 +188,15 @@ class Study(Section):
                     " leave one out, or give one of them a seed_offset to train it with other seeds"
                 )
             seen[text] = name
+
+    def _check_wind(self, name: str) -> None:
+        lacking = [part for part in WIND if part not in self.inputs]
+        reading = self.variant_stanzas[name].reading_wind()
+        if lacking and reading:
+            raise ValueError(
+                f"variants.{name}: its {' and its '.join(reading)} needs the wind: add"
+                f" {', '.join(lacking)} to inputs, or leave the variant out"
+            )
 
     def _check_blocks(self, name: str) -> None:
         for part in ("bias", "backbone"):
@@ -207,6 +249,12 @@ class Study(Section):
                 raise ValueError(f"external.{name}: a variant has this name")
 
     @property
+    def target_variables(self) -> tuple[Variable, ...]:
+        """What is forecast, in the order of the targets."""
+        known = self.dataset.dictionary
+        return tuple(known[name] for name in self.targets)
+
+    @property
     def patch_grid(self) -> tuple[int, int]:
         """Rows and columns of the patch grid."""
         grid, patch = self.dataset.grid, self.model.patch
@@ -242,9 +290,14 @@ DECLARED = declared(Study)
 
 def shapes_of(path: str) -> Shapes:
     """What a setting shapes that is at this path or below; nothing if there is none any more."""
-    while path and path not in DECLARED:
+    while path:
+        parts = path.split(".")
+        starred = (".".join((*parts[:n], "*", *parts[n + 1 :])) for n in range(len(parts)))
+        for one in (path, *starred):
+            if one in DECLARED:
+                return DECLARED[one]
         path = path.rpartition(".")[0]
-    return DECLARED.get(path, NOTHING)
+    return NOTHING
 
 
 def json_schema() -> dict[str, Any]:

@@ -5,23 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from airshed.config.base import Section, unknown_key_message
+from airshed.config.base import Section
 from airshed.config.data import Box, Count, Period, Positive
 from airshed.config.shapes import Shapes
-from airshed.variables import TARGETS
-
-
-def _of_pollutants(values: dict[str, str]) -> dict[str, str]:
-    for name in values:
-        if name not in TARGETS:
-            raise ValueError(unknown_key_message(name, list(TARGETS)).replace("key", "pollutant"))
-    return values
-
 
 Matching = Literal["bilinear", "nearest"]
-OfPollutants = Annotated[dict[str, str], AfterValidator(_of_pollutants)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=360)]
 Place = tuple[Latitude, Longitude]
@@ -46,7 +36,7 @@ class StationsConfig(Section):
 
     tables: Annotated[list[str], Field(min_length=1), Shapes("observations", content=True)]
     sites: Annotated[str | None, Shapes("observations", content=True)] = None
-    units: OfPollutants = Field(default_factory=dict)
+    units: dict[str, str] = Field(default_factory=dict)
     utc_offset_h: Annotated[float, Field(ge=-12, le=14)] = 0
     matching: Matching = "bilinear"
     height_tolerance_m: Positive = 300.0
@@ -57,8 +47,8 @@ class ExternalConfig(Section):
     """Somebody else's forecast, to be scored as a row beside the baselines."""
 
     path: Annotated[str, Shapes("external", content=True)]
-    variables: OfPollutants = Field(default_factory=dict)
-    units: OfPollutants = Field(default_factory=dict)
+    variables: dict[str, str] = Field(default_factory=dict)
+    units: dict[str, str] = Field(default_factory=dict)
     interpolation: Literal["bilinear", "cell_mean"] = "bilinear"
     missing: Literal["refuse", "common_subset"] = "refuse"
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from airshed.config.backbones import Backbone, ClimaxBackbone
+from airshed.biases import BIASES
+from airshed.config.backbones import WIND_BACKBONES, Backbone, ClimaxBackbone
 from airshed.config.base import Section
 from airshed.config.biases import Bias, NoBias
 from airshed.config.data import NETWORKS, GridShape, Positive
@@ -62,6 +63,17 @@ class Variant(Section):
                 " blocks, which are what a checkpoint of ClimaX holds"
             )
         return self
+
+    def reading_wind(self) -> list[str]:
+        """Its parts that need the wind at the init time, as they are called in its stanza."""
+        bias, backbone = self.bias.kind, self.backbone.kind
+        modulated = getattr(self.bias, "wind_modulation", True)
+        parts = {
+            f"scan '{self.scan}'": self.scan != "raster",
+            f"bias '{bias}'": bias in BIASES and BIASES[bias].wind and modulated,
+            f"backbone '{backbone}'": backbone in WIND_BACKBONES,
+        }
+        return [name for name, reads in parts.items() if reads]
 
     def backbone_stanza(self) -> dict[str, Any]:
         """The backbone as plain values, as the model package takes it."""

@@ -23,27 +23,24 @@ from airshed.data.mapped import MappedHours
 from airshed.data.normalisation import Normaliser
 from airshed.data.samples import bounds, sample_index
 from airshed.data.shards import HourReader
-from airshed.data.stores import open_hourly, open_static
+from airshed.data.stores import hourly_fields, open_hourly, open_static
 from airshed.integrity.atomic import DiskError
 from airshed.integrity.formats import NORMALISED
 from airshed.integrity.provenance import processor
-from airshed.variables import HOURLY, INPUTS, STATIC, TARGETS
+from airshed.variables import STATIC
 
 log = logging.getLogger(__name__)
 
 BATCHES_AHEAD = 4  # that each reader process prepares
 FOLDER = "normalised"  # beside the hourly store
 SHARE = 0.5  # of the disk's free room: what a file of hours may take if it need not be there
-HOURLY_CHANNELS = [INPUTS.index(name) for name in HOURLY]
-STATIC_CHANNELS = [INPUTS.index(name) for name in STATIC]
-TARGET_FIELDS = [HOURLY.index(name) for name in TARGETS]
 
 
 class Hours(Protocol):
     """Normalised hourly fields, by position on the store's time axis."""
 
     def fields(self, hours: Sequence[int]) -> list[Tensor]:
-        """Fields [11, Y, X] in HOURLY order; NaN where missing and outside the domain."""
+        """Fields [H, Y, X] of all that is read; NaN where missing and outside the domain."""
 
 
 class StreamedHours:
@@ -53,7 +50,7 @@ class StreamedHours:
         self.reader, self.normaliser, self.outside = reader, normaliser, outside
 
     def fields(self, hours: Sequence[int]) -> list[Tensor]:
-        """Fields [11, Y, X] of positions on the store's time axis; NaN where missing."""
+        """Fields [H, Y, X] of positions on the store's time axis; NaN where missing."""
         read = {hour: self._normalised(self.reader.read(hour)) for hour in sorted(set(hours))}
         return [torch.from_numpy(read[hour]) for hour in hours]
 
@@ -71,15 +68,48 @@ class Batch(NamedTuple):
     """Some samples as a network and its loss take them; a single one has no B.
 
     Attributes:
-        x: Inputs [B, 15, Y, X] in INPUTS order, normalised, 0 (the mean) where missing and outside
-            the domain.
-        y: Targets [B, 6, Y, X] in TARGETS order, normalised, NaN where missing and outside it.
+        x: Inputs [B, V, Y, X] in the study's order, normalised, 0 (the mean) where missing and
+            outside the domain.
+        y: Targets [B, T, Y, X] in the study's order, normalised, NaN where missing and outside it.
         lead_hours: Horizon [B] of each sample, hours.
     """
 
     x: Tensor
     y: Tensor
     lead_hours: Tensor
+
+
+class Channels:
+    """Where the fields that are read of an hour, and those that do not change, go in a sample.
+
+    Args:
+        stored: The hourly fields that the store holds, in its order.
+        inputs: What a network sees, in its order.
+        targets: What it forecasts, in its order.
+
+    Attributes:
+        hourly: The fields to read of each hour, in the store's order.
+        still: The static ones among the inputs.
+        inputs: From the hourly fields to inputs.
+        static: From the static fields to inputs.
+        targets: From the hourly fields to targets.
+    """
+
+    def __init__(
+        self, stored: Sequence[str], inputs: Sequence[str], targets: Sequence[str]
+    ) -> None:
+        self.count = len(inputs), len(targets)
+        self.hourly = tuple(name for name in stored if name in (*inputs, *targets))
+        self.still = tuple(name for name in STATIC if name in inputs)
+        self.inputs = _copies(inputs, self.hourly)
+        self.static = _copies(inputs, self.still)
+        self.targets = _copies(targets, self.hourly)
+
+
+def _copies(wanted: Sequence[str], there: Sequence[str]) -> list[tuple[slice, slice]]:
+    """Slices that copy fields that are there to their places among those that are wanted."""
+    targets = [place for place, name in enumerate(wanted) if name in there]
+    return _runs(targets, [there.index(wanted[place]) for place in targets])
 
 
 class ForecastDataset(Dataset[Batch]):
@@ -91,6 +121,8 @@ class ForecastDataset(Dataset[Batch]):
         statistics: Normalisation of the training split.
         split: From which samples are drawn.
         horizons_h: Lead times, h.
+        inputs: What a network sees, in its order.
+        targets: What it forecasts, in its order.
         hold: Whether the split's hours are mapped from a file of normalised fields beside the
             store, which is written if it is not there; ``auto``: if the disk has room for it.
 
@@ -109,6 +141,8 @@ class ForecastDataset(Dataset[Batch]):
         statistics: Path,
         split: Split,
         horizons_h: Sequence[int],
+        inputs: Sequence[str],
+        targets: Sequence[str],
         hold: Literal["auto", "always", "never"] = "auto",
     ) -> None:
         store, grid = open_hourly(hourly), open_static(static)
@@ -116,12 +150,16 @@ class ForecastDataset(Dataset[Batch]):
         self.samples = sample_index(times, store["present"].values, split, horizons_h)
         inside = grid["domain_mask"].values.astype(bool)
         self.mask = torch.from_numpy(inside)
-        still = np.stack([grid[name].values for name in STATIC])
-        normalised = Normaliser.read(statistics, STATIC).forward(still)
+        self._channels = Channels(hourly_fields(store), inputs, targets)
+        names, still = self._channels.hourly, self._channels.still
+        values = [grid[name].values for name in still]
+        normalised = Normaliser.read(statistics, still).forward(
+            np.reshape(values, (len(still), *inside.shape))
+        )
         self._static = torch.from_numpy(np.where(inside, normalised, np.float32(0)))
         hours = range(*times.searchsorted(pd.DatetimeIndex(bounds(split))).tolist())
-        normaliser = Normaliser.read(statistics, HOURLY)
-        streamed = StreamedHours(HourReader(hourly, HOURLY), normaliser, ~inside)
+        normaliser = Normaliser.read(statistics, names)
+        streamed = StreamedHours(HourReader(hourly, names), normaliser, ~inside)
         self._hours = streamed if hold == "never" else _held(streamed, hours, split, hold)
         self._inputs = self.samples["input_index"].to_numpy()
         self._targets = self.samples["target_index"].to_numpy()
@@ -142,15 +180,14 @@ class ForecastDataset(Dataset[Batch]):
         chosen = np.asarray(indices)
         hours = np.concatenate([self._inputs[chosen], self._targets[chosen]])
         fields = self._hours.fields(hours.tolist())
-        count, grid = len(chosen), self.mask.shape
-        x = torch.empty(count, len(INPUTS), *grid)
-        y = torch.empty(count, len(TARGETS), *grid)
-        for here, there in STATIC_RUNS:
+        count, grid, channels = len(chosen), self.mask.shape, self._channels
+        x, y = (torch.empty(count, variables, *grid) for variables in channels.count)
+        for here, there in channels.static:
             x[:, here] = self._static[there]
         for number in range(count):
-            for here, there in INPUT_RUNS:
+            for here, there in channels.inputs:
                 torch.nan_to_num(fields[number][there], nan=0.0, out=x[number, here])
-            for here, there in TARGET_RUNS:
+            for here, there in channels.targets:
                 y[number, here] = fields[count + number][there]
         return Batch(x, y, self._lead_hours[torch.from_numpy(chosen)])
 
@@ -176,7 +213,7 @@ def _held(streamed: StreamedHours, hours: range, split: Split, hold: str) -> Hou
     stretch = hours.start, hours.stop
     key = _key(NORMALISED.version, streamed.normaliser.parameters(), stretch, logarithms)
     path = store.with_name(FOLDER) / data / f"{split}_{key}.f32"
-    shape, share = (len(HOURLY), *outside.shape), SHARE if hold == "auto" else 1.0
+    shape, share = (len(streamed.reader.names), *outside.shape), SHARE if hold == "auto" else 1.0
     try:
         return MappedHours(path, hours, shape, streamed.each, share)
     except DiskError as error:
@@ -199,8 +236,3 @@ def _runs(targets: Sequence[int], sources: Sequence[int]) -> list[tuple[slice, s
         else:
             runs.append((slice(target, target + 1), slice(source, source + 1)))
     return runs
-
-
-INPUT_RUNS = _runs(HOURLY_CHANNELS, range(len(HOURLY)))
-STATIC_RUNS = _runs(STATIC_CHANNELS, range(len(STATIC)))
-TARGET_RUNS = _runs(range(len(TARGETS)), TARGET_FIELDS)

@@ -21,7 +21,7 @@ from airshed.data.hourly import HOURS_A_DAY
 from airshed.data.quality import Counts, Inspected
 from airshed.integrity.atomic import write_json
 from airshed.integrity.formats import INGEST, VERSION
-from airshed.variables import HOURLY, VARIABLES
+from airshed.variables import Quantities
 
 ABSENT = "not in the archives"
 TWICE = "there more than once"
@@ -55,9 +55,9 @@ class DayNote:
     day: str
     origin: list[Any]
     reasons: dict[int, str | None]
-    cells_missing: Counts = field(default_factory=lambda: dict.fromkeys(HOURLY, 0))
-    cells_implausible: Counts = field(default_factory=lambda: dict.fromkeys(HOURLY, 0))
-    hours_constant: Counts = field(default_factory=lambda: dict.fromkeys(HOURLY, 0))
+    cells_missing: Counts = field(default_factory=dict)
+    cells_implausible: Counts = field(default_factory=dict)
+    hours_constant: Counts = field(default_factory=dict)
     ranges: dict[str, dict[str, float] | None] = field(default_factory=dict)
     sha256: dict[str, str] = field(default_factory=dict)
     content: str = ""
@@ -78,15 +78,16 @@ class DayNote:
     def add(self, hour: int, found: Inspected) -> None:
         """Note what the inspection of an hour found."""
         self.reasons[hour] = found.unusable
-        for name in HOURLY:
-            self.cells_missing[name] += found.cells_missing[name]
-            self.cells_implausible[name] += found.cells_implausible[name]
-        for name in found.constant:
-            self.hours_constant[name] += 1
+        for noted, more in (
+            (self.cells_missing, found.cells_missing),
+            (self.cells_implausible, found.cells_implausible),
+            (self.hours_constant, dict.fromkeys(found.constant, 1)),
+        ):
+            noted |= {name: noted.get(name, 0) + count for name, count in more.items()}
 
-    def add_ranges(self, fields: npt.NDArray[np.float32]) -> None:
-        """Note extremes and sums of the regridded day, [24, 11, Y, X]."""
-        self.ranges = {name: _range(fields[:, index]) for index, name in enumerate(HOURLY)}
+    def add_ranges(self, fields: npt.NDArray[np.float32], hourly: Sequence[str]) -> None:
+        """Note extremes and sums of the regridded day, [24, V, Y, X]."""
+        self.ranges = {name: _range(fields[:, index]) for index, name in enumerate(hourly)}
 
     @property
     def present(self) -> npt.NDArray[np.bool_]:
@@ -130,7 +131,7 @@ def _range(fields: npt.NDArray[np.float32]) -> dict[str, float] | None:
 
 def summary(dataset: DatasetConfig, days: Sequence[DayNote]) -> dict[str, Any]:
     """The content of ``ingest.json`` from the notes of all days."""
-    hours = [hour for day in days for hour in day.hours()]
+    hours, quantities = [hour for day in days for hour in day.hours()], dataset.quantities
     return {
         VERSION: INGEST.version,
         "dataset": dataset.name,
@@ -141,8 +142,8 @@ def summary(dataset: DatasetConfig, days: Sequence[DayNote]) -> dict[str, Any]:
         "hours_present": sum(reason is None for _, reason in hours),
         "gaps": gaps(hours),
         "variables": {
-            name: {"units": VARIABLES[name].units, **_extremes([day.ranges[name] for day in days])}
-            for name in HOURLY
+            name: {"units": quantities[name].units, **_extremes([day.ranges[name] for day in days])}
+            for name in quantities.hourly
         },
     }
 
@@ -175,7 +176,7 @@ def _extremes(ranges: Sequence[dict[str, float] | None]) -> dict[str, float | No
     }
 
 
-def quality_table(days: Sequence[DayNote]) -> str:
+def quality_table(quantities: Quantities, days: Sequence[DayNote]) -> str:
     """``quality.csv``: one row per month and variable.
 
     Cells are counted on the native grid over all hours that were read; minimum, mean and maximum
@@ -184,7 +185,11 @@ def quality_table(days: Sequence[DayNote]) -> str:
     months: dict[str, list[DayNote]] = defaultdict(list)
     for day in days:
         months[day.day[:7]].append(day)
-    rows = [_row(month, name, notes) for month, notes in sorted(months.items()) for name in HOURLY]
+    rows = [
+        _row(month, name, notes) | {"units": quantities[name].units}
+        for month, notes in sorted(months.items())
+        for name in quantities.hourly
+    ]
     return pd.DataFrame(rows, columns=list(QUALITY_COLUMNS)).to_csv(
         index=False, float_format="%.6g", lineterminator="\n"
     )
@@ -197,13 +202,12 @@ def _row(month: str, name: str, days: Sequence[DayNote]) -> dict[str, Any]:
     return {
         "month": month,
         "variable": name,
-        "units": VARIABLES[name].units,
         "hours_expected": len(reasons),
         "hours_missing": sum(reason is not None for reason in reasons),
         "hours_duplicate": sum(reason == TWICE for reason in reasons),
-        "hours_constant": sum(day.hours_constant[name] for day in days),
-        "cells_missing": sum(day.cells_missing[name] for day in days),
-        "cells_implausible": sum(day.cells_implausible[name] for day in days),
+        "hours_constant": sum(day.hours_constant.get(name, 0) for day in days),
+        "cells_missing": sum(day.cells_missing.get(name, 0) for day in days),
+        "cells_implausible": sum(day.cells_implausible.get(name, 0) for day in days),
         "mean": sum(entry["sum"] for entry in known) / count if count else None,
         **_extremes(known),
     }

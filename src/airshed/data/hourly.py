@@ -9,7 +9,7 @@ chosen by measurement, see docs/data-format.md.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,16 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 
 from airshed.arrays import Floats
 from airshed.config.data import DatasetConfig
-from airshed.data.stores import HOURS_A_BLOCK, describe
+from airshed.data.stores import (
+    HOURLY_FIELDS,
+    HOURS_A_BLOCK,
+    attributes,
+    describe,
+    hourly_fields,
+)
 from airshed.graph.identity import DAYS
 from airshed.integrity.atomic import flush
-from airshed.variables import HOURLY, VARIABLES
+from airshed.variables import Variable
 
 HOURS_A_DAY = 24
 DIGITS = 16  # of the checksum of a day
@@ -37,7 +43,7 @@ COMPRESSION = (BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"), Crc32cCodec
 def create(path: Path, dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats) -> None:
     """Create an empty hourly store for the period and grid of a dataset."""
     shape = (dataset.grid.rows, dataset.grid.columns)
-    days = dataset.period.days
+    days, quantities = dataset.period.days, dataset.quantities
     times = pd.date_range(days[0], periods=len(days) * HOURS_A_DAY, freq="h")
     frame = xr.Dataset(
         {"present": ("time", np.zeros(len(times), dtype=bool))},
@@ -52,6 +58,7 @@ def create(path: Path, dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats)
             "title": f"hourly fields of {dataset.name} ({dataset.data_source})",
             "source": dataset.data_source,
             "wind_frame": dataset.wind_frame,
+            HOURLY_FIELDS: list(quantities.hourly),
         },
     )
     encoding: dict[str, Any] = {str(name): {"compressors": COMPRESSION} for name in frame.variables}
@@ -59,7 +66,7 @@ def create(path: Path, dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats)
     describe(frame).to_zarr(path, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
     group = zarr.open_group(path, mode="r+")
     hours = chunk_hours(shape)
-    for name in HOURLY:
+    for name in quantities.hourly:
         array = group.create_array(
             name,
             shape=(len(times), *shape),
@@ -70,17 +77,16 @@ def create(path: Path, dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats)
             fill_value=np.nan,
             dimension_names=("time", "y", "x"),
         )
-        fields = describe(xr.Dataset({name: ((), 0.0)}))[name].attrs
+        known = quantities[name]
         array.attrs.update(
-            fields | packing(name, dataset.precision) | {"coordinates": "lat2d lon2d"}
+            attributes(known) | packing(known, dataset.precision) | {"coordinates": "lat2d lon2d"}
         )
 
 
-def packing(name: str, precision: str) -> dict[str, float]:
+def packing(known: Variable, precision: str) -> dict[str, float]:
     """CF attributes that say how stored numbers become values; none in single precision."""
     if precision == "float32":
         return {}
-    known = VARIABLES[name]
     return {"scale_factor": known.scale_factor, "add_offset": known.add_offset}
 
 
@@ -90,20 +96,21 @@ def chunk_hours(shape: tuple[int, int]) -> int:
     return max(hours for hours in (1, 2, 3, 4, 6, 8, 12, 24) if hours <= max(1, limit))
 
 
-def write_day(path: Path, position: int, fields: Floats) -> str:
+def write_day(path: Path, position: int, fields: Floats, hourly: Sequence[str]) -> str:
     """Write one day; it is on the disk when this returns.
 
     Args:
         path: The store.
         position: Number of the day since the start of the period.
-        fields: [24, 11, Y, X] in HOURLY order; NaN where missing.
+        fields: [24, V, Y, X]; NaN where missing.
+        hourly: Names of the V variables.
 
     Returns:
         The checksum of what is stored, as :func:`computed_content` finds it again.
     """
     group, digest = zarr.open_group(path, mode="r+"), hashlib.sha256()
     rows = slice(position * HOURS_A_DAY, (position + 1) * HOURS_A_DAY)
-    for index, name in enumerate(HOURLY):
+    for index, name in enumerate(hourly):
         array = _array(group, name)
         scale, offset = (array.attrs.get(key, default) for key, default in PACKING)
         stored = ((fields[:, index] - offset) / scale).astype(array.dtype)
@@ -126,13 +133,14 @@ def write_present(
 def computed_content(path: Path) -> dict[str, str]:
     """The checksum of each day of a store that has none noted, by its date."""
     group = zarr.open_group(path, mode="r")
-    hours = pd.DatetimeIndex(xr.open_zarr(path, consolidated=False)["time"].values)
+    stored = xr.open_zarr(path, consolidated=False)
+    hours, names = pd.DatetimeIndex(stored["time"].values), hourly_fields(stored)
     found = {}
     for start in range(0, len(hours), HOURS_A_DAY):
         digest = hashlib.sha256()
-        for name in HOURLY:
-            stored = _array(group, name)[start : start + HOURS_A_DAY]
-            digest.update(np.ascontiguousarray(stored).data)
+        for name in names:
+            values = _array(group, name)[start : start + HOURS_A_DAY]
+            digest.update(np.ascontiguousarray(values).data)
         found[f"{hours[start]:%Y-%m-%d}"] = digest.hexdigest()[:DIGITS]
     return found
 

@@ -24,11 +24,11 @@ from airshed.data.rawhour import as_hour
 from airshed.data.regrid import regrid, regrid_directions
 from airshed.data.scale_out import run_tasks
 from airshed.data.source import DaySource, Source, first_hour, open_source, there_twice
+from airshed.data.units import check_described
 from airshed.errors import AirshedError, brief
 from airshed.graph.user_files import checksum_taken
 from airshed.graph.views import canonical
 from airshed.integrity.atomic import publish, remove, write_json, write_text, writing
-from airshed.variables import HOURLY
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,7 @@ def ingest(
     Raises:
         AirshedError: There are no raw hours, or one is damaged or does not hold what it should.
     """
+    check_described(dataset)
     source, days = open_source(dataset, raw), dataset.period.days
     partial, key = _partial(dataset, source, outputs.hourly)
     notes = partial / "days"
@@ -85,7 +86,7 @@ def ingest(
         np.concatenate([day.present for day in noted]),
         {day.day: day.content for day in noted},
     )
-    write_text(outputs.quality, quality_table(noted))
+    write_text(outputs.quality, quality_table(dataset.quantities, noted))
     write_json(outputs.report, summary(dataset, noted))
     publish(partial / "store.zarr", outputs.hourly)
     _discard(partial)
@@ -164,17 +165,20 @@ def _ingest_day(
     """Read, inspect, regrid and write one day, then note that it is complete."""
     grid = NativeGrid.read(partial / "native.npz")
     shape = (dataset.grid.rows, dataset.grid.columns)
-    fields = np.full((store.HOURS_A_DAY, len(HOURLY), *shape), np.nan, dtype=np.float32)
+    quantities = dataset.quantities
+    count = len(quantities.hourly)
+    fields = np.full((store.HOURS_A_DAY, count, *shape), np.nan, dtype=np.float32)
     note = DayNote.of(day, origin)
     for each in source.hours():
-        hour, of_day = as_hour(each.read(), each.where), each.time_utc.hour
+        hour = as_hour(each.read(), quantities.hourly, each.where)
+        of_day = each.time_utc.hour
         if note.seen(of_day):
             if dataset.quality.duplicate_hours == "refuse":
                 raise there_twice(each.where, f"{each.time_utc} UTC")
             note.repeated(of_day)
             fields[of_day] = np.nan
             continue
-        found = check_hour(hour, grid, dataset.quality, each.where)
+        found = check_hour(hour, grid, quantities, dataset.quality, each.where)
         note.add(of_day, found)
         if found.unusable is None:
             fields[of_day] = regrid(found.fields, shape)
@@ -183,9 +187,9 @@ def _ingest_day(
     noted = _note(partial / "days", day)
     with writing(partial / "store.zarr"):
         noted.unlink(missing_ok=True)  # of other files, if there is one
-        note.content = store.write_day(partial / "store.zarr", number, fields)
+        note.content = store.write_day(partial / "store.zarr", number, fields, quantities.hourly)
     note.sha256 = source.checksums()
-    note.add_ranges(fields)
+    note.add_ranges(fields, quantities.hourly)
     note.write(noted)
 
 

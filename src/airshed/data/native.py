@@ -28,7 +28,7 @@ class NativeGrid:
     Attributes:
         lat_deg: [Y, X], degrees north.
         lon_deg: [Y, X], degrees east.
-        known: bool [11, Y, X], where the first hour has values.
+        known: bool [V, Y, X], where the first hour has values.
         kept: First and last-but-one row, first and last-but-one column: [4].
     """
 

@@ -12,7 +12,7 @@ from airshed.data.native import NativeGrid
 from airshed.data.problems import STOP, Problems
 from airshed.data.rawhour import RawHour
 from airshed.errors import AirshedError
-from airshed.variables import HOURLY, VARIABLES
+from airshed.variables import Quantities, Variable
 
 Counts = dict[str, int]
 """Number of cells or fields, by variable."""
@@ -23,7 +23,7 @@ class Inspected:
     """An hour after inspection.
 
     Attributes:
-        fields: [11, Y, X] in HOURLY order; NaN where missing or masked.
+        fields: [V, Y, X] in the dataset's order; NaN where missing or masked.
         cells_missing: Cells without a value here that have one in the dataset's first hour.
         cells_implausible: Cells whose value is outside the limits or infinite.
         constant: Variables that have the same value everywhere.
@@ -38,7 +38,12 @@ class Inspected:
 
 
 def check_hour(
-    hour: RawHour, grid: NativeGrid, quality: QualityConfig, where: str, problems: Problems = STOP
+    hour: RawHour,
+    grid: NativeGrid,
+    quantities: Quantities,
+    quality: QualityConfig,
+    where: str,
+    problems: Problems = STOP,
 ) -> Inspected:
     """Compare an hour's grid with the native one, and look at every field of the part that is kept.
 
@@ -48,12 +53,13 @@ def check_hour(
     """
     grid.check(hour, where)
     fields, known = grid.cut(hour.fields), grid.cut(grid.known)
-    return inspect_hour(fields, known, quality, where, problems, hour.lacking)
+    return inspect_hour(fields, known, quantities, quality, where, problems, hour.lacking)
 
 
 def inspect_hour(
     fields: Floats,
     known: Flags,
+    quantities: Quantities,
     quality: QualityConfig,
     where: str,
     problems: Problems = STOP,
@@ -62,8 +68,9 @@ def inspect_hour(
     """Look at every field of an hour; refuse or mask as the configuration says.
 
     Args:
-        fields: [11, Y, X] in HOURLY order, canonical units, NaN where missing.
-        known: [11, Y, X], where the dataset's first hour has values.
+        fields: [V, Y, X] in the dataset's order, canonical units, NaN where missing.
+        known: [V, Y, X], where the dataset's first hour has values.
+        quantities: What the dataset knows.
         quality: Policies and limits.
         where: File and member, for messages.
         problems: Takes what the configuration refuses.
@@ -72,10 +79,10 @@ def inspect_hour(
     Raises:
         AirshedError: Something was found that the configuration refuses, unless problems are noted.
     """
-    missing, implausible = dict.fromkeys(HOURLY, 0), dict.fromkeys(HOURLY, 0)
+    missing, implausible = (dict.fromkeys(quantities.hourly, 0) for _ in range(2))
     constant, empty = [], []
     masked = fields
-    for index, name in enumerate(HOURLY):
+    for index, name in enumerate(quantities.hourly):
         if name in lacking:
             continue
         place = f"{where}, variable {name}"
@@ -85,12 +92,12 @@ def inspect_hour(
         with problems:
             if missing[name] and quality.missing_cells == "refuse":
                 _refuse_missing(lost, place)
-        limits = quality.bounds(name)
+        limits = quality.bounds(quantities[name])
         if low < limits[0] or high > limits[1]:
             wrong = outside(fields[index], limits)
             with problems:
                 if quality.implausible_values == "refuse":
-                    _refuse_implausible(fields[index], wrong, name, limits, place)
+                    _refuse_implausible(fields[index], wrong, quantities[name], limits, place)
                 implausible[name] = int(wrong.sum())
                 masked = fields.copy() if masked is fields else masked
                 masked[index][wrong] = np.nan
@@ -99,7 +106,7 @@ def inspect_hour(
         elif low == high and np.isfinite(fields[index]).sum() > 1:
             with problems:
                 if quality.constant_fields == "refuse":
-                    _refuse_constant(low, name, place)
+                    _refuse_constant(low, quantities[name], place)
                 constant.append(name)
     return Inspected(masked, missing, implausible, tuple(constant), _reason(empty, constant))
 
@@ -122,7 +129,7 @@ def outside(field: Floats, limits: tuple[float, float]) -> Flags:
 
 
 def _refuse_implausible(
-    field: Floats, wrong: Flags, name: str, limits: tuple[float, float], place: str
+    field: Floats, wrong: Flags, variable: Variable, limits: tuple[float, float], place: str
 ) -> None:
     """Stop at the first of the wrong cells.
 
@@ -130,14 +137,15 @@ def _refuse_implausible(
         AirshedError: Always.
     """
     row, column = np.argwhere(wrong)[0]
-    units = VARIABLES[name].units
+    units = variable.units
     raise AirshedError(
         "a value is physically impossible",
         where=f"{place}, row {row}, column {column}",
         expected=f"{limits[0]:g} to {limits[1]:g} {units}",
         found=f"{field[row, column]:g} {units} ({wrong.sum()} such cells)",
-        hint=f"is the unit right? see dataset.units; wider limits: dataset.quality.limits.{name};"
-        " to leave such values out: dataset.quality.implausible_values: mask",
+        hint="is the unit right? see dataset.units; wider limits:"
+        f" dataset.quality.limits.{variable.name}; to leave such values out:"
+        " dataset.quality.implausible_values: mask",
     )
 
 
@@ -152,11 +160,11 @@ def _refuse_missing(lost: Flags, place: str) -> None:
     )
 
 
-def _refuse_constant(value: float, name: str, place: str) -> None:
+def _refuse_constant(value: float, variable: Variable, place: str) -> None:
     raise AirshedError(
         "a field has the same value everywhere",
         where=place,
         expected="a field that varies from cell to cell",
-        found=f"{value:g} {VARIABLES[name].units} in every cell",
+        found=f"{value:g} {variable.units} in every cell",
         hint="fetch the file again, or set dataset.quality.constant_fields to mask",
     )

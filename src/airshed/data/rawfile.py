@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,8 +11,9 @@ import numpy as np
 
 from airshed.data.netcdf_library import within_limit
 from airshed.data.problems import STOP, Problems, passing
-from airshed.data.rawhour import NEEDED, Contents, Stored, choose_variables
+from airshed.data.rawhour import Contents, Stored, choose_variables
 from airshed.errors import AirshedError
+from airshed.variables import Quantities
 
 MAX_CELLS = 2**24  # the full grid has 146,448; a small file can claim any size
 SAME_TIME_H = 0.02
@@ -33,31 +33,33 @@ class Clock:
 def read_contents(
     content: bytes,
     where: str,
-    units: Mapping[str, str],
+    quantities: Quantities,
     clock: Clock | None = None,
     problems: Problems = STOP,
-    names: tuple[str, ...] = NEEDED,
+    names: tuple[str, ...] | None = None,
 ) -> Contents:
     """What an hourly NetCDF file holds, as far as it can be read.
 
     Args:
         content: The bytes of the file.
         where: Its name, for messages.
-        units: Units that the configuration states, by canonical name.
+        quantities: What the dataset knows.
         clock: When the hour is by the file's name, to be compared with what the file says.
         problems: Takes what is wrong.
-        names: Canonical variables whose fields are read.
+        names: Canonical variables whose fields are read; what an ingest reads if none are given.
 
     Raises:
         AirshedError: It is no NetCDF, lacks a variable, holds wrong dimensions or units, or is of
             another time, unless problems are noted.
     """
-    found = Contents()
+    found, wanted = Contents(), quantities.read if names is None else names
     with problems:
         _refuse_cut(content, where)
         try:
             read, right = within_limit(
-                lambda: _stored(content, where, names, clock, problems, found), where, REPLACE
+                lambda: _stored(content, where, quantities, wanted, clock, problems, found),
+                where,
+                REPLACE,
             )
         except READ_ERRORS as error:
             raise AirshedError(
@@ -73,7 +75,7 @@ def read_contents(
         said = passing(
             problems, read, lambda name: _check_attribute(read[name], f"{where}, {name}")
         )
-        known = passing(problems, said, lambda name: read[name].convert(name, units, where))
+        known = passing(problems, said, lambda name: read[name].convert(name, quantities, where))
         for name in known:
             if name in ordered:
                 found.accept(name, read[name])
@@ -83,6 +85,7 @@ def read_contents(
 def _stored(
     content: bytes,
     where: str,
+    quantities: Quantities,
     names: tuple[str, ...],
     clock: Clock | None,
     problems: Problems,
@@ -90,9 +93,9 @@ def _stored(
 ) -> tuple[dict[str, Stored], tuple[str, ...]]:
     """Note every variable, and read some, as they are; by canonical name, and which are fields."""
     with netCDF4.Dataset("raw", memory=content) as file:
-        found.variables = [_described(variable) for variable in file.variables.values()]
+        found.variables = [_described(variable, quantities) for variable in file.variables.values()]
         stored = {variable.stored_as: variable for variable in found.variables}
-        chosen = choose_variables(stored, names, where, problems)
+        chosen = choose_variables(stored, names, where, quantities, problems)
         found.stated_utc = _stated_time(file)
         if clock is not None and found.stated_utc is not None:
             with problems:
@@ -163,9 +166,15 @@ def _check_time(stated_utc: datetime, clock: Clock, where: str) -> None:
         )
 
 
-def _described(variable: Any) -> Stored:
-    units = getattr(variable, "units", None)
-    return Stored(variable.name, variable.dimensions, variable.shape, str(variable.dtype), units)
+def _described(variable: Any, quantities: Quantities) -> Stored:
+    return Stored(
+        variable.name,
+        variable.dimensions,
+        variable.shape,
+        str(variable.dtype),
+        getattr(variable, "units", None),
+        name=quantities.canonical_name(variable.name),
+    )
 
 
 def _check_order(stored: Stored, plane: tuple[str, ...], name: str, where: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -13,10 +13,7 @@ from airshed.arrays import Floats
 from airshed.data.problems import STOP, Problems, passing
 from airshed.data.units import to_canonical
 from airshed.errors import AirshedError
-from airshed.variables import HOURLY, STATIC, VARIABLES, canonical_name
-
-NEEDED = (*HOURLY, "lat2d", "lon2d")
-"""What an ingest reads of each hour."""
+from airshed.variables import STATIC, Quantities
 
 
 @dataclass
@@ -31,6 +28,7 @@ class Stored:
         attribute: Its units attribute, a text unless the file is wrong; None without one.
         values: NaN where missing; None where they were not read.
         units: Of the values: canonical ones, or None as long as nobody says.
+        name: Its canonical name, None for one that is not known.
     """
 
     stored_as: str
@@ -40,29 +38,26 @@ class Stored:
     attribute: Any
     values: Floats | None = None
     units: str | None = None
+    name: str | None = None
 
-    @property
-    def name(self) -> str | None:
-        """Its canonical name, None for one that is not used."""
-        return canonical_name(self.stored_as)
-
-    def convert(self, name: str, configured: Mapping[str, str], where: str) -> None:
+    def convert(self, name: str, quantities: Quantities, where: str) -> None:
         """Bring the values to canonical units.
 
         Args:
             name: Canonical name.
-            configured: Units that the configuration states, by canonical name.
+            quantities: What the dataset knows.
             where: The file, for messages.
 
         Raises:
             AirshedError: The unit is unknown, wrong, or contradicts the configuration.
         """
-        said, place = self.attribute, f"{where}, variable {name}"
+        said, known = self.attribute, quantities[name]
         if said is None and name in STATIC:
-            said = VARIABLES[name].units  # the name says it
+            said = known.units  # the name says it
         if self.values is not None:
-            self.values = to_canonical(self.values, name, said, configured, place)
-            self.units = VARIABLES[name].units
+            stated, place = quantities.file_unit(name), f"{where}, variable {name}"
+            self.values = to_canonical(self.values, known, said, stated, place)
+            self.units = known.units
 
 
 @dataclass
@@ -106,24 +101,26 @@ class Hour:
         time_utc: When it is; by the files' clock if nobody knows how far that is ahead of UTC.
         where: Its name for messages.
         reader: Reads it: of some canonical variables the fields.
+        quantities: What its dataset knows.
     """
 
     time_utc: datetime
     where: str
     reader: Callable[[Problems, tuple[str, ...]], Contents]
+    quantities: Quantities
 
-    def read(self, problems: Problems = STOP, names: tuple[str, ...] = NEEDED) -> Contents:
-        """Read it.
+    def read(self, problems: Problems = STOP, names: tuple[str, ...] | None = None) -> Contents:
+        """Read it: the fields that an ingest reads, or those that are named.
 
         Raises:
             AirshedError: It does not hold what it should, unless problems are noted.
         """
-        return self.reader(problems, names)
+        return self.reader(problems, self.quantities.read if names is None else names)
 
 
 @dataclass(frozen=True)
 class RawHour:
-    """One hour: fields [11, Y, X] in HOURLY order, and its grid.
+    """One hour: its hourly fields [V, Y, X] in the dataset's order, and its grid.
 
     Values are as they are in the file, in canonical units; NaN where the file has none. ``lacking``
     names variables in which something is wrong, where that was noted; they are NaN.
@@ -135,8 +132,16 @@ class RawHour:
     lacking: tuple[str, ...] = ()
 
 
-def as_hour(contents: Contents, where: str, problems: Problems = STOP) -> RawHour:
+def as_hour(
+    contents: Contents, hourly: tuple[str, ...], where: str, problems: Problems = STOP
+) -> RawHour:
     """The hour, if its variables have the shape of the latitudes; both positions must be there.
+
+    Args:
+        contents: What was read of it.
+        hourly: Names of the hourly fields, in the dataset's order.
+        where: Its name for messages.
+        problems: Takes what is wrong.
 
     Raises:
         AirshedError: A shape differs.
@@ -154,11 +159,11 @@ def as_hour(contents: Contents, where: str, problems: Problems = STOP) -> RawHou
                 hint="rows come before columns, in every variable",
             )
 
-    right = passing(problems, (name for name in HOURLY if name in fields), check)
+    right = passing(problems, (name for name in hourly if name in fields), check)
     check("lon2d")
-    lacking = tuple(name for name in HOURLY if name not in right)
+    lacking = tuple(name for name in hourly if name not in right)
     stacked = np.stack(
-        [fields[name] if name in right else np.full(shape, np.nan) for name in HOURLY]
+        [fields[name] if name in right else np.full(shape, np.nan) for name in hourly]
     )
     return RawHour(stacked, fields["lat2d"], fields["lon2d"], lacking)
 
@@ -167,6 +172,7 @@ def choose_variables(
     there: Iterable[str],
     needed: Iterable[str],
     where: object,
+    quantities: Quantities,
     problems: Problems = STOP,
     kind: str = "raw file",
 ) -> dict[str, str]:
@@ -179,19 +185,19 @@ def choose_variables(
     there, found = list(there), dict[str, str]()
 
     def choose(stored_as: str) -> None:
-        name = canonical_name(stored_as)
+        name = quantities.canonical_name(stored_as)
         if name in found and stored_as != name:
             raise AirshedError(
                 "two variables of a raw file stand for the same quantity",
                 where=where,
                 expected=f"one variable for {name}",
-                found=", ".join(each for each in there if canonical_name(each) == name),
+                found=", ".join(each for each in there if quantities.canonical_name(each) == name),
                 hint=f"call the right one {name}, or remove the other",
             )
         if name is not None:
             found[name] = stored_as
 
-    passing(problems, sorted(there, key=lambda name: name in VARIABLES), choose)  # exact names last
+    passing(problems, sorted(there, key=lambda name: name in quantities), choose)  # exact ones last
     with problems:
         if lacking := [name for name in needed if name not in found]:
             raise AirshedError(
@@ -199,6 +205,7 @@ def choose_variables(
                 where=where,
                 expected=", ".join(lacking),
                 found=", ".join(there),
-                hint="aliases of names are listed in src/airshed/variables.py",
+                hint="if it is there by another name, add that to its aliases in dataset.variables;"
+                " if the dataset does not have it, take it out of dataset.hourly",
             )
     return found

@@ -1,7 +1,7 @@
 """Fast reading of single hours: chunks are taken straight from the hourly store's shards.
 
-Zarr's own reader takes 2 ms for each array it reads from, whatever its size; an hour is eleven
-arrays. The layout is known (``airshed.data.hourly``), so a read needs the shard's index, one
+Zarr's own reader takes 2 ms for each array it reads from, whatever its size; an hour of CAQRA is
+eleven arrays. The layout is known (``airshed.data.hourly``), so a read needs the shard's index, one
 ``pread`` and a decompression. The format is that of the Zarr v3 specification (sharding-indexed
 codec, version 1.0): at the end of a shard stand offset and length of each chunk, little-endian;
 a checksum of four bytes (crc32c) follows it, and likewise each chunk.
@@ -26,6 +26,7 @@ from airshed.arrays import Floats32
 from airshed.data.hourly import HOURS_A_DAY, PACKING, packing
 from airshed.data.stores import damaged_hours
 from airshed.errors import AirshedError
+from airshed.variables import VARIABLES
 
 ABSENT = 2**64 - 1  # offset of a chunk that was never written
 CHECKSUM_BYTES = 4
@@ -106,7 +107,8 @@ def _check_layout(array: Any, path: Path, name: str) -> None:
             hint="delete the store and run the workflow again",
         )
     stored = {key: array.attrs[key] for key, _ in PACKING if key in array.attrs}
-    if stored != packing(name, str(array.dtype)):
+    known = VARIABLES.get(name)
+    if known is not None and stored != packing(known, str(array.dtype)):
         raise damaged_hours(f"{path}, variable {name}", f"packed as {stored}")
 
 

@@ -28,6 +28,7 @@ from airshed.data.rawhour import Hour, RawHour, as_hour
 from airshed.data.yearly import YearlyStores, find_stores
 from airshed.errors import AirshedError
 from airshed.integrity.provenance import sha256
+from airshed.variables import Quantities
 
 
 class Source(Protocol):
@@ -67,7 +68,7 @@ class ArchiveDay:
     on: date
     files: dict[date, Files]
     utc_offset_h: float | None
-    units: dict[str, str]
+    quantities: Quantities
     by_name: bool = False
 
     def fingerprint(self) -> list[Any]:
@@ -88,10 +89,9 @@ class ArchiveDay:
                     for stamp, where, content in hours_of(path, day):
                         time_utc = stamp - ahead
                         if (stamp if self.by_name else time_utc).date() == self.on:
-                            read = partial(
-                                read_contents, content, where, self.units, self._clock(time_utc)
-                            )
-                            yield Hour(time_utc, where, read)
+                            clock = self._clock(time_utc)
+                            read = partial(read_contents, content, where, self.quantities, clock)
+                            yield Hour(time_utc, where, read, self.quantities)
 
     def _clock(self, time_utc: datetime) -> Clock | None:
         return None if self.utc_offset_h is None else Clock(time_utc, self.utc_offset_h)
@@ -103,7 +103,7 @@ class Archives:
 
     files: dict[date, Files]
     utc_offset_h: float | None
-    units: dict[str, str]
+    quantities: Quantities
 
     def span(self) -> str:
         """First and last day that are there."""
@@ -113,11 +113,13 @@ class Archives:
         """The files that one UTC day needs."""
         days = archive_days(day, self.utc_offset_h or 0)
         files = {each: self.files[each] for each in days if each in self.files}
-        return ArchiveDay(day, files, self.utc_offset_h, self.units)
+        return ArchiveDay(day, files, self.utc_offset_h, self.quantities)
 
     def day_by_name(self, day: date) -> ArchiveDay:
         """The files that have a day in their names, and the hours in them that do."""
-        return ArchiveDay(day, {day: self.files[day]}, self.utc_offset_h, self.units, by_name=True)
+        return ArchiveDay(
+            day, {day: self.files[day]}, self.utc_offset_h, self.quantities, by_name=True
+        )
 
 
 def open_source(dataset: DatasetConfig, folder: Path) -> Source:
@@ -126,13 +128,13 @@ def open_source(dataset: DatasetConfig, folder: Path) -> Source:
     Raises:
         AirshedError: The folder holds none.
     """
-    offset_h, units = dataset.utc_offset_h, dict(dataset.units)
+    offset_h, quantities = dataset.utc_offset_h, dataset.quantities
     if dataset.source == "yearly_zarr":
-        return YearlyStores(find_stores(folder), offset_h, units)
+        return YearlyStores(find_stores(folder), offset_h, quantities)
     files = find_days(folder, dataset.quality.duplicate_hours == "mask")
     if not files:
         raise nothing_found(folder)
-    return Archives(files, offset_h, units)
+    return Archives(files, offset_h, quantities)
 
 
 def first_hour(source: Source, dataset: DatasetConfig) -> tuple[str, RawHour]:
@@ -143,7 +145,7 @@ def first_hour(source: Source, dataset: DatasetConfig) -> tuple[str, RawHour]:
     """
     for day in dataset.period.days:
         for hour in source.day(day).hours():
-            return hour.where, as_hour(hour.read(), hour.where)
+            return hour.where, as_hour(hour.read(), hour.quantities.hourly, hour.where)
     raise AirshedError(
         "no hour of the period was found",
         where=f"dataset.period ({dataset.period})",

@@ -1,4 +1,4 @@
-"""Normalisation: mean and standard deviation of each input over the training split."""
+"""Normalisation: mean and standard deviation of each variable over the training split."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from airshed.config.preprocessing import DaskConfig, NormalisationConfig
 from airshed.data.samples import hours_of
 from airshed.data.scale_out import run_tasks
 from airshed.data.shards import HourReader
-from airshed.data.stores import open_hourly, open_static, write_netcdf
+from airshed.data.stores import hourly_fields, open_hourly, open_static, write_netcdf
 from airshed.errors import AirshedError
-from airshed.variables import HOURLY, INPUTS, STATIC, VARIABLES
+from airshed.variables import STATIC, VARIABLES
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def statistics(
     workers: int,
     output: Path,
 ) -> None:
-    """Write the normalisation of every input, over the domain's cells.
+    """Write the normalisation of all that the stores hold, over the domain's cells.
 
     Hourly fields are taken at every usable hour of the training split and read once.
 
@@ -84,7 +84,7 @@ def statistics(
             (variable), canonical units.
 
     Raises:
-        AirshedError: The split has no usable hour, or an input does not vary.
+        AirshedError: The split has no usable hour, or a variable does not vary.
     """
     fields, grid = open_hourly(hourly), open_static(static)
     usable = fields["present"].values & hours_of(pd.DatetimeIndex(fields["time"].values), train)
@@ -94,22 +94,26 @@ def statistics(
         )
     inside = grid["domain_mask"].values.astype(bool)
     hours = np.flatnonzero(usable)
-    scales = {name: normalisation.log.get(name, 0.0) for name in INPUTS}
+    changing = hourly_fields(fields)
+    added = [name for name in changing if name not in VARIABLES]
+    names = [*(name for name in VARIABLES if name in (*changing, *STATIC)), *added]
+    scales = {name: normalisation.log.get(name, 0.0) for name in names}
     found = {name: _of_field(grid[name].values[inside], scales[name]) for name in STATIC}
-    tasks = [(hourly, name, hours, inside, scales[name]) for name in HOURLY]
+    tasks = [(hourly, name, hours, inside, scales[name]) for name in changing]
     results = run_tasks(_of_hours, tasks, scale_out, workers, "variables summarised")
     found |= dict(results)
-    mean, std, fixed = _chosen(found, normalisation, hourly)
+    mean, std, fixed = _chosen({name: found[name] for name in names}, normalisation, hourly)
+    units = [(grid if name in STATIC else fields)[name].attrs["units"] for name in names]
     write_netcdf(
         xr.Dataset(
             {
                 "mean": ("variable", mean),
                 "std": ("variable", std),
                 "fixed": ("variable", fixed),
-                "log_scale": ("variable", [scales[name] for name in INPUTS]),
-                "units": ("variable", [VARIABLES[name].units for name in INPUTS]),
+                "log_scale": ("variable", [scales[name] for name in names]),
+                "units": ("variable", units),
             },
-            coords={"variable": list(INPUTS)},
+            coords={"variable": names},
             attrs={"train": str(train), "hours": len(hours)},
         ),
         output,
@@ -146,13 +150,13 @@ def _transform(log_scale: float) -> Callable[[Floats], Floats]:
 def _chosen(
     found: dict[str, Summary], normalisation: NormalisationConfig, hourly: Path
 ) -> tuple[list[float], list[float], list[int]]:
-    """Mean, standard deviation and whether they were prescribed, for each input."""
+    """Mean, standard deviation and whether they were prescribed, for each variable."""
     mean, std, fixed = [], [], []
-    for name in INPUTS:
-        chosen = normalisation.fixed.get(name, found[name])
+    for name, summary in found.items():
+        chosen = normalisation.fixed.get(name, summary)
         if not (np.isfinite(chosen.mean) and chosen.std > 0):
             raise AirshedError(
-                "an input cannot be normalised: it does not vary over the training split",
+                "a variable cannot be normalised: it does not vary over the training split",
                 where=f"{hourly}, variable {name}",
                 expected="a positive standard deviation",
                 found=f"mean {chosen.mean:g}, standard deviation {chosen.std:g}",

@@ -16,8 +16,10 @@ import zarr
 from airshed.errors import AirshedError, refusing
 from airshed.integrity import sealed
 from airshed.integrity.formats import STORE, VERSION
-from airshed.variables import HOURLY, STATIC, VARIABLES
+from airshed.variables import HOURLY, STATIC, VARIABLES, Variable
 
+HOURLY_FIELDS = "hourly_fields"
+"""Attribute of the hourly store with the names of its fields."""
 HOURS_A_BLOCK = 240  # of the hourly store, in one dask task
 STATIC_VARIABLES = (
     *STATIC,
@@ -29,16 +31,20 @@ STATIC_VARIABLES = (
 )
 
 
+def attributes(known: Variable) -> dict[str, str]:
+    """CF attributes of a variable."""
+    return {
+        "units": known.units,
+        "standard_name": known.standard_name,
+        "long_name": known.long_name,
+    }
+
+
 def describe(dataset: xr.Dataset) -> xr.Dataset:
-    """The dataset with CF attributes on every variable that has a canonical name."""
+    """The dataset with CF attributes on every variable that is in the dictionary."""
     for name in map(str, dataset.variables):
         if name in VARIABLES:
-            known = VARIABLES[name]
-            dataset[name].attrs |= {
-                "units": known.units,
-                "standard_name": known.standard_name,
-                "long_name": known.long_name,
-            }
+            dataset[name].attrs |= attributes(VARIABLES[name])
     dataset.attrs[VERSION] = STORE.version
     return dataset
 
@@ -60,14 +66,14 @@ def check(dataset: xr.Dataset, names: Sequence[str], path: Path) -> xr.Dataset:
                 found=", ".join(map(str, dataset.variables)),
                 hint=hint,
             )
-        if name in VARIABLES:
-            _check_attributes(dataset[name], path, hint)
+        _check_attributes(dataset[name], path, hint)
     return dataset
 
 
 def _check_attributes(field: xr.DataArray, path: Path, hint: str) -> None:
-    known = VARIABLES[str(field.name)]
-    for key, expected in (("units", known.units), ("standard_name", known.standard_name)):
+    known = VARIABLES.get(str(field.name))
+    for key in ("units", "standard_name") if known else ():
+        expected = getattr(known, key)
         if field.attrs.get(key) != expected:
             raise AirshedError(
                 f"a variable of a store has another {key.replace('_', ' ')}",
@@ -76,6 +82,11 @@ def _check_attributes(field: xr.DataArray, path: Path, hint: str) -> None:
                 found=field.attrs.get(key),
                 hint=hint,
             )
+
+
+def hourly_fields(dataset: xr.Dataset) -> tuple[str, ...]:
+    """Names of the hourly fields of a store, as it says itself: what a study has by default."""
+    return tuple(dataset.attrs.get(HOURLY_FIELDS, HOURLY))
 
 
 def open_hourly(path: Path, hours_per_task: int | None = HOURS_A_BLOCK) -> xr.Dataset:
@@ -93,10 +104,10 @@ def open_hourly(path: Path, hours_per_task: int | None = HOURS_A_BLOCK) -> xr.Da
         warnings.filterwarnings("ignore", message=".*snakemake_timestamp")  # no part of it
         dataset = xr.open_zarr(path, chunks=chunks, consolidated=False)
     small = ("lat2d", "lon2d", "present")
-    check(dataset, (*HOURLY, *small), path)
+    check(dataset, (*hourly_fields(dataset), *small), path)
     with reading_hours(path):
         dataset = dataset.assign({name: dataset[name].load() for name in small})
-    _check_shards(path, dataset["present"].values)
+    _check_shards(path, hourly_fields(dataset), dataset["present"].values)
     return dataset
 
 
@@ -118,10 +129,10 @@ def damaged_hours(where: object, found: object) -> AirshedError:
     return AirshedError("the hourly store is damaged", where=where, found=found, hint=STORE.remake)
 
 
-def _check_shards(path: Path, present: npt.NDArray[np.bool_]) -> None:
+def _check_shards(path: Path, names: Sequence[str], present: npt.NDArray[np.bool_]) -> None:
     """Every shard with a usable hour is there: Zarr takes a lost or an empty one for no data."""
     group = zarr.open_group(path, mode="r")
-    for name in HOURLY:
+    for name in names:
         array: Any = group[name]
         hours = (array.shards or array.chunks)[0]
         for number in np.unique(np.flatnonzero(present) // hours).tolist():
@@ -159,6 +170,25 @@ def open_patch_elevation(path: Path) -> xr.Dataset:
 def open_scan_tables(path: Path, scan: str) -> xr.Dataset:
     """Tables of the wind scans, among them those of the one that is named."""
     return open_netcdf(path, (f"{scan}_local_order", f"{scan}_region_token"))
+
+
+def check_targets(dataset: xr.Dataset, targets: Sequence[Variable], path: Path) -> None:
+    """What is stored by ``pollutant`` is of these targets, in their order and units.
+
+    Raises:
+        AirshedError: It is of others.
+    """
+    stored = zip(dataset["pollutant"].values, dataset["units"].values, strict=True)
+    found = [f"{name} in {units}" for name, units in stored]
+    expected = [f"{target.name} in {target.units}" for target in targets]
+    if found != expected:
+        raise AirshedError(
+            "a file has other pollutants or units than the study forecasts",
+            where=path,
+            expected=", ".join(expected),
+            found=", ".join(found),
+            hint="delete it and run the workflow again",
+        )
 
 
 def open_wind_roses(path: Path) -> xr.Dataset:

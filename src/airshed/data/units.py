@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -11,8 +10,9 @@ import numpy as np
 import pint
 
 from airshed.arrays import Floats
+from airshed.config.data import DatasetConfig
 from airshed.errors import AirshedError, brief
-from airshed.variables import VARIABLES
+from airshed.variables import Variable
 
 SPELLINGS = {
     "%": "percent",
@@ -61,24 +61,23 @@ def linear_conversion(units: str, canonical: str) -> tuple[float, float]:
 
 
 def to_canonical(
-    values: Floats, name: str, attribute: str | None, configured: Mapping[str, str], where: str
+    values: Floats, variable: Variable, attribute: str | None, stated: str | None, where: str
 ) -> Floats:
-    """Values of variable ``name`` in its canonical units.
+    """Values of a variable in its canonical units.
 
     Args:
         values: A field of a raw file.
-        name: Canonical name of the variable.
+        variable: What they are.
         attribute: Its unit attribute, None where the file has none.
-        configured: Units that the dataset's configuration states, by variable.
+        stated: The unit that the configuration states for files, None where it does not.
         where: File, member and variable, for messages.
 
     Raises:
         AirshedError: No unit is known, it is no unit of this quantity, or file and configuration
             contradict each other.
     """
-    stated = configured.get(name)
     units = attribute if attribute is not None else stated
-    canonical = VARIABLES[name].units
+    name, canonical = variable.name, variable.units
     if units is None:
         raise AirshedError(
             "the unit of a variable is unknown",
@@ -99,6 +98,17 @@ def to_canonical(
             hint="correct dataset.units, or the file",
         )
     return values if (factor, offset) == (1.0, 0.0) else values * factor + offset
+
+
+def check_described(dataset: DatasetConfig) -> None:
+    """The units of quantities that a dataset adds to the dictionary are units.
+
+    Raises:
+        AirshedError: One is not.
+    """
+    for name, described in dataset.variables.items():
+        if described.units is not None:
+            _checked(described.units, described.units, f"dataset.variables.{name}.units")
 
 
 def _checked(units: str, canonical: str, where: str) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """Yearly Zarr stores of the founding project's form, ``data_YYYY_china_masked.zarr``.
 
-One store holds a year of hourly fields on one grid: the eleven hourly variables, lat2d, lon2d,
+One store holds a year of fields on one grid: the hourly variables of the dataset, lat2d, lon2d,
 elevation and population, each with or without a time axis; cells outside China are missing. The
 stores may lack a time coordinate: then they hold every hour of their year.
 """
@@ -8,7 +8,7 @@ stores may lack a time coordinate: then they hold every hour of their year.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache, partial
@@ -24,7 +24,7 @@ from airshed.data.problems import STOP, Problems, passing
 from airshed.data.rawhour import Contents, Hour, Stored, choose_variables
 from airshed.errors import AirshedError
 from airshed.files import files_below
-from airshed.variables import HOURLY, STATIC
+from airshed.variables import STATIC, Quantities
 
 STORE_NAME = re.compile(r"data_(\d{4})_china_masked\.zarr")
 
@@ -39,6 +39,7 @@ class Store:
         names: What it calls each canonical variable.
         axis: The dimension that is time.
         times: Its hours by its own clock, in the order of that dimension, which is increasing.
+        quantities: What the dataset knows.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class Store:
     names: dict[str, str]
     axis: str
     times: pd.DatetimeIndex
+    quantities: Quantities
 
     @property
     def clock(self) -> str:
@@ -53,17 +55,16 @@ class Store:
         stamped = _stamped(self.content, self.axis)
         return "the store's time axis" if stamped else "counted from the start of its year"
 
-    def read(
-        self, hours: slice, units: Mapping[str, str], problems: Problems, names: tuple[str, ...]
-    ) -> Contents:
+    def read(self, hours: slice, problems: Problems, names: tuple[str, ...]) -> Contents:
         """What some hours hold: every variable, and fields [T, Y, X], still ones [Y, X]."""
-        found = Contents([_described(each) for each in _content(self.path).variables.items()])
+        variables = _content(self.path).variables.items()
+        found = Contents([_described(each, self.quantities) for each in variables])
         stored = {each.stored_as: each for each in found.variables}
 
         def accept(name: str) -> None:
             each = stored[self.names[name]]
             each.values = self._values(name, hours)
-            each.convert(name, units, str(self.path))
+            each.convert(name, self.quantities, str(self.path))
             found.accept(name, each)
 
         passing(problems, [name for name in names if name in self.names], accept)
@@ -110,19 +111,21 @@ class YearlyDay:
         """Each hour that is there; all of a store are read when the first is asked for."""
         for path in (self.source.stores[year] for year in self.years):
             with problems:
-                store = open_store(path, problems)
+                store = open_store(path, self.source.quantities, problems)
                 ends = [self.start, self.start + pd.Timedelta(days=1)]
                 rows = slice(*store.times.searchsorted(ends).tolist())
-                read = _once(partial(store.read, rows, self.source.units))
+                read = _once(partial(store.read, rows))
                 for number, time in enumerate(store.times[rows]):
                     time_utc = (time - pd.Timedelta(hours=self.ahead_h)).to_pydatetime()
-                    yield Hour(time_utc, f"{path}, {time}", partial(read, number))
+                    where, of_hour = f"{path}, {time}", partial(read, number)
+                    yield Hour(time_utc, where, of_hour, self.source.quantities)
 
 
-def _described(item: tuple[Any, xr.Variable]) -> Stored:
-    name, stored = item
+def _described(item: tuple[Any, xr.Variable], quantities: Quantities) -> Stored:
+    name, stored = str(item[0]), item[1]
     dimensions, said = tuple(map(str, stored.dims)), stored.attrs.get("units")
-    return Stored(str(name), dimensions, stored.shape, str(stored.dtype), said)
+    known = quantities.canonical_name(name)
+    return Stored(name, dimensions, stored.shape, str(stored.dtype), said, name=known)
 
 
 def _once(
@@ -163,7 +166,7 @@ class YearlyStores:
 
     stores: dict[int, Path]
     utc_offset_h: float
-    units: dict[str, str]
+    quantities: Quantities
 
     @cached_property
     def states(self) -> dict[int, list[int]]:
@@ -201,16 +204,17 @@ def _content(path: Path) -> xr.Dataset:
         ) from error
 
 
-def open_store(path: Path, problems: Problems = STOP) -> Store:
+def open_store(path: Path, quantities: Quantities, problems: Problems = STOP) -> Store:
     """A yearly store, its variables and hours.
 
     Raises:
         AirshedError: It cannot be read, lacks a variable, or its hours cannot be told, unless
             problems are noted.
     """
-    content, needed = _content(path), (*HOURLY, *STATIC)
-    names = choose_variables(map(str, content.variables), needed, path, problems, "yearly store")
-    hourly = [name for name in HOURLY if name in names]
+    content, there = _content(path), map(str, _content(path).variables)
+    needed = (*quantities.hourly, *STATIC)
+    names = choose_variables(there, needed, path, quantities, problems, "yearly store")
+    hourly = [name for name in quantities.hourly if name in names]
 
     def check(name: str) -> None:
         _check_dimensions(path, name, content[names[name]], 3)
@@ -224,7 +228,7 @@ def open_store(path: Path, problems: Problems = STOP) -> Store:
     order = np.unique(times, return_index=True)[1]
     if len(order) < len(times) or not times.is_monotonic_increasing:
         content, times = content.isel({axis: order}), times[order]
-    return Store(path, content, names, axis, times)
+    return Store(path, content, names, axis, times, quantities)
 
 
 def _check_dimensions(path: Path, name: str, field: xr.DataArray, number: int) -> None:

@@ -25,7 +25,7 @@ from airshed.evaluation.batch import Batch, Samples, State
 from airshed.evaluation.binning import Binning, FixedBins
 from airshed.evaluation.metrics.exceedance import EVENTS
 from airshed.evaluation.metrics.moments import MOMENTS
-from airshed.variables import TARGETS
+from airshed.variables import Variable
 
 BLOCK_DAYS = 10
 BLOCK_STATISTICS = ("count", "error", "squared")
@@ -34,15 +34,22 @@ BLOCK_STATISTICS = ("count", "error", "squared")
 
 @dataclass(frozen=True)
 class Period:
-    """The init times and horizons that samples may have.
+    """The init times and horizons that samples may have, and what is forecast.
 
     Attributes:
         init_times: [T], rising.
         horizons_h: [H], hours.
+        targets: [V].
     """
 
     init_times: pd.DatetimeIndex
     horizons_h: tuple[int, ...]
+    targets: tuple[Variable, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Of the targets."""
+        return [target.name for target in self.targets]
 
     def places(self, samples: Samples) -> tuple[Integers, Integers]:
         """Positions [B] of samples among the init times and horizons; -1 where it is none."""
@@ -97,18 +104,18 @@ class Sums:
     statistic, pollutant and place.
 
     Args:
-        period: Init times T and horizons H.
+        period: Init times T, horizons H and targets V.
         bins: B of them.
         places: P, the cells or stations.
         statistics: M names; the first are MOMENTS.
         groups: [G, P], which places are taken together in the sums by block; by default each alone.
 
     Attributes:
-        by_init: [T, H, B, M, 6].
-        events_by_init: [T, H, B, E, 6] for the E EVENTS.
-        by_place: [H, M, 6, P].
-        events_by_place: [H, E, 6, P].
-        by_block: [block, H, BLOCK_STATISTICS, 6, G].
+        by_init: [T, H, B, M, V].
+        events_by_init: [T, H, B, E, V] for the E EVENTS.
+        by_place: [H, M, V, P].
+        events_by_place: [H, E, V, P].
+        by_block: [block, H, BLOCK_STATISTICS, V, G].
     """
 
     def __init__(
@@ -119,7 +126,7 @@ class Sums:
         statistics: Sequence[str] = MOMENTS,
         groups: csr_array | None = None,
     ) -> None:
-        self._block, targets = period.block, len(TARGETS)
+        self._block, targets = period.block, len(period.targets)
         self._in_blocks = [list(statistics).index(name) for name in BLOCK_STATISTICS]
         self._groups = groups
         times, horizons = len(period.init_times), len(period.horizons_h)
@@ -146,8 +153,8 @@ class Sums:
         Args:
             init: Its position among the init times.
             horizon: Its position among the horizons.
-            parts: [M, 6, P], what each pair adds.
-            events: Positions of each of EVENTS in a flattened [6, P].
+            parts: [M, V, P], what each pair adds.
+            events: Positions of each of EVENTS in a flattened [V, P].
             weights: [B, P], see :meth:`Bins.weights`.
         """
         self._parts[:] = parts  # products of float64 are exact enough for any subset of init times
@@ -174,14 +181,14 @@ class Sums:
         positions: npt.NDArray[np.intp],
         weights: npt.NDArray[np.float64],
     ) -> None:
-        """Count events at rising positions of a flattened [6, P] into counts [B, 6]."""
+        """Count events at rising positions of a flattened [V, P] into counts [B, V]."""
         places = weights.shape[1]
-        cuts = np.searchsorted(positions, places * np.arange(1, len(TARGETS)))
+        cuts = np.searchsorted(positions, places * np.arange(1, counts.shape[1]))
         for target, part in enumerate(np.split(positions, cuts)):
             counts[:, target] = weights[:, part - target * places].sum(axis=1)
 
     def totals(self) -> tuple[Floats, Integers]:
-        """Sums [H, M, 6] and events [H, E, 6] of the first bin, over all init times."""
+        """Sums [H, M, V] and events [H, E, V] of the first bin, over all init times."""
         events = self.events_by_init[:, :, 0].sum(axis=0, dtype=np.int64)
         sums: Floats = self.by_init[:, :, 0].sum(axis=0)
         return sums, events

@@ -17,7 +17,7 @@ from airshed.errors import AirshedError
 from airshed.evaluation.batch import Batch, Domain, State
 from airshed.evaluation.scores import Subject
 from airshed.integrity.atomic import flush, publish, remove
-from airshed.variables import TARGETS, VARIABLES
+from airshed.variables import VARIABLES, Variable
 
 CHUNK_BYTES = 2**23  # of one variable; what is held until it is full, for each variable
 DIMENSIONS = ("init_time", "horizon", "y", "x")
@@ -36,6 +36,7 @@ class ForecastArchive:
 
     Args:
         path: Where the store goes.
+        targets: What is forecast.
         horizons_h: Lead times, hours.
         init_times: The init times that samples have.
         domain: The grid.
@@ -46,6 +47,7 @@ class ForecastArchive:
     def __init__(
         self,
         path: Path,
+        targets: Sequence[Variable],
         horizons_h: Sequence[int],
         init_times: pd.DatetimeIndex,
         domain: Domain,
@@ -55,12 +57,14 @@ class ForecastArchive:
         self._path, self._domain, self._truth = path, domain, truth
         self._partial = path.with_name(f".{path.name}.partial")
         self._horizons_h, self._init_times = tuple(horizons_h), init_times
-        self._names = [*TARGETS, *([f"{name}_truth" for name in TARGETS] if truth else [])]
+        self._fields = {target.name: _field(target, "forecast") for target in targets}
+        if truth:
+            self._fields |= {f"{each.name}_truth": _field(each, "truth") for each in targets}
         plane = (len(horizons_h), *domain.mask.shape)
         fitting = max(1, CHUNK_BYTES // (4 * int(np.prod(plane))))
         self._inits_a_chunk = min(fitting, len(init_times))
         self._chunk = np.array(0)
-        self._held = np.full((len(self._names), self._inits_a_chunk, *plane), np.nan, np.float32)
+        self._held = np.full((len(self._fields), self._inits_a_chunk, *plane), np.nan, np.float32)
         self._subject, self._created = subject, False
 
     def add(self, batch: Batch) -> None:
@@ -110,7 +114,7 @@ class ForecastArchive:
         start = int(self._chunk) * self._inits_a_chunk
         stop = min(start + self._inits_a_chunk, len(self._init_times))
         group = zarr.open_group(self._partial, mode="r+")
-        for name, held in zip(self._names, self._held, strict=True):
+        for name, held in zip(self._fields, self._held, strict=True):
             array: Any = group[name]
             array[start:stop] = held[: stop - start]
 
@@ -125,7 +129,7 @@ class ForecastArchive:
         )
         group = zarr.open_group(self._partial, mode="r+")
         plane = (len(self._horizons_h), *self._domain.mask.shape)
-        for name in self._names:
+        for name, attributes in self._fields.items():
             array = group.create_array(
                 name,
                 shape=(len(self._init_times), *plane),
@@ -134,7 +138,7 @@ class ForecastArchive:
                 fill_value=np.nan,
                 dimension_names=DIMENSIONS,
             )
-            array.attrs.update(_attributes(name))
+            array.attrs.update(attributes)
 
 
 def coordinates(
@@ -155,8 +159,8 @@ def coordinates(
             "valid_time": (("init_time", "horizon"), valid, {"standard_name": "time"}),
             "y": ("y", np.arange(domain.mask.shape[0]), {"long_name": "row"}),
             "x": ("x", np.arange(domain.mask.shape[1]), {"long_name": "column"}),
-            "lat2d": (plane, domain.lat2d, _attributes("lat2d")),
-            "lon2d": (plane, domain.lon2d, _attributes("lon2d")),
+            "lat2d": (plane, domain.lat2d, _attributes(VARIABLES["lat2d"])),
+            "lon2d": (plane, domain.lon2d, _attributes(VARIABLES["lon2d"])),
             "domain_mask": (
                 plane,
                 domain.mask.astype(np.int8),
@@ -174,12 +178,14 @@ def coordinates(
     return frame
 
 
-def _attributes(name: str) -> dict[str, str]:
+def _attributes(known: Variable) -> dict[str, str]:
     """CF attributes of a variable of the archive."""
-    known = VARIABLES[name.removesuffix("_truth")]
-    attributes = {"standard_name": known.standard_name, "units": known.units}
-    if known.name in TARGETS:
-        what = "truth" if name.endswith("_truth") else "forecast"
-        attributes["long_name"] = f"{known.long_name}, {what}"
-        attributes["coordinates"] = "valid_time lat2d lon2d domain_mask"
-    return attributes
+    return {"standard_name": known.standard_name, "units": known.units}
+
+
+def _field(known: Variable, what: str) -> dict[str, str]:
+    """CF attributes of the forecast or the truth of a target."""
+    return _attributes(known) | {
+        "long_name": f"{known.long_name}, {what}",
+        "coordinates": "valid_time lat2d lon2d domain_mask",
+    }

@@ -62,7 +62,7 @@ class Samples:
 
 
 Forecaster = Callable[[Iterable[Samples]], Iterator[Floats]]
-"""Maps the samples of each batch to forecasts [B, 6, Y, X] in physical units, pollutants in TARGETS
+"""Maps the samples of each batch to forecasts [B, T, Y, X] in physical units, the targets in their
 order, NaN where there is none. It may read ahead: samples are asked for in the batches' order.
 """
 
@@ -72,14 +72,14 @@ class Batch:
     """Forecasts of some samples beside what came true, in physical units.
 
     A batch holds whole init times: every horizon that an init time has, in rising order. Fields are
-    float32, pollutants in TARGETS order, units those of :data:`airshed.variables.VARIABLES`, cells
-    outside the domain included and of no meaning.
+    float32, targets in the study's order, units canonical, cells outside the domain included and of
+    no meaning.
 
     Attributes:
         samples: Which samples these are.
-        forecast: [B, 6, Y, X]; NaN where there is no forecast.
-        truth: [B, 6, Y, X] at the valid time; NaN where missing.
-        initial: [B, 6, Y, X] at the init time (the forecast of persistence); NaN where missing.
+        forecast: [B, T, Y, X]; NaN where there is no forecast.
+        truth: [B, T, Y, X] at the valid time; NaN where missing.
+        initial: [B, T, Y, X] at the init time (the forecast of persistence); NaN where missing.
         wind_speed_ms: [B, Y, X] at the init time, m s-1; NaN where missing.
     """
 

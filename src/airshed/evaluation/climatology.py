@@ -17,7 +17,7 @@ file and the log say which of the two it is.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,17 @@ import xarray as xr
 from airshed.arrays import Floats
 from airshed.config.data import Split
 from airshed.data.samples import hours_of
-from airshed.data.stores import open_hourly, open_netcdf, open_static, reading_hours, write_netcdf
+from airshed.data.stores import (
+    check_targets,
+    open_hourly,
+    open_netcdf,
+    open_static,
+    reading_hours,
+    write_netcdf,
+)
 from airshed.errors import AirshedError
 from airshed.progress import progress
-from airshed.variables import TARGETS, VARIABLES
+from airshed.variables import Variable
 
 HOURS_A_DAY = 24
 MIN_DAYS_OF_YEAR = 360
@@ -62,7 +69,7 @@ class Climatology:
     """The expected fields at any time.
 
     Args:
-        coefficients: [term, hour of the day, 6, Y, X], physical units, terms in the order of
+        coefficients: [term, hour of the day, T, Y, X], physical units, terms in the order of
             :func:`seasonal_terms`; NaN outside the domain.
     """
 
@@ -71,7 +78,7 @@ class Climatology:
         self.harmonics = (len(coefficients) - 1) // 2
 
     def at(self, times: pd.DatetimeIndex) -> npt.NDArray[np.float32]:
-        """The fields [B, 6, Y, X] expected at these times [B], in physical units."""
+        """The fields [B, T, Y, X] expected at these times [B], in physical units."""
         terms = seasonal_terms(times, self.harmonics).astype(np.float32)
         fields = np.empty((len(times), *self._coefficients.shape[2:]), dtype=np.float32)
         for row, (hour, term) in enumerate(zip(times.hour, terms, strict=True)):
@@ -80,30 +87,28 @@ class Climatology:
         return fields
 
 
-def open_climatology(path: Path) -> Climatology:
-    """The climatology that :func:`fit_climatology` wrote.
+def open_climatology(path: Path, targets: Sequence[Variable]) -> Climatology:
+    """The climatology that :func:`fit_climatology` wrote of these targets.
 
-    It is held in memory: 94 MB at 128 x 256 with two harmonics.
+    It is held in memory: 94 MB at 128 x 256 with two harmonics and six targets.
 
     Raises:
         AirshedError: It is no such file, or has other pollutants or units.
     """
     dataset = open_netcdf(path, ("coefficient", "units"))
-    expected = [VARIABLES[name].units for name in TARGETS]
-    pollutants = list(map(str, dataset["pollutant"].values))
-    if pollutants != list(TARGETS) or list(map(str, dataset["units"].values)) != expected:
-        raise AirshedError(
-            "a climatology has other pollutants or units",
-            where=path,
-            expected=", ".join(f"{name} in {VARIABLES[name].units}" for name in TARGETS),
-            found=", ".join(map(str, pollutants)),
-            hint="delete it and run the workflow again",
-        )
+    check_targets(dataset, targets, path)
     order = ("term", "hour", "pollutant", "y", "x")
     return Climatology(dataset["coefficient"].transpose(*order).values.astype(np.float32))
 
 
-def fit_climatology(hourly: Path, static: Path, train: Split, harmonics: int, output: Path) -> None:
+def fit_climatology(
+    hourly: Path,
+    static: Path,
+    train: Split,
+    targets: Sequence[Variable],
+    harmonics: int,
+    output: Path,
+) -> None:
     """Fit the climatology in one pass over the training split per pollutant, and write it.
 
     Memory at 128 x 256 with two harmonics: 480 MB at most, for the normal equations of one
@@ -113,6 +118,7 @@ def fit_climatology(hourly: Path, static: Path, train: Split, harmonics: int, ou
         hourly: The hourly store.
         static: The static fields, with the domain mask.
         train: The training split.
+        targets: What is to be expected.
         harmonics: Harmonics of the year, if the split covers one.
         output: The NetCDF file to write: ``coefficient`` (term, hour, pollutant, y, x).
 
@@ -122,17 +128,18 @@ def fit_climatology(hourly: Path, static: Path, train: Split, harmonics: int, ou
     store = open_hourly(hourly, hours_per_task=None)
     mask = open_static(static)["domain_mask"].values.astype(bool)
     used = _usable_harmonics(store, train, harmonics)
-    shape = (1 + 2 * used, HOURS_A_DAY, len(TARGETS), *mask.shape)
+    shape = (1 + 2 * used, HOURS_A_DAY, len(targets), *mask.shape)
     coefficients = np.full(shape, np.nan, dtype=np.float32)
-    for number, name in enumerate(TARGETS):
+    names = [target.name for target in targets]
+    for number, name in enumerate(names):
         coefficients[:, :, number, mask] = _fit(store, train, name, mask, used)
     write_netcdf(
         xr.Dataset(
             {
                 "coefficient": (("term", "hour", "pollutant", "y", "x"), coefficients),
-                "units": ("pollutant", [VARIABLES[name].units for name in TARGETS]),
+                "units": ("pollutant", [target.units for target in targets]),
             },
-            coords={"pollutant": list(TARGETS), "hour": np.arange(HOURS_A_DAY)},
+            coords={"pollutant": names, "hour": np.arange(HOURS_A_DAY)},
             attrs={"train": str(train), "harmonics": used, "harmonics_wanted": harmonics},
         ),
         output,

@@ -20,7 +20,7 @@ from airshed.evaluation.metrics.moments import ratio, root_of_mean
 from airshed.evaluation.points import Points
 from airshed.evaluation.rescoring import rescored
 from airshed.evaluation.scores import CELLS
-from airshed.variables import TARGETS, VARIABLES
+from airshed.variables import Variable
 
 MAP_EVERY_H = 12  # of the maps of an episode that names no times
 SHOWN = ("rmse", "mae", "bias", "correlation")
@@ -99,15 +99,21 @@ class EpisodeMaps:
         episode: Its days, region, map times and transect.
         grid: The static fields.
         horizons_h: Lead times, h.
+        targets: What is forecast.
 
     Raises:
         AirshedError: No cell of the domain lies in the region, or the transect leaves the grid.
     """
 
     def __init__(
-        self, name: str, episode: Episode, grid: xr.Dataset, horizons_h: Sequence[int]
+        self,
+        name: str,
+        episode: Episode,
+        grid: xr.Dataset,
+        horizons_h: Sequence[int],
+        targets: Sequence[Variable],
     ) -> None:
-        self.name, self._grid = name, grid
+        self.name, self._grid, self._targets = name, grid, tuple(targets)
         self._horizons = pd.Index(horizons_h)
         domain = Domain.of(grid)
         self._cells = region_of(name, episode, domain)
@@ -124,7 +130,7 @@ class EpisodeMaps:
         }
 
     def _unknown(self, horizons: int, *places: int) -> npt.NDArray[np.float32]:
-        shape = (len(self.map_times), horizons, len(TARGETS), *places)
+        shape = (len(self.map_times), horizons, len(self._targets), *places)
         return np.full(shape, np.nan, dtype=np.float32)
 
     def add(self, batch: Batch) -> None:
@@ -166,8 +172,8 @@ class EpisodeMaps:
             coords={
                 "map_time": self.map_times,
                 "horizon_h": self._horizons.to_numpy(np.int64),
-                "pollutant": list(TARGETS),
-                "units": ("pollutant", [VARIABLES[name].units for name in TARGETS]),
+                "pollutant": [target.name for target in self._targets],
+                "units": ("pollutant", [target.units for target in self._targets]),
                 "row": np.arange(rows.start, rows.stop),
                 "column": np.arange(columns.start, columns.stop),
                 "latitude": (plane, grid["lat2d"].values[self._window], {"units": "degrees_north"}),

@@ -73,7 +73,7 @@ def evaluate_baseline(study: Study, name: str, evaluation: Evaluation) -> None:
         study,
         open_hourly(evaluation.hourly, hours_per_task=None),
         open_static(evaluation.static)["domain_mask"].values.astype(bool),
-        open_climatology(evaluation.climatology),
+        open_climatology(evaluation.climatology, study.target_variables),
     )
     evaluate(study, Subject.of(study, "baseline", name, seed=-1), baseline(name)(known), evaluation)
 
@@ -103,17 +103,19 @@ def evaluate(
         open_hourly(evaluation.hourly, hours_per_task=None),
         open_static(evaluation.static),
     )
-    domain, climatology = Domain.of(grid), open_climatology(evaluation.climatology)
+    domain, targets = Domain.of(grid), study.target_variables
+    climatology = open_climatology(evaluation.climatology, targets)
     samples = test_samples(study, hourly, horizons)
     wanted = study if evaluation.supplement else _without_supplement(study)
     supplement = Supplement(wanted, grid, evaluation.observations, inits, horizons, climatology)
-    gridded = GriddedScores(horizons, inits, domain, climatology, study.evaluation, wanted.episodes)
+    where = (targets, horizons, inits, domain)
+    gridded = GriddedScores(*where, climatology, study.evaluation, wanted.episodes)
     scorers = {"gridded": gridded, **supplement.scorers, **evaluation.scorers}
     archive = None
     if evaluation.forecasts is not None:
         scored = pd.DatetimeIndex(samples["init_time"].unique())
-        where = (evaluation.forecasts, horizons, scored, domain)
-        archive = ForecastArchive(*where, subject, evaluation.with_truth)
+        of = (evaluation.forecasts, targets, horizons, scored, domain)
+        archive = ForecastArchive(*of, subject, evaluation.with_truth)
         scorers["archive"] = archive
     savepoint = Savepoint(
         evaluation.output.with_name(f"{evaluation.output.stem}.savepoint.npz"),
@@ -123,7 +125,7 @@ def evaluate(
     score_forecasts(
         batches_of(samples, study.evaluation.batch_size),
         forecaster,
-        SampleReader(hourly, max(horizons)),
+        SampleReader(hourly, study.targets, max(horizons)),
         scorers,
         f"scores of {subject.name}" + (f", seed {subject.seed}" if subject.seed >= 0 else ""),
         savepoint,

@@ -19,11 +19,11 @@ from airshed.evaluation.aggregation import Bins, Period, Sums
 from airshed.evaluation.batch import Batch, Domain, State
 from airshed.evaluation.binning import Binning, Classes, FixedBins, WindSpeedBins, ruggedness_m
 from airshed.evaluation.episodes import episode_bin
-from airshed.evaluation.metrics.exceedance import exceedances
+from airshed.evaluation.metrics.exceedance import exceedances, limits_of
 from airshed.evaluation.metrics.moments import MOMENTS, moments
 from airshed.evaluation.rescoring import metrics_of
 from airshed.evaluation.scores import CELLS, SCORED_MAPS, Subject, scores_dataset
-from airshed.variables import TARGETS
+from airshed.variables import Variable
 
 COARSE_CELLS = 2048  # of the sums by block of days, at most
 
@@ -32,7 +32,7 @@ class Expected(Protocol):
     """What is expected at a time, without knowing the weather."""
 
     def at(self, times: pd.DatetimeIndex) -> npt.NDArray[np.float32]:
-        """Fields [B, 6, Y, X] at times [B], in physical units."""
+        """Fields [B, T, Y, X] at times [B], in physical units."""
 
 
 class GriddedScores:
@@ -46,6 +46,7 @@ class GriddedScores:
     each init time (11 bins): 280 MB with an init time in every hour of a year.
 
     Args:
+        targets: What is forecast.
         horizons_h: Lead times, hours.
         init_times: Init times that samples may have; those without a sample stay empty.
         domain: The cells.
@@ -60,6 +61,7 @@ class GriddedScores:
 
     def __init__(
         self,
+        targets: Sequence[Variable],
         horizons_h: Sequence[int],
         init_times: pd.DatetimeIndex,
         domain: Domain,
@@ -67,7 +69,8 @@ class GriddedScores:
         settings: EvaluationConfig | None = None,
         episodes: Mapping[str, Episode] | None = None,
     ) -> None:
-        self._period = Period(init_times, tuple(horizons_h))
+        self._period = Period(init_times, tuple(horizons_h), tuple(targets))
+        self._limits = limits_of(self._period.names)
         self._domain, self._climatology = domain, climatology
         self._cells = np.flatnonzero(domain.mask)
         self._origin = self._mean_climatology()
@@ -79,12 +82,12 @@ class GriddedScores:
         self._bins = Bins(binnings, len(self._cells))
         self._coarse, groups = _coarse_cells(domain.mask)
         self._sums = Sums(self._period, len(self._bins.names), len(self._cells), groups=groups)
-        self._parts = np.zeros((len(MOMENTS), len(TARGETS), len(self._cells)), dtype=np.float32)
+        self._parts = np.zeros((len(MOMENTS), len(targets), len(self._cells)), dtype=np.float32)
         self._totals = np.zeros(2, dtype=np.int64)  # samples, cells skipped
         self._scored = np.zeros((len(init_times), len(self._period.horizons_h)), dtype=bool)
 
     def _mean_climatology(self) -> Floats:
-        """Mean over the domain at the first init time, [6, 1]."""
+        """Mean over the domain at the first init time, [T, 1]."""
         expected = self._gather(self._climatology.at(self._period.init_times[:1]))
         if not np.isfinite(expected).all():
             raise AirshedError(
@@ -110,14 +113,16 @@ class GriddedScores:
             counts = moments(forecast, truth, initial, usual, self._origin, self._parts)
             skipped = 0 if counts.all() else int(np.isfinite(truth).sum() - counts.sum())
             self._totals += (1, skipped)
-            events = exceedances(forecast, truth, counts)
+            events = exceedances(forecast, truth, counts, self._limits)
             weights = self._bins.weights(batch, row)
             self._sums.add(int(init), int(horizon), self._parts, events, weights)
 
     def _gather(self, fields: Floats) -> Floats:
-        """The cells of the domain, [B, 6, C]."""
-        if fields.shape[1:] != (len(TARGETS), *self._domain.mask.shape):
-            raise ValueError(f"fields have shape {fields.shape}, not [B, 6, Y, X] of the domain")
+        """The cells of the domain, [B, T, C]."""
+        if fields.shape[1:] != (len(self._period.targets), *self._domain.mask.shape):
+            raise ValueError(
+                f"fields have shape {fields.shape}, not [B, targets, Y, X] of the domain"
+            )
         return np.take(fields.reshape(*fields.shape[:2], -1), self._cells, axis=2)
 
     def _places(self, batch: Batch) -> tuple[Integers, Integers]:
@@ -167,7 +172,7 @@ class GriddedScores:
             self._period,
             {"samples": samples, "cells_skipped": skipped},
             {
-                **metrics_of(*self._sums.totals()),
+                **metrics_of(*self._sums.totals(), self._period.names),
                 **self._maps(),
                 "lat2d": self._domain.lat2d,
                 "lon2d": self._domain.lon2d,
@@ -180,7 +185,7 @@ class GriddedScores:
         )
 
     def _maps(self) -> dict[str, Any]:
-        scores = metrics_of(self._sums.by_place, self._sums.events_by_place)
+        scores = metrics_of(self._sums.by_place, self._sums.events_by_place, self._period.names)
         scores["mse"] = scores["rmse"] ** 2
         maps = {}
         for name in SCORED_MAPS:

@@ -33,7 +33,6 @@ from airshed.progress import progress
 from airshed.training.finished import read_run, trained_weights
 from airshed.training.learned import BIAS, column, numbers
 from airshed.training.record import biased_blocks
-from airshed.variables import TARGETS
 
 CHOICE_SEED = 0
 
@@ -73,6 +72,8 @@ def interpret(study: Study, run: Path, prepared: Prepared, output: Path) -> None
         prepared.statistics,
         study.splits.test,
         study.horizons_h,
+        study.inputs,
+        study.targets,
         hold="never",
     )
     samples = drawn(everything, study.interpretation.samples)
@@ -189,7 +190,7 @@ def setting_losses(
         for name, changed in settings.items():
             watching = watched if name == "as_trained" else nullcontext()
             with torch.no_grad(), changed(), watching:
-                error = network(x, lead_hours, TARGETS).double() - y
+                error = network(x, lead_hours, study.targets).double() - y
             squared[name] += float(torch.where(known, error, 0).square().sum())
     return {name: total / counts for name, total in squared.items()}
 

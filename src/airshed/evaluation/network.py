@@ -21,7 +21,6 @@ from airshed.evaluation.evaluate import Evaluation, evaluate
 from airshed.evaluation.loop import ahead
 from airshed.evaluation.scores import Subject
 from airshed.training.finished import read_run, trained_weights
-from airshed.variables import TARGETS
 
 
 def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evaluation) -> None:
@@ -47,12 +46,14 @@ def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evalua
         prepared.statistics,
         study.splits.test,
         study.horizons_h,
+        study.inputs,
+        study.targets,
         study.loader.hold,
     )
     forecaster = NetworkForecaster(
         network.to(device_of(study)),
         samples,
-        Normaliser.read(prepared.statistics, TARGETS),
+        Normaliser.read(prepared.statistics, study.targets),
         study.evaluation.batch_size,
     )
     weights = record["checkpoint"]["sha256"]
@@ -68,7 +69,7 @@ class NetworkForecaster:
     Args:
         network: On its device, with its weights.
         samples: Gives the inputs; the samples to be forecast are numbered as it numbers them.
-        normaliser: Of the targets.
+        normaliser: Of the targets, which it names.
         batch_size: Samples in a forward pass.
     """
 
@@ -84,7 +85,7 @@ class NetworkForecaster:
         self._device = next(network.parameters()).device
 
     def __call__(self, batches: Iterable[Samples]) -> Iterator[npt.NDArray[np.float32]]:
-        """Forecasts [B, 6, Y, X] of each batch, in physical units."""
+        """Forecasts [B, T, Y, X] of each batch, in physical units."""
         for x, init, lead_hours in ahead(map(self.inputs, batches)):
             physical = self._normaliser.inverse(self.forward(x, init, lead_hours))
             yield physical.astype(np.float32)
@@ -97,14 +98,15 @@ class NetworkForecaster:
         return x, torch.from_numpy(number), torch.from_numpy(lead_hours)
 
     def forward(self, x: Tensor, init: Tensor, lead_hours: Tensor) -> npt.NDArray[np.float32]:
-        """Normalised forecasts [B, 6, Y, X]."""
+        """Normalised forecasts [B, T, Y, X]."""
         x, size = x.to(self._device), self._batch_size
         parts = []
         with torch.inference_mode():
             for start in range(0, len(init), size):
                 which, hours = init[start : start + size], lead_hours[start : start + size]
                 inputs = x[which.to(self._device)]
-                parts.append(self._network(inputs, hours.to(self._device), TARGETS).float().cpu())
+                of = inputs, hours.to(self._device), self._normaliser.names
+                parts.append(self._network(*of).float().cpu())
         forecasts: npt.NDArray[np.float32] = torch.cat(parts).numpy()
         return forecasts
 

@@ -13,10 +13,9 @@ import xarray as xr
 from airshed.arrays import Floats, Integers
 from airshed.data.stores import reading_hours
 from airshed.evaluation.batch import Batch, Samples
-from airshed.variables import TARGETS
+from airshed.variables import WIND
 
 HOURS_A_BLOCK = 24
-WIND = ("u", "v")
 
 
 class DayReader:
@@ -78,19 +77,25 @@ class SampleReader:
 
     Args:
         hourly: The hourly store, opened without dask.
+        targets: Names of what is forecast.
         longest_h: The longest horizon, h.
     """
 
-    def __init__(self, hourly: xr.Dataset, longest_h: int) -> None:
-        self._reader = DayReader(hourly, (*TARGETS, *WIND), days_spanned(longest_h))
+    def __init__(self, hourly: xr.Dataset, targets: Sequence[str], longest_h: int) -> None:
+        self._targets = len(targets)
+        wind = WIND if set(WIND) <= set(hourly.variables) else ()
+        self._reader = DayReader(hourly, (*targets, *wind), days_spanned(longest_h))
 
     def batch(self, samples: Samples, forecast: npt.NDArray[Any]) -> Batch:
-        """The batch of a forecast [B, 6, Y, X] of these samples."""
+        """The batch of a forecast [B, T, Y, X] of these samples; without wind its speed is NaN."""
         inits, rows = np.unique(samples.input_index, return_inverse=True)
         at_init = self._reader.fields(inits)
         at_valid = self._reader.fields(samples.target_index)
-        targets = len(TARGETS)
-        speed: Floats = np.hypot(at_init[:, targets], at_init[:, targets + 1])
+        targets = self._targets
+        if at_init.shape[1] > targets:
+            speed: Floats = np.hypot(at_init[:, targets], at_init[:, targets + 1])
+        else:
+            speed = np.full_like(at_init[:, 0], np.nan)
         return Batch(
             samples,
             np.asarray(forecast, dtype=np.float32),

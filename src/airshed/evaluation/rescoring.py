@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,17 @@ REANALYSIS_METRICS = ("reanalysis_rmse", "reanalysis_bias")
 """At stations: the errors of the gridded truth, on the same samples."""
 
 
-def metrics_of(sums: Floats, events: Integers) -> dict[str, Floats]:
-    """Every metric [horizon, 6, ...].
+def metrics_of(sums: Floats, events: Integers, targets: Sequence[str]) -> dict[str, Floats]:
+    """Every metric [horizon, T, ...].
 
     Args:
-        sums: [horizon, statistic, 6, ...], MOMENTS first.
-        events: [horizon, event, 6, ...].
+        sums: [horizon, statistic, T, ...], MOMENTS first.
+        events: [horizon, event, T, ...].
+        targets: Names of the T targets.
     """
     return scores_of(np.moveaxis(sums[:, : len(MOMENTS)], 1, 0)) | {
         name: np.moveaxis(value, 1, 0)
-        for name, value in exceedance_scores(np.moveaxis(events, 0, 2)).items()
+        for name, value in exceedance_scores(np.moveaxis(events, 0, 2), targets).items()
     }
 
 
@@ -102,8 +103,8 @@ def _dataset(
     sums: Floats,
     events: Integers,
 ) -> xr.Dataset:
-    """Sums [horizon, statistic, 6, bin] and events as metrics."""
-    found = metrics_of(sums, events)
+    """Sums [horizon, statistic, T, bin] and events as metrics."""
+    found = metrics_of(sums, events, scores["pollutant"].values.tolist())
     by_name = dict(zip(support.statistics, np.moveaxis(sums, 1, 0), strict=True))
     metrics = list(METRICS)
     if support is STATIONS:

@@ -17,6 +17,7 @@ from airshed.data.shards import HourReader
 from airshed.data.stores import open_hourly, open_static, write_netcdf
 from airshed.errors import AirshedError
 from airshed.evaluation.binning import Classes
+from airshed.variables import WIND
 
 PARTS = (3, 4)  # of the study grid, rows and columns
 SECTORS = 16
@@ -25,15 +26,15 @@ SECTORS = 16
 def wind_roses(
     hourly: Path, static: Path, split: Split, edges_ms: Sequence[float], output: Path
 ) -> None:
-    """Write the wind roses of a split over the cells of the domain.
+    """Write the wind roses of a split over the cells of the domain; empty ones without wind.
 
     ``frequency`` (region_row, region_column, sector, speed_class) is the share of all usable hours
     and cells of a part of the grid; the parts are PARTS rows and columns of nearly equal size. It
-    is NaN in a part without a cell of the domain. Sectors are centred on ``from_deg``: where the
-    wind comes from, degrees clockwise from north.
+    is NaN in a part without a cell of the domain, and everywhere if the store holds no wind.
+    Sectors are centred on ``from_deg``: where the wind comes from, degrees clockwise from north.
 
     Args:
-        hourly: The hourly store, with eastward and northward wind.
+        hourly: The hourly store.
         static: ``static.nc``.
         split: Which hours.
         edges_ms: Inner edges of the classes of wind speed, m s-1.
@@ -52,9 +53,10 @@ def wind_roses(
     classes = Classes("wind_speed", tuple(edges_ms), "m s-1")
     part = np.where(inside, _parts(inside.shape), -1)
     counts = np.zeros((PARTS[0] * PARTS[1], SECTORS, len(classes.names)), dtype=np.int64)
-    reader = HourReader(hourly, ["u", "v"])
-    for u_ms, v_ms in map(reader.read, np.flatnonzero(usable).tolist()):
-        _count(counts, part, u_ms, v_ms, classes)
+    if set(WIND) <= set(fields.variables):
+        reader = HourReader(hourly, WIND)
+        for u_ms, v_ms in map(reader.read, np.flatnonzero(usable).tolist()):
+            _count(counts, part, u_ms, v_ms, classes)
     write_netcdf(_dataset(counts, part, grid, classes).assign_attrs(split=str(split)), output)
 
 

@@ -26,7 +26,6 @@ from airshed.evaluation.metrics.moments import MOMENTS, POOLED_METRICS
 from airshed.integrity import sealed
 from airshed.integrity.formats import SCORES, VERSION
 from airshed.integrity.provenance import code_commit
-from airshed.variables import TARGETS, VARIABLES
 
 METRICS: tuple[str, ...] = (*POOLED_METRICS, *EXCEEDANCE_METRICS)
 IN_UNITS_OF_POLLUTANT = ("rmse", "mae", "bias")
@@ -168,7 +167,7 @@ def scores_dataset(
 
     Args:
         subject: Whose scores they are.
-        period: Init times and horizons.
+        period: Init times, horizons and targets.
         counts: ``samples`` and ``cells_skipped``.
         values: Arrays by name, with the dimensions of SCHEMA.
         sums: Variables of a :class:`Support`, with their dimensions.
@@ -181,8 +180,8 @@ def scores_dataset(
             "block": period.block_starts,
             "block_statistic": list(BLOCK_STATISTICS),
             "event": list(EVENTS),
-            "pollutant": list(TARGETS),
-            "units": ("pollutant", [VARIABLES[target].units for target in TARGETS]),
+            "pollutant": period.names,
+            "units": ("pollutant", [target.units for target in period.targets]),
         },
         attrs={VERSION: SCORES.version} | vars(subject) | dict(counts),
     )
@@ -233,7 +232,5 @@ def _check(scores: xr.Dataset, path: Path) -> None:
     for name, dims in SCHEMA.items():
         if name not in scores.variables or scores[name].dims != dims:
             problems.append(f"{name}{dims}")
-    if not problems and tuple(scores["pollutant"].values) != TARGETS:
-        problems.append(f"pollutants {', '.join(TARGETS)} in this order")
     if problems:
         raise AirshedError("scores lack a part", where=path, expected="; ".join(problems))

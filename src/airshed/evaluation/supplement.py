@@ -60,12 +60,14 @@ class Supplement:
         self.scorers: dict[str, Scorer] = {}
         self._stations = None
         if study.stations is not None and observations is not None:
-            measured = open_observations(observations)
-            self._stations = StationScores(measured, grid, init_times, horizons_h, climatology)
+            measured = open_observations(observations, study.target_variables)
+            self._stations = StationScores(
+                study.target_variables, measured, grid, init_times, horizons_h, climatology
+            )
             self.scorers[f"stations {sha256(observations)}"] = self._stations
         self._episodes = []
         for name, episode in study.episodes.items():
-            maps = EpisodeMaps(name, episode, grid, horizons_h)
+            maps = EpisodeMaps(name, episode, grid, horizons_h, study.target_variables)
             settings = json.dumps(episode.model_dump(mode="json"), sort_keys=True)
             digest = hashlib.sha256(settings.encode()).hexdigest()
             self.scorers[f"episode {name} {digest}"] = maps

@@ -59,8 +59,8 @@ def retrained(study: Study, results: Path) -> list[str]:
             changes = [
                 change
                 for change in differences(before, now)
-                if products.intersection(shapes_of(_starred(change[0])).products)
-                and not shapes_of(_starred(change[0])).content
+                if products.intersection(shapes_of(change[0]).products)
+                and not shapes_of(change[0]).content
             ]
             if changes:
                 words = in_words([(path.replace("*", variant), *rest) for path, *rest in changes])
@@ -76,12 +76,6 @@ def _of_variant(config: Mapping[str, Any], variant: str) -> dict[str, Any]:
     """A resolved study with the stanza of one variant alone, under the name ``*``."""
     stanza = config.get("variant_stanzas", {}).get(variant, {})
     return {**config, "variant_stanzas": {"*": stanza}}
-
-
-def _starred(path: str) -> str:
-    """A path whose names that users give are those of the declaration."""
-    first, _, rest = path.partition(".")
-    return f"{first}.*.{rest.partition('.')[2]}" if first in ("external", "episodes") else path
 
 
 def reingested(study: Study, outputs: Mapping[str, Path]) -> list[str]:

@@ -177,6 +177,7 @@ class AdvectionDiffusion(Forecaster):
         scan: See there.
         steps: Steps of the solver.
         flow: What integrates.
+        targets: See there.
     """
 
     def __init__(
@@ -196,6 +197,7 @@ class AdvectionDiffusion(Forecaster):
         drop_rate: float = 0.1,
         scan: RasterScan | WindScan | None = None,
         flow: type[Flow] = Flow,
+        targets: Sequence[str] = (),
     ) -> None:
         def blocks() -> Iterator[nn.Module]:
             hidden = int(embed_dim * (mlp_ratio + 2 - 1 / depth))  # the gate is the rest
@@ -215,6 +217,7 @@ class AdvectionDiffusion(Forecaster):
             drop_rate=drop_rate,
             geography=geography,
             scan=scan,
+            targets=targets,
         )
 
     @property

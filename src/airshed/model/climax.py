@@ -35,6 +35,7 @@ class ClimaX(Forecaster):
         scan: Order of the tokens.
         cores: One attention path per block; None means plain attention in all.
         block: What the blocks are made of.
+        targets: What is to be forecast, as for :class:`Forecaster`.
 
     Raises:
         ValueError: The grid is not divisible by the patch, or cores do not fit the depth.
@@ -57,6 +58,7 @@ class ClimaX(Forecaster):
         scan: RasterScan | WindScan | None = None,
         cores: Sequence[Core] | None = None,
         block: type[Block] = Block,
+        targets: Sequence[str] = (),
     ) -> None:
         cores = [PlainAttention() for _ in range(depth)] if cores is None else list(cores)
         if len(cores) != depth:
@@ -80,6 +82,7 @@ class ClimaX(Forecaster):
             drop_rate=drop_rate,
             geography=geography,
             scan=scan,
+            targets=targets,
         )
         wanted = (core.order for core in cores if core.order is not raster_order)
         self.block_order = next(wanted, raster_order)

@@ -34,8 +34,11 @@ class Forecaster(nn.Module):
         drop_rate: Dropout of the embedded tokens.
         geography: Gives terrain and wind; None if nothing needs them.
         scan: Order of the tokens.
+        targets: Names of what is to be forecast. The head predicts all variables, as in ClimaX, and
+            after them those of the targets that are no input.
 
     Attributes:
+        outputs: Names of what the head predicts, in its order.
         blocks: What ``make_blocks`` gave; compiled and sharded part by part.
 
     Raises:
@@ -55,12 +58,14 @@ class Forecaster(nn.Module):
         drop_rate: float,
         geography: Geography | None,
         scan: RasterScan | WindScan | None,
+        targets: Sequence[str] = (),
     ) -> None:
         super().__init__()
         rows, columns = grid_size[0] // patch_size, grid_size[1] // patch_size
         if (rows * patch_size, columns * patch_size) != tuple(grid_size):
             raise ValueError(f"a grid of {grid_size} is not divisible by patches of {patch_size}")
         self.variables, self.grid_size, self.patch_size = tuple(variables), grid_size, patch_size
+        self.outputs = (*self.variables, *(name for name in targets if name not in variables))
         self.geography = geography or NoGeography()
         self.scan = scan or RasterScan()
 
@@ -77,7 +82,7 @@ class Forecaster(nn.Module):
         for _ in range(decoder_depth):
             layers += [nn.Linear(embed_dim, embed_dim), nn.GELU()]
         self.head = nn.Sequential(
-            *layers, nn.Linear(embed_dim, len(variables) * patch_size * patch_size)
+            *layers, nn.Linear(embed_dim, len(self.outputs) * patch_size * patch_size)
         )
         self._initialise()
 
@@ -118,7 +123,7 @@ class Forecaster(nn.Module):
         tokens = self.pos_drop(tokens + self.pos_embed + lead[:, None])
         tokens = order.restore(self.norm(self._transform(tokens, fields, lead_hours)))
         channels = self._unpatchify(self.head(tokens)).unbind(1)
-        return torch.stack([channels[self.variables.index(name)] for name in out_variables], 1)
+        return torch.stack([channels[self.outputs.index(name)] for name in out_variables], 1)
 
     def _embed(self, x: Tensor) -> Tensor:
         embeds = self.token_embeds
@@ -132,13 +137,13 @@ class Forecaster(nn.Module):
 
     def _unpatchify(self, tokens: Tensor) -> Tensor:
         p, (rows, columns) = self.patch_size, self.grid_size
-        cells = tokens.view(len(tokens), rows // p, columns // p, p, p, len(self.variables))
+        cells = tokens.view(len(tokens), rows // p, columns // p, p, p, len(self.outputs))
         return cells.permute(0, 5, 1, 3, 2, 4).reshape(len(tokens), -1, rows, columns)
 
     def _check(self, x: Tensor, out_variables: Sequence[str]) -> None:
         expected = (len(self.variables), *self.grid_size)
         if tuple(x.shape[1:]) != expected:
             raise ValueError(f"input of shape {tuple(x.shape)}; expected (B, {expected})")
-        unknown = [name for name in out_variables if name not in self.variables]
+        unknown = [name for name in out_variables if name not in self.outputs]
         if unknown:
-            raise ValueError(f"{unknown} are not among the model's variables {self.variables}")
+            raise ValueError(f"{unknown} are not among the model's variables {self.outputs}")

@@ -67,7 +67,8 @@ class Geography(nn.Module):
 
     Args:
         elevation_m: [N] mean elevation of each patch, m.
-        wind_channels: Indices of u and v among the input channels.
+        wind_channels: Indices of u and v among the input channels; None if they are not among
+            them, for networks that do not need the wind: it is 0 then.
         wind_mean_ms: [2] mean that normalisation subtracted from u and v, m s-1.
         wind_std_ms: [2] standard deviation that it divided by, m s-1.
         to_grid: [2, 2, Y, X] matrix in each cell that takes (u, v) to components along increasing
@@ -91,7 +92,7 @@ class Geography(nn.Module):
         self,
         *,
         elevation_m: Tensor,
-        wind_channels: tuple[int, int],
+        wind_channels: tuple[int, int] | None,
         wind_mean_ms: Tensor,
         wind_std_ms: Tensor,
         to_grid: Tensor,
@@ -102,7 +103,9 @@ class Geography(nn.Module):
     ) -> None:
         super().__init__()
         self.patch_size, self.spacing_km = patch_size, spacing_km
-        self.register_buffer("wind_channels", torch.tensor(wind_channels), persistent=False)
+        self.has_wind = wind_channels is not None
+        channels = torch.tensor(wind_channels or (), dtype=torch.int64)
+        self.register_buffer("wind_channels", channels, persistent=False)
         self.register_buffer("elevation_m", elevation_m, persistent=False)
         self.register_buffer("wind_mean_ms", wind_mean_ms.view(1, 2, 1, 1), persistent=False)
         self.register_buffer("wind_std_ms", wind_std_ms.view(1, 2, 1, 1), persistent=False)
@@ -112,7 +115,10 @@ class Geography(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[WindFields, Fields]:
         """Wind in cells and fields of patches for the normalised input x [B, V, Y, X]."""
-        given = x.index_select(1, self.wind_channels) * self.wind_std_ms + self.wind_mean_ms
+        if self.has_wind:
+            given = x.index_select(1, self.wind_channels) * self.wind_std_ms + self.wind_mean_ms
+        else:
+            given = torch.zeros_like(x[:, :1]).expand(-1, 2, -1, -1)
         given = (given * self.mask).unsqueeze(1)
         winds = WindFields((self.to_grid * given).sum(2), (self.to_earth * given).sum(2))
         speed = winds.grid_ms.norm(dim=1, keepdim=True)

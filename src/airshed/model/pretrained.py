@@ -99,9 +99,10 @@ def load_pretrained(
             values[name], resized = source.positions(model, patch_grid)
             (interpolated if resized else loaded).append(name)
         elif name in source.cells:
-            values[name] = source.by_variable(name, parameter, model.variables)
-            both = [v for v in model.variables if v in source.variables]
-            new = [f"{name}[{v}]" for v in model.variables if v not in both]
+            ours = model.outputs if name.startswith("head.") else model.variables
+            values[name] = source.by_variable(name, parameter, ours)
+            both = [v for v in ours if v in source.variables]
+            new = [f"{name}[{v}]" for v in ours if v not in both]
             kept += new
             loaded += [f"{name}[{v}]" for v in both] if new else [name]
             ignored += [f"{name}[{v}]" for v in source.variables if v not in both]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,7 @@ from airshed.errors import AirshedError
 from airshed.evaluation.scores import opened_scores
 from airshed.graph.places import Places
 from airshed.integrity.formats import COST, INGEST, INTERPRETATION, RUN, Format, read_json
-from airshed.variables import TARGETS, VARIABLES
-
-POLLUTANT_LABELS = {
-    "pm25": "PM2.5",
-    "pm10": "PM10",
-    "so2": "SO2",
-    "no2": "NO2",
-    "co": "CO",
-    "o3": "O3",
-}
+from airshed.variables import VARIABLES, Variable
 
 
 @dataclass(frozen=True)
@@ -84,6 +76,23 @@ class Results:
     def simulated(self) -> bool:
         """Whether the data are simulated."""
         return self.study.dataset.data_source == "simulated"
+
+    @cached_property
+    def dictionary(self) -> dict[str, Variable]:
+        """Every quantity that the study knows."""
+        return self.study.dataset.dictionary
+
+    def label(self, pollutant: str) -> str:
+        """How a target is called."""
+        return label_of(pollutant, self.dictionary)
+
+    def units_of(self, pollutant: str) -> str:
+        """A target's unit as it is written on axes."""
+        return shown_units(self.dictionary[pollutant].units)
+
+    def with_units(self, pollutant: str) -> str:
+        """A target with its unit, in a line of its own."""
+        return f"{self.label(pollutant)} ({self.units_of(pollutant)})".replace(" ", "\u00a0")
 
     def overall(self, variant: str) -> pd.Series[Any]:
         """The row of a variant's overall comparison."""
@@ -183,7 +192,7 @@ def load_results(
 
 
 def _maps(study: Study, folders: dict[tuple[str, int], Path]) -> dict[str, xr.DataArray]:
-    """The maps of each variant, with pollutants in the order of TARGETS."""
+    """The maps of each variant, with pollutants in the order of the targets."""
     maps = {}
     for variant in study.variants:
         parts = [
@@ -192,7 +201,7 @@ def _maps(study: Study, folders: dict[tuple[str, int], Path]) -> dict[str, xr.Da
             if name == variant
         ]
         stacked = xr.concat(parts, dim="seed", coords="minimal", compat="override")
-        maps[variant] = stacked.mean("seed", skipna=False).sel(pollutant=list(TARGETS))
+        maps[variant] = stacked.mean("seed", skipna=False).sel(pollutant=list(study.targets))
     return maps
 
 
@@ -249,9 +258,9 @@ def _require(path: Path) -> None:
         )
 
 
-def units_of(pollutant: str) -> str:
-    """A pollutant's unit as it is written on axes."""
-    return shown_units(VARIABLES[pollutant].units)
+def label_of(pollutant: str, dictionary: Mapping[str, Variable] = VARIABLES) -> str:
+    """How a quantity is called; one that is not in the dictionary, by its name."""
+    return dictionary[pollutant].long_name if pollutant in dictionary else pollutant
 
 
 def shown_units(text: str) -> str:

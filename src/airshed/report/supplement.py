@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from airshed.report.results import POLLUTANT_LABELS, Results, units_of
+from airshed.report.results import Results
 from airshed.report.tables import MISSING, Table
 
 STATIONS_CAPTION = (
@@ -32,7 +32,7 @@ def stations(results: Results) -> Table:
     every = used["all"][["stations", "rmse", "reanalysis_rmse"]].mean()
     rows = [
         [
-            _label(str(key[0])),
+            results.with_units(str(key[0])),
             str(key[1]),
             f"{key[2]} h",
             f"{row['stations']:.0f}",
@@ -48,16 +48,17 @@ def stations(results: Results) -> Table:
 
 def external(results: Results) -> Table:
     """All forecasts on the samples of each external one; no rows without one."""
-    return _side_by_side(results.supplement.get("external"), "external")
+    return _side_by_side(results, "external", "external")
 
 
 def episodes(results: Results) -> Table:
     """Scores in episodes; no rows without one."""
-    return _side_by_side(results.supplement.get("episodes"), "episode")
+    return _side_by_side(results, "episodes", "episode")
 
 
-def _side_by_side(found: pd.DataFrame | None, what: str) -> Table:
+def _side_by_side(results: Results, section: str, what: str) -> Table:
     """RMSE by a first column, pollutant and horizon; a column for each forecast."""
+    found = results.supplement.get(section)
     if found is None:
         return Table([], [])
     names = list(dict.fromkeys(found["name"]))
@@ -66,7 +67,7 @@ def _side_by_side(found: pd.DataFrame | None, what: str) -> Table:
     rows = [
         [
             str(first),
-            _label(str(pollutant)),
+            results.with_units(str(pollutant)),
             f"{horizon} h",
             f"{group['samples'].min()}",
             *(_shown(rmse.get((first, pollutant, horizon, name))) for name in names),
@@ -74,10 +75,6 @@ def _side_by_side(found: pd.DataFrame | None, what: str) -> Table:
         for (first, pollutant, horizon), group in found.groupby(keys, sort=False)
     ]
     return Table([what, "pollutant", "horizon", "samples", *names], rows)
-
-
-def _label(pollutant: str) -> str:
-    return f"{POLLUTANT_LABELS[pollutant]} ({units_of(pollutant)})".replace(" ", "\u00a0")
 
 
 def _shown(value: float | None) -> str:

@@ -12,8 +12,7 @@ from airshed.comparison.table import ALL
 from airshed.config import Study
 from airshed.evaluation.baselines import BASELINES
 from airshed.report import text
-from airshed.report.results import POLLUTANT_LABELS, Results, units_of
-from airshed.variables import TARGETS
+from airshed.report.results import Results, label_of
 
 MISSING = "\u2013"
 SANITY_FROM_H = 24
@@ -67,7 +66,7 @@ def beaten(results: Results) -> tuple[Table, str]:
     """Whether trained models are worth comparing: how often each beats each baseline; a caption."""
     rmse = results.rmse().set_index(["variant", "pollutant", "horizon_h"])["value"]
     horizons = [hour for hour in results.study.horizons_h if hour >= SANITY_FROM_H]
-    pairs = [(pollutant, hour) for pollutant in TARGETS for hour in horizons]
+    pairs = [(pollutant, hour) for pollutant in results.study.targets for hour in horizons]
     scored = [name for name in BASELINES if name in rmse.index]
     rows = []
     for variant in results.study.variants:
@@ -90,13 +89,12 @@ def rmse(results: Results) -> Table:
     names = [*results.study.variants, *BASELINES]
     names += [name for name in results.study.external if name in scored]
     rows = []
-    for pollutant in TARGETS:
+    for pollutant in results.study.targets:
         for horizon in results.study.horizons_h:
             found = {name: values.get((pollutant, horizon, name), np.nan) for name in names}
             best = min((value for value in found.values() if np.isfinite(value)), default=np.nan)
             shown = [_rmse(value, best) for value in found.values()]
-            label = f"{POLLUTANT_LABELS[pollutant]} ({units_of(pollutant)})".replace(" ", "\u00a0")
-            rows.append([label, f"{horizon} h", *shown])
+            rows.append([results.with_units(pollutant), f"{horizon} h", *shown])
     return Table(["pollutant", "horizon", *names], rows)
 
 
@@ -128,6 +126,8 @@ def settings(results: Results) -> Table:
         ["data", f"{data.name} ({source}), {data.period.start} to {data.period.end}, hourly"],
         ["grid", f"{data.grid.rows} x {data.grid.columns} cells, patches of {model.patch}"],
         ["hours", f"{present:,} of {expected:,} present"],
+        ["inputs", f"{len(study.inputs)}: {', '.join(study.inputs)}"],
+        ["targets", ", ".join(study.targets)],
         ["seeds", ", ".join(map(str, study.seeds))],
         [
             "networks",
@@ -190,7 +190,7 @@ def change_table(comparisons: pd.DataFrame) -> Table:
     placed = {(str(row["pollutant"]), int(row["horizon_h"])): row for _, row in cells.iterrows()}
     rows = [
         [
-            POLLUTANT_LABELS[pollutant],
+            label_of(pollutant),
             *(_cell(placed.get((pollutant, horizon))) for horizon in horizons),
         ]
         for pollutant in dict.fromkeys(cells["pollutant"].astype(str))

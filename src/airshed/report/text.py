@@ -9,8 +9,7 @@ import pandas as pd
 
 from airshed.comparison.verdict import Limit
 from airshed.config import Study
-from airshed.report.results import POLLUTANT_LABELS, Results
-from airshed.variables import TARGETS
+from airshed.report.results import Results
 
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 VERDICTS = {
@@ -35,6 +34,16 @@ def percent(value: float, signed: bool = True) -> str:
 def count_word(number: int) -> str:
     """Small numbers as words."""
     return NUMBER_WORDS[number] if number < len(NUMBER_WORDS) else str(number)
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of something, in words."""
+    return f"{count_word(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def panels_told(results: Results, noun: str = "panel") -> str:
+    """The panels of a figure that has one for each pollutant."""
+    return f"{counted(len(results.study.targets), noun).capitalize()}, one a pollutant"
 
 
 def interval(row: pd.Series[Any]) -> str:
@@ -68,9 +77,10 @@ def _where(results: Results, variant: str) -> str:
         decided = cells[cells["verdict"] == verdict]
         if decided.empty:
             continue
-        names = [POLLUTANT_LABELS[name] for name in TARGETS if name in set(decided["pollutant"])]
+        targets, found = results.study.targets, set(decided["pollutant"])
+        names = [results.label(name) for name in targets if name in found]
         horizons = sorted(decided["horizon_h"].unique())
-        all_of = len(names) == len(TARGETS)
+        all_of = len(names) == len(targets) > 1
         which = "all pollutants" if all_of else listed(names)
         hours = listed([str(hour) for hour in horizons])
         parts.append(
@@ -122,8 +132,8 @@ def details(results: Results, variant: str) -> str:
 def caveat(results: Results) -> str:
     """What so few seeds, and so short a test, can say."""
     sentences = [
-        f"Changes are averages over {count_word(len(TARGETS))} pollutants and"
-        f" {count_word(len(results.study.horizons_h))} horizons.",
+        f"Changes are averages over {counted(len(results.study.targets), 'pollutant')} and"
+        f" {counted(len(results.study.horizons_h), 'horizon')}.",
         _seeds_caveat(len(results.study.seeds)),
     ]
     if (results.comparisons["limit"] == Limit.short_test).any():
@@ -185,15 +195,13 @@ def shown_setting(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def exceedances(limit: str, happened: pd.Series[int]) -> str:
+def exceedances(results: Results, limit: str, happened: pd.Series[int]) -> str:
     """How many hours and cells were above the limits in the truth of the test split."""
-    found = [
-        f"{POLLUTANT_LABELS[str(name)]} {count:,}" for name, count in happened.items() if count
-    ]
-    counted = listed(found) if found else "none for any pollutant"
+    found = [f"{results.label(str(name))} {count:,}" for name, count in happened.items() if count]
+    told = listed(found) if found else "none for any pollutant"
     return (
         f"Above the limits for {limit} means, counted in hours times cells, all horizons together:"
-        f" {counted}."
+        f" {told}."
     )
 
 

@@ -23,7 +23,7 @@ def simulate(dataset: DatasetConfig, output: Path) -> None:
         dataset: Period, and grid, seed and terrain blocking of the simulator.
         output: Folder to write; it appears when complete.
     """
-    world = World(dataset)
+    world, known = World(dataset), dataset.dictionary
     position = {"lat2d": world.lat_deg, "lon2d": world.lon_deg}
     offset = timedelta(hours=dataset.utc_offset_h)
     days = dataset.period.days
@@ -32,7 +32,7 @@ def simulate(dataset: DatasetConfig, output: Path) -> None:
         static.mkdir(parents=True)
         for name in ("elevation", "population"):
             field = world.land.elevation_m if name == "elevation" else world.land.population
-            (static / f"{name}.nc").write_bytes(netcdf_bytes({name: field} | position))
+            (static / f"{name}.nc").write_bytes(netcdf_bytes({name: field} | position, known))
         hours = world.hours(24 * len(days))
         for _ in progress(days, "days simulated"):
             written = []
@@ -41,5 +41,5 @@ def simulate(dataset: DatasetConfig, output: Path) -> None:
                     name: np.where(world.land.domain, values, np.nan)
                     for name, values in fields.items()
                 }
-                written.append((time + offset, netcdf_bytes(shown | position)))
+                written.append((time + offset, netcdf_bytes(shown | position, known)))
             write_day(folder, written)

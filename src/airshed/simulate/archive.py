@@ -13,13 +13,13 @@ import numpy as np
 from scipy.io import netcdf_file
 
 from airshed.arrays import Floats
-from airshed.variables import VARIABLES
+from airshed.variables import Variable
 
 DIMENSIONS = ("south_north", "west_east")
 TITLE = "SIMULATED by Airshed; not an observation and not a reanalysis"
 
 
-def netcdf_bytes(fields: Mapping[str, Floats]) -> bytes:
+def netcdf_bytes(fields: Mapping[str, Floats], known: Mapping[str, Variable]) -> bytes:
     """A NetCDF file (classic) of two-dimensional float32 fields, with canonical units."""
     stream = io.BytesIO()
     with netcdf_file(stream, "w") as file:
@@ -29,8 +29,8 @@ def netcdf_bytes(fields: Mapping[str, Floats]) -> bytes:
             file.createDimension(name, size)
         for name, values in fields.items():
             variable = file.createVariable(name, np.dtype(">f4"), DIMENSIONS)
-            variable.units = VARIABLES[name].units
-            variable.long_name = VARIABLES[name].long_name
+            variable.units = known[name].units
+            variable.long_name = known[name].long_name
             variable[:] = values
         file.flush()
         return stream.getvalue()

@@ -16,10 +16,12 @@ from airshed.simulate.projection import cell_positions
 from airshed.simulate.terrain import make_land
 from airshed.simulate.transport import Transport
 from airshed.simulate.wind import SimulatedWind
+from airshed.variables import Variable
 
 SPIN_UP_H = 96
 LAPSE_K_M = 0.0055
 SEA_LEVEL_PA = 101_325.0
+HALF_FINE = 1000.0  # ug m-3, at which an added quantity is in the middle of its range
 
 
 class World:
@@ -34,6 +36,7 @@ class World:
         rows, columns = settings.grid.rows, settings.grid.columns
         cell_m = 1e3 * settings.cell_km
         self.wind_frame = dataset.wind_frame
+        self._quantities = dataset.quantities
         self.start = datetime.combine(dataset.period.start, datetime.min.time())
         self.lat_deg, self.lon_deg = cell_positions(rows, columns, cell_m)
         self.land = make_land(rows, columns, settings.seed)
@@ -88,7 +91,7 @@ class World:
         psfc = (SEA_LEVEL_PA - 700 * weather) * (1 - 2.25577e-5 * height) ** 5.25588
         no2, o3 = chemistry.exchange(self._air[NOX], self._air[OX], sun)
         east, north = self._earth(u, v) if self.wind_frame == "earth" else (u, v)
-        return {
+        fields = {
             "u": east,
             "v": north,
             "temp": temp,
@@ -101,6 +104,16 @@ class World:
             "o3": o3,
             "pm25": self._air[FINE],
         }
+        wanted = [self._quantities[name] for name in self._quantities.hourly]
+        return {
+            each.name: fields[each.name] if each.name in fields else self._added(each)
+            for each in wanted
+        }
+
+    def _added(self, quantity: Variable) -> Floats:
+        """A quantity that is not simulated: plausible values that rise with the fine particles."""
+        fine = self._air[FINE]
+        return quantity.low + (quantity.high - quantity.low) * fine / (fine + HALF_FINE)
 
     def _earth(self, u: Floats, v: Floats) -> tuple[Floats, Floats]:
         """Components towards east and north of a wind along columns and rows."""

@@ -36,7 +36,6 @@ from airshed.training.scalars import scalar_writer
 from airshed.training.start import load_start
 from airshed.training.stopping import InterruptedTrainingError, StopRequest
 from airshed.training.watchdog import Watchdog
-from airshed.variables import TARGETS
 
 ONE_PROCESS = Processes()
 Meaning = Callable[[Exception], AirshedError | None]
@@ -152,12 +151,14 @@ def _samples(study: Study, prepared: Prepared) -> Samples:
             prepared.statistics,
             split,
             study.horizons_h,
+            study.inputs,
+            study.targets,
             study.loader.hold,
         )
 
     train = of(study.splits.train)
     options = loader_options(study.loader, study.train.workers)
-    return Samples(train, of(study.splits.validation), train.mask, TARGETS, options)
+    return Samples(train, of(study.splits.validation), train.mask, study.targets, options)
 
 
 def _watchdog(timeout_min: float, fabric: Fabric, endings: Endings) -> Watchdog:

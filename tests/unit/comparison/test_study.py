@@ -158,6 +158,8 @@ def other_sample(scores: xr.Dataset) -> xr.Dataset:
         (lambda one: one.assign_coords(horizon_h=[12, 48]), "different horizon_h"),
         (lambda one: one.isel(horizon_h=[0]), "different horizon_h"),
         (lambda one: one.isel(init_time=slice(1, None)), "different init_time"),
+        (lambda one: one.isel(pollutant=slice(None, None, -1)), "different pollutant"),
+        (lambda one: one.isel(pollutant=slice(2)), "different pollutant"),
         (lambda one: one.assign_coords(lat2d=one["lat2d"] + 1), "different lat2d"),
         (lambda one: one.assign_attrs(data_source="CAQRA"), "simulated and CAQRA"),
         (other_cell, "different domain"),
@@ -183,6 +185,10 @@ def test_runs_on_other_samples_are_refused(
         (lambda made: [*made, made[0]], "given twice"),
         (lambda made: [*made, made[0].assign_attrs(seed=7)], "physics_mask, seed 7"),
         (lambda made: [one.assign_attrs(dataset="big") for one in made], "found: .*dataset big"),
+        (
+            lambda made: [one.isel(pollutant=slice(None, None, -1)) for one in made],
+            "found: .*targets o3, co",
+        ),
     ],
 )
 def test_sets_of_runs_that_do_not_fit_the_study_are_refused(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +171,71 @@ def test_units_of_the_configuration_serve_files_without_any(
     units = {name: VARIABLES[name].units for name in HOURLY} | {"co": "ug m-3"}
     store, _ = run(dataset.model_copy(update={"units": units}), raw)
     np.testing.assert_allclose(store["co"][0], made.hour_fields(made.START)["co"], rtol=1e-6)
+
+
+def with_ammonia(dataset: DatasetConfig, **changes: Any) -> DatasetConfig:
+    """A dataset of four fields; one is not in the dictionary, another has a name of its own."""
+    described = {
+        "nh3": {"standard_name": "ammonia", "units": "ug m-3", "limits": [0, 50]} | changes,
+        "pm25": {"aliases": ["PM2_5_DRY"]},
+    }
+    given = {"hourly": ["nh3", "u", "v", "pm25"], "variables": described, "precision": "float16"}
+    return DatasetConfig.model_validate(dataset.model_dump() | given)
+
+
+def ammonia_hour(time: datetime) -> bytes:
+    """Of the usual fields three are there, and ammonia in another unit."""
+    fields = made.hour_fields(time)
+    kept = {"u": fields["u"], "v": fields["v"], "pm2_5_dry": fields["pm25"]}
+    content: bytes = made.netcdf(
+        kept | {"NH3": 0.01 * fields["co"]} | made.positions(),
+        {"NH3": "mg m-3", "pm2_5_dry": "ug m-3"},
+    )
+    return content
+
+
+def write_ammonia(raw: Path) -> None:
+    for number in range(2):
+        day = made.START + timedelta(days=number)
+        members = made.day_members(day, ammonia_hour)
+        made.write_archive(raw / f"201603/CN-Reanalysis{day:%Y%m%d}.tar.gz", members)
+
+
+def test_a_dataset_leaves_out_and_adds_quantities(dataset: DatasetConfig, raw: Path) -> None:
+    """Stored in half precision, whose error is at most 2**-11 of a value."""
+    write_ammonia(raw)
+    store, report = run(with_ammonia(dataset, limits=[0, 5000]), raw)
+    assert list(report["variables"]) == ["u", "v", "pm25", "nh3"]
+    fields = made.hour_fields(made.START)
+    for name, expected in (("nh3", 10 * fields["co"]), ("pm25", fields["pm25"])):
+        np.testing.assert_allclose(store[name][0], expected, rtol=2**-10.9)
+    assert store["nh3"].attrs["standard_name"] == "ammonia"
+    assert "so2" not in store
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ("physically impossible", "variable nh3", "0 to 50 ug m-3", "limits.nh3")),
+        ({"units": "spoons"}, ("dataset.variables.nh3.units", "spoons")),
+        ({"units": "K"}, ("cannot be converted", "nh3", "convertible to K", "mg m-3")),
+    ],
+)
+def test_what_is_said_of_a_new_quantity_is_checked(
+    dataset: DatasetConfig, raw: Path, changes: dict[str, Any], said: tuple[str, ...]
+) -> None:
+    write_ammonia(raw)
+    message = refused(with_ammonia(dataset, **changes), raw)
+    assert all(part in message for part in said), message
+
+
+def test_a_file_without_a_field_of_the_dataset_says_where_to_look(
+    dataset: DatasetConfig, raw: Path
+) -> None:
+    message = refused(with_ammonia(dataset), raw)
+    assert "expected: nh3" in message
+    assert "aliases in dataset.variables" in message
+    assert "out of dataset.hourly" in message
 
 
 def broken_cases() -> dict[str, tuple[bytes, tuple[str, ...]]]:

@@ -18,7 +18,7 @@ from airshed.config.preprocessing import QualityConfig
 from airshed.data.quality import inspect_hour
 from airshed.data.stores import open_hourly
 from airshed.errors import AirshedError
-from airshed.variables import HOURLY
+from airshed.variables import CAQRA, HOURLY, VARIABLES
 
 NINE = made.START + timedelta(hours=9)
 CELLS = made.ROWS * made.COLUMNS
@@ -102,7 +102,7 @@ def test_real_extremes_are_let_through() -> None:
     extremes = {"pm25": 311, "pm10": 401, "so2": 199, "no2": 111, "co": 12.4, "psfc": 46_100}
     for factor in (1, 3):
         for name, value in extremes.items():
-            low, high = QualityConfig().bounds(name)
+            low, high = QualityConfig().bounds(VARIABLES[name])
             assert low <= (value if name == "psfc" else factor * value) <= high
 
 
@@ -161,7 +161,7 @@ def test_inspection_changes_no_field_that_it_is_given() -> None:
     fields[HOURLY.index("rh"), 1, 1] = 500
     before = fields.copy()
     config = QualityConfig(implausible_values="mask")
-    found = inspect_hour(fields, np.isfinite(fields), config, "here")
+    found = inspect_hour(fields, np.isfinite(fields), CAQRA, config, "here")
     np.testing.assert_array_equal(fields, before)
     assert np.isnan(found.fields[HOURLY.index("rh"), 1, 1])
     assert found.cells_implausible["rh"] == 1
@@ -175,6 +175,8 @@ def test_inspection_changes_no_field_that_it_is_given() -> None:
         ({"implausible_values": "interpolate"}, "refuse"),
     ],
 )
-def test_wrong_settings_are_named(values: dict[str, Any], said: str) -> None:
+def test_wrong_settings_are_named(
+    dataset: DatasetConfig, values: dict[str, Any], said: str
+) -> None:
     with pytest.raises(ValidationError, match=said):
-        QualityConfig.model_validate(values)
+        DatasetConfig.model_validate(dataset.model_dump() | {"quality": values})

@@ -104,14 +104,24 @@ def prepared(dataset: DatasetConfig, made_once: MadeOnce) -> Path:
     return made_once("samples", make)
 
 
-@pytest.mark.parametrize("hold", ["always", "never"])
-def test_items_are_the_normalised_fields(prepared: Path, hold: Any) -> None:
+OTHERS = (["population", "o3", "u", "lat2d", "pm25", "v"], ["co", "pm25"])
+
+
+@pytest.mark.parametrize(
+    ("hold", "inputs", "targets"),
+    [("always", INPUTS, TARGETS), ("never", INPUTS, TARGETS), ("always", *OTHERS)],
+)
+def test_items_are_the_normalised_fields(
+    prepared: Path, hold: Any, inputs: list[str], targets: list[str]
+) -> None:
     samples = ForecastDataset(
         prepared / "hourly.zarr",
         prepared / "static.nc",
         prepared / "stats.nc",
         split("2016-03-02", "2016-03-02", every=5),
         [6, 12],
+        inputs,
+        targets,
         hold,
     )
     assert len(samples) == 2 * 3  # inits at 0, 5 and 10 h
@@ -124,12 +134,13 @@ def test_items_are_the_normalised_fields(prepared: Path, hold: Any) -> None:
     )
     static = open_static(prepared / "static.nc")
     inside = static["domain_mask"].values.astype(bool)
-    for channel, name in enumerate(INPUTS):
+    assert (len(item.x), len(item.y)) == (len(inputs), len(targets))
+    for channel, name in enumerate(inputs):
         field = init[name] if name in HOURLY else static[name].values
         mean, std = (moments[key].sel(variable=name).item() for key in ("mean", "std"))
         expected = np.where(inside, (field - mean) / std, 0)
         np.testing.assert_allclose(item.x[channel], expected, rtol=1e-4, atol=1e-4)
-    for channel, name in enumerate(TARGETS):
+    for channel, name in enumerate(targets):
         mean, std = (moments[key].sel(variable=name).item() for key in ("mean", "std"))
         expected = np.where(inside, (valid[name] - mean) / std, np.nan)
         np.testing.assert_allclose(item.y[channel], expected, rtol=1e-4, atol=1e-4)
@@ -146,7 +157,7 @@ def loaded(samples: ForecastDataset, workers: int, start_method: Any) -> list[Ba
 def of(prepared: Path, hold: Any) -> ForecastDataset:
     day = split("2016-03-02", "2016-03-02", every=2)
     names = ("hourly.zarr", "static.nc", "stats.nc")
-    return ForecastDataset(*(prepared / name for name in names), day, [2, 6], hold)
+    return ForecastDataset(*(prepared / name for name in names), day, [2, 6], INPUTS, TARGETS, hold)
 
 
 def test_batches_are_their_items_whoever_reads_them(prepared: Path) -> None:

@@ -35,7 +35,7 @@ def store(path: Path, dataset: DatasetConfig, shape: tuple[int, int], precision:
     fields[:, :, :, 0, 0] = np.nan
     fields[1] = np.nan
     for day in (0, 2):
-        hourly.write_day(path, day, fields[day])
+        hourly.write_day(path, day, fields[day], HOURLY)
     return fields.reshape(-1, len(HOURLY), *shape)
 
 

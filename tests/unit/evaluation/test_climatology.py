@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from scoring import write_hourly, write_static
+from scoring import TARGET_VARIABLES, write_hourly, write_static
 
 from airshed.config.data import Split
 from airshed.data.stores import write_netcdf
@@ -31,8 +31,10 @@ def fitted(
     write_static(folder / "static.nc", MASK)
     train = Split(start=times[0].date(), end=times[-1].date())
     output = folder / "climatology.nc"
-    fit_climatology(folder / "hourly.zarr", folder / "static.nc", train, harmonics, output)
-    return open_climatology(output)
+    fit_climatology(
+        folder / "hourly.zarr", folder / "static.nc", train, TARGET_VARIABLES, harmonics, output
+    )
+    return open_climatology(output, TARGET_VARIABLES)
 
 
 def test_a_short_split_gives_the_mean_of_each_hour_of_the_day(
@@ -110,9 +112,9 @@ def test_a_file_of_other_pollutants_is_refused(tmp_path: Path) -> None:
     stored = xr.load_dataset(tmp_path / "climatology.nc")
     write_netcdf(stored.isel(pollutant=slice(None, None, -1)), tmp_path / "other.nc")
     with pytest.raises(AirshedError, match="other pollutants"):
-        open_climatology(tmp_path / "other.nc")
+        open_climatology(tmp_path / "other.nc", TARGET_VARIABLES)
     with pytest.raises(AirshedError, match="cannot be read"):
-        open_climatology(tmp_path / "hourly.zarr")
+        open_climatology(tmp_path / "hourly.zarr", TARGET_VARIABLES)
 
 
 def test_the_year_ends_where_it_begins() -> None:

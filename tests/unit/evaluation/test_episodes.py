@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from fields import lambert_grid, random_batches
 from pydantic import ValidationError
+from scoring import TARGET_VARIABLES
 
 from airshed.config.supplement import Episode
 from airshed.data.sphere import in_box
@@ -37,7 +38,7 @@ def episode(**changes: Any) -> Episode:
 
 
 def gathered(**changes: Any) -> EpisodeMaps:
-    maps = EpisodeMaps("haze", episode(**changes), GRID, HORIZONS)
+    maps = EpisodeMaps("haze", episode(**changes), GRID, HORIZONS, TARGET_VARIABLES)
     for batch in random_batches(INITS, HORIZONS):
         maps.add(batch)
     return maps
@@ -46,7 +47,7 @@ def gathered(**changes: Any) -> EpisodeMaps:
 def table_of(**changes: Any) -> pd.DataFrame:
     domain, episodes = Domain.of(GRID), {"haze": episode(**changes)}
     usual = Climatology(np.full((1, 24, len(TARGETS), *domain.mask.shape), 40, np.float32))
-    scores = GriddedScores(HORIZONS, INITS, domain, usual, episodes=episodes)
+    scores = GriddedScores(TARGET_VARIABLES, HORIZONS, INITS, domain, usual, episodes=episodes)
     for batch in random_batches(INITS, HORIZONS):
         scores.add(batch)
     baseline = Subject("baseline", "random", -1, "d", "simulated", "abc")
@@ -116,10 +117,10 @@ def test_a_transect_follows_the_terrain() -> None:
 
 def test_an_interrupted_episode_goes_on_as_if_nothing_had_been() -> None:
     batches = random_batches(INITS, HORIZONS)
-    first = EpisodeMaps("haze", episode(), GRID, HORIZONS)
+    first = EpisodeMaps("haze", episode(), GRID, HORIZONS, TARGET_VARIABLES)
     for batch in batches[:5]:
         first.add(batch)
-    second = EpisodeMaps("haze", episode(), GRID, HORIZONS)
+    second = EpisodeMaps("haze", episode(), GRID, HORIZONS, TARGET_VARIABLES)
     second.restore({key: np.array(value) for key, value in first.state().items()})
     for batch in batches[5:]:
         second.add(batch)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 import zarr
-from scoring import write_hourly, write_static
+from scoring import TARGET_VARIABLES, write_hourly, write_static
 
 from airshed.config import Study
 from airshed.errors import AirshedError
@@ -44,7 +44,7 @@ def evaluation(tiny_study: Study, tmp_path: Path) -> Evaluation:
     mask[0, 0] = False
     write_static(static, mask)
     climatology = tmp_path / "climatology.nc"
-    fit_climatology(hourly, static, tiny_study.splits.train, 2, climatology)
+    fit_climatology(hourly, static, tiny_study.splits.train, TARGET_VARIABLES, 2, climatology)
     return Evaluation(hourly, static, climatology, tmp_path / "run" / "scores.nc")
 
 

@@ -72,7 +72,7 @@ def score(
     hourly: xr.Dataset, samples: pd.DataFrame, scorer: Sum, savepoint: Savepoint | None = None
 ) -> None:
     batches = batches_of(samples, 3)
-    reader = SampleReader(hourly, 96)
+    reader = SampleReader(hourly, TARGETS, 96)
     score_forecasts(batches, constant, reader, {"sum": scorer}, "test", savepoint)
 
 
@@ -145,7 +145,9 @@ def test_an_error_of_the_forecaster_is_not_lost(hourly: xr.Dataset, samples: pd.
         raise ValueError("no forecast")
 
     with pytest.raises(ValueError, match="no forecast"):
-        score_forecasts(batches_of(samples, 3), broken, SampleReader(hourly, 96), {}, "test")
+        score_forecasts(
+            batches_of(samples, 3), broken, SampleReader(hourly, TARGETS, 96), {}, "test"
+        )
 
 
 def test_a_forecaster_that_stops_early_is_an_error(
@@ -155,7 +157,9 @@ def test_a_forecaster_that_stops_early_is_an_error(
         yield next(constant(batches))
 
     with pytest.raises(ValueError, match="shorter"):
-        score_forecasts(batches_of(samples, 3), short, SampleReader(hourly, 96), {}, "test")
+        score_forecasts(
+            batches_of(samples, 3), short, SampleReader(hourly, TARGETS, 96), {}, "test"
+        )
 
 
 def test_reading_ahead_keeps_order_and_errors() -> None:

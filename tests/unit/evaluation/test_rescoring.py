@@ -11,6 +11,7 @@ import xarray as xr
 from fields import COLUMNS, ROWS, lambert_grid, random_batches
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scoring import TARGET_VARIABLES
 
 from airshed.config.evaluation import EvaluationConfig
 from airshed.config.supplement import Episode
@@ -84,8 +85,10 @@ def observations() -> xr.Dataset:
 
 def scored(chosen: list[int]) -> xr.Dataset:
     """The scores of the samples of these init times, in any of the file's forms."""
-    gridded = GriddedScores(HORIZONS, INITS, Domain.of(GRID), usual(), CLASSES, EPISODES)
-    stations = StationScores(observations(), GRID, INITS, HORIZONS, usual())
+    gridded = GriddedScores(
+        TARGET_VARIABLES, HORIZONS, INITS, Domain.of(GRID), usual(), CLASSES, EPISODES
+    )
+    stations = StationScores(TARGET_VARIABLES, observations(), GRID, INITS, HORIZONS, usual())
     made = batches()
     for number in chosen:
         gridded.add(made[number])
@@ -159,7 +162,7 @@ def test_block_sums_are_sums_over_days_and_neighbouring_cells() -> None:
     mask = rng.random((rows, columns)) < 0.8
     domain = Domain(mask, plane, plane, plane)
     steady = Climatology(np.ones((1, 24, len(TARGETS), rows, columns), np.float32))
-    scores = GriddedScores((12,), inits, domain, steady)
+    scores = GriddedScores(TARGET_VARIABLES, (12,), inits, domain, steady)
     fields = rng.random((2, 3, len(TARGETS), rows, columns)).astype(np.float32)
     for number, batch in enumerate(random_batches(inits, (12,))):
         parts = [field[[number]] for field in (*fields, fields[1])]
@@ -204,13 +207,15 @@ def test_metrics_of_nothing_are_undefined() -> None:
     assert init_mse(empty).isnull().all()
     assert rescored(empty)["value"].sel(metric="rmse").isnull().all()
     sums, events = (empty[name].isel(bin=0).values[0] for name in ("sums", "events"))
-    assert np.isnan(metrics_of(sums, events)["rmse"]).all()
+    assert np.isnan(metrics_of(sums, events, TARGETS)["rmse"]).all()
 
 
 @pytest.mark.parametrize("support", [CELLS, STATIONS])
 def test_bins_are_written_as_chunks_of_their_own(tmp_path: Path, support: object) -> None:
     inits = pd.date_range("2018-01-01", periods=400, freq="6h", unit="ns")
-    small = GriddedScores(HORIZONS, inits, Domain.of(GRID), usual(), CLASSES).dataset(SUBJECT)
+    small = GriddedScores(
+        TARGET_VARIABLES, HORIZONS, inits, Domain.of(GRID), usual(), CLASSES
+    ).dataset(SUBJECT)
     write_scores(small, tmp_path / "scores.nc")
     with xr.open_dataset(tmp_path / "scores.nc") as opened:
         assert opened["sums"].encoding["chunksizes"][2] == 1

@@ -266,7 +266,7 @@ def _write_scores(made: Made, variant: str, seed: int, path: Path) -> None:
     sign = np.where(samples["init_time"] == inits[1], 1, -1)[:, None, None, None]
     domain = Domain(np.ones(lat.shape, dtype=bool), lat, lon, np.zeros(lat.shape))
     usual = Climatology(np.ones((1, 24, len(TARGETS), ROWS, COLUMNS), dtype=np.float32))
-    gridded = GriddedScores(horizons, inits, domain, usual)
+    gridded = GriddedScores(made.study.target_variables, horizons, inits, domain, usual)
     fields = (truth + RMSE[variant] * sign, truth, truth, truth[:, 0])
     gridded.add(Batch(Samples.of(samples.assign(input_index=0, target_index=0)), *fields))
     subject = Subject("variant", variant, seed, "made", "simulated", "0123456789abcdef")

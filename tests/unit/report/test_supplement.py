@@ -203,7 +203,7 @@ def test_exceedances_that_cannot_be_scored_say_why(make: Make) -> None:
     written = texts(exceedance.exceedance(results, "daily"))
     assert written.count("undefined:\nno such hour") == 5 * 3
     assert written.count("undefined:\nnone forecast") == 2  # false alarm ratio, success index
-    assert "PM2.5 2" in text.exceedances("daily", exceedance.events(results, "daily"))
+    assert "PM2.5 2" in text.exceedances(results, "daily", exceedance.events(results, "daily"))
 
 
 def test_a_study_without_them_has_no_such_tables(make: Make) -> None:

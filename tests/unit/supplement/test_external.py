@@ -27,7 +27,9 @@ from airshed.evaluation.external.forecaster import (
 from airshed.evaluation.external.reading import open_external
 from airshed.evaluation.external.units import concentration
 from airshed.evaluation.scores import read_scores
-from airshed.variables import TARGETS
+from airshed.variables import TARGETS, VARIABLES
+
+NO2 = VARIABLES["no2"]
 
 test_samples.__test__ = False  # type: ignore[attr-defined]  # no test, whatever its name
 INITS = pd.date_range("2016-03-05", "2016-03-08 21:00", freq="3h", unit="ns")
@@ -67,6 +69,15 @@ def cams_like() -> xr.Dataset:
             "longitude": (LON + 360) % 360,
         },
     )
+
+
+def forecaster_of(study: Study, chosen: ExternalConfig, grid: xr.Dataset) -> ExternalForecaster:
+    asking = with_external(study, chosen)
+    return ExternalForecaster(asking, open_external(asking, "x"), grid)
+
+
+def with_external(study: Study, chosen: ExternalConfig) -> Study:
+    return study.model_copy(update={"external": {"x": chosen}})
 
 
 def settings(path: Path, **changes: Any) -> ExternalConfig:
@@ -130,7 +141,7 @@ def test_every_spelling_gives_the_same_fields(
     path, changes = respelt(spelling, tmp_path)
     chosen = settings(path, **changes)
     grid = open_static(prepared.static)
-    forecaster = ExternalForecaster(open_external("x", chosen), chosen, grid)
+    forecaster = forecaster_of(study, chosen, grid)
     samples = test_samples(study, open_hourly(prepared.hourly, None), (12, 24))
     assert forecaster.lacking(Samples.of(samples)) == []
     (found,) = forecaster([Samples.of(samples)])
@@ -225,19 +236,19 @@ def test_an_incomplete_forecast_is_refused_unless_a_subset_is_asked_for(
 def test_mixing_ratios_need_the_density_of_the_air() -> None:
     ratio = np.full((2, 3), 5e-8)
     density = np.full((2, 3), 1.2)
-    found = concentration(ratio, "no2", "kg kg**-1", {}, lambda: density, "x")
+    found = concentration(ratio, NO2, "kg kg**-1", None, lambda: density, "x")
     np.testing.assert_allclose(found, 60)  # 5e-8 kg/kg x 1.2 kg/m3 = 6e-8 kg/m3
-    found = concentration(ratio, "co", "ug kg-1", {}, lambda: density, "x")
+    found = concentration(ratio, VARIABLES["co"], "ug kg-1", None, lambda: density, "x")
     np.testing.assert_allclose(found, 6e-11)  # mg m-3
     with pytest.raises(AirshedError, match="density of the air"):
-        concentration(ratio, "no2", "kg kg**-1", {}, lambda: None, "x")
+        concentration(ratio, NO2, "kg kg**-1", None, lambda: None, "x")
     for units in ("ppb", "mol mol-1", "ppmv"):
         with pytest.raises(AirshedError, match="cannot be converted"):
-            concentration(ratio, "no2", units, {}, lambda: density, "x")
+            concentration(ratio, NO2, units, None, lambda: density, "x")
     with pytest.raises(AirshedError, match="contradicts"):
-        concentration(ratio, "no2", "kg m-3", {"no2": "ug m-3"}, lambda: density, "x")
+        concentration(ratio, NO2, "kg m-3", "ug m-3", lambda: density, "x")
     with pytest.raises(AirshedError, match="unknown"):
-        concentration(ratio, "no2", None, {}, lambda: density, "x")
+        concentration(ratio, NO2, None, None, lambda: density, "x")
 
 
 def test_density_comes_from_pressure_and_temperature_of_the_same_files(
@@ -251,15 +262,13 @@ def test_density_comes_from_pressure_and_temperature_of_the_same_files(
     data["t2m"] = (data["so2"].dims, np.full(data["so2"].shape, 290.0), {"units": "K"})
     data.to_netcdf(tmp_path / "ratio.nc")
     chosen = settings(tmp_path / "ratio.nc")
-    forecaster = ExternalForecaster(
-        open_external("x", chosen), chosen, open_static(prepared.static)
-    )
+    forecaster = forecaster_of(study, chosen, open_static(prepared.static))
     samples = test_samples(study, open_hourly(prepared.hourly, None), (12,)).head(1)
     (found,) = forecaster([Samples.of(samples)])
     np.testing.assert_allclose(found[0, TARGETS.index("so2")], 12.012, rtol=1e-3)
 
 
-def test_means_of_cells_keep_means(prepared: Prepared, tmp_path: Path) -> None:
+def test_means_of_cells_keep_means(study: Study, prepared: Prepared, tmp_path: Path) -> None:
     """Stripes finer than a study cell average out; bilinear values do not."""
     grid = open_static(prepared.static)
     lat, lon = np.arange(5.0, 60.0, 0.1), np.arange(70.0, 145.0, 0.1)
@@ -275,7 +284,7 @@ def test_means_of_cells_keep_means(prepared: Prepared, tmp_path: Path) -> None:
     found = {}
     for method in ("bilinear", "cell_mean"):
         chosen = settings(path, variables={}, interpolation=method)
-        forecaster = ExternalForecaster(open_external("x", chosen), chosen, grid)
+        forecaster = forecaster_of(study, chosen, grid)
         found[method] = next(forecaster([rows]))[0, 0]
     assert np.abs(found["cell_mean"] - 50).mean() < np.abs(found["bilinear"] - 50).mean() / 2
     assert found["cell_mean"].mean() == pytest.approx(50, abs=5)
@@ -311,13 +320,13 @@ BROKEN: dict[str, tuple[Callable[[xr.Dataset], xr.Dataset], str]] = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_what_is_not_understood_is_refused(case: str, tmp_path: Path) -> None:
+def test_what_is_not_understood_is_refused(case: str, study: Study, tmp_path: Path) -> None:
     change, words = BROKEN[case]
     change(cams_like()).to_netcdf(tmp_path / "broken.nc")
     with pytest.raises(AirshedError, match=words):
-        open_external("x", settings(tmp_path / "broken.nc"))
+        open_external(with_external(study, settings(tmp_path / "broken.nc")), "x")
 
 
-def test_a_missing_forecast_is_named(tmp_path: Path) -> None:
+def test_a_missing_forecast_is_named(study: Study, tmp_path: Path) -> None:
     with pytest.raises(AirshedError, match=r"external\.x\.path"):
-        open_external("x", settings(tmp_path / "nowhere*.nc"))
+        open_external(with_external(study, settings(tmp_path / "nowhere*.nc")), "x")

@@ -33,7 +33,13 @@ def network(study: Study, prepared: Prepared, run: Path) -> ClimaX:
 def items(study: Study, prepared: Prepared) -> Batch:
     """Every sample of the test split as one batch."""
     samples = ForecastDataset(
-        prepared.hourly, prepared.static, prepared.statistics, study.splits.test, study.horizons_h
+        prepared.hourly,
+        prepared.static,
+        prepared.statistics,
+        study.splits.test,
+        study.horizons_h,
+        study.inputs,
+        study.targets,
     )
     return samples.__getitems__(range(len(samples)))
 

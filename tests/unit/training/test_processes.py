@@ -95,7 +95,13 @@ def together(prepared: Prepared, made_once: MadeOnce) -> Path:
 
 def training_samples(study: Study, prepared: Prepared) -> ForecastDataset:
     return ForecastDataset(
-        prepared.hourly, prepared.static, prepared.statistics, study.splits.train, study.horizons_h
+        prepared.hourly,
+        prepared.static,
+        prepared.statistics,
+        study.splits.train,
+        study.horizons_h,
+        study.inputs,
+        study.targets,
     )
 
 

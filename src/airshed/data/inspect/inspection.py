@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,10 @@ from airshed.data.rawfile import read_contents
 from airshed.data.regrid import regrid_directions
 from airshed.data.source import Archives
 from airshed.data.static.quantities import check_possible, open_elevation, open_population
+from airshed.data.units import check_described
 from airshed.data.yearly import YearlyStores, open_store
 from airshed.errors import AirshedError
-from airshed.variables import HOURLY, INPUTS, VARIABLES
+from airshed.variables import STATIC, VARIABLES, Quantities
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Inspection:
         path: What was looked at.
         findings: Problems and remarks.
         files: Which there are.
-        stated_units: Units that a study states.
+        quantities: What a study knows, and states of units.
         hours: Hours expected, found and missing; None without hourly files.
         variables: Of the hourly files that were looked at.
         grid: Of the first of them.
@@ -44,7 +44,7 @@ class Inspection:
     path: Path
     findings: Findings
     files: Listing
-    stated_units: Mapping[str, str]
+    quantities: Quantities
     hours: dict[str, Any] | None = None
     variables: list[Seen] = field(default_factory=list)
     grid: dict[str, Any] | None = None
@@ -59,11 +59,12 @@ class Inspection:
     def likely_units(self) -> dict[str, str]:
         """Usual units that fit the ranges of variables whose unit is nowhere stated."""
         likely = {
-            seen.name: seen.likely_unit()
+            seen.name: seen.likely_unit(self.quantities)
             for seen in self.variables
-            if seen.name not in self.stated_units and None in seen.units
+            if seen.name not in dict(self.quantities.file_units) and None in seen.units
         }
-        return {name: unit for name in HOURLY if (unit := likely.get(name)) is not None}
+        hourly = self.quantities.hourly
+        return {name: unit for name in hourly if (unit := likely.get(name)) is not None}
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -99,12 +100,12 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
     findings = Findings()
     repeated_days = dataset is not None and dataset.quality.duplicate_hours == "mask"
     files = list_files(path, repeated_days, findings)
-    units = dict(dataset.units) if dataset else {}
-    found = Inspection(path, findings, files, units)
     tally = Tally(dataset, findings)
+    quantities = tally.quantities
+    found = Inspection(path, findings, files, quantities)
     if files.days:
         offset_h = dataset.utc_offset_h if dataset else None
-        hours = Hours(Archives(files.days, offset_h, units), tally)
+        hours = Hours(Archives(files.days, offset_h, quantities), tally)
         hours.look(count)
         found.hours = hours.summary(dataset)
         found.clock = _clock(hours, tally)
@@ -118,12 +119,14 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
             )
     if (single := files.single) is not None:
         where = str(single)
-        tally.look(read_contents(single.read_bytes(), where, units, None, findings), where)
+        tally.look(read_contents(single.read_bytes(), where, quantities, None, findings), where)
     found.variables = list(tally.variables.values())
     if tally.grid is not None:
         found.grid = describe_grid(tally.grid.lat_deg, tally.grid.lon_deg)
     found.stores = [_look_at_store(each, dataset, count, findings) for each in files.stores]
     if dataset:
+        with findings:
+            check_described(dataset)
         _check_study(dataset, tally)
     return found
 
@@ -145,15 +148,17 @@ def _look_at_store(
     """Describe one yearly store; ``count`` hours of it are read, or every one if None."""
     described: dict[str, Any] = {"path": str(path)}
     with findings:
-        store, tally = open_store(path, findings), Tally(dataset, findings)
-        contents = store.read(slice(0), {}, findings, ())
+        tally = Tally(dataset, findings)
+        quantities = tally.quantities
+        store = open_store(path, quantities, findings)
+        contents = store.read(slice(0), findings, ())
         tally.add(contents, str(path))
         years = {int(year): path for year in store.times.year.unique()}
-        source = YearlyStores(years, 0, dict(dataset.units) if dataset else {})
+        source = YearlyStores(years, 0, quantities)
         for day, wanted in chosen_times(store.times, count).items():
             for hour in source.day_by_name(day).hours(findings):
                 if hour.time_utc.hour in wanted:
-                    contents = hour.read(findings, INPUTS)
+                    contents = hour.read(findings, (*quantities.hourly, *STATIC))
                     tally.look(contents, hour.where)
         for name in ("elevation", "population"):
             known = VARIABLES[name]

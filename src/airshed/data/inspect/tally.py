@@ -14,9 +14,9 @@ from airshed.config.preprocessing import QualityConfig
 from airshed.data.native import NativeGrid, native_grid
 from airshed.data.problems import Findings
 from airshed.data.quality import check_hour
-from airshed.data.rawhour import NEEDED, Contents, Stored, as_hour
+from airshed.data.rawhour import Contents, Stored, as_hour
 from airshed.data.units import linear_conversion
-from airshed.variables import VARIABLES
+from airshed.variables import CAQRA, Quantities
 
 LIKELY_UNITS = {"temp": ("K", "degC"), "psfc": ("Pa", "hPa"), "co": ("mg m-3", "ug m-3")}
 
@@ -91,12 +91,12 @@ class Seen:
             "missing_share": 1 - shown.known / shown.cells if shown.cells else None,
         }
 
-    def likely_unit(self) -> str | None:
+    def likely_unit(self, quantities: Quantities) -> str | None:
         """A usual unit in which values whose unit is unknown are plausible, if there is one."""
         unknown = self.ranges.get(None)
         if self.name is None or unknown is None or not unknown.known:
             return None
-        known = VARIABLES[self.name]
+        known = quantities[self.name]
         for units in LIKELY_UNITS.get(self.name, (known.units,)):
             factor, offset = linear_conversion(units, known.units)
             low, high = (value * factor + offset for value in (unknown.low, unknown.high))
@@ -121,6 +121,11 @@ class Tally:
     variables: dict[str, Seen] = field(default_factory=dict)
     grid: NativeGrid | None = None
 
+    @property
+    def quantities(self) -> Quantities:
+        """What the study knows; without one, what studies know by default."""
+        return self.dataset.quantities if self.dataset else CAQRA
+
     def look(self, contents: Contents, where: str) -> None:
         """Count what was read of an hour, and check it as an ingest does."""
         self.add(contents, where)
@@ -135,17 +140,18 @@ class Tally:
             self.variables.setdefault(stored.stored_as, Seen(replace(stored, values=None)))
             self.variables[stored.stored_as].add(stored)
             several[stored.name].append(stored.stored_as)
-        for name in NEEDED:
+        for name in self.quantities.read:
             if len(several[name]) > 1 and name in several[name]:
                 both = " and ".join(several[name])
                 self.findings.remark(f"{both} both stand for {name}; {name} itself is read", where)
 
     def _check(self, contents: Contents, where: str) -> None:
-        hour = as_hour(contents, where, self.findings)
+        quantities = self.quantities
+        hour = as_hour(contents, quantities.hourly, where, self.findings)
         quality = self.dataset.quality if self.dataset else QualityConfig()
         if self.grid is None:
             self.grid = native_grid(hour, self.dataset, where, self.findings)
-        found = check_hour(hour, self.grid, quality, where, self.findings)
+        found = check_hour(hour, self.grid, quantities, quality, where, self.findings)
         if masked := [name for name, count in found.cells_implausible.items() if count]:
             self.findings.remark(f"implausible values of {', '.join(masked)} are masked", where)
         if found.unusable is not None and not hour.lacking:

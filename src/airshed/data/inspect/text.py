@@ -9,11 +9,10 @@ from typing import Any
 
 from airshed.data.inspect.inspection import Inspection
 from airshed.errors import AirshedError
-from airshed.variables import HOURLY, STATIC
+from airshed.variables import STATIC
 
 SHOWN = 8  # gaps, hours or problems of one kind in the text; JSON holds all
 ALIKE = 12  # further places of one problem: all variables of a file
-ORDER = {name: number for number, name in enumerate((*HOURLY, *STATIC))}
 COLUMNS = ("variable", "stored as", "unit attribute", "dimensions", "type", "min", "mean", "max")
 
 
@@ -25,12 +24,12 @@ def as_text(found: Inspection) -> str:
     if found.grid is not None:
         lines += ["", "Grid", *_grid(found.grid)]
     if found.variables:
-        lines += ["", "Variables", *_table([seen.as_dict() for seen in found.variables])]
+        lines += ["", "Variables", *_table(found, [seen.as_dict() for seen in found.variables])]
     for store in found.stores:
         lines += ["", f"Yearly store {store['path']}"]
         lines += _hours(store["hours"]) if store.get("hours") else []
         lines += _grid(store["grid"]) if "grid" in store else []
-        lines += _table(store["variables"]) if "variables" in store else []
+        lines += _table(found, store["variables"]) if "variables" in store else []
     if found.findings.remarks:
         lines += ["", "Remarks", *_remarks(found.findings.remarks)]
     return "\n".join([*lines, "", *_verdict(found)])
@@ -89,13 +88,15 @@ def _grid(grid: dict[str, Any]) -> Iterator[str]:
         yield _row("corner", f"{lat:.3f} N {lon:.3f} E, {name.replace('_', ' ')}")
 
 
-def _table(variables: list[dict[str, Any]]) -> Iterator[str]:
+def _table(found: Inspection, variables: list[dict[str, Any]]) -> Iterator[str]:
+    used = (*found.quantities.hourly, *STATIC)
+    order = {name: number for number, name in enumerate(used)}
     rows = [(*COLUMNS, "range in", "missing")]
-    for each in sorted(variables, key=lambda each: ORDER.get(each["name"], len(ORDER))):
+    for each in sorted(variables, key=lambda each: order.get(each["name"], len(order))):
         missing = each["missing_share"]
         rows.append(
             (
-                each["name"] or "(not used)",
+                each["name"] if each["name"] in used else "(not used)",
                 each["stored_as"],
                 " | ".join(units or "none" for units in each["units"]),
                 each["dimensions"],

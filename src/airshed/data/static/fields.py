@@ -15,10 +15,9 @@ from airshed.data.sphere import axis_directions
 from airshed.data.static.cells import Cells, cells_around
 from airshed.data.static.quantities import elevation, population
 from airshed.data.static.sums import WHOLE, Gathered
-from airshed.data.stores import open_hourly, reading_hours, write_netcdf
+from airshed.data.stores import hourly_fields, open_hourly, reading_hours, write_netcdf
 from airshed.data.yearly import find_stores
 from airshed.errors import AirshedError, refusing
-from airshed.variables import HOURLY
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +68,10 @@ def static_fields(dataset: DatasetConfig, raw: Path, hourly: Path, output: Path)
 
 def domain_mask(hourly: xr.Dataset, min_coverage: float) -> npt.NDArray[np.bool_]:
     """Cells [Y, X] known in at least ``min_coverage`` of the usable hours, in every variable."""
-    usable = hourly[list(HOURLY)].isel(time=np.flatnonzero(hourly["present"].values))
+    names = list(hourly_fields(hourly))
+    usable = hourly[names].isel(time=np.flatnonzero(hourly["present"].values))
     with reading_hours(hourly.encoding.get("source")):
-        counts = dask.compute(*(usable[name].notnull().sum("time") for name in HOURLY))
+        counts = dask.compute(*(usable[name].notnull().sum("time") for name in names))
     fewest = np.min([count.values for count in counts], axis=0)
     mask: npt.NDArray[np.bool_] = (fewest > 0) & (fewest >= min_coverage * usable.sizes["time"])
     return mask

@@ -10,7 +10,6 @@ from airshed.data.static.raster import Raster
 from airshed.data.static.wanted import Wanted
 from airshed.data.yearly import open_store
 from airshed.errors import AirshedError
-from airshed.variables import VARIABLES
 
 NETCDF_STARTS = (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05")
 
@@ -38,9 +37,9 @@ def open_field(wanted: Wanted) -> Raster | Curvilinear:
 def _open_yearly(wanted: Wanted) -> Curvilinear:
     """The field inside a yearly store, in canonical units."""
     names = (wanted.name, "lat2d", "lon2d")
-    fields = open_store(wanted.path).read(slice(0, 1), {}, STOP, names).fields
+    fields = open_store(wanted.path, wanted.quantities).read(slice(0, 1), STOP, names).fields
     return Curvilinear(
         f"{wanted.path}, variable {wanted.name}",
-        VARIABLES[wanted.name].units,
+        wanted.quantities[wanted.name].units,
         *(fields[name] for name in names),
     )

@@ -15,7 +15,7 @@ from airshed.data.static.curvilinear import Curvilinear
 from airshed.data.static.raster import WGS84, Raster
 from airshed.data.static.wanted import Wanted
 from airshed.errors import AirshedError
-from airshed.variables import canonical_name
+from airshed.variables import POSITIONS
 
 Result = TypeVar("Result")
 UNEVEN = 0.02  # of a step: single-precision coordinates of fine grids are off by less
@@ -89,8 +89,8 @@ def _raster(
 def _coordinates(file: Any, wanted: Wanted) -> tuple[Any, Any]:
     """The variables with latitude and longitude."""
     found = [
-        [variable for variable in file.variables.values() if _is(variable, name)]
-        for name in ("lat2d", "lon2d")
+        [variable for variable in file.variables.values() if _is(variable, name, wanted)]
+        for name in POSITIONS
     ]
     if all(len(each) == 1 for each in found):
         return found[0][0], found[1][0]
@@ -114,7 +114,7 @@ def _numeric(variable: Any) -> bool:
     return getattr(variable.dtype, "kind", "O") in "fiu"  # of text it is a Python class
 
 
-def _is(variable: Any, name: str) -> bool:
+def _is(variable: Any, name: str, wanted: Wanted) -> bool:
     """Whether a variable holds this coordinate, by its CF attributes or its name."""
     if variable.ndim not in (1, 2, 3) or not _numeric(variable):
         return False
@@ -122,7 +122,7 @@ def _is(variable: Any, name: str) -> bool:
         ("latitude", "degrees_north") if name == "lat2d" else ("longitude", "degrees_east")
     )
     said = getattr(variable, "standard_name", None), getattr(variable, "units", None)
-    return word in said or units in said or canonical_name(variable.name) == name
+    return word in said or units in said or wanted.quantities.canonical_name(variable.name) == name
 
 
 def _chosen(file: Any, lat: Any, lon: Any, wanted: Wanted) -> Any:
@@ -136,7 +136,7 @@ def _chosen(file: Any, lat: Any, lon: Any, wanted: Wanted) -> Any:
         and name not in (lat.name, lon.name)
     }
     if wanted.variable is None:
-        known = [name for name in fields if canonical_name(name) == wanted.name]
+        known = [name for name in fields if wanted.quantities.canonical_name(name) == wanted.name]
         if len(known) == 1 or len(fields) == 1:
             return fields[known[0] if len(known) == 1 else next(iter(fields))]
     elif wanted.variable in fields:

@@ -36,11 +36,15 @@ def open_elevation(dataset: DatasetConfig, path: Path) -> tuple[Raster | Curvili
     Raises:
         AirshedError: The file is missing or unclear, or its unit unknown.
     """
-    wanted = Wanted("elevation", path, dataset.elevation_variable, None, dataset.static_crs)
+    quantities = dataset.quantities
+    wanted = Wanted(
+        "elevation", path, dataset.elevation_variable, None, dataset.static_crs, quantities
+    )
     field = open_field(wanted)
 
     def convert(values: Floats) -> Floats:
-        metres = to_canonical(values, "elevation", field.units, dataset.units, field.where)
+        stated = quantities.file_unit("elevation")
+        metres = to_canonical(values, VARIABLES["elevation"], field.units, stated, field.where)
         if dataset.elevation_floor_m is None:
             return metres
         return np.where(_undeclared(metres), metres, np.maximum(metres, dataset.elevation_floor_m))
@@ -74,7 +78,12 @@ def open_population(
         AirshedError: The file is missing or unclear, or counts and density cannot be told apart.
     """
     wanted = Wanted(
-        "population", path, dataset.population_variable, dataset.population_band, dataset.static_crs
+        "population",
+        path,
+        dataset.population_variable,
+        dataset.population_band,
+        dataset.static_crs,
+        dataset.quantities,
     )
     field = open_field(wanted)
     per_km2, factor = _kind(field.units, dataset.population_kind, field.where)

@@ -9,6 +9,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from airshed.errors import AirshedError
+from airshed.variables import CAQRA, Quantities
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Wanted:
         variable: Name of a NetCDF variable, where the configuration gives one.
         band: Number of a layer from 1, where the configuration gives one.
         crs: Coordinate reference system that the configuration states for files without one.
+        quantities: What the dataset knows.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Wanted:
     variable: str | None = None
     band: int | None = None
     crs: str | None = None
+    quantities: Quantities = CAQRA
 
     def stated_crs(self) -> CRS | None:
         """The system that the configuration states."""

@@ -33,7 +33,7 @@ class Known:
 
 
 def batch_by_batch(forecast: Callable[[Samples], Floats]) -> Forecaster:
-    """The forecaster that makes each batch's forecast [B, 6, Y, X] from its rows alone."""
+    """The forecaster that makes each batch's forecast [B, T, Y, X] from its rows alone."""
 
     def forecasts(batches: Iterable[Samples]) -> Iterator[Floats]:
         return map(forecast, batches)

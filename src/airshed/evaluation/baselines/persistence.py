@@ -9,14 +9,13 @@ from airshed.errors import AirshedError
 from airshed.evaluation.baselines.known import Known, batch_by_batch
 from airshed.evaluation.batch import Forecaster, Samples
 from airshed.evaluation.reading import DayReader, days_spanned
-from airshed.variables import TARGETS
 
 HOURS_A_DAY = 24
 
 
 def persistence(known: Known) -> Forecaster:
     """The field at the init time, whatever the horizon."""
-    reader = DayReader(known.hourly, TARGETS, days_spanned(0))
+    reader = DayReader(known.hourly, known.study.targets, days_spanned(0))
 
     def forecast(samples: Samples) -> Floats:
         return reader.fields(samples.input_index)
@@ -34,7 +33,7 @@ def same_hour_persistence(known: Known) -> Forecaster:
     Raises:
         AirshedError: (When forecasting) The store has no such hour.
     """
-    reader = DayReader(known.hourly, TARGETS, days_spanned(HOURS_A_DAY))
+    reader = DayReader(known.hourly, known.study.targets, days_spanned(HOURS_A_DAY))
     latest = _latest_of_same_hour(known.hourly["present"].values)
 
     def forecast(samples: Samples) -> Floats:

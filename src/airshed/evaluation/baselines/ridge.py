@@ -1,9 +1,9 @@
 """A linear regression in every cell: the floor that a network with more than one cell must pass.
 
-Each target at each horizon is regressed on what the same cell knows at the init time: its hourly
-inputs (weather and pollutants), two harmonics of the hour of the day and, where the climatology of
-the training split has a seasonal cycle, as many harmonics of the day of the year. Static inputs do
-not vary within a cell; the intercept stands for them.
+Each target at each horizon is regressed on what the same cell knows at the init time: the study's
+hourly inputs (weather and pollutants), two harmonics of the hour of the day and, where the
+climatology of the training split has a seasonal cycle, as many harmonics of the day of the year.
+Static inputs do not vary within a cell; the intercept stands for them.
 
 With z the predictors x divided by their standard deviation in the cell, both centred, the
 coefficients minimise
@@ -35,7 +35,7 @@ from airshed.evaluation.batch import Forecaster, Samples
 from airshed.evaluation.climatology import seasonal_terms
 from airshed.evaluation.reading import DayReader, days_spanned
 from airshed.progress import progress
-from airshed.variables import HOURLY, TARGETS
+from airshed.variables import STATIC
 
 HOURS_A_DAY = 24
 DAY_HARMONICS = 2
@@ -43,7 +43,6 @@ WAVE_DECIMALS = 12
 SOLVED_AT_ONCE = 1024  # cells
 INITS_AT_ONCE = 16
 SMALLEST_VARIANCE = 1e-10  # against the mean square: less is rounding
-TARGET_FIELDS = [HOURLY.index(name) for name in TARGETS]
 
 
 def ridge(known: Known) -> Forecaster:
@@ -52,14 +51,14 @@ def ridge(known: Known) -> Forecaster:
     Raises:
         AirshedError: No init time of the training split has all horizons.
     """
-    horizons = known.study.horizons_h
+    horizons, targets = known.study.horizons_h, len(known.study.targets)
     fitted = _fit(known)
     predictors = _Predictors(known, days_spanned(0))
 
     def forecast(samples: Samples) -> Floats:
         inits, rows = np.unique(samples.input_index, return_inverse=True)
         deviations = predictors.at(inits) - fitted.origin
-        fields = np.full((len(samples), len(TARGETS), *known.mask.shape), np.nan, np.float32)
+        fields = np.full((len(samples), targets, *known.mask.shape), np.nan, np.float32)
         for field, row, horizon in zip(fields, rows, samples.horizons_h.tolist(), strict=True):
             weights = fitted.weights[horizons.index(horizon)]
             field[:, known.mask] = np.einsum("cf,cfp->pc", deviations[row], weights)
@@ -70,7 +69,7 @@ def ridge(known: Known) -> Forecaster:
 
 @dataclass(frozen=True)
 class _Fitted:
-    """Weights [horizon, C, F, 6] of the predictors' deviations from an origin [C, F]."""
+    """Weights [horizon, C, F, T] of the predictors' deviations from an origin [C, F]."""
 
     weights: npt.NDArray[np.float32]
     origin: npt.NDArray[np.float32]
@@ -82,11 +81,16 @@ class _Predictors:
     def __init__(self, known: Known, days: int) -> None:
         self._times = pd.DatetimeIndex(known.hourly["time"].values)
         self._mask, self._season = known.mask, known.climatology.harmonics
-        self._reader = DayReader(known.hourly, HOURLY, days)
+        inputs, targets = known.study.inputs, known.study.targets
+        hourly = [name for name in inputs if name not in STATIC]
+        names = [*hourly, *(name for name in targets if name not in hourly)]
+        self.hourly = len(hourly)
+        self._targets = [names.index(name) for name in targets]
+        self._reader = DayReader(known.hourly, names, days)
 
     def at(self, indices: Integers) -> npt.NDArray[np.float32]:
         """At positions [B] of the time axis; NaN where an input is missing."""
-        fields = self._reader.fields(indices)[:, :, self._mask].swapaxes(1, 2)
+        fields = self._reader.fields(indices)[:, : self.hourly, self._mask].swapaxes(1, 2)
         times = self._times[indices]
         angle = 2 * np.pi * times.hour.to_numpy() / HOURS_A_DAY
         # a sine of pi is 1e-16: where only such hours are learned from, that is no predictor
@@ -101,8 +105,8 @@ class _Predictors:
         return np.concatenate([fields, everywhere], axis=2, dtype=np.float32)
 
     def targets(self, indices: Integers) -> npt.NDArray[np.float32]:
-        """Targets [B, C, 6] at positions [B] of the time axis."""
-        fields = self._reader.fields(indices)[:, TARGET_FIELDS]
+        """Targets [B, C, T] at positions [B] of the time axis."""
+        fields = self._reader.fields(indices)[:, self._targets]
         return fields[:, :, self._mask].swapaxes(1, 2)
 
 
@@ -117,11 +121,11 @@ def _fit(known: Known) -> _Fitted:
     horizons = valid.shape[1]
     predictors = _Predictors(known, days_spanned(max(known.study.horizons_h)))
     origin = np.nan_to_num(predictors.at(inits[:1]))[0]
-    origin[:, len(HOURLY) :] = 0  # the intercept stays 1
-    level = origin[:, TARGET_FIELDS]
+    origin[:, predictors.hourly :] = 0  # the intercept stays 1
+    level = np.nan_to_num(predictors.targets(inits[:1]))[0]
     cells, size = origin.shape
     normal = np.zeros((cells, size, size))
-    right = np.zeros((cells, size, horizons * len(TARGETS)))
+    right = np.zeros((cells, size, horizons * level.shape[1]))
     starts = range(0, len(inits), INITS_AT_ONCE)
     for start in progress(starts, "ridge regression"):
         part = slice(start, start + INITS_AT_ONCE)
@@ -133,11 +137,11 @@ def _fit(known: Known) -> _Fitted:
         transposed = x.transpose(1, 2, 0)
         normal += transposed @ x.swapaxes(0, 1)
         right += transposed @ y.swapaxes(0, 1)
-    weights = np.empty((horizons, cells, size, len(TARGETS)), dtype=np.float32)
+    weights = np.empty((horizons, cells, size, level.shape[1]), dtype=np.float32)
     for start in range(0, cells, SOLVED_AT_ONCE):
         part = slice(start, start + SOLVED_AT_ONCE)
         solved = solve(normal[part], right[part], known.study.evaluation.ridge_penalty)
-        by_horizon = solved.reshape(*solved.shape[:2], horizons, len(TARGETS))
+        by_horizon = solved.reshape(*solved.shape[:2], horizons, level.shape[1])
         weights[:, part] = np.moveaxis(by_horizon, 2, 0)
     weights[:, :, -1] += level
     return _Fitted(weights, origin)

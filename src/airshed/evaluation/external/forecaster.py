@@ -13,7 +13,6 @@ from scipy.interpolate import RegularGridInterpolator
 
 from airshed.arrays import Floats
 from airshed.config import Study
-from airshed.config.supplement import ExternalConfig
 from airshed.data.sphere import lat_lon_deg, unit_vectors
 from airshed.data.stores import open_hourly, open_static
 from airshed.data.units import to_canonical
@@ -26,7 +25,7 @@ from airshed.evaluation.points import Points
 from airshed.evaluation.scores import Subject
 from airshed.graph.identity import identity
 from airshed.graph.user_files import UserFiles
-from airshed.variables import TARGETS
+from airshed.variables import VARIABLES
 
 PARTS = 4  # of a cell's side: a cell's mean is taken from the source at 4 x 4 places in it
 
@@ -52,8 +51,8 @@ def evaluate_external(study: Study, name: str, evaluation: Evaluation) -> None:
             found=name,
         )
     settings = study.external[name]
-    external = open_external(name, settings)
-    forecaster = ExternalForecaster(external, settings, open_static(evaluation.static))
+    external = open_external(study, name)
+    forecaster = ExternalForecaster(study, external, open_static(evaluation.static))
     hourly = open_hourly(evaluation.hourly, hours_per_task=None)
     lacking = forecaster.lacking(Samples.of(test_samples(study, hourly, tuple(study.horizons_h))))
     if lacking and settings.missing == "refuse":
@@ -74,15 +73,15 @@ class ExternalForecaster:
     """Looks forecasts up by init and lead time, converts and interpolates them.
 
     Args:
+        study: How it is interpolated, which units it has, and what is wanted of it.
         external: The forecast.
-        settings: How it is interpolated, and which units it has.
         grid: The static fields of the study grid.
     """
 
-    def __init__(
-        self, external: ExternalFields, settings: ExternalConfig, grid: xr.Dataset
-    ) -> None:
+    def __init__(self, study: Study, external: ExternalFields, grid: xr.Dataset) -> None:
+        settings = study.external[external.name]
         self._external, self._settings = external, settings
+        self._targets = study.target_variables
         self._mask = grid["domain_mask"].values.astype(bool)
         lat_deg, lon_deg = grid["lat2d"].values, grid["lon2d"].values
         source = (external.lat_deg, external.lon_deg)
@@ -96,7 +95,8 @@ class ExternalForecaster:
     def lacking(self, samples: Samples) -> list[str]:
         """What the forecast does not have of what is to be scored, in words; empty if nothing."""
         problems = []
-        absent = [name for name in TARGETS if name not in self._external.pollutants]
+        targets = [target.name for target in self._targets]
+        absent = [name for name in targets if name not in self._external.pollutants]
         if absent:
             problems.append(f"no {', '.join(absent)}")
         outside = self._mask.ravel() & ~self._points.inside
@@ -113,9 +113,10 @@ class ExternalForecaster:
         return problems
 
     def __call__(self, batches: Iterable[Samples]) -> Iterator[npt.NDArray[np.float32]]:
-        """Forecasts [B, 6, Y, X] of each batch; NaN for what the forecast does not have."""
+        """Forecasts [B, V, Y, X] of each batch; NaN for what the forecast does not have."""
         for samples in batches:
-            forecast = np.full((len(samples), len(TARGETS), *self._mask.shape), np.nan, np.float32)
+            shape = (len(samples), len(self._targets), *self._mask.shape)
+            forecast = np.full(shape, np.nan, np.float32)
             for row, place in enumerate(zip(*self._places(samples), strict=True)):
                 if min(place) >= 0:
                     forecast[row] = self._sample(*map(int, place))
@@ -128,7 +129,7 @@ class ExternalForecaster:
         return init, lead
 
     def _sample(self, init: int, lead: int) -> npt.NDArray[np.float32]:
-        """Fields [6, Y, X] of one init and lead time, on the study grid, in canonical units."""
+        """Fields [V, Y, X] of one init and lead time, on the study grid, in canonical units."""
         at = self._external.fields.isel(init_time=init, lead_h=lead)
 
         def air_density() -> Floats | None:
@@ -136,14 +137,14 @@ class ExternalForecaster:
                 return None
             return dry_air_density(*(self._canonical(at[name]) for name in ("psfc", "temp")))
 
-        fields = np.full((len(TARGETS), *self._mask.shape), np.nan, dtype=np.float32)
-        for number, name in enumerate(TARGETS):
-            if name in at:
+        fields = np.full((len(self._targets), *self._mask.shape), np.nan, dtype=np.float32)
+        for number, target in enumerate(self._targets):
+            if (name := target.name) in at:
                 values = concentration(
                     at[name].values,
-                    name,
+                    target,
                     at[name].attrs.get("units"),
-                    self._settings.units,
+                    self._settings.units.get(name),
                     air_density,
                     f"{self._settings.path}, {name}",
                 )
@@ -166,7 +167,8 @@ class ExternalForecaster:
 
     def _canonical(self, field: xr.DataArray) -> Floats:
         where = f"{self._settings.path}, {field.name}"
-        return to_canonical(field.values, str(field.name), field.attrs.get("units"), {}, where)
+        known, said = VARIABLES[str(field.name)], field.attrs.get("units")
+        return to_canonical(field.values, known, said, None, where)
 
 
 def places_in_cells(lat_deg: Floats, lon_deg: Floats, parts: int) -> tuple[Floats, Floats]:

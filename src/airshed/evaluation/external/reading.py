@@ -15,12 +15,16 @@ import pandas as pd
 import xarray as xr
 
 from airshed.arrays import Floats
+from airshed.config import Study
 from airshed.config.supplement import ExternalConfig
 from airshed.data.netcdf_library import within_limit
 from airshed.data.units import linear_conversion
 from airshed.errors import AirshedError, refusing
 from airshed.evaluation.external.axes import AXES, axis_of, find_axis, no_axis
-from airshed.variables import TARGETS, VARIABLES, canonical_name
+from airshed.variables import Quantities
+
+OF_THE_AIR = ("temp", "psfc")
+"""What mixing ratios are made concentrations with."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class ExternalFields:
         lon_deg: Longitudes, [X] or [Y, X].
         init_times: UTC.
         lead_hours: Lead times, h.
+        pollutants: The study's targets that it has, in their order.
     """
 
     name: str
@@ -43,24 +48,21 @@ class ExternalFields:
     lon_deg: Floats
     init_times: pd.DatetimeIndex
     lead_hours: npt.NDArray[np.int64]
-
-    @property
-    def pollutants(self) -> tuple[str, ...]:
-        """The pollutants that it has, in the project's order."""
-        return tuple(name for name in TARGETS if name in self.fields)
+    pollutants: tuple[str, ...]
 
 
-def open_external(name: str, settings: ExternalConfig) -> ExternalFields:
+def open_external(study: Study, name: str) -> ExternalFields:
     """Open a forecast, read lazily.
 
     Args:
+        study: Says where it is, how its variables are named if not as usual, and the targets.
         name: What the study calls it.
-        settings: Where it is, and how its variables are named if not as usual.
 
     Raises:
         AirshedError: It cannot be opened, an axis is not found or not understood, a variable that
             the configuration names is missing, or it has no pollutant.
     """
+    settings = study.external[name]
     dataset = _with_one_init_axis(_open(name, settings), settings.path)
     init, lead, lat, lon = (axis_of(dataset, meaning, settings.path) for meaning in AXES)
     inits = _init_times(dataset[init], settings.path)
@@ -69,14 +71,15 @@ def open_external(name: str, settings: ExternalConfig) -> ExternalFields:
         if values.has_duplicates:
             raise AirshedError(f"a forecast has the same {what} twice", where=settings.path)
     dims = _dimensions(dataset, init, lead, lat, lon, settings.path)
-    fields = _fields(dataset, name, settings, dims)
+    fields = _fields(dataset, name, study, dims)
     grid = dims[2:]
     lat_deg, lon_deg = (
         dataset[axis].transpose(*(dim for dim in grid if dim in dataset[axis].dims)).values
         for axis in (lat, lon)
     )
     fields = fields.transpose(*dims).rename({dims[0]: "init_time", dims[1]: "lead_h"})
-    return ExternalFields(name, fields, lat_deg, lon_deg, inits, hours)
+    pollutants = tuple(target for target in study.targets if target in fields)
+    return ExternalFields(name, fields, lat_deg, lon_deg, inits, hours, pollutants)
 
 
 def _init_times(axis: xr.DataArray, where: str) -> pd.DatetimeIndex:
@@ -199,11 +202,12 @@ def _dimensions(
     return str(init_dim), str(lead_dim), str(grid[0]), str(grid[1])
 
 
-def _fields(
-    dataset: xr.Dataset, name: str, settings: ExternalConfig, dims: Sequence[str]
-) -> xr.Dataset:
+def _fields(dataset: xr.Dataset, name: str, study: Study, dims: Sequence[str]) -> xr.Dataset:
     found: dict[str, str] = {}
-    for pollutant, variable in settings.variables.items():
+    settings, dictionary = study.external[name], study.dataset.dictionary
+    wanted = (*study.targets, *OF_THE_AIR)
+    given = {each: settings.variables[each] for each in wanted if each in settings.variables}
+    for pollutant, variable in given.items():
         if variable not in dataset:
             raise AirshedError(
                 "a forecast lacks a variable that the configuration names",
@@ -212,19 +216,21 @@ def _fields(
                 found=", ".join(map(str, dataset.data_vars)),
             )
         found[pollutant] = variable
-    standard = {VARIABLES[target].standard_name: target for target in (*TARGETS, "temp", "psfc")}
+    standard = {dictionary[each].standard_name: each for each in wanted}
+    quantities = Quantities(tuple(dictionary.values()))
     for variable in map(str, dataset.data_vars):
         known = standard.get(dataset[variable].attrs.get("standard_name", ""))
-        known = known or canonical_name(variable)
+        known = known or quantities.canonical_name(variable)
         if known in standard.values() and set(dataset[variable].dims) == set(dims):
             found.setdefault(str(known), variable)
-    if not set(found) & set(TARGETS):
+    if not set(found) & set(study.targets):
         raise AirshedError(
             "a forecast has no pollutant that is known",
             where=settings.path,
-            expected=f"one of {', '.join(TARGETS)} over ({', '.join(dims)})",
+            expected=f"one of {', '.join(study.targets)} over ({', '.join(dims)})",
             found=", ".join(f"{n}{dataset[n].dims}" for n in dataset.data_vars),
-            hint=f"name them in external.{name}.variables, for example {{pm25: pm2p5}}",
+            hint=f"name them in external.{name}.variables, for example"
+            f" {{{study.targets[0]}: its_name}}",
         )
     for pollutant, variable in found.items():
         if set(dataset[variable].dims) != set(dims):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from airshed.arrays import Floats
 from airshed.data.units import linear_conversion, to_canonical
 from airshed.errors import AirshedError
-from airshed.variables import VARIABLES
+from airshed.variables import Variable
 
 GAS_CONSTANT_DRY_AIR = 287.05  # J kg-1 K-1
 MASS_RATIO = re.compile(r"(?P<above>[munk]?g)\s*(?:/\s*kg|kg\s*(?:\*\*|\^)?\s*-1)")
@@ -16,9 +16,9 @@ MASS_RATIO = re.compile(r"(?P<above>[munk]?g)\s*(?:/\s*kg|kg\s*(?:\*\*|\^)?\s*-1
 
 def concentration(
     values: Floats,
-    pollutant: str,
+    pollutant: Variable,
     attribute: str | None,
-    configured: Mapping[str, str],
+    stated: str | None,
     air_density: Callable[[], Floats | None],
     where: str,
 ) -> Floats:
@@ -29,9 +29,9 @@ def concentration(
 
     Args:
         values: Fields of a file.
-        pollutant: Its name.
+        pollutant: What they are.
         attribute: The unit attribute, if the file has one.
-        configured: Units that the configuration states, by pollutant.
+        stated: The unit that the configuration states, None where it does not.
         air_density: Gives kg m-3 with the shape of ``values``, or None if it is not known.
         where: File and variable, for messages.
 
@@ -39,21 +39,21 @@ def concentration(
         AirshedError: The unit is unknown or contradicts the configuration, or the values are a
             mixing ratio and nothing tells the air's density.
     """
-    units = attribute if attribute is not None else configured.get(pollutant)
+    units = attribute if attribute is not None else stated
     ratio = MASS_RATIO.fullmatch(units.strip()) if units is not None else None
     if ratio is None:
-        return to_canonical(values, pollutant, attribute, configured, where)
+        return to_canonical(values, pollutant, attribute, stated, where)
     density = air_density()
     if density is None:
         raise AirshedError(
             "a mass mixing ratio needs the density of the air to become a concentration",
             where=where,
-            expected=f"{VARIABLES[pollutant].units}, or surface pressure and 2 m temperature in the"
+            expected=f"{pollutant.units}, or surface pressure and 2 m temperature in the"
             " same files",
             found=units,
             hint="add them (sp and t2m), or convert the forecast first",
         )
-    factor, _ = linear_conversion(f"{ratio['above']} m-3", VARIABLES[pollutant].units)
+    factor, _ = linear_conversion(f"{ratio['above']} m-3", pollutant.units)
     return values * density * factor
 
 

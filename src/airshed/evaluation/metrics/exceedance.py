@@ -22,11 +22,13 @@ because the hourly limits of the others are hardly ever reached in a field of 15
 An event is a value above the limit. ``hit_rate`` = hits / (hits + misses), ``false_alarm_ratio`` =
 false alarms / (hits + false alarms), ``critical_success_index`` = hits / (hits + misses + false
 alarms). Where nothing stands below the line the score is undefined and NaN, never 0; the counts,
-given beside it, say why. All are NaN, the counts too, for a limit that the standard does not have.
+given beside it, say why. All are NaN, the counts too, for a limit that the standard does not have,
+and for other quantities.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,51 +36,56 @@ import numpy.typing as npt
 
 from airshed.arrays import Flags, Floats, Integers
 from airshed.evaluation.metrics.moments import ratio
-from airshed.variables import TARGETS
 
 LIMITS = {
     "daily": {"pm25": 75.0, "pm10": 150.0, "so2": 150.0, "no2": 80.0, "co": 4.0, "o3": 160.0},
     "hourly": {"so2": 500.0, "no2": 200.0, "co": 10.0, "o3": 200.0},
 }
-"""Limits in the pollutants' units. No hourly limit is below the daily one."""
+"""Limits of what has one, in its canonical units. No hourly limit is below the daily one."""
 
-_LIMITS: npt.NDArray[np.float32] = np.array(
-    [[values.get(name, np.inf) for name in TARGETS] for values in LIMITS.values()],
-    dtype=np.float32,
-)
 OUTCOMES = ("hits", "misses", "false_alarms")
 RATIOS = ("hit_rate", "false_alarm_ratio", "critical_success_index")
 EVENTS = tuple(f"{outcome}_{limit}" for limit in LIMITS for outcome in OUTCOMES)
 EXCEEDANCE_METRICS = tuple(f"{name}_{limit}" for limit in LIMITS for name in (*RATIOS, *OUTCOMES))
 
 
-def exceedances(forecast: Floats, truth: Floats, counts: Flags) -> list[npt.NDArray[np.intp]]:
+def limits_of(targets: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Limits [limit, T] of some quantities; infinite where the standard has none."""
+    limits = [[values.get(name, np.inf) for name in targets] for values in LIMITS.values()]
+    return np.array(limits, dtype=np.float32)
+
+
+def exceedances(
+    forecast: Floats, truth: Floats, counts: Flags, limits: npt.NDArray[np.float32]
+) -> list[npt.NDArray[np.intp]]:
     """Where the events of one sample are: few, so that positions are handier than fields.
 
     Args:
-        forecast: [6, C] at the cells of the domain.
-        truth: [6, C].
-        counts: Which pairs count, [6, C].
+        forecast: [T, C] at the cells of the domain.
+        truth: [T, C].
+        counts: Which pairs count, [T, C].
+        limits: Of the targets, see :func:`limits_of`.
 
     Returns:
-        For each of EVENTS the positions in a flattened [6, C], rising.
+        For each of EVENTS the positions in a flattened [T, C], rising.
     """
-    lowest = _LIMITS.min(axis=0)[:, None]
+    lowest = limits.min(axis=0)[:, None]
     found = np.flatnonzero(((forecast > lowest) | (truth > lowest)) & counts)
-    limits = _LIMITS[:, found // truth.shape[1]]
+    limits = limits[:, found // truth.shape[1]]
     foreseen, happened = forecast.ravel()[found] > limits, truth.ravel()[found] > limits
     outcomes = (foreseen & happened, ~foreseen & happened, foreseen & ~happened)
     return [found[outcome[limit]] for limit in range(len(LIMITS)) for outcome in outcomes]
 
 
-def exceedance_scores(counts: Integers) -> dict[str, Floats]:
+def exceedance_scores(counts: Integers, targets: Sequence[str]) -> dict[str, Floats]:
     """The scores of EXCEEDANCE_METRICS.
 
     Args:
-        counts: [event, 6, ...], in the order of EVENTS and TARGETS.
+        counts: [event, T, ...], in the order of EVENTS.
+        targets: Names of the T targets.
 
     Returns:
-        Each [6, ...].
+        Each [T, ...].
     """
     found: dict[str, Floats] = {}
     by_limit = counts.reshape(len(LIMITS), len(OUTCOMES), *counts.shape[1:])
@@ -92,7 +99,7 @@ def exceedance_scores(counts: Integers) -> dict[str, Floats]:
             "misses": misses,
             "false_alarms": false_alarms,
         }
-        has_limit = np.array([name in LIMITS[limit] for name in TARGETS])
+        has_limit = np.array([name in LIMITS[limit] for name in targets])
         has_limit = has_limit.reshape(-1, *[1] * (hits.ndim - 1))
         for name, value in values.items():
             found[f"{name}_{limit}"] = np.where(has_limit, value, np.nan)

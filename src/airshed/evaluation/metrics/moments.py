@@ -78,16 +78,16 @@ def moments(
     """What each pair adds to the sums, in the precision of ``out``; sums belong into float64.
 
     Args:
-        forecast: [6, C] at the cells of the domain.
-        truth: [6, C]; NaN where missing.
-        initial: [6, C], truth at the init time; NaN where missing.
-        climatology: [6, C] at the valid time, finite.
-        origin: [6, 1], from which truth is counted. A value near the mean keeps variances exact.
-        out: [moment, 6, C], filled in the order of MOMENTS, zero where a pair does not count. It is
+        forecast: [T, C] at the cells of the domain.
+        truth: [T, C]; NaN where missing.
+        initial: [T, C], truth at the init time; NaN where missing.
+        climatology: [T, C] at the valid time, finite.
+        origin: [T, 1], from which truth is counted. A value near the mean keeps variances exact.
+        out: [moment, T, C], filled in the order of MOMENTS, zero where a pair does not count. It is
             given because memory that is used again is much faster.
 
     Returns:
-        Which pairs count, [6, C].
+        Which pairs count, [T, C].
     """
     part = dict(zip(MOMENTS, out, strict=True))
     error = np.subtract(forecast, truth, out=part["error"])

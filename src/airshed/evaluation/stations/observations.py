@@ -26,7 +26,6 @@ from airshed.evaluation.stations.quality import Series
 from airshed.evaluation.stations.tables import POSITIONS, read_positions, read_table
 from airshed.integrity.atomic import write_json
 from airshed.progress import progress
-from airshed.variables import TARGETS, VARIABLES
 
 SAME_PLACE_DEG = 0.01
 
@@ -42,7 +41,7 @@ def write_observations(
     """Read, check and match the observations of a study.
 
     Args:
-        study: The resolved study; its test split and its pollutants are what is kept.
+        study: The resolved study; its test split and its targets are what is kept.
         settings: How the tables are read, checked and matched.
         tables: Their paths.
         static: ``static.nc``: the cells' positions and elevations, and the domain.
@@ -53,11 +52,12 @@ def write_observations(
         AirshedError: A table cannot be read, a unit is unknown, or no station is left.
     """
     start, stop = bounds(study.splits.test)
-    series = Series(pd.date_range(start, stop, freq="h", inclusive="left", unit="ns"))
+    hours = pd.date_range(start, stop, freq="h", inclusive="left", unit="ns")
+    series = Series(hours, study.target_variables)
     positions = Positions(read_positions(Path(settings.sites)) if settings.sites else None)
     rows = 0
     for path in progress(tables, "tables of observations"):
-        table = read_table(path, settings)
+        table = read_table(path, settings, study.targets)
         rows += len(table)
         positions.add(table)
         series.add(_in_canonical_units(table, settings, path, series))
@@ -74,7 +74,7 @@ def write_observations(
             hint="see stations.utc_offset_h, stations.sites and splits.test",
         )
     values = series.believed(list(matched.index), settings.quality)
-    observations = _dataset(matched, values, series.times, settings)
+    observations = _dataset(matched, values, series, settings)
     write_netcdf(observations, output)
     write_json(
         report,
@@ -99,10 +99,11 @@ def _in_canonical_units(
     """The rows whose unit is one of this quantity, converted; the others are counted."""
     factors = pd.Series(np.nan, index=table.index)
     given = table["units"].fillna("")
+    canonical_units = {target.name: target.units for target in series.targets}
     for key, rows in table.groupby(["pollutant", given], dropna=False):
         pollutant, units = map(str, key)
         stated = units.strip() or settings.units.get(pollutant)
-        canonical = VARIABLES[pollutant].units
+        canonical = canonical_units[pollutant]
         if stated is None:
             raise AirshedError(
                 "the unit of observations is unknown",
@@ -187,7 +188,7 @@ def station_points(grid: xr.Dataset, latitude: Any, longitude: Any, matching: Me
 
 
 def _dataset(
-    matched: pd.DataFrame, values: Any, times: pd.DatetimeIndex, settings: StationsConfig
+    matched: pd.DataFrame, values: Any, series: Series, settings: StationsConfig
 ) -> xr.Dataset:
     metres = {"units": "m"}
     return xr.Dataset(
@@ -199,12 +200,12 @@ def _dataset(
         },
         coords={
             "station": matched.index.to_numpy(str),
-            "pollutant": list(TARGETS),
-            "time": times,
+            "pollutant": [target.name for target in series.targets],
+            "time": series.times,
             "latitude": ("station", matched["latitude"], {"units": "degrees_north"}),
             "longitude": ("station", matched["longitude"], {"units": "degrees_east"}),
             "station_elevation": ("station", matched["elevation"], metres),
-            "units": ("pollutant", [VARIABLES[name].units for name in TARGETS]),
+            "units": ("pollutant", [target.units for target in series.targets]),
         },
         attrs={"matching": settings.matching, "height_tolerance_m": settings.height_tolerance_m},
     )

@@ -9,7 +9,7 @@ import pandas as pd
 
 from airshed.arrays import Flags, Floats, Integers
 from airshed.config.supplement import StationQuality
-from airshed.variables import TARGETS, VARIABLES
+from airshed.variables import Variable
 
 
 class Series:
@@ -17,16 +17,17 @@ class Series:
 
     Args:
         times: Hours that are wanted, UTC, one after the other.
+        targets: What is wanted.
 
     Attributes:
         counts: How many rows were not taken, by reason and pollutant.
     """
 
-    def __init__(self, times: pd.DatetimeIndex) -> None:
-        self.times = times
+    def __init__(self, times: pd.DatetimeIndex, targets: Sequence[Variable]) -> None:
+        self.times, self.targets = times, tuple(targets)
         self.counts: dict[str, dict[str, int]] = {}
         self._rows: dict[str, int] = {}
-        self._values = np.empty((0, len(TARGETS), len(times)), dtype=np.float32)
+        self._values = np.empty((0, len(targets), len(times)), dtype=np.float32)
         self._contradicted = np.empty(self._values.shape, dtype=bool)
 
     def add(self, table: pd.DataFrame) -> None:
@@ -40,8 +41,10 @@ class Series:
         hour = self.times.get_indexer(pd.DatetimeIndex(table["time"]))
         kept = on_the_hour & (hour >= 0) & table["value"].notna()
         rows = self._rows_of(table.loc[kept, "station"])
-        pollutant = pd.Index(TARGETS).get_indexer(pd.Index(table.loc[kept, "pollutant"]))
-        cell = (rows * len(TARGETS) + pollutant) * len(self.times) + hour[kept]
+        pollutant = pd.Index([each.name for each in self.targets]).get_indexer(
+            pd.Index(table.loc[kept, "pollutant"])
+        )
+        cell = (rows * len(self.targets) + pollutant) * len(self.times) + hour[kept]
         given = (
             table.loc[kept, "value"].astype(np.float32).groupby(cell).agg(["min", "max", "size"])
         )
@@ -54,14 +57,14 @@ class Series:
         differs = (low != high) | (again & (values[at] != low)) | contradicted[at]
         values[at] = np.where(differs, np.nan, low)
         contradicted[at] = differs
-        pollutant = at // len(self.times) % len(TARGETS)
+        pollutant = at // len(self.times) % len(self.targets)
         rows = size + again
         for reason, flags, number in (
             ("duplicate", ~differs, rows - 1),
             ("contradiction", differs, rows),
         ):
-            for index, name in enumerate(TARGETS):
-                self._count(reason, name, int(number[flags & (pollutant == index)].sum()))
+            for index, target in enumerate(self.targets):
+                self._count(reason, target.name, int(number[flags & (pollutant == index)].sum()))
 
     def _rows_of(self, stations: pd.Series) -> Integers:
         """Row of each station; new ones get new rows."""
@@ -92,29 +95,29 @@ class Series:
         return sorted(self._rows)
 
     def believed(self, stations: Sequence[str], settings: StationQuality) -> Floats:
-        """Values [S, 6, T] of some stations that pass every check; NaN elsewhere."""
-        out = np.full((len(stations), len(TARGETS), len(self.times)), np.nan, dtype=np.float32)
+        """Values [S, targets, T] of some stations that pass every check; NaN elsewhere."""
+        out = np.full((len(stations), len(self.targets), len(self.times)), np.nan, dtype=np.float32)
         for row, station in enumerate(stations):
-            for number, pollutant in enumerate(TARGETS):
+            for number, target in enumerate(self.targets):
                 values = self._values[self._rows[station], number]
-                for reason, flags in checks(values, pollutant, settings).items():
-                    self._count(reason, pollutant, int((flags & np.isfinite(values)).sum()))
+                for reason, flags in checks(values, target, settings).items():
+                    self._count(reason, target.name, int((flags & np.isfinite(values)).sum()))
                     values = np.where(flags, np.nan, values)
                 out[row, number] = values
         return out
 
 
-def checks(values: Floats, pollutant: str, settings: StationQuality) -> dict[str, Flags]:
+def checks(values: Floats, target: Variable, settings: StationQuality) -> dict[str, Flags]:
     """What is not believed of a series of hourly values [T], by reason, in the order of the checks.
 
-    - ``negative``: below zero; missing values are often coded so.
-    - ``implausible``: above what is physically possible.
+    - ``negative``: below zero, of what cannot be; missing values are often coded so.
+    - ``implausible``: above or below what is physically possible.
     - ``flat_line``: the same value in ``flat_line_h`` consecutive hours or more.
     - ``spike``: one hour that lies above or below both its neighbours by more than ``spike_factor``
       times the usual change from one hour to the next (median of the changes that are not zero).
     """
-    negative = values < 0
-    implausible = values > VARIABLES[pollutant].high
+    negative = (values < 0) & (target.low >= 0)
+    implausible = ((values < target.low) | (values > target.high)) & ~negative
     plausible = np.where(negative | implausible, np.nan, values)
     return {
         "negative": negative,

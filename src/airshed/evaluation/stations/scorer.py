@@ -12,16 +12,17 @@ import pandas as pd
 import xarray as xr
 
 from airshed.arrays import Floats
-from airshed.data.stores import open_netcdf
+from airshed.data.stores import check_targets, open_netcdf
 from airshed.evaluation.aggregation import Bins, Period, Sums
 from airshed.evaluation.batch import Batch, State
 from airshed.evaluation.binning import FixedBins
 from airshed.evaluation.gridded import Expected
-from airshed.evaluation.metrics.exceedance import exceedances
+from airshed.evaluation.metrics.exceedance import exceedances, limits_of
 from airshed.evaluation.metrics.moments import MOMENTS, moments
 from airshed.evaluation.rescoring import metrics_of, reanalysis_metrics_of
 from airshed.evaluation.scores import STATIONS
 from airshed.evaluation.stations.observations import station_points
+from airshed.variables import Variable
 
 ABOUT = (
     "station",
@@ -45,7 +46,8 @@ class StationScores:
     float64.
 
     Args:
-        observations: ``observations.nc``.
+        targets: What is forecast.
+        observations: ``observations.nc``, of these targets.
         grid: The static fields.
         init_times: Init times that samples may have.
         horizons_h: Lead times, h.
@@ -54,6 +56,7 @@ class StationScores:
 
     def __init__(
         self,
+        targets: Sequence[Variable],
         observations: xr.Dataset,
         grid: xr.Dataset,
         init_times: pd.DatetimeIndex,
@@ -61,7 +64,8 @@ class StationScores:
         climatology: Expected,
     ) -> None:
         self._observations, self._climatology = observations, climatology
-        self._period = Period(init_times, tuple(horizons_h))
+        self._period = Period(init_times, tuple(horizons_h), tuple(targets))
+        self._limits = limits_of(self._period.names)
         lat_deg, lon_deg = (observations[name].values for name in ("latitude", "longitude"))
         self._points = station_points(grid, lat_deg, lon_deg, observations.attrs["matching"])
         self._times = pd.DatetimeIndex(observations["time"].values)
@@ -93,12 +97,12 @@ class StationScores:
         for row, fields_there in zip(rows.tolist(), zip(*at_stations, strict=True), strict=True):
             observed = self._values[:, :, hours[row]].T
             counts = self._fill(fields_there, observed)
-            events = exceedances(fields_there[0], observed, counts)
+            events = exceedances(fields_there[0], observed, counts, self._limits)
             weights = self._bins.weights(batch, row)
             self._sums.add(int(inits[row]), int(horizons[row]), self._parts, events, weights)
 
     def _fill(self, fields: Sequence[Floats], observed: Floats) -> npt.NDArray[np.bool_]:
-        """What the pairs [6, S] of one sample add; which of them count."""
+        """What the pairs [T, S] of one sample add; which of them count."""
         forecast, truth, initial, usual = fields
         where_both = np.where(np.isfinite(truth), forecast, np.nan)
         own, others = self._parts[: len(MOMENTS)], self._parts[len(MOMENTS) :]
@@ -127,7 +131,7 @@ class StationScores:
         ``reanalysis_bias`` those of the gridded truth on the same samples.
         """
         sums = dict(zip(STATIONS.statistics, np.moveaxis(self._sums.by_place, 1, 0), strict=True))
-        metrics = metrics_of(self._sums.by_place, self._sums.events_by_place)
+        metrics = metrics_of(self._sums.by_place, self._sums.events_by_place, self._period.names)
         scores = {"samples": sums["count"], **{name: metrics[name] for name in SHOWN}}
         scores |= reanalysis_metrics_of(sums)
         dims = ("horizon_h", "pollutant", "station")
@@ -146,10 +150,12 @@ class StationScores:
         return table[[*ABOUT, *KEYS, *scores]]
 
 
-def open_observations(path: Path) -> xr.Dataset:
-    """``observations.nc`` in memory.
+def open_observations(path: Path, targets: Sequence[Variable]) -> xr.Dataset:
+    """``observations.nc`` of these targets, in memory.
 
     Raises:
-        AirshedError: It cannot be read, or is another file.
+        AirshedError: It cannot be read, is another file, or of other targets.
     """
-    return open_netcdf(path, ("value", "cell_elevation", "height_match"))
+    observations = open_netcdf(path, ("value", "cell_elevation", "height_match", "units"))
+    check_targets(observations, targets, path)
+    return observations

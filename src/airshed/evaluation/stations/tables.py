@@ -19,7 +19,7 @@ import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ import pandas as pd
 
 from airshed.config.supplement import StationsConfig
 from airshed.errors import AirshedError, refusing
-from airshed.variables import TARGETS
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "station": (
@@ -74,12 +73,13 @@ POSITIONS = ("latitude", "longitude", "elevation")
 COLUMNS = ("station", "time", "pollutant", "value", "units")
 
 
-def read_table(path: Path, settings: StationsConfig) -> pd.DataFrame:
+def read_table(path: Path, settings: StationsConfig, targets: Sequence[str]) -> pd.DataFrame:
     """Observations of one table.
 
     Args:
         path: A CSV file, compressed or not, or a Parquet file.
         settings: Time zone of times that carry none.
+        targets: Names of the quantities that are wanted.
 
     Returns:
         Columns ``station`` (text), ``time`` (UTC, without a zone), ``pollutant`` (in the project's
@@ -94,14 +94,14 @@ def read_table(path: Path, settings: StationsConfig) -> pd.DataFrame:
     named = _named(raw)
     times = _times(raw, named, path, settings.utc_offset_h)
     pollutant_columns = {
-        column: name for column in raw.columns if (name := pollutant_of(column)) is not None
+        column: name for column in raw.columns if (name := target_of(column, targets)) is not None
     }
     if "pollutant" in named and "value" in named:
         if "station" not in named:
             raise _lacking(path, "station", raw)
         table = _one_value_a_row(raw, named)
     elif "pollutant" in named:
-        table = _one_station_a_column(raw, named)
+        table = _one_station_a_column(raw, named, targets)
     elif pollutant_columns and "station" in named:
         table = _one_pollutant_a_column(raw, named, pollutant_columns)
     else:
@@ -114,7 +114,7 @@ def read_table(path: Path, settings: StationsConfig) -> pd.DataFrame:
             hint="docs/supplement.md lists the column names that are understood",
         )
     table["time"] = times.reindex(table.index)
-    table["pollutant"] = table["pollutant"].map(pollutant_of)
+    table["pollutant"] = table["pollutant"].map(lambda name: target_of(name, targets))
     table["station"] = table["station"].astype(str).str.strip()
     table["value"] = pd.to_numeric(table["value"], errors="coerce")
     known = table["pollutant"].notna() & table["time"].notna()
@@ -139,13 +139,12 @@ def read_positions(path: Path) -> pd.DataFrame:
     return places.drop_duplicates("station").set_index("station")
 
 
-def pollutant_of(name: object) -> str | None:
-    """The project's name for a pollutant as tables spell it (``PM2.5``, ``PM2_5``), or None.
+def target_of(name: object, targets: Sequence[str]) -> str | None:
+    """The target that tables call so (``PM2.5``, ``PM2_5`` for pm25), or None.
 
     ``PM2.5_24h`` and ``O3_8h`` are other quantities, and none of ours.
     """
-    plain = _plain(name)
-    return plain if plain in TARGETS else None
+    return {_plain(target): target for target in targets}.get(_plain(name))
 
 
 def _plain(name: object) -> str:
@@ -240,8 +239,10 @@ def _one_pollutant_a_column(
     ).assign(units=None)
 
 
-def _one_station_a_column(raw: pd.DataFrame, named: Mapping[str, str]) -> pd.DataFrame:
-    wanted = raw[raw[named["pollutant"]].map(pollutant_of).notna()]
+def _one_station_a_column(
+    raw: pd.DataFrame, named: Mapping[str, str], targets: Sequence[str]
+) -> pd.DataFrame:
+    wanted = raw[raw[named["pollutant"]].map(lambda name: target_of(name, targets)).notna()]
     about = {named["pollutant"], named.get("time")}
     stations = [c for c in raw.columns if c not in about and _plain(c) not in ("date", "hour")]
     table = wanted.rename(columns={named["pollutant"]: "pollutant"})

@@ -12,10 +12,9 @@ from matplotlib.axes import Axes
 from airshed.report import text
 from airshed.report.classes import class_changes
 from airshed.report.drawing import Drawing
-from airshed.report.figures.series import by_place, dodged, from_zero
+from airshed.report.figures.series import by_place, dodged, from_zero, panels
 from airshed.report.figures.style import legend, looks
-from airshed.report.results import POLLUTANT_LABELS, Results, shown_units, units_of
-from airshed.variables import TARGETS
+from airshed.report.results import Results, shown_units
 
 CLASSES = {
     "elevation": "elevation of the cell",
@@ -25,12 +24,21 @@ CLASSES = {
 }
 
 
+def classes_of(results: Results) -> dict[str, str]:
+    """The kinds of classes that hold any pair: without wind there are none of it."""
+    pairs = results.strata.groupby("stratum_kind")["samples"].sum()
+    return {kind: label for kind, label in CLASSES.items() if pairs.get(kind, 0)}
+
+
 def change_by_class(results: Results) -> Drawing:
     """Change of RMSE in each class, mean over pollutants and horizons."""
     data = class_changes(results)
     style = looks(results.study.variants)
-    figure, axes = plt.subplots(2, 2, figsize=(9.5, 5.6), sharey=True)
-    for panel, (kind, label) in zip(axes.flat, CLASSES.items(), strict=True):
+    kinds = classes_of(results)
+    figure, drawn, left, _ = panels(
+        len(kinds), lambda columns, rows: (9.5, 2.8 * rows + 0.4 * (rows == 1)), sharey=True
+    )
+    for panel, (kind, label) in zip(drawn, kinds.items(), strict=True):
         rows = data[data["stratum_kind"] == kind]
         names = _class_axis(panel, results.strata, kind)
         panel.axhline(0, color="0.3", linewidth=0.8)
@@ -50,10 +58,10 @@ def change_by_class(results: Results) -> Drawing:
                 label=variant,
             )
         panel.set_title(label)
-    for panel in axes[:, 0]:
+    for panel in left:
         panel.set_ylabel("change of RMSE (%)\nbetter \u2190 \u2192 worse")
     legend(figure)
-    return Drawing("change_by_class", figure, data, _told(data))
+    return Drawing("change_by_class", figure, data, _told(data, len(kinds)))
 
 
 def _class_axis(panel: Axes, strata: pd.DataFrame, kind: str) -> list[str]:
@@ -69,7 +77,7 @@ def _class_axis(panel: Axes, strata: pd.DataFrame, kind: str) -> list[str]:
     return [str(name) for name in pairs.index]
 
 
-def _told(data: pd.DataFrame) -> str:
+def _told(data: pd.DataFrame, kinds: int) -> str:
     """Each variant's most and least favourable class."""
     told = []
     for variant, rows in data.groupby("variant", sort=False):
@@ -79,7 +87,10 @@ def _told(data: pd.DataFrame) -> str:
             f"{variant} from {text.percent(best['change_percent'] / 100)} ({_class(best)})"
             f" to {text.percent(worst['change_percent'] / 100)} ({_class(worst)})"
         )
-    return f"Four panels with points for each class. Lowest and highest change: {'; '.join(told)}."
+    return (
+        f"{text.counted(kinds, 'panel').capitalize()} with points for each class. Lowest and"
+        f" highest change: {'; '.join(told)}."
+    )
 
 
 def _class(row: pd.Series[Any]) -> str:
@@ -92,38 +103,47 @@ def rmse_by_class(results: Results) -> Drawing:
     keys = ["variant", "seed", "pollutant", "stratum_kind", "stratum"]
     over_horizons = rmse.assign(value=rmse["value"] ** 2).groupby(keys, sort=False)["value"].mean()
     data = (over_horizons**0.5).reset_index()
+    targets, kinds = results.study.targets, classes_of(results)
     figure, axes = plt.subplots(
-        len(TARGETS), len(CLASSES), figsize=(11.5, 11), sharex="col", sharey="row"
+        len(targets),
+        len(kinds),
+        figsize=(11.5, 11 * (len(targets) + 1) / 7),
+        sharex="col",
+        sharey="row",
+        squeeze=False,
     )
-    for row, pollutant in zip(axes, TARGETS, strict=True):
-        for panel, kind in zip(row, CLASSES, strict=True):
+    for row, pollutant in zip(axes, targets, strict=True):
+        for panel, kind in zip(row, kinds, strict=True):
             names = _class_axis(panel, results.strata, kind)
             places = {name: index for index, name in enumerate(names)}
             shown = data[(data["pollutant"] == pollutant) & (data["stratum_kind"] == kind)]
             shown = shown.assign(place=shown["stratum"].map(places))
             by_place(panel, shown, "place", range(len(names)), results.study.variants)
         from_zero(row[0])
-        row[0].set_ylabel(f"{POLLUTANT_LABELS[pollutant]}\nRMSE ({units_of(pollutant)})")
-    for panel, label in zip(axes[0], CLASSES.values(), strict=True):
+        row[0].set_ylabel(f"{results.label(pollutant)}\nRMSE ({results.units_of(pollutant)})")
+    for panel, label in zip(axes[0], kinds.values(), strict=True):
         panel.set_title(label)
     for panel in axes[-1]:
         panel.tick_params(axis="x", labelsize="x-small")
     legend(figure)
     alt = (
-        "Twenty-four panels: a row for each pollutant, a column each for elevation, ruggedness,"
-        f" wind and season. {_steepest(data, results.study.variants)}"
+        f"Panels in {text.counted(len(targets), 'row')}, one a pollutant, and a column each for"
+        f" {text.listed([kind.replace('_', ' ') for kind in kinds])}."
+        f" {_steepest(results, data)}"
     )
     title = "RMSE of every pollutant by class"
     return Drawing("rmse_by_class", figure, data, alt, folded=title)
 
 
-def _steepest(data: pd.DataFrame, variants: list[str]) -> str:
+def _steepest(results: Results, data: pd.DataFrame) -> str:
     """By how much errors differ between the lowest and the highest ground."""
-    rows = data[(data["stratum_kind"] == "elevation") & data["variant"].isin(variants)]
+    rows = data[
+        (data["stratum_kind"] == "elevation") & data["variant"].isin(results.study.variants)
+    ]
     rows = rows.dropna(subset="value")
     told = []
     for pollutant, part in rows.groupby("pollutant", sort=False):
         means = part.groupby("stratum", sort=False)["value"].mean()
         ratio = means.iloc[-1] / means.iloc[0]
-        told.append(f"{POLLUTANT_LABELS[str(pollutant)]} {ratio:.2f}")
+        told.append(f"{results.label(str(pollutant))} {ratio:.2f}")
     return f"RMSE on the highest ground over that on the lowest, all variants: {', '.join(told)}."

@@ -17,12 +17,11 @@ from matplotlib.ticker import MaxNLocator
 from airshed.report.drawing import Drawing
 from airshed.report.figures.maps import contours, height_over_width, on_a_map
 from airshed.report.figures.style import legend, looks
-from airshed.report.results import POLLUTANT_LABELS, Results, units_of
+from airshed.report.results import Results
 
-POLLUTANT = "pm25"
+POLLUTANT = "pm25"  # or the first target of a study without it
 HORIZON_H = 24  # or the one nearest to it
 MOST_TIMES = 4  # shown side by side, evenly chosen; the files hold all
-LABEL = f"{POLLUTANT_LABELS[POLLUTANT]} ({units_of(POLLUTANT)})"
 COLOURS = "viridis"
 HEIGHT_IN = 1.7  # of a map
 NO_FORECAST = "no forecast: its\ninit time is not\nin the test split"
@@ -31,6 +30,12 @@ NO_FORECAST = "no forecast: its\ninit time is not\nin the test split"
 def shown_horizon(results: Results) -> int:
     """The horizon whose forecasts are shown."""
     return min(results.study.horizons_h, key=lambda hours: abs(hours - HORIZON_H))
+
+
+def shown_pollutant(results: Results) -> str:
+    """The target that is shown."""
+    targets = results.study.targets
+    return POLLUTANT if POLLUTANT in targets else targets[0]
 
 
 def seeds_of(results: Results, episode: str, variant: str) -> xr.Dataset:
@@ -43,8 +48,13 @@ def seeds_of(results: Results, episode: str, variant: str) -> xr.Dataset:
     joined = xr.concat(parts, dim="seed", coords="minimal", compat="override", data_vars="all")
     times = joined.sizes["map_time"]
     chosen = np.unique(np.linspace(0, times - 1, min(times, MOST_TIMES)).round().astype(int))
-    place = {"pollutant": POLLUTANT, "horizon_h": shown_horizon(results)}
+    place = {"pollutant": shown_pollutant(results), "horizon_h": shown_horizon(results)}
     return joined.isel(map_time=chosen).sel(place)
+
+
+def _axis(results: Results) -> str:
+    pollutant = shown_pollutant(results)
+    return f"{results.label(pollutant)} ({results.units_of(pollutant)})"
 
 
 def episode_maps(results: Results, episode: str, variant: str, folded: bool) -> Drawing:
@@ -69,13 +79,15 @@ def episode_maps(results: Results, episode: str, variant: str, folded: bool) -> 
     for panel in axes[-1]:
         panel.set_xlabel("longitude (\u00b0E)", fontsize="small")
     figure.suptitle(episode)
-    figure.colorbar(ScalarMappable(scale, COLOURS), ax=axes, label=LABEL, shrink=0.8)
+    figure.colorbar(ScalarMappable(scale, COLOURS), ax=axes, label=_axis(results), shrink=0.8)
     parts = [
         field.rename("value").to_dataframe().reset_index().assign(shown=name.replace("\n", ", "))
         for name, field in fields.items()
     ]
     data = pd.concat(parts, ignore_index=True).dropna(subset="value")
-    alt = f"Rows of maps of {POLLUTANT_LABELS[POLLUTANT]}, columns are times. {_means(fields)}"
+    pollutant = shown_pollutant(results)
+    means = _means(fields, results.units_of(pollutant))
+    alt = f"Rows of maps of {results.label(pollutant)}, columns are times. {means}"
     title = f"{episode}: maps of {variant} and {reference}" if folded else None
     return Drawing("episode_maps", figure, data, alt, f"{episode}-{variant}", title)
 
@@ -111,13 +123,13 @@ def _map(panel: Axes, field: xr.DataArray, terrain_m: np.ndarray, scale: Normali
     panel.xaxis.set_major_locator(MaxNLocator(3))
 
 
-def _means(fields: dict[str, xr.DataArray]) -> str:
+def _means(fields: dict[str, xr.DataArray], units: str) -> str:
     told = [
         f"{name.split(chr(10))[0]} {float(field.mean()):.0f}"
         for name, field in fields.items()
         if np.isfinite(field.values).any()
     ]
-    return f"Mean over the region and the times shown, {units_of(POLLUTANT)}: {', '.join(told)}."
+    return f"Mean over the region and the times shown, {units}: {', '.join(told)}."
 
 
 def episode_transect(results: Results, episode: str) -> Drawing | None:
@@ -149,11 +161,11 @@ def episode_transect(results: Results, episode: str) -> Drawing | None:
             above.text(0.5, 0.9, NO_FORECAST, transform=above.transAxes, ha="center", va="top")
         below.fill_between(distance, truth["transect_elevation"], color="0.7")
         below.set(xlabel="distance along the line (km)", ylim=(0, None))
-    axes[0, 0].set_ylabel(LABEL)
+    axes[0, 0].set_ylabel(_axis(results))
     axes[1, 0].set_ylabel("elevation (m)", fontsize="small")
     legend(figure)
     figure.suptitle(f"{episode}, forecasts made {shown_horizon(results)} h before")
-    return Drawing("episode_transect", figure, _lines(found), _highest(truth), of=episode)
+    return Drawing("episode_transect", figure, _lines(found), _highest(results, truth), of=episode)
 
 
 def _line(panel: Axes, found: xr.Dataset, variant: str, variants: list[str]) -> bool:
@@ -177,11 +189,11 @@ def _lines(found: dict[str, xr.Dataset]) -> pd.DataFrame:
     )
 
 
-def _highest(truth: xr.Dataset) -> str:
-    elevation = truth["transect_elevation"]
+def _highest(results: Results, truth: xr.Dataset) -> str:
+    elevation, units = truth["transect_elevation"], results.units_of(shown_pollutant(results))
     top, mean = float(elevation.max()), float(truth["transect_truth"].mean())
     at = float(truth["transect_distance"].values[int(np.argmax(elevation.values))])
     return (
         f"A panel a time: concentration along the line above, elevation below. The highest ground,"
-        f" {top:.0f} m, lies at {at:.0f} km; the truth's mean is {mean:.0f} {units_of(POLLUTANT)}."
+        f" {top:.0f} m, lies at {at:.0f} km; the truth's mean is {mean:.0f} {units}."
     )

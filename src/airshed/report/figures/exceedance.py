@@ -7,17 +7,23 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from airshed.evaluation.metrics.exceedance import LIMITS, RATIOS
+from airshed.report import text
 from airshed.report.drawing import Drawing
 from airshed.report.figures.series import by_place, say
 from airshed.report.figures.style import legend
-from airshed.report.results import POLLUTANT_LABELS, Results, units_of
-from airshed.variables import TARGETS
+from airshed.report.results import Results
 
 NAMES = {
     "hit_rate": "hit rate",
     "false_alarm_ratio": "false alarm ratio",
     "critical_success_index": "critical success index",
 }
+
+
+def limited(results: Results) -> list[str]:
+    """The targets that have a limit at all."""
+    known = {name for values in LIMITS.values() for name in values}
+    return [name for name in results.study.targets if name in known]
 
 
 def events(results: Results, limit: str) -> pd.Series[int]:
@@ -27,7 +33,7 @@ def events(results: Results, limit: str) -> pd.Series[int]:
     rows = rows[rows["seed"] == rows["seed"].min()]
     happened = rows[rows["metric"].isin([f"hits_{limit}", f"misses_{limit}"])]
     counts = happened.groupby("pollutant")["value"].sum()
-    return counts.reindex(list(TARGETS), fill_value=0).astype(int)
+    return counts.reindex(limited(results), fill_value=0).astype(int)
 
 
 def exceedance(results: Results, limit: str) -> Drawing:
@@ -35,9 +41,13 @@ def exceedance(results: Results, limit: str) -> Drawing:
     wanted = [f"{name}_{limit}" for name in RATIOS]
     data = results.scores[results.scores["metric"].isin(wanted)]
     horizons, happened = sorted(results.study.horizons_h), events(results, limit)
-    figure, axes = plt.subplots(3, 6, figsize=(12, 5.6), sharex="col", sharey=True)
-    for column, pollutant in zip(axes.T, TARGETS, strict=True):
-        column[0].set_title(_limit(pollutant, limit))
+    targets = limited(results)
+    size = (max(5, 2 * len(targets)), 5.6)
+    figure, axes = plt.subplots(
+        3, len(targets), figsize=size, sharex="col", sharey=True, squeeze=False
+    )
+    for column, pollutant in zip(axes.T, targets, strict=True):
+        column[0].set_title(_limit(results, pollutant, limit))
         for panel, metric in zip(column, wanted, strict=True):
             shown = data[(data["metric"] == metric) & (data["pollutant"] == pollutant)]
             if shown["value"].notna().any():
@@ -52,9 +62,10 @@ def exceedance(results: Results, limit: str) -> Drawing:
         panel.set_ylabel(f"{NAMES[name]}\n(share)", fontsize="small")
         panel.set_yticks([0, 0.5, 1])
     legend(figure)
-    told = ", ".join(f"{POLLUTANT_LABELS[str(name)]} {count:,}" for name, count in happened.items())
+    told = ", ".join(f"{results.label(str(name))} {count:,}" for name, count in happened.items())
     alt = (
-        "Three rows of panels, one a score, and six columns, one a pollutant. Hours and cells above"
+        f"Three rows of panels, one a score, and {text.counted(len(targets), 'column')}, one a"
+        " pollutant. Hours and cells above"
         f" the limit in the truth, all horizons together: {told}."
     )
     title = None if limit == "daily" else f"Limits for {limit} means"
@@ -78,10 +89,10 @@ def _undefined(panel: Axes, shown: pd.DataFrame, variants: list[str]) -> None:
         )
 
 
-def _limit(pollutant: str, limit: str) -> str:
+def _limit(results: Results, pollutant: str, limit: str) -> str:
     value = LIMITS[limit].get(pollutant)
-    shown = "no limit" if value is None else f"> {value:g} {units_of(pollutant)}"
-    return f"{POLLUTANT_LABELS[pollutant]}\n{shown}"
+    shown = "no limit" if value is None else f"> {value:g} {results.units_of(pollutant)}"
+    return f"{results.label(pollutant)}\n{shown}"
 
 
 def _why(pollutant: str, limit: str, happened: int) -> str:

@@ -12,9 +12,9 @@ from matplotlib.patches import Patch
 
 from airshed.report import text
 from airshed.report.drawing import Drawing
+from airshed.report.figures.series import panels
 from airshed.report.figures.style import BETTER_WORSE
-from airshed.report.results import POLLUTANT_LABELS, Results, shown_units
-from airshed.variables import TARGETS
+from airshed.report.results import Results, shown_units
 
 CONTOURS_M = (1000, 2000, 3000, 4000)
 SCALE_QUANTILE = 0.98
@@ -67,8 +67,9 @@ def terrain_and_wind(results: Results) -> Drawing:
     on_a_map(panel, lat)
     panel.set(xlabel="longitude (\u00b0E)", ylabel="latitude (\u00b0N)")
     figure.colorbar(terrain, ax=panel, label="elevation (m)", shrink=0.8)
-    handles = _roses(panel, roses, _reach(lon, lat, roses["frequency"].shape[:2]))
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    if roses["frequency"].notnull().any():
+        handles = _roses(panel, roses, _reach(lon, lat, roses["frequency"].shape[:2]))
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     table = roses["frequency"].to_dataframe().dropna().reset_index()
     return Drawing("terrain_and_wind", figure, table, _prevailing(roses))
 
@@ -122,6 +123,8 @@ def _rose(panel: Axes, rose: xr.Dataset, top: float, reach: tuple[float, float])
 
 def _prevailing(roses: xr.Dataset) -> str:
     """Where the wind mostly comes from in each part of the domain."""
+    if roses["frequency"].isnull().all():
+        return "Map of elevation with contours; the data hold no wind."
     stacked = roses["frequency"].sum("speed_class", skipna=False)
     told = []
     for row in roses["region_row"].values:
@@ -150,9 +153,14 @@ def change_maps(results: Results, variant: str, folded: bool) -> Drawing:
     limit = max(float(np.nanquantile(np.abs(change.values), SCALE_QUANTILE)), 0.1)
     static = results.static
     lon, lat = static["lon2d"].values, static["lat2d"].values
-    size = (9.5, 2 * 2.7 * height_over_width(lon, lat) + 1.4)
-    figure, axes = plt.subplots(2, 3, figsize=size, sharex=True, sharey=True)
-    for panel, pollutant in zip(axes.flat, TARGETS, strict=True):
+    targets, height = results.study.targets, height_over_width(lon, lat)
+
+    def size(columns: int, rows: int) -> tuple[float, float]:
+        width = max(6.5, 9.5 * columns / 3)
+        return width, rows * 2.7 * (width / 9.5 * 3 / columns) * height + 1.4
+
+    figure, drawn, left, bottom = panels(len(targets), size, sharex=True, sharey=True)
+    for panel, pollutant in zip(drawn, targets, strict=True):
         mesh = panel.pcolormesh(
             lon,
             lat,
@@ -165,27 +173,28 @@ def change_maps(results: Results, variant: str, folded: bool) -> Drawing:
         )
         contours(panel, lon, lat, static["elevation"].values)
         on_a_map(panel, lat)
-        panel.set_title(POLLUTANT_LABELS[pollutant])
-    for panel in axes[-1]:
+        panel.set_title(results.label(pollutant))
+    for panel in bottom:
         panel.set_xlabel("longitude (\u00b0E)")
-    for panel in axes[:, 0]:
+    for panel in left:
         panel.set_ylabel("latitude (\u00b0N)")
-    figure.colorbar(mesh, ax=axes, label="change of RMSE (%)", extend="both", shrink=0.8)
+    figure.colorbar(mesh, ax=drawn, label="change of RMSE (%)", extend="both", shrink=0.8)
     figure.suptitle(f"{variant} against {reference}; contours: 1, 2, 3 and 4 km", fontsize="medium")
     title = f"{variant} against {reference}" if folded else None
-    alt = _spread_of(change)
+    alt = _spread_of(results, change)
     return Drawing("change_maps", figure, _table(change, static), alt, variant, title)
 
 
-def _spread_of(change: xr.DataArray) -> str:
+def _spread_of(results: Results, change: xr.DataArray) -> str:
     """In which share of the cells the error is lower, for each pollutant."""
     told = []
-    for pollutant in TARGETS:
+    for pollutant in results.study.targets:
         values = change.sel(pollutant=pollutant).values
         known = values[np.isfinite(values)]
         lower = text.percent(float((known < 0).mean()), signed=False)
-        told.append(f"{POLLUTANT_LABELS[pollutant]} {lower}")
-    return f"Six maps, one a pollutant. Share of cells with lower error: {', '.join(told)}."
+        told.append(f"{results.label(pollutant)} {lower}")
+    maps = text.panels_told(results, "map")
+    return f"{maps}. Share of cells with lower error: {', '.join(told)}."
 
 
 def _table(change: xr.DataArray, static: xr.Dataset) -> pd.DataFrame:

@@ -8,10 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
-from airshed.config.preprocessing import QualityConfig
+from airshed.config.data import DatasetConfig
 from airshed.report.drawing import Drawing
 from airshed.report.results import Results
-from airshed.variables import HOURLY
 
 NOTHING = "0.95"
 LABELLED_MONTHS = 12  # with more, every so many months have a label
@@ -35,9 +34,10 @@ def data_quality(results: Results) -> Drawing:
     figure, axes = plt.subplots(
         1, 1 + len(shown), figsize=(3.6 + 3.2 * len(shown), 2.9), squeeze=False, sharey=True
     )
-    _ranges(axes[0, 0], table, results.study.dataset.quality)
+    dataset = results.study.dataset
+    _ranges(axes[0, 0], table, dataset)
     for panel, (label, values) in zip(axes[0, 1:], shown.items(), strict=True):
-        _heat_map(panel, values.unstack("month").loc[list(HOURLY)], label)
+        _heat_map(panel, values.unstack("month").loc[list(dataset.quantities.hourly)], label)
     kept = ["month", "variable", "units", "hours_expected", *HOURS, *CELLS, "min", "mean", "max"]
     return Drawing("data_quality", figure, table[kept], _told(table))
 
@@ -54,17 +54,18 @@ def _told(table: pd.DataFrame) -> str:
     )
 
 
-def _ranges(panel: Axes, table: pd.DataFrame, quality: QualityConfig) -> None:
+def _ranges(panel: Axes, table: pd.DataFrame, dataset: DatasetConfig) -> None:
     """Smallest to largest value of each variable, and its mean, as shares of its limits."""
     by_variable = table.groupby("variable").agg({"min": "min", "mean": "mean", "max": "max"})
-    for row, name in enumerate(HOURLY):
-        low, high = quality.bounds(name)
+    quantities = dataset.quantities
+    for row, name in enumerate(quantities.hourly):
+        low, high = dataset.quality.bounds(quantities[name])
         share = 100 * (by_variable.loc[name] - low) / (high - low)
         panel.plot([share["min"], share["max"]], [row, row], color="C0", linewidth=3, alpha=0.5)
         panel.plot(share["mean"], row, "o", color="C0", markersize=3.5)
     panel.set_xlim(-2, 102)
     panel.set_xlabel("values (% of the plausible range)")
-    panel.set_yticks(range(len(HOURLY)), HOURLY)
+    panel.set_yticks(range(len(quantities.hourly)), quantities.hourly)
     panel.invert_yaxis()
     panel.grid(axis="y", visible=False)
 

@@ -12,10 +12,9 @@ from matplotlib.axes import Axes
 
 from airshed.report import text
 from airshed.report.drawing import Drawing
-from airshed.report.figures.series import by_place, from_zero
+from airshed.report.figures.series import by_place, from_zero, panels
 from airshed.report.figures.style import BETTER_WORSE, MISSING, legend
-from airshed.report.results import POLLUTANT_LABELS, Results, units_of
-from airshed.variables import TARGETS
+from airshed.report.results import Results
 
 MARKS = {"helps": "helps", "hurts": "hurts", "equivalent": "\u2248", "inconclusive": "?"}
 SMALLEST_SCALE = 1.0  # percent; noise below this does not fill the colour scale
@@ -73,20 +72,20 @@ def change_heatmap(results: Results, variant: str, folded: bool) -> Drawing:
     """Relative change of RMSE by pollutant and horizon, with interval and verdict."""
     cells = results.cells(variant)
     reference = str(cells["reference"].iloc[0])
-    horizons = sorted(cells["horizon_h"].unique())
+    horizons, targets = sorted(cells["horizon_h"].unique()), results.study.targets
     found = {(row["pollutant"], row["horizon_h"]): row for row in cells.to_dict("records")}
     change = 100 * np.array(
         [
             [found.get((p, h), {}).get("relative_rmse_change", np.nan) for h in horizons]
-            for p in TARGETS
+            for p in targets
         ]
     ).astype(float)
     limit = max(SMALLEST_SCALE, float(np.max(np.abs(change), where=~np.isnan(change), initial=0)))
-    figure, panel = plt.subplots(figsize=(1.5 * len(horizons) + 2.2, 3.6))
+    figure, panel = plt.subplots(figsize=(1.5 * len(horizons) + 2.2, 0.4 * (len(targets) + 3)))
     colours = plt.get_cmap(BETTER_WORSE).with_extremes(bad=MISSING)
     mesh = panel.imshow(change, cmap=colours, vmin=-limit, vmax=limit, aspect="auto")
     for (row, column), value in np.ndenumerate(change):
-        cell = found.get((TARGETS[row], horizons[column]))
+        cell = found.get((targets[row], horizons[column]))
         decided = cell is not None and cell["verdict"] in ("helps", "hurts")
         panel.text(
             column,
@@ -99,22 +98,22 @@ def change_heatmap(results: Results, variant: str, folded: bool) -> Drawing:
             fontsize="small",
         )
     panel.set_xticks(range(len(horizons)), [str(hour) for hour in horizons])
-    panel.set_yticks(range(len(TARGETS)), [POLLUTANT_LABELS[name] for name in TARGETS])
+    panel.set_yticks(range(len(targets)), [results.label(name) for name in targets])
     panel.set(xlabel="horizon (h)", title=f"{variant} against {reference}")
     panel.grid(False)
     figure.colorbar(mesh, ax=panel, label="change of RMSE (%)")
     title = text.details(results, variant) if folded else None
-    return Drawing("change_heatmap", figure, cells, _told(cells), variant, title)
+    return Drawing("change_heatmap", figure, cells, _told(results, cells), variant, title)
 
 
-def _told(cells: pd.DataFrame) -> str:
+def _told(results: Results, cells: pd.DataFrame) -> str:
     """The extremes and the verdicts of a heat map, in words."""
     known = cells.dropna(subset="relative_rmse_change")
     if known.empty:
         return "A table of colours in which every cell is missing."
     ordered = known.sort_values("relative_rmse_change")
     lowest, highest = (
-        f"{text.percent(row['relative_rmse_change'])} for {POLLUTANT_LABELS[row['pollutant']]}"
+        f"{text.percent(row['relative_rmse_change'])} for {results.label(row['pollutant'])}"
         f" at {row['horizon_h']} h"
         for row in (ordered.iloc[0], ordered.iloc[-1])
     )
@@ -132,17 +131,23 @@ def rmse_by_horizon(results: Results) -> Drawing:
     """RMSE against horizon for each pollutant: variants (range of seeds) and baselines."""
     rmse = results.scores[results.scores["metric"] == "rmse"]
     variants, horizons = results.study.variants, sorted(results.study.horizons_h)
-    figure, axes = plt.subplots(2, 3, figsize=(9.5, 5.4), sharex=True)
-    for panel, pollutant in zip(axes.flat, TARGETS, strict=True):
+    targets = results.study.targets
+    figure, drawn, _, bottom = panels(len(targets), size_of_errors, sharex=True)
+    for panel, pollutant in zip(drawn, targets, strict=True):
         shown = rmse[rmse["pollutant"] == pollutant]
         by_place(panel, shown, "horizon_h", horizons, variants)
-        panel.set(title=POLLUTANT_LABELS[pollutant], ylabel=f"RMSE ({units_of(pollutant)})")
+        panel.set(title=results.label(pollutant), ylabel=f"RMSE ({results.units_of(pollutant)})")
         panel.set_xticks(horizons)
         from_zero(panel)
-    for panel in axes[-1]:
+    for panel in bottom:
         panel.set_xlabel("horizon (h)")
     legend(figure)
     return Drawing("rmse_by_horizon", figure, rmse, _rise(results, horizons))
+
+
+def size_of_errors(columns: int, rows: int) -> tuple[float, float]:
+    """Of figures with a panel of errors for each pollutant."""
+    return max(6.0, 9.5 * columns / 3), 2.7 * rows + 0.6 * (rows == 1)
 
 
 def _rise(results: Results, horizons: list[int]) -> str:
@@ -153,6 +158,6 @@ def _rise(results: Results, horizons: list[int]) -> str:
         first, last = (rmse[variant, hour].to_numpy() for hour in (horizons[0], horizons[-1]))
         told.append(f"{variant} {np.exp(np.mean(np.log(last / first))):.2f}")
     return (
-        "Six panels, one a pollutant, with a line for each forecast. RMSE at"
+        f"{text.panels_told(results)}, with a line for each forecast. RMSE at"
         f" {horizons[-1]} h over RMSE at {horizons[0]} h, mean of pollutants: {', '.join(told)}."
     )

@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import cycle
-from typing import Any
+from typing import Any, NamedTuple
 
+import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from airshed.evaluation.baselines import BASELINES
 from airshed.report.figures.style import BASELINE_LINES, looks
 
 DODGE, MOST_DODGE = 0.15, 0.6  # from variant to variant, and in all; of the distance of places
+
+
+class Panels(NamedTuple):
+    """Panels of a figure, row by row, and those that stand at its left and lower edge."""
+
+    figure: Figure
+    all: list[Axes]
+    left: list[Axes]
+    bottom: list[Axes]
+
+
+def panels(count: int, size: Callable[[int, int], tuple[float, float]], **shared: Any) -> Panels:
+    """So many panels of one size, at most three side by side.
+
+    Args:
+        count: How many.
+        size: Width and height of the figure, inches, from the numbers of columns and rows.
+        shared: What panels share, as for ``plt.subplots``.
+    """
+    columns = 2 if count == 4 else min(3, count)
+    rows = -(-count // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=size(columns, rows), squeeze=False, **shared)
+    everywhere = list(axes.flat)
+    for panel in everywhere[count:]:
+        panel.set_visible(False)
+    used = everywhere[:count]
+    bottom = used[-columns:]
+    for panel in bottom:
+        panel.tick_params(axis="x", labelbottom=True)
+    return Panels(figure, used, used[::columns], bottom)
 
 
 def by_place(

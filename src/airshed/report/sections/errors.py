@@ -43,11 +43,12 @@ def by_class_drawings(results: Results) -> Iterator[Drawing]:
     yield conditions.rmse_by_class(results)
 
 
-def exceedances(results: Results) -> dict[str, Any]:
-    """Which limits there are, and what was seen above them."""
-    return {
-        "sentences": [text.exceedances(name, exceedance.events(results, name)) for name in LIMITS]
-    }
+def exceedances(results: Results) -> dict[str, Any] | None:
+    """Which limits there are, and what was seen above them; None if no target has one."""
+    if not exceedance.limited(results):
+        return None
+    counted = ((name, exceedance.events(results, name)) for name in LIMITS)
+    return {"sentences": [text.exceedances(results, *each) for each in counted]}
 
 
 def exceedance_drawings(results: Results) -> Iterator[Drawing]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scoring import TARGET_VARIABLES
 
 from airshed.config.supplement import StationQuality
 from airshed.evaluation.stations.quality import Series, checks, flat_line, spike
-from airshed.variables import TARGETS
+from airshed.variables import TARGETS, VARIABLES
 
 TIMES = pd.date_range("2016-03-05", periods=48, freq="h")
 NAN = float("nan")
@@ -48,13 +49,13 @@ def test_a_spike_stands_out_from_both_neighbours() -> None:
 
 def test_physical_limits() -> None:
     values = np.array([-1, 0, 149, 151, NAN])
-    found = checks(values, "co", StationQuality())
+    found = checks(values, VARIABLES["co"], StationQuality())
     assert found["negative"].tolist() == [True, False, False, False, False]
     assert found["implausible"].tolist() == [False, False, False, True, False]
 
 
 def test_duplicates_are_taken_once_and_contradictions_not_at_all() -> None:
-    series = Series(TIMES)
+    series = Series(TIMES, TARGET_VARIABLES)
     first, second, third = (str(time) for time in TIMES[:3])
     series.add(
         frame(
@@ -76,7 +77,7 @@ def test_duplicates_are_taken_once_and_contradictions_not_at_all() -> None:
 
 
 def test_rows_between_hours_and_outside_the_period() -> None:
-    series = Series(TIMES)
+    series = Series(TIMES, TARGET_VARIABLES)
     series.add(frame(("a", "2016-03-05 00:30", "o3", 5.0), ("a", "2017-03-05", "o3", 5.0)))
     assert series.counts == {"not_on_the_hour": {"o3": 1}}
 
@@ -87,7 +88,7 @@ def test_every_reason_counts_an_hour_once() -> None:
     table = frame(
         *(("a", str(time), "so2", value) for time, value in zip(TIMES, values, strict=True))
     )
-    series = Series(TIMES)
+    series = Series(TIMES, TARGET_VARIABLES)
     series.add(table)
     believed = series.believed(["a"], StationQuality())[0, TARGETS.index("so2")]
     assert series.counts == {"negative": {"so2": 1}, "flat_line": {"so2": 30}}
@@ -97,7 +98,7 @@ def test_every_reason_counts_an_hour_once() -> None:
 @pytest.mark.parametrize("order", [1, -1])
 def test_many_stations_in_any_order(order: int) -> None:
     names = [f"s{number:03}" for number in range(130)][::order]
-    series = Series(TIMES)
+    series = Series(TIMES, TARGET_VARIABLES)
     for start in range(0, 130, 13):
         series.add(
             frame(

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from fields import COLUMNS, ROWS, lambert_grid, random_batches
+from scoring import TARGET_VARIABLES
 
 from airshed.config import Study
 from airshed.config.supplement import StationsConfig
@@ -78,7 +79,7 @@ def made(
     settings = StationsConfig.model_validate({"tables": ["table.csv"], **changes})
     paths = (folder / "observations.nc", folder / "quality.json")
     write_observations(study, settings, [folder / "table.csv"], static, *paths)
-    return open_observations(paths[0]), json.loads(paths[1].read_text())
+    return open_observations(paths[0], TARGET_VARIABLES), json.loads(paths[1].read_text())
 
 
 def test_observations_are_matched_converted_and_counted(tiny_study: Study, static: Path) -> None:
@@ -109,7 +110,7 @@ def test_scores_equal_numpy_station_by_station(
 ) -> None:
     observations, _ = made(tiny_study, static, observed(), matching=matching)
     grid, batches = lambert_grid(), random_batches(INITS, HORIZONS)
-    scores = StationScores(observations, grid, INITS, HORIZONS, USUAL)
+    scores = StationScores(TARGET_VARIABLES, observations, grid, INITS, HORIZONS, USUAL)
     for batch in batches:
         scores.add(batch)
     table = scores.table().set_index(["station", "pollutant", "horizon_h"])
@@ -144,7 +145,7 @@ def test_hours_without_an_observation_do_not_count(tiny_study: Study, static: Pa
     table.loc[flat, "value"] = 12.0
     observations, quality = made(tiny_study, static, table)
     assert quality["not_believed"]["flat_line"] == {"pm25": 24}
-    scores = StationScores(observations, lambert_grid(), INITS, HORIZONS, USUAL)
+    scores = StationScores(TARGET_VARIABLES, observations, lambert_grid(), INITS, HORIZONS, USUAL)
     for batch in random_batches(INITS, HORIZONS):
         scores.add(batch)
     samples = scores.table().set_index(["station", "pollutant", "horizon_h"])["samples"]
@@ -157,7 +158,7 @@ def test_an_interrupted_scoring_goes_on_as_if_nothing_had_been(
 ) -> None:
     observations, _ = made(tiny_study, static, observed())
     batches = random_batches(INITS, HORIZONS)
-    given = (observations, lambert_grid(), INITS, HORIZONS, USUAL)
+    given = (TARGET_VARIABLES, observations, lambert_grid(), INITS, HORIZONS, USUAL)
     whole, first, second = (StationScores(*given) for _ in range(3))
     for batch in batches:
         whole.add(batch)

@@ -10,7 +10,8 @@ import pytest
 
 from airshed.config.supplement import StationsConfig
 from airshed.errors import AirshedError
-from airshed.evaluation.stations.tables import pollutant_of, read_positions, read_table
+from airshed.evaluation.stations.tables import read_positions, read_table, target_of
+from airshed.variables import TARGETS
 
 
 def settings(**changes: object) -> StationsConfig:
@@ -36,7 +37,7 @@ def test_openaq_archive(tmp_path: Path) -> None:
         '7,22,"Roof, north",2016-03-05T09:00:00+08:00,39.9,116.4,pm1,µg/m³,30\n'
         '7,23,"Roof, north",2016-03-05T09:00:00+08:00,39.9,116.4,co,mg/m³,1.2\n',
     )
-    table = read_table(path, settings(utc_offset_h=8))
+    table = read_table(path, settings(utc_offset_h=8), TARGETS)
     hour = pd.Timestamp("2016-03-05 01:00")
     assert rows(table, "station", "time", "pollutant", "value", "units") == [
         ("7", hour, "pm25", 81.5, "µg/m³"),
@@ -51,7 +52,7 @@ def test_openaq_download_prefers_utc_to_local_time(tmp_path: Path) -> None:
         "locationId,location,city,country,utc,local,parameter,value,unit,latitude,longitude\n"
         "8,Roof,B,CN,2016-03-05T01:00:00,2016-03-05T09:00:00,o3,60,ug/m3,39.9,116.4\n",
     )
-    table = read_table(path, settings(utc_offset_h=8))
+    table = read_table(path, settings(utc_offset_h=8), TARGETS)
     assert rows(table, "station", "time", "units") == [
         ("8", pd.Timestamp("2016-03-05 01:00"), "ug/m3")
     ]
@@ -67,7 +68,7 @@ def test_cnemc_daily_archive(tmp_path: Path) -> None:
         "20160305,9,PM2.5_24h,70,71\n"
         "20160305,10,CO,1.2,0.9\n",
     )
-    table = read_table(path, settings(utc_offset_h=8))
+    table = read_table(path, settings(utc_offset_h=8), TARGETS)
     one, two = pd.Timestamp("2016-03-05 01:00"), pd.Timestamp("2016-03-05 02:00")
     assert rows(table.dropna(subset="value"), "station", "time", "pollutant", "value") == [
         ("1001A", one, "pm25", 81),
@@ -83,7 +84,7 @@ def test_cnemc_live_report(tmp_path: Path) -> None:
         "StationCode,PositionName,TimePoint,Latitude,Longitude,AQI,PM2_5,O3_8h,SO2\n"
         "1001A,x,2016-03-05T09:00:00,39.88,116.36,100,81,20,7\n",
     )
-    table = read_table(path, settings(utc_offset_h=8))
+    table = read_table(path, settings(utc_offset_h=8), TARGETS)
     hour = pd.Timestamp("2016-03-05 01:00")
     assert rows(table, "station", "time", "pollutant", "value", "latitude") == [
         ("1001A", hour, "pm25", 81, 39.88),
@@ -102,12 +103,12 @@ def test_parquet_and_compressed_tables(tmp_path: Path) -> None:
         }
     )
     frame.to_csv(tmp_path / "a.csv.gz", index=False)
-    found = read_table(tmp_path / "a.csv.gz", settings())
+    found = read_table(tmp_path / "a.csv.gz", settings(), TARGETS)
     assert rows(found, "time", "pollutant") == [(pd.Timestamp("2016-03-05 01:00"), "no2")]
     pytest.importorskip("pyarrow")
     frame.to_parquet(tmp_path / "a.parquet")
     pd.testing.assert_frame_equal(
-        read_table(tmp_path / "a.parquet", settings()), found, check_dtype=False
+        read_table(tmp_path / "a.parquet", settings(), TARGETS), found, check_dtype=False
     )
 
 
@@ -117,7 +118,7 @@ def test_names_of_stations_are_text(tmp_path: Path) -> None:
         f"{name},39.9,116.4,2016-03-05T01:00:00Z,o3,60\n" for name in ("007", "NA", "1e3")
     )
     path = written(tmp_path, text)
-    assert list(read_table(path, settings())["station"]) == ["007", "NA", "1e3"]
+    assert list(read_table(path, settings(), TARGETS)["station"]) == ["007", "NA", "1e3"]
     assert list(read_positions(path).index) == ["007", "NA", "1e3"]
 
 
@@ -136,13 +137,13 @@ def test_sites_in_chinese(tmp_path: Path) -> None:
     [("PM2.5", "pm25"), ("pm2_5", "pm25"), ("O3", "o3"), ("O3_8h", None), ("AQI", None)],
 )
 def test_pollutant_names(name: str, expected: str | None) -> None:
-    assert pollutant_of(name) == expected
+    assert target_of(name, TARGETS) == expected
 
 
 def test_a_table_of_another_kind_is_refused_with_its_columns(tmp_path: Path) -> None:
     with pytest.raises(AirshedError, match=r"known layouts(.|\n)*table\.csv(.|\n)*colour, time"):
-        read_table(written(tmp_path, "colour,time\nred,2016-03-05\n"), settings())
+        read_table(written(tmp_path, "colour,time\nred,2016-03-05\n"), settings(), TARGETS)
     with pytest.raises(AirshedError, match="lacks the time"):
-        read_table(written(tmp_path, "station,parameter,value\na,o3,4\n"), settings())
+        read_table(written(tmp_path, "station,parameter,value\na,o3,4\n"), settings(), TARGETS)
     with pytest.raises(AirshedError, match="cannot be read"):
-        read_table(tmp_path / "nowhere.csv", settings())
+        read_table(tmp_path / "nowhere.csv", settings(), TARGETS)

@@ -1,0 +1,226 @@
+"""A study of other variables, from its archives to its report.
+
+Five of the usual hourly fields are left out, and ammonia, which the dictionary does not know, is
+added. It is a target; the other one, ozone, is no input.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from made_once import MadeOnce
+from prepared_data import prepare, prepared_in
+from tiny_runs import tiny_study, trained
+
+from airshed.assembly import build_geography, build_network
+from airshed.comparison.study import write_comparisons
+from airshed.config import Study
+from airshed.data.dataset import ForecastDataset
+from airshed.data.stores import open_hourly, open_static, open_statistics
+from airshed.errors import AirshedError
+from airshed.evaluation.baselines import BASELINES
+from airshed.evaluation.climatology import fit_climatology, open_climatology
+from airshed.evaluation.evaluate import Evaluation, evaluate_baseline
+from airshed.evaluation.network import evaluate_run
+from airshed.evaluation.roses import wind_roses
+from airshed.evaluation.scores import read_scores
+from airshed.evaluation.tables import write_stratum_table
+from airshed.graph.places import Places
+from airshed.report.page import build_report
+
+HOURLY = ["u", "v", "temp", "o3", "pm25", "nh3"]
+INPUTS = ["nh3", "u", "v", "pm25", "elevation", "lat2d"]
+TARGETS = ["o3", "nh3"]
+NH3 = {
+    "standard_name": "mass_concentration_of_ammonia_in_air",
+    "units": "ug m-3",
+    "long_name": "NH3",
+    "limits": [0.0, 500.0],
+}
+DAYS = {"train": 1, "validation": 3, "test": 5}
+
+
+def other_study(**changes: Any) -> Study:
+    splits = {
+        name: {"start": f"2016-03-0{day}", "end": f"2016-03-0{day + 1}", "init_every_h": 3}
+        for name, day in DAYS.items()
+    }
+    given: dict[str, Any] = {
+        "study": "other",
+        "dataset": {
+            "name": "other",
+            "hourly": HOURLY,
+            "variables": {"nh3": NH3},
+            "period": {"start": "2016-03-01", "end": "2016-03-06"},
+        },
+        "splits": splits,
+        "inputs": INPUTS,
+        "targets": TARGETS,
+        "horizons_h": [12],
+        "seeds": [0],
+        "train": {"epochs": 1},
+    }
+    return tiny_study(**given | changes)
+
+
+def finish(folder: Path) -> None:
+    """Everything up to the report, as the workflow does it."""
+    study, data = other_study(), folder / "data"
+    data.mkdir()
+    prepared = prepare(study, data)
+    climatology, roses = data / "climatology.nc", folder / "wind_roses.nc"
+    train, test = study.splits.train, study.splits.test
+    fit_climatology(prepared.hourly, prepared.static, train, study.target_variables, 2, climatology)
+    wind_roses(prepared.hourly, prepared.static, test, [2.0, 5.0], roses)
+    (data / Places(study).static.name).symlink_to(prepared.static)
+
+    def scored_in(of: Path) -> Evaluation:
+        return Evaluation(prepared.hourly, prepared.static, climatology, of / "scores.nc")
+
+    files = []
+    for variant in study.variants:
+        of = folder / "variants" / variant / "seed0"
+        evaluate_run(study, trained(study, variant, 0, prepared, of), prepared, scored_in(of))
+        files.append(of / "scores.nc")
+    for name in BASELINES:
+        of = folder / "baselines" / name
+        evaluate_baseline(study, name, scored_in(of))
+        files.append(of / "scores.nc")
+    write_comparisons(study, files, folder / "scores.csv", folder / "comparisons.csv")
+    write_stratum_table(files, folder / "scores_by_stratum.csv")
+    page = folder / "report.html", folder / "report.md", folder / "figures", folder / "tables"
+    build_report(study, folder, data, *page)
+
+
+@pytest.fixture(scope="module")
+def finished(made_once: MadeOnce) -> Path:
+    return made_once("other variables", finish)
+
+
+def test_the_store_holds_what_was_asked_for(finished: Path) -> None:
+    hourly = open_hourly(finished / "data/hourly.zarr")
+    fields = [str(name) for name in hourly.data_vars if "x" in hourly[name].dims]
+    assert sorted(fields) == sorted(HOURLY)
+    assert hourly["nh3"].attrs["standard_name"] == NH3["standard_name"]
+    found = json.loads((finished / "data/ingest.json").read_text())["variables"]
+    assert list(found) == HOURLY
+    assert found["nh3"]["units"] == "ug m-3"
+    assert 0 <= found["nh3"]["min"] < found["nh3"]["max"] <= 500
+    table = pd.read_csv(finished / "data/quality.csv")
+    assert set(table["variable"]) == set(HOURLY)
+    statistics = open_statistics(finished / "data/statistics.nc")
+    assert set(statistics["variable"].values) == {*HOURLY, *open_static_names(finished)}
+
+
+def open_static_names(finished: Path) -> set[str]:
+    static = open_static(finished / "data/static.nc")
+    return {"lat2d", "lon2d", "elevation", "population"} & set(map(str, static.variables))
+
+
+def test_scores_are_of_the_targets(finished: Path) -> None:
+    """Persistence by plain loops over the store, and no limit for what the standard has none."""
+    scores = read_scores(finished / "baselines/persistence/scores.nc")
+    assert scores["pollutant"].values.tolist() == TARGETS
+    hourly = open_hourly(finished / "data/hourly.zarr").load()
+    inside = open_static(finished / "data/static.nc")["domain_mask"].values.astype(bool)
+    for name in TARGETS:
+        field = hourly[name].sel(time=slice("2016-03-05", "2016-03-06"))
+        times = pd.date_range("2016-03-05", "2016-03-06T11", freq="3h")
+        squares = [
+            (field.sel(time=time) - field.sel(time=time + pd.Timedelta("12h"))).values[inside] ** 2
+            for time in times
+        ]
+        expected = np.sqrt(np.mean(np.array(squares, dtype=np.float64)))
+        found = scores["rmse"].sel(pollutant=name, horizon_h=12)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert np.isnan(scores["hits_daily"].sel(pollutant="nh3")).all()
+    assert np.isfinite(scores["hits_daily"].sel(pollutant="o3")).all()
+    rows = pd.read_csv(finished / "comparisons.csv")
+    assert rows["pollutant"].tolist() == ["all", *TARGETS]
+
+
+def test_the_network_forecasts_what_is_no_input(finished: Path) -> None:
+    """Inputs in another order, with the weights of each, give the same forecast."""
+    study, prepared = other_study(), prepared_in(finished / "data")
+    network = build_network(study, "physics_mask", prepared, 0).eval()
+    assert network.variables == tuple(INPUTS)
+    assert network.outputs == (*INPUTS, "o3")
+    turned = [INPUTS[place] for place in (3, 1, 5, 0, 4, 2)]
+    other = other_study(inputs=turned)
+    permuted = build_network(other, "physics_mask", prepared, 0).eval()
+    places = [INPUTS.index(name) for name in turned]
+    state = network.state_dict()
+    for name, axis in (
+        ("token_embeds.proj_weights", 0),
+        ("token_embeds.proj_biases", 0),
+        ("var_embed", 1),
+    ):
+        state[name] = state[name].index_select(axis, torch.tensor(places))
+    rows = torch.tensor([*places, len(INPUTS)])
+    for part in ("weight", "bias"):
+        head = state[f"head.2.{part}"]
+        by_cell = head.view(4, len(INPUTS) + 1, *head.shape[1:])
+        state[f"head.2.{part}"] = by_cell.index_select(1, rows).reshape(head.shape)
+    permuted.load_state_dict(state)
+
+    def forecast(of: Study, with_: Any) -> torch.Tensor:
+        samples = ForecastDataset(
+            prepared.hourly,
+            prepared.static,
+            prepared.statistics,
+            of.splits.test,
+            [12],
+            of.inputs,
+            of.targets,
+        )
+        item = samples[2]
+        found: torch.Tensor = with_(item.x[None], item.lead_hours[None], of.targets)
+        return found
+
+    with torch.no_grad():
+        expected, found = forecast(study, network), forecast(other, permuted)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_report_speaks_of_these_targets(finished: Path) -> None:
+    text = (finished / "report.md").read_text()
+    assert "two pollutants and one horizon" in text
+    assert "NH3" in text
+    assert "Two panels, one a pollutant" in text
+    for absent in ("PM10", "SO2", "six", "Six"):
+        assert absent not in text, absent
+    table = (
+        pd.read_csv(finished / "figures/exceedance-daily.csv")
+        if (finished / "figures/exceedance-daily.csv").exists()
+        else pd.DataFrame({"pollutant": []})
+    )
+    assert "nh3" not in set(table["pollutant"])
+
+
+def test_what_was_made_for_other_targets_is_refused(finished: Path) -> None:
+    study = tiny_study()
+    with pytest.raises(AirshedError, match="other pollutants or units") as caught:
+        open_climatology(finished / "data/climatology.nc", study.target_variables)
+    assert "o3 in ug m-3, nh3 in ug m-3" in str(caught.value)
+
+
+def test_without_wind_there_are_no_classes_of_it(finished: Path, tmp_path: Path) -> None:
+    """And networks that need none are built without it."""
+    study = other_study(
+        variants=["calm"],
+        inputs=["pm25", "elevation"],
+        variant_stanzas={"calm": {"label": "no wind", "bias": {"kind": "topoflow"}}},
+    )
+    prepared = prepared_in(finished / "data")
+    geography = build_geography(study, prepared)
+    winds, fields = geography(torch.ones(1, 2, 8, 16))
+    assert not winds.earth_ms.any()
+    assert not fields.wind_speed_ms.any()
+    assert torch.equal(fields.elevation_m[0], geography.elevation_m)
+    build_network(study, "calm", prepared, 0)
