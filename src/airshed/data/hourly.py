@@ -9,7 +9,7 @@ chosen by measurement, see docs/data-format.md.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from airshed.arrays import Floats
 from airshed.config.data import DatasetConfig
 from airshed.data.stores import HOURS_A_BLOCK, describe
 from airshed.graph.identity import DAYS
-from airshed.integrity.atomic import flush
 from airshed.variables import HOURLY, VARIABLES
 
 HOURS_A_DAY = 24
@@ -91,7 +90,7 @@ def chunk_hours(shape: tuple[int, int]) -> int:
 
 
 def write_day(path: Path, position: int, fields: Floats) -> str:
-    """Write one day; it is on the disk when this returns.
+    """Write one day.
 
     Args:
         path: The store.
@@ -108,9 +107,14 @@ def write_day(path: Path, position: int, fields: Floats) -> str:
         scale, offset = (array.attrs.get(key, default) for key, default in PACKING)
         stored = ((fields[:, index] - offset) / scale).astype(array.dtype)
         array[rows] = stored
-        flush(path / name / "c" / str(position))  # its shard
         digest.update(np.ascontiguousarray(stored).data)
     return digest.hexdigest()[:DIGITS]
+
+
+def shards(path: Path, position: int) -> Iterator[tuple[str, Path]]:
+    """Of a day by its number, the shard of each variable; one without any value has no file."""
+    for name in HOURLY:
+        yield name, path / name / "c" / str(position) / "0" / "0"
 
 
 def write_present(
