@@ -91,9 +91,9 @@ def variant(
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
     with making("cost", config, output, name) as study:
         claim_devices(study)
-        from airshed.bench.cost import measured_steps
+        from airshed.bench.kept import measured_once
 
-        write_json(output, measured_steps(study, [name], prepared, rounds))
+        write_json(output, measured_once(study, name, prepared, rounds, output))
 
 
 @bench.command()
