@@ -89,7 +89,7 @@ def variant(
     from airshed.integrity.atomic import write_json
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-    with making("cost", config, output, name) as study:
+    with making("cost", config, output, name, read=vars(prepared)) as study:
         claim_devices(study)
         from airshed.bench.kept import measured_once
 
