@@ -93,7 +93,7 @@ class Step:
 
 
 def _benchmarks(results: Path) -> Iterator[Path]:
-    """What Snakemake has noted of steps; stores, which another thread may be removing, hold none."""
+    """What Snakemake has noted of steps. Stores, which may be on their way out, hold none."""
     for where, folders, names in os.walk(results):
         folders[:] = [name for name in folders if not name.startswith(".") and ".zarr" not in name]
         if where.endswith("benchmarks"):
