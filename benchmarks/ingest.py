@@ -1,4 +1,4 @@
-"""Ingest against ``xarray.open_mfdataset`` and ``to_zarr``: speed, and memory of all processes."""
+"""Ingest: against ``xarray.open_mfdataset``, for more days, and of gridded series."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
-from made_data import START, raw_files, study
+from made_data import START, raw_files, series_files, study
 
 from airshed.bench.measure import Times, ratio, spread
 
@@ -53,6 +53,41 @@ def ingest(scale: float) -> dict[str, Any]:
         },
         "memory_mb": {f"ingest_{case}": spread(found) for case, found in memory.items()},
         "mb_per_second": {f"ingest_{case}": spread(found) for case, found in speeds.items()},
+    }
+
+
+def gridded(scale: float) -> dict[str, Any]:
+    """The same fields as hourly files and as a series of daily files: time and memory.
+
+    Both are deflated NetCDF-4 of the same values. ``packed`` are the same as NetCDF-3 of packed
+    shorts, as many archives have them.
+    """
+    cases = {"archives": ours, "series": series, "packed": series}
+    times: Times = {case: [] for case in cases}
+    memory: Times = {case: [] for case in cases}
+    megabytes = {}
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        log.info("gridded: writing raw files")
+        megabytes["archives"] = raw_files(folder / "archives", 24 * DAYS) / 1e6
+        for case in ("series", "packed"):
+            megabytes[case] = series_files(folder / case, DAYS, case == "packed") / 1e6
+        for number in range(max(1, round(3 * scale))):
+            for case, work in cases.items():
+                with TemporaryDirectory(dir=folder) as out:
+                    taken, peak = _alone(work, folder / case, Path(out))
+                times[case].append(taken)
+                memory[case].append(peak)
+                log.info(f"gridded: round {number + 1}, {case} {taken:.1f} s, {peak:.0f} MB")
+    speeds = {case: [megabytes[case] / taken for taken in times[case]] for case in cases}
+    return {
+        "ratios": {
+            f"{case}_{kind}_over_archives": ratio(found, case, "archives")
+            for case in ("series", "packed")
+            for kind, found in (("time", times), ("memory", memory))
+        },
+        "memory_mb": {f"gridded_{case}": spread(found) for case, found in memory.items()},
+        "mb_per_second": {f"gridded_{case}": spread(found) for case, found in speeds.items()},
     }
 
 
@@ -96,6 +131,21 @@ def ours(raw: Path, out: Path) -> Callable[[], object]:
 
     days = len(list(raw.iterdir())) // 24
     dataset = study(days).dataset.model_copy(update={"units": {}})
+    outputs = Outputs(out / "hourly.zarr", out / "ingest.json", out / "quality.csv")
+    return lambda: run(dataset, raw, outputs, DaskConfig(), WORKERS)
+
+
+def series(raw: Path, out: Path) -> Callable[[], object]:
+    """The project's ingest of a gridded series."""
+    from airshed.config.data import DatasetConfig
+    from airshed.config.preprocessing import DaskConfig
+    from airshed.data.ingest import Outputs
+    from airshed.data.ingest import ingest as run
+
+    founding = study(len(list(raw.iterdir()))).dataset
+    kept = founding.model_dump(include={"name", "period", "grid", "elevation_file"})
+    files = {"path": str(raw), "population_file": "unused", "source": "gridded"}
+    dataset = DatasetConfig.model_validate(kept | files | {"elevation_file": "unused"})
     outputs = Outputs(out / "hourly.zarr", out / "ingest.json", out / "quality.csv")
     return lambda: run(dataset, raw, outputs, DaskConfig(), WORKERS)
 

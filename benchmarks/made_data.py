@@ -102,6 +102,49 @@ def raw_files(folder: Path, hours: int) -> int:
     return total
 
 
+def series_files(folder: Path, days: int, packed: bool) -> int:
+    """Write daily files with a time axis of the fields of :func:`raw_files`; their size in bytes.
+
+    Args:
+        folder: Where they go.
+        days: How many.
+        packed: NetCDF-3 of packed shorts, else deflated NetCDF-4 in single precision.
+    """
+    folder.mkdir()
+    lat, lon = cell_positions(*NATIVE, NATIVE_CELL_M)
+    made = fields(24, NATIVE)
+    total = 0
+    for day in range(days):
+        start = START + timedelta(days=day)
+        path = folder / f"{start:%Y%m%d}.nc"
+        form = "NETCDF3_64BIT_OFFSET" if packed else "NETCDF4"
+        with netCDF4.Dataset(path, "w", format=form) as file:
+            for dimension, size in zip(("time", "y", "x"), (24, *NATIVE), strict=True):
+                file.createDimension(dimension, size)
+            clock = file.createVariable("time", "i4", ("time",))
+            clock.units = f"hours since {start:%Y-%m-%d}"
+            clock[:] = np.arange(24)
+            for name, field in (("lat2d", lat), ("lon2d", lon)):
+                file.createVariable(name, "f4", ("y", "x"))[:] = field
+            for index, name in enumerate(HOURLY):
+                _add(file, name, made[:, index], packed)
+        total += path.stat().st_size
+    return total
+
+
+def _add(file: Any, name: str, values: np.ndarray, packed: bool) -> None:
+    options = {"fill_value": np.int16(-32767)} if packed else {"zlib": True, "complevel": 1}
+    if not packed:
+        options["chunksizes"] = (1, *NATIVE)
+    variable = file.createVariable(name, "i2" if packed else "f4", ("time", "y", "x"), **options)
+    variable.units = VARIABLES[name].units
+    if packed:
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        variable.scale_factor, variable.add_offset = (high - low) / 65_000, (high + low) / 2
+    missing = np.isnan(values)
+    variable[:] = np.ma.masked_array(np.where(missing, 0, values), missing)
+
+
 def _netcdf(values: dict[str, np.ndarray], lat: np.ndarray, lon: np.ndarray) -> bytes:
     file: Any = netCDF4.Dataset("made", "w", memory=1 << 20)
     for dimension, size in zip(("y", "x"), NATIVE, strict=True):

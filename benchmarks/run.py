@@ -30,6 +30,7 @@ PARTS = {
     "data_wait": "loader:data_wait",
     "ingest": "ingest:ingest",
     "ingest_scaling": "ingest:scaling",
+    "ingest_gridded": "ingest:gridded",
     "step": "step:steps",
     "step_memory": "step:step_memory",
     "growth_512": "step:growth_512",

@@ -20,7 +20,6 @@ from airshed.config import Study, load_study
 from airshed.data.samples import bounds
 from airshed.data.stores import open_hourly
 from airshed.evaluation.points import Points
-from airshed.variables import TARGETS, VARIABLES
 
 STATIONS, NOISE, SPACING_DEG = 12, 0.1, 2.0
 
@@ -76,12 +75,13 @@ def forecast(fields: xr.Dataset, study: Study) -> xr.Dataset:
     places = np.meshgrid(lat, lon, indexing="ij")
     near = Points(lat2d, lon2d, *(part.ravel() for part in places), method="nearest")
     variables = {}
-    for name in TARGETS:
+    for target in study.target_variables:
+        name = target.name
         at_init = fields[name].sel(time=inits).values
         beyond = np.nanmean(at_init, axis=(1, 2))[:, None]  # the coarse grid is larger
         values = near(at_init)
         values = np.where(np.isfinite(values), values, beyond).reshape(-1, *places[0].shape)
-        to_kg = 1e-6 if VARIABLES[name].units == "mg m-3" else 1e-9
+        to_kg = 1e-6 if target.units == "mg m-3" else 1e-9
         repeated = np.repeat(values[:, None] * to_kg, len(study.horizons_h), axis=1)
         dims = ("forecast_reference_time", "forecast_period", "latitude", "longitude")
         variables[name.replace("pm25", "pm2p5")] = (dims, repeated, {"units": "kg m**-3"})

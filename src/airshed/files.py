@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+SERIES_ENDS = (".nc", ".nc3", ".nc4", ".cdf", ".ncf", ".netcdf", ".zip")
+ZARR_MARKS = ("zarr.json", ".zgroup", ".zmetadata")
+
 
 def files_below(folder: Path) -> Iterator[Path]:
     """Every file below a folder, folder by folder in the order of their names.
@@ -21,3 +24,18 @@ def files_below(folder: Path) -> Iterator[Path]:
         seen.add((stat.st_dev, stat.st_ino))
         folders.sort()
         yield from (path for name in sorted(names) if (path := Path(where, name)).is_file())
+
+
+def is_zarr_store(path: Path) -> bool:
+    """Whether a folder is a Zarr store."""
+    return any((path / name).is_file() for name in ZARR_MARKS)
+
+
+def is_series_name(name: str) -> bool:
+    """Whether a file below a folder may be one of a gridded series, by its relative name.
+
+    Those of Zarr stores are, since they change with it.
+    """
+    *folders, last = name.split("/")
+    inside = any(folder.endswith(".zarr") for folder in folders)
+    return inside or (not last.startswith(".") and last.lower().endswith(SERIES_ENDS))

@@ -55,7 +55,7 @@ DICTIONARY = (
         "air temperature",
         190,
         340,
-        ("t2", "t2m", "ta"),
+        ("t2", "t2m", "ta", "temp2"),
         add_offset=280.0,
     ),
     Variable("rh", "%", "relative_humidity", "relative humidity", 0, 110, ("rh2", "hur")),
@@ -66,7 +66,7 @@ DICTIONARY = (
         "surface pressure",
         40_000,
         110_000,
-        ("sp", "ps"),
+        ("sp", "ps", "prsfc"),
         scale_factor=100.0,
         add_offset=90_000.0,
     ),
@@ -81,7 +81,7 @@ DICTIONARY = (
     Variable("so2", "ug m-3", "mass_concentration_of_sulfur_dioxide_in_air", "SO2", 0, 5_000),
     Variable("no2", "ug m-3", "mass_concentration_of_nitrogen_dioxide_in_air", "NO2", 0, 3_000),
     Variable("co", "mg m-3", "mass_concentration_of_carbon_monoxide_in_air", "CO", 0, 150),
-    Variable("o3", "ug m-3", "mass_concentration_of_ozone_in_air", "O3", 0, 2_000),
+    Variable("o3", "ug m-3", "mass_concentration_of_ozone_in_air", "O3", 0, 2_000, ("go3",)),
     Variable(
         "lat2d", "degrees_north", "latitude", "latitude", -90, 90, ("lat", "latitude", "xlat")
     ),
@@ -101,6 +101,27 @@ DICTIONARY = (
     Variable("population", "1", "population_per_cell", "people per cell", 0, 1e9, ("pop",)),
 )
 
+HELPERS = (
+    Variable("dew_point", "K", "dew_point_temperature", "dew point", 150, 330, ("d2m", "td2")),
+    Variable(
+        *("specific_humidity", "kg kg-1", "specific_humidity", "specific humidity", 0, 0.1),
+        ("qv2m", "q2m", "huss", "sh2"),
+    ),
+    Variable(
+        *("humidity_mixing_ratio", "kg kg-1", "humidity_mixing_ratio", "water vapour ratio"),
+        *(0, 0.1, ("q2",)),
+    ),
+    Variable(
+        *("wind_speed", "m s-1", "wind_speed", "wind speed", 0, 150),
+        ("ws10", "wspd10", "si10", "sfcwind"),
+    ),
+    Variable(
+        *("wind_direction", "degree", "wind_from_direction", "direction the wind comes from"),
+        *(-360, 720, ("wd10", "wdir10")),
+    ),
+)
+"""What no store holds, and from which quantities of gridded files follow."""
+
 VARIABLES: dict[str, Variable] = {variable.name: variable for variable in DICTIONARY}
 """Every quantity of the dictionary by its name."""
 
@@ -109,9 +130,12 @@ POSITIONS = ("lat2d", "lon2d")
 STATIC = (*POSITIONS, "elevation", "population")
 """What does not change with time; every other quantity is hourly."""
 
-INPUTS: tuple[str, ...] = tuple(VARIABLES)
-HOURLY: tuple[str, ...] = tuple(name for name in INPUTS if name not in STATIC)
-TARGETS: tuple[str, ...] = ("pm25", "pm10", "so2", "no2", "co", "o3")
+INPUTS = (
+    *("u", "v", "temp", "rh", "psfc", "pm10", "so2", "no2", "co", "o3"),
+    *("lat2d", "lon2d", "pm25", "elevation", "population"),
+)
+HOURLY = tuple(name for name in INPUTS if name not in STATIC)
+TARGETS = ("pm25", "pm10", "so2", "no2", "co", "o3")
 """The CAQRA set, in the order of the model: defaults of the configuration and nothing else."""
 
 
@@ -175,11 +199,6 @@ class Quantities:
     def read(self) -> tuple[str, ...]:
         """What an ingest reads of each hour: the hourly fields and the positions of cells."""
         return (*self.hourly, *POSITIONS)
-
-    @property
-    def stored(self) -> tuple[str, ...]:
-        """All that networks can be given: the hourly fields and the static ones, in order."""
-        return self.in_order((*self.hourly, *STATIC))
 
     @property
     def changing(self) -> tuple[str, ...]:

@@ -144,6 +144,7 @@ VALUES: list[tuple[str, Any, tuple[str, ...]]] = [
     ("dataset.hourly", ["u", "lat2d"], ("dataset", "hourly", "unknown variable 'lat2d'")),
     ("dataset.variables", {"NH3": NH3}, ("dataset.variables.NH3", "match pattern", "'NH3'")),
     ("dataset.variables", {"all": NH3}, ("variables.all", "stands for something else")),
+    ("dataset.variables", {"na": NH3}, ("variables.na", "stands for something else")),
     ("dataset.variables", {"t2m": NH3}, ("variables.t2m", "'temp' in the dictionary")),
     ("dataset.variables", {"pm25": NH3}, ("variables.pm25", "ug m-3", "dataset.units")),
     ("dataset.variables", {"nh3": {"unit": "K"}}, ("variables.nh3", "did you mean 'units'")),

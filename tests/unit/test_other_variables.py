@@ -21,18 +21,22 @@ from tiny_runs import tiny_study, trained
 from airshed.assembly import build_geography, build_network
 from airshed.comparison.study import write_comparisons
 from airshed.config import Study
+from airshed.config.data import DatasetConfig
 from airshed.data.dataset import ForecastDataset
-from airshed.data.stores import open_hourly, open_static, open_statistics
+from airshed.data.hourly import create, write_day, write_present
+from airshed.data.stores import open_hourly, open_static, open_statistics, open_wind_roses
 from airshed.errors import AirshedError
 from airshed.evaluation.baselines import BASELINES
 from airshed.evaluation.climatology import fit_climatology, open_climatology
 from airshed.evaluation.evaluate import Evaluation, evaluate_baseline
 from airshed.evaluation.network import evaluate_run
+from airshed.evaluation.rescoring import rescored
 from airshed.evaluation.roses import wind_roses
 from airshed.evaluation.scores import read_scores
 from airshed.evaluation.tables import write_stratum_table
 from airshed.graph.places import Places
 from airshed.report.page import build_report
+from airshed.variables import STATIC
 
 HOURLY = ["u", "v", "temp", "o3", "pm25", "nh3"]
 INPUTS = ["nh3", "u", "v", "pm25", "elevation", "lat2d"]
@@ -43,6 +47,7 @@ NH3 = {
     "long_name": "NH3",
     "limits": [0.0, 500.0],
 }
+CALM = {"label": "no wind", "bias": {"kind": "topoflow"}}
 DAYS = {"train": 1, "validation": 3, "test": 5}
 
 
@@ -115,12 +120,7 @@ def test_the_store_holds_what_was_asked_for(finished: Path) -> None:
     table = pd.read_csv(finished / "data/quality.csv")
     assert set(table["variable"]) == set(HOURLY)
     statistics = open_statistics(finished / "data/statistics.nc")
-    assert set(statistics["variable"].values) == {*HOURLY, *open_static_names(finished)}
-
-
-def open_static_names(finished: Path) -> set[str]:
-    static = open_static(finished / "data/static.nc")
-    return {"lat2d", "lon2d", "elevation", "population"} & set(map(str, static.variables))
+    assert set(statistics["variable"].values) == {*HOURLY, *STATIC}
 
 
 def test_scores_are_of_the_targets(finished: Path) -> None:
@@ -195,12 +195,6 @@ def test_the_report_speaks_of_these_targets(finished: Path) -> None:
     assert "Two panels, one a pollutant" in text
     for absent in ("PM10", "SO2", "six", "Six"):
         assert absent not in text, absent
-    table = (
-        pd.read_csv(finished / "figures/exceedance-daily.csv")
-        if (finished / "figures/exceedance-daily.csv").exists()
-        else pd.DataFrame({"pollutant": []})
-    )
-    assert "nh3" not in set(table["pollutant"])
 
 
 def test_what_was_made_for_other_targets_is_refused(finished: Path) -> None:
@@ -210,12 +204,52 @@ def test_what_was_made_for_other_targets_is_refused(finished: Path) -> None:
     assert "o3 in ug m-3, nh3 in ug m-3" in str(caught.value)
 
 
+def test_a_store_without_what_is_asked_for_is_named(finished: Path) -> None:
+    study, prepared = other_study(), prepared_in(finished / "data")
+    where = (prepared.hourly, prepared.static, prepared.statistics, study.splits.test, [12])
+    for inputs, targets in ((["so2"], TARGETS), (INPUTS, ["co"])):
+        with pytest.raises(AirshedError, match="a store lacks a variable") as caught:
+            ForecastDataset(*where, inputs, targets)
+        assert "nh3" in caught.value.details["found"]
+
+
 def test_without_wind_there_are_no_classes_of_it(finished: Path, tmp_path: Path) -> None:
-    """And networks that need none are built without it."""
+    """Nor a wind rose; the scores stand as they do with it."""
+    study, prepared = other_study(), prepared_in(finished / "data")
+    values = study.dataset.model_dump() | {"hourly": TARGETS}
+    calm = DatasetConfig.model_validate(values)
+    store = open_hourly(prepared.hourly).load()
+    create(tmp_path / "calm.zarr", calm, store["lat2d"].values, store["lon2d"].values)
+    for day in range(6):
+        hours = slice(24 * day, 24 * day + 24)
+        fields = np.stack([store[name].values[hours] for name in TARGETS], axis=1)
+        write_day(tmp_path / "calm.zarr", day, fields, TARGETS)
+    write_present(tmp_path / "calm.zarr", store["present"].values)
+    wind_roses(
+        tmp_path / "calm.zarr", prepared.static, study.splits.test, [2.0], tmp_path / "roses.nc"
+    )
+    assert open_wind_roses(tmp_path / "roses.nc")["frequency"].isnull().all()
+    climatology = finished / "data/climatology.nc"
+    where = Evaluation(tmp_path / "calm.zarr", prepared.static, climatology, tmp_path / "scores.nc")
+    evaluate_baseline(
+        other_study(inputs=["elevation"], variants=["calm"], variant_stanzas={"calm": CALM}),
+        "persistence",
+        where,
+    )
+    found = rescored(read_scores(where.output))
+    windy = rescored(read_scores(finished / "baselines/persistence/scores.nc"))
+    assert (found["bin_kind"] == windy["bin_kind"]).all()
+    of_wind = found["bin_kind"] == "wind_speed"
+    assert (found["pairs"][of_wind] == 0).all()
+    assert (windy["pairs"][of_wind].sum("bin") > 0).all()
+    np.testing.assert_array_equal(found["value"][:, ~of_wind], windy["value"][:, ~of_wind])
+
+
+def test_networks_that_need_no_wind_are_built_without_it(finished: Path) -> None:
     study = other_study(
         variants=["calm"],
         inputs=["pm25", "elevation"],
-        variant_stanzas={"calm": {"label": "no wind", "bias": {"kind": "topoflow"}}},
+        variant_stanzas={"calm": CALM},
     )
     prepared = prepared_in(finished / "data")
     geography = build_geography(study, prepared)

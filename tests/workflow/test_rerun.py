@@ -98,7 +98,7 @@ OTHER_KIND = {
     "bias": TypeAdapter(Bias).validate_python({"kind": "relative_position"}),
 }
 NEW_RUNS = {"seeds": {"train", "evaluate", "interpret"}}  # the one seed is another
-NOT_HERE = {"dataset.time_step_h", "dataset.path"}  # it has one value; the data are simulated
+NOT_HERE = {"dataset.path"}  # the data are simulated
 
 
 def study_of(**changes: Any) -> Study:

@@ -15,7 +15,10 @@ SAMPLED_HOURS = 6
 @app.command()
 def inspect(
     path: Annotated[
-        Path, typer.Argument(help="Folder of archives, one archive, NetCDF file or Zarr store.")
+        Path,
+        typer.Argument(
+            help="Folder of archives, one archive, NetCDF file or Zarr store; pattern of a series."
+        ),
     ],
     config: Annotated[
         list[Path] | None,

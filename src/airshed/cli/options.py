@@ -23,7 +23,7 @@ Config = Annotated[
     ),
 ]
 Raw = Annotated[
-    Path, typer.Option(exists=True, file_okay=False, help="Folder with the raw archives.")
+    Path, typer.Option(help="Folder with the raw files; of a gridded series also a pattern.")
 ]
 Hourly = Annotated[
     Path, typer.Option(exists=True, file_okay=False, help="hourly.zarr made by ingest.")

@@ -161,7 +161,8 @@ def _store(study: Study, results: Path) -> str:
     if path.exists():
         size = sum(file.stat().st_size for file in files_below(path))
         return f"{size / 1e9:.2f} GB (measured: {path})"
-    hours, cells = 24 * len(dataset.period.days), dataset.grid.rows * dataset.grid.columns
-    fields = len(study.dataset.hourly)
-    size = hours * cells * fields * FLOAT_BYTES
-    return f"at most {size / 1e9:.2f} GB ({hours} h x {cells} cells x {fields} variables)"
+    times = dataset.steps_a_day * len(dataset.period.days)
+    cells = dataset.grid.rows * dataset.grid.columns
+    fields = len(dataset.hourly)
+    size = times * cells * fields * FLOAT_BYTES
+    return f"at most {size / 1e9:.2f} GB ({times} times x {cells} cells x {fields} variables)"

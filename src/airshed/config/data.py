@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from airshed.config.base import Section
 from airshed.config.preprocessing import QualityConfig
 from airshed.config.quantities import QuantityConfig, QuantityName, check_described, check_known
-from airshed.config.shapes import NOTHING, Shapes
-from airshed.variables import HOURLY, Quantities, Variable, extended
+from airshed.config.shapes import Shapes
+from airshed.variables import HELPERS, HOURLY, Quantities, Variable, extended
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -23,6 +23,9 @@ NETWORKS = ("scores", "interpretation")
 SCORES = ("scores", "baseline", "external")
 SAMPLES = ("training", "cost", *SCORES, "interpretation")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+
+SIMULATED_DATA, CAQRA_DATA = "simulated", "CAQRA"
+"""What results call the data of the simulator, and of archives and yearly stores."""
 
 NO_WORDS = ("na", "nan", "null", "none", "true", "false")  # to programs that read tables
 
@@ -170,12 +173,24 @@ class SimulatorConfig(Section):
     terrain_blocking: Fraction = 0.7
 
 
+class GriddedConfig(Section):
+    """What the files of a gridded series leave unsaid.
+
+    ``names`` maps quantities to variables of the files; ``level`` gives the value of each
+    coordinate of levels that is read; ``positions_file`` has the cells' latitudes and longitudes.
+    """
+
+    names: Annotated[dict[str, str], Shapes("hourly")] = Field(default_factory=dict)
+    level: Annotated[dict[str, float], Shapes("hourly")] = Field(default_factory=dict)
+    positions_file: Annotated[str | None, Shapes("hourly", content=True)] = None
+
+
 class DatasetConfig(Section):
     """One set of raw files and the grid that they are brought to."""
 
     name: Annotated[Name, Shapes(used_by=("hourly", *SCORES, "comparison"))]
     source: Annotated[
-        Literal["simulator", "caqra", "yearly_zarr"],
+        Literal["simulator", "caqra", "yearly_zarr", "gridded"],
         Shapes("hourly", "static", used_by=(*SCORES, "cost", "interpretation")),
     ]
     path: Annotated[str | None, Shapes("hourly", content=True)] = None
@@ -188,7 +203,7 @@ class DatasetConfig(Section):
     population_kind: Annotated[Literal["count", "density"] | None, Shapes("static")] = None
     static_crs: Annotated[str | None, Shapes("static")] = None
     period: Annotated[Period, Shapes("raw", "hourly")]
-    time_step_h: Annotated[Literal[1], NOTHING] = 1
+    time_step_h: Annotated[Literal[1, 2, 3, 4, 6, 8, 12, 24], Shapes("hourly")] = 1
     utc_offset_h: Annotated[float, Field(ge=-12, le=14), Shapes("raw", "hourly")] = 0
     wind_frame: Annotated[
         Literal["earth", "grid"], Shapes("raw", "hourly", "training", "cost", used_by=NETWORKS)
@@ -210,19 +225,31 @@ class DatasetConfig(Section):
     min_coverage: Annotated[Fraction, Shapes("static")] = 0.99
     quality: Annotated[QualityConfig, Shapes("hourly")] = QualityConfig()
     precision: Annotated[Literal["float32", "float16"], Shapes("hourly")] = "float32"
+    gridded: GriddedConfig = GriddedConfig()
     simulator: Annotated[SimulatorConfig, Shapes("raw")] = SimulatorConfig()
 
     @property
-    def data_source(self) -> Literal["simulated", "CAQRA"]:
-        """What the data are, as every result names it."""
-        return "simulated" if self.source == "simulator" else "CAQRA"
+    def data_source(self) -> str:
+        """What the data are, as every result names it: a gridded series by the dataset's name."""
+        return {"simulator": SIMULATED_DATA, "gridded": self.name}.get(self.source, CAQRA_DATA)
+
+    @property
+    def steps_a_day(self) -> int:
+        """How many times of a day the hourly store has."""
+        return 24 // self.time_step_h
 
     @model_validator(mode="after")
     def _source_is_complete(self) -> Self:
-        needed = {"caqra": ("path", "elevation_file", "population_file"), "yearly_zarr": ("path",)}
+        files = ("path", "elevation_file", "population_file")
+        needed = {"caqra": files, "gridded": files, "yearly_zarr": ("path",)}
         for key in needed.get(self.source, ()):
             if getattr(self, key) is None:
                 raise ValueError(f"'{key}' must be set when source is '{self.source}'")
+        if self.source == "gridded":
+            if self.name in (SIMULATED_DATA, CAQRA_DATA):
+                raise ValueError(f"name: results would take '{self.name}' for other data")
+        elif self.time_step_h != 1 or self.gridded != GriddedConfig():
+            raise ValueError("time_step_h and gridded are for source 'gridded'; others are hourly")
         if self.crop is not None and self.box is not None:
             raise ValueError("crop and box exclude each other: give one of them")
         return self
@@ -244,6 +271,8 @@ class DatasetConfig(Section):
         check_known(self.hourly, quantities.changing, "hourly")
         if len(set(self.hourly)) < len(self.hourly):
             raise ValueError(f"hourly: the same value stands there twice: {list(self.hourly)}")
-        check_known(self.units, (*quantities.changing, "elevation"), "units")
+        readable = (*quantities.changing, *(helper.name for helper in HELPERS))
+        check_known(self.units, (*readable, "elevation"), "units")
+        check_known(self.gridded.names, readable, "gridded.names")
         check_known(self.quality.limits, quantities.changing, "quality.limits")
         return self

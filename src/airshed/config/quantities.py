@@ -22,8 +22,11 @@ NEEDED = ("standard_name", "units", "limits")
 """What has to be said of a quantity that the dictionary does not know."""
 OF_THE_DICTIONARY = ("standard_name", "units")
 """What cannot be changed of one that it knows: limits of standards, for example, rely on it."""
-TAKEN = ("all", "cell", "day", "horizon_h", "init_time", "present", "time", "variable", "x", "y")
-"""Names that tables and stores use for something else."""
+TAKEN = (
+    *("all", "domain_mask", "horizon", "init_time", "present", "time", "valid_time", "x", "y"),
+    *("false", "inf", "infinity", "na", "nan", "none", "null", "true"),
+)
+"""Names that stores and tables use for something else, or that tables read as no text."""
 
 
 class QuantityConfig(Section):
@@ -119,6 +122,6 @@ def check_stored(
     there = list(stored)
     if lacking := [name for name in names if name not in there]:
         raise ValueError(
-            f"{what}: the hourly store lacks {', '.join(lacking)}: add them to dataset.hourly,"
-            f" which is {', '.join(there)}"
+            f"{what}: the hourly store lacks {', '.join(lacking)}: add them to dataset.hourly, or"
+            f" leave them out of {what}"
         )

@@ -98,6 +98,13 @@ class Study(Section):
         wrong = [horizon for horizon in self.horizons_h if horizon % step]
         if wrong:
             raise ValueError(f"horizons_h: {wrong} are not multiples of the time step of {step} h")
+        for name in ("train", "validation", "test"):
+            every = getattr(self.splits, name).init_every_h
+            if every % step:
+                raise ValueError(
+                    f"splits.{name}.init_every_h {every} is not a multiple of the time step of"
+                    f" {step} h"
+                )
 
     def _check_quantities(self) -> None:
         quantities = self.dataset.quantities
@@ -243,6 +250,12 @@ class Study(Section):
                 raise ValueError(
                     f"episodes.{name} ({episode}) shares no day with splits.test"
                     f" ({self.splits.test})"
+                )
+            step = self.dataset.time_step_h
+            if off := [time for time in episode.map_times if time.hour % step]:
+                raise ValueError(
+                    f"episodes.{name}.map_times: {off[0].isoformat()} lies between the time steps"
+                    f" of {step} h"
                 )
         for name in self.external:
             if name in self.variant_stanzas:

@@ -92,7 +92,8 @@ def nothing_found(path: Path) -> AirshedError:
         "no raw archives were found",
         where=path,
         expected="files such as 201501/CN-Reanalysis20150101.tar.gz",
-        hint="set dataset.path to the folder that holds the archives",
+        hint="set dataset.path to the folder that holds the archives; of other NetCDF or Zarr"
+        " series, dataset.source to gridded",
     )
 
 

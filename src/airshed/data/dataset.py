@@ -145,7 +145,8 @@ class ForecastDataset(Dataset[Batch]):
         targets: Sequence[str],
         hold: Literal["auto", "always", "never"] = "auto",
     ) -> None:
-        store, grid = open_hourly(hourly), open_static(static)
+        changing = [name for name in (*inputs, *targets) if name not in STATIC]
+        store, grid = open_hourly(hourly, needed=changing), open_static(static)
         times = pd.DatetimeIndex(store["time"].values)
         self.samples = sample_index(times, store["present"].values, split, horizons_h)
         inside = grid["domain_mask"].values.astype(bool)

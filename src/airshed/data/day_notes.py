@@ -17,7 +17,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from airshed.config.data import DatasetConfig
-from airshed.data.hourly import HOURS_A_DAY
 from airshed.data.quality import Counts, Inspected
 from airshed.integrity.atomic import write_json
 from airshed.integrity.formats import INGEST, VERSION
@@ -64,9 +63,9 @@ class DayNote:
     shards: str = ""
 
     @classmethod
-    def of(cls, day: date, origin: list[Any]) -> DayNote:
+    def of(cls, day: date, origin: list[Any], step_h: int) -> DayNote:
         """A day of which no hour was seen yet."""
-        return cls(day.isoformat(), origin, dict.fromkeys(range(HOURS_A_DAY), ABSENT))
+        return cls(day.isoformat(), origin, dict.fromkeys(range(0, 24, step_h), ABSENT))
 
     def seen(self, hour: int) -> bool:
         """Whether the hour came before."""
@@ -87,13 +86,13 @@ class DayNote:
             noted |= {name: noted.get(name, 0) + count for name, count in more.items()}
 
     def add_ranges(self, fields: npt.NDArray[np.float32], hourly: Sequence[str]) -> None:
-        """Note extremes and sums of the regridded day, [24, V, Y, X]."""
+        """Note extremes and sums of the regridded day, [hour, V, Y, X]."""
         self.ranges = {name: _range(fields[:, index]) for index, name in enumerate(hourly)}
 
     @property
     def present(self) -> npt.NDArray[np.bool_]:
-        """Which of the 24 hours can be used."""
-        return np.array([self.reasons[hour] is None for hour in range(HOURS_A_DAY)])
+        """Which of the day's hours can be used."""
+        return np.array([self.reasons[hour] is None for hour in sorted(self.reasons)])
 
     def hours(self) -> list[tuple[datetime, str | None]]:
         """Time of each hour, and why it cannot be used."""
@@ -139,9 +138,10 @@ def summary(dataset: DatasetConfig, days: Sequence[DayNote]) -> dict[str, Any]:
         "source": dataset.data_source,
         "wind_frame": dataset.wind_frame,
         "grid": str(dataset.grid),
+        "time_step_h": dataset.time_step_h,
         "hours_expected": len(hours),
         "hours_present": sum(reason is None for _, reason in hours),
-        "gaps": gaps(hours),
+        "gaps": gaps(hours, dataset.time_step_h),
         "variables": {
             name: {"units": quantities[name].units, **_extremes([day.ranges[name] for day in days])}
             for name in quantities.hourly
@@ -149,13 +149,18 @@ def summary(dataset: DatasetConfig, days: Sequence[DayNote]) -> dict[str, Any]:
     }
 
 
-def gaps(hours: Iterable[tuple[datetime, str | None]]) -> list[dict[str, Any]]:
-    """Runs of hours that are missing for one reason; ``start`` and ``end`` are missing too."""
+def gaps(hours: Iterable[tuple[datetime, str | None]], step_h: int = 1) -> list[dict[str, Any]]:
+    """Runs of hours that are missing for one reason; ``start`` and ``end`` are missing too.
+
+    Args:
+        hours: Every ``step_h`` hours, in their order: when, and why it cannot be used.
+        step_h: From one to the next.
+    """
     runs = []
     numbered = enumerate(hour for hour in hours if hour[1] is not None)
     # consecutive hours of one reason: time minus position stays the same
     for _, run in groupby(
-        numbered, lambda item: (item[1][0] - timedelta(hours=item[0]), item[1][1])
+        numbered, lambda item: (item[1][0] - timedelta(hours=step_h * item[0]), item[1][1])
     ):
         members = [hour for _, hour in run]
         runs.append(

@@ -1,7 +1,8 @@
 """The hourly store: layout on disk, creation, writing of one day.
 
 Zarr v3, one array per variable as CF wants them, cut so that one time is read without its
-neighbours: a chunk is one hour of the whole grid (more hours on small grids), a shard one day.
+neighbours: a chunk is one time of the whole grid (more times on small grids), a shard one day: 24
+times, or as many as the dataset's time step leaves.
 Days are written by different processes, each into shards of its own. Compression and layout were
 chosen by measurement, see docs/data-format.md.
 """
@@ -32,7 +33,6 @@ from airshed.data.stores import (
 from airshed.graph.identity import DAYS
 from airshed.variables import Variable
 
-HOURS_A_DAY = 24
 DIGITS = 16  # of the checksum of a day
 CHUNK_CELLS = 2**15  # what is read at once; smaller chunks cost more than they hold
 PACKING = (("scale_factor", 1.0), ("add_offset", 0.0))
@@ -42,8 +42,8 @@ COMPRESSION = (BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"), Crc32cCodec
 def create(path: Path, dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats) -> None:
     """Create an empty hourly store for the period and grid of a dataset."""
     shape = (dataset.grid.rows, dataset.grid.columns)
-    days, quantities = dataset.period.days, dataset.quantities
-    times = pd.date_range(days[0], periods=len(days) * HOURS_A_DAY, freq="h")
+    days, quantities, steps = dataset.period.days, dataset.quantities, dataset.steps_a_day
+    times = pd.date_range(days[0], periods=len(days) * steps, freq=f"{dataset.time_step_h}h")
     frame = xr.Dataset(
         {"present": ("time", np.zeros(len(times), dtype=bool))},
         coords={
@@ -64,13 +64,13 @@ def create(path: Path, dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats)
     encoding["present"]["chunks"] = (HOURS_A_BLOCK,)
     describe(frame).to_zarr(path, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
     group = zarr.open_group(path, mode="r+")
-    hours = chunk_hours(shape)
+    chunk = chunk_steps(shape, steps)
     for name in quantities.hourly:
         array = group.create_array(
             name,
             shape=(len(times), *shape),
-            chunks=(hours, *shape),
-            shards=(HOURS_A_DAY, *shape),
+            chunks=(chunk, *shape),
+            shards=(steps, *shape),
             dtype=dataset.precision,
             compressors=COMPRESSION,
             fill_value=np.nan,
@@ -89,10 +89,11 @@ def packing(known: Variable, precision: str) -> dict[str, float]:
     return {"scale_factor": known.scale_factor, "add_offset": known.add_offset}
 
 
-def chunk_hours(shape: tuple[int, int]) -> int:
-    """Hours in a chunk: the divisor of a day that comes closest to CHUNK_CELLS from below."""
-    limit = CHUNK_CELLS // (shape[0] * shape[1])
-    return max(hours for hours in (1, 2, 3, 4, 6, 8, 12, 24) if hours <= max(1, limit))
+def chunk_steps(shape: tuple[int, int], steps_a_day: int) -> int:
+    """Times in a chunk: the divisor of a day's that comes closest to CHUNK_CELLS from below."""
+    limit = max(1, CHUNK_CELLS // (shape[0] * shape[1]))
+    divisors = (number for number in range(1, steps_a_day + 1) if steps_a_day % number == 0)
+    return max(number for number in divisors if number <= limit)
 
 
 def write_day(path: Path, position: int, fields: Floats, hourly: Sequence[str]) -> str:
@@ -101,14 +102,14 @@ def write_day(path: Path, position: int, fields: Floats, hourly: Sequence[str]) 
     Args:
         path: The store.
         position: Number of the day since the start of the period.
-        fields: [24, V, Y, X]; NaN where missing.
+        fields: [steps of a day, V, Y, X]; NaN where missing.
         hourly: Names of the V variables.
 
     Returns:
         The checksum of what is stored, as :func:`computed_content` finds it again.
     """
     group, digest = zarr.open_group(path, mode="r+"), hashlib.sha256()
-    rows = slice(position * HOURS_A_DAY, (position + 1) * HOURS_A_DAY)
+    rows = slice(position * len(fields), (position + 1) * len(fields))
     for index, name in enumerate(hourly):
         array = _array(group, name)
         scale, offset = (array.attrs.get(key, default) for key, default in PACKING)
@@ -141,10 +142,11 @@ def computed_content(path: Path) -> dict[str, str]:
     stored = xr.open_zarr(path, consolidated=False)
     hours, names = pd.DatetimeIndex(stored["time"].values), hourly_fields(stored)
     found = {}
-    for start in range(0, len(hours), HOURS_A_DAY):
+    steps = _array(group, names[0]).shards[0]
+    for start in range(0, len(hours), steps):
         digest = hashlib.sha256()
         for name in names:
-            values = _array(group, name)[start : start + HOURS_A_DAY]
+            values = _array(group, name)[start : start + steps]
             digest.update(np.ascontiguousarray(values).data)
         found[f"{hours[start]:%Y-%m-%d}"] = digest.hexdigest()[:DIGITS]
     return found

@@ -56,7 +56,7 @@ def ingest(
 
     Args:
         dataset: What the files hold and the grid to bring them to.
-        raw: Folder with the archives or yearly stores.
+        raw: Folder with the archives or yearly stores; of a gridded series also a file or pattern.
         outputs: Where the Zarr store, the JSON with hours, gaps and ranges, and the table of
             quality go.
         scale_out: Where the days are read.
@@ -88,7 +88,7 @@ def ingest(
         {day.day: day.content for day in noted},
     )
     write_text(outputs.quality, quality_table(dataset.quantities, noted))
-    write_json(outputs.report, summary(dataset, noted))
+    write_json(outputs.report, summary(dataset, noted) | {"conversions": source.conversions()})
     publish(kept.store, outputs.hourly)
     if stays:
         kept.keep_only(days)
@@ -150,8 +150,8 @@ def _ingest_day(
     shape = (dataset.grid.rows, dataset.grid.columns)
     quantities = dataset.quantities
     count = len(quantities.hourly)
-    fields = np.full((store.HOURS_A_DAY, count, *shape), np.nan, dtype=np.float32)
-    note = DayNote.of(day, [key, *source.fingerprint()])
+    fields = np.full((dataset.steps_a_day, count, *shape), np.nan, dtype=np.float32)
+    note = DayNote.of(day, [key, *source.fingerprint()], dataset.time_step_h)
     for each in source.hours():
         hour = as_hour(each.read(), quantities.hourly, each.where)
         of_day = each.time_utc.hour
@@ -159,12 +159,12 @@ def _ingest_day(
             if dataset.quality.duplicate_hours == "refuse":
                 raise there_twice(each.where, f"{each.time_utc} UTC")
             note.repeated(of_day)
-            fields[of_day] = np.nan
+            fields[of_day // dataset.time_step_h] = np.nan
             continue
         found = check_hour(hour, grid, quantities, dataset.quality, each.where)
         note.add(of_day, found)
         if found.unusable is None:
-            fields[of_day] = regrid(found.fields, shape)
+            fields[of_day // dataset.time_step_h] = regrid(found.fields, shape)
     if dataset.quality.missing_hours == "refuse":
         _refuse_gaps(note, day)
     note.sha256 = source.checksums()

@@ -9,17 +9,19 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Self
 
-from airshed.errors import AirshedError
+from airshed.errors import AirshedError, refusing
 
 MAX_MEMBERS = 10_000  # a day has 24 hours
 MAX_MEMBER_BYTES = 2**30  # an hour of the full grid takes 8 MB; more is a bomb
 MAX_ARCHIVE_BYTES = 2**33
 MAX_HEADER_BYTES = 2**20  # of a long name or of further attributes
 BLOCK_BYTES = 2**20
+UNPACK = "unpack it, and set dataset.path to the folder"
 EXTENSIONS = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
@@ -51,19 +53,40 @@ def read_members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[st
     Raises:
         AirshedError: The archive is damaged, unsafe or too large.
     """
-    try:
-        if path.suffix == ".zip":
-            yield from _of_zip(path, wanted)
-        else:
-            yield from _of_tar(path, wanted)
-    except READ_ERRORS as error:
-        raise AirshedError(
-            "an archive is damaged or cannot be read",
-            where=path,
-            expected="a complete archive of hourly NetCDF files, without a password",
-            found=f"{type(error).__name__}: {error}",
-            hint="fetch the archive again, or remove it to treat its hours as missing",
-        ) from error
+    with _refusing(path):
+        yield from (_of_zip if path.suffix == ".zip" else _of_tar)(path, wanted)
+
+
+def zip_names(path: Path) -> list[str]:
+    """Names of the files in a zip that may be read without unpacking it.
+
+    Raises:
+        AirshedError: The zip is damaged, unsafe or too large.
+    """
+    with _refusing(path), zipfile.ZipFile(path) as archive:
+        limits = _Limits(path, "to be read as it is", "to be read as it is", UNPACK)
+        return [member.filename for member in _admitted(archive, limits)]
+
+
+def read_zip_member(path: Path, name: str) -> bytes:
+    """The content of a file in a zip whose names were looked at.
+
+    Raises:
+        AirshedError: It is damaged.
+    """
+    with _refusing(path), zipfile.ZipFile(path) as archive:
+        return archive.read(name)
+
+
+def _refusing(path: Path) -> AbstractContextManager[None]:
+    return refusing(
+        *READ_ERRORS,
+        what="an archive is damaged or cannot be read",
+        where=path,
+        expected="a complete archive of NetCDF files, without a password",
+        hint="fetch the archive again, or remove it to treat its hours as missing",
+        told=lambda error: f"{type(error).__name__}: {error}",
+    )
 
 
 def _of_tar(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
@@ -81,11 +104,18 @@ def _of_tar(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
 def _of_zip(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     limits = _Limits(path)
     with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            kind = stat.S_IFMT(member.external_attr >> 16)
-            limits.admit(member.filename, member.file_size, kind in (0, stat.S_IFREG, stat.S_IFDIR))
-            if not member.is_dir() and wanted(member.filename):
+        for member in _admitted(archive, limits):
+            if wanted(member.filename):
                 yield member.filename, archive.read(member)
+
+
+def _admitted(archive: zipfile.ZipFile, limits: _Limits) -> Iterator[zipfile.ZipInfo]:
+    """The files of a zip, one by one; what is unsafe or too large is refused."""
+    for member in archive.infolist():
+        kind = stat.S_IFMT(member.external_attr >> 16)
+        limits.admit(member.filename, member.file_size, kind in (0, stat.S_IFREG, stat.S_IFDIR))
+        if not member.is_dir():
+            yield member
 
 
 class _Header(tarfile.TarInfo):
@@ -106,9 +136,19 @@ class _Header(tarfile.TarInfo):
 
 @dataclass
 class _Limits:
-    """What was met of one archive, and how much may be."""
+    """What was met of one archive, and how much may be.
+
+    Attributes:
+        path: The archive.
+        for_member: What a member that is too large is too large for.
+        for_all: What an archive that is too large is too large for.
+        hint: What to do then.
+    """
 
     path: Path
+    for_member: str = "for an hourly file"
+    for_all: str = "for a day"
+    hint: str = "do not use this archive; fetch it again from where it was published"
     members: int = 0
     size_bytes: int = 0
 
@@ -134,7 +174,7 @@ class _Limits:
         if self.members > MAX_MEMBERS:
             raise self._too_large("has too many members", self.path, f"{MAX_MEMBERS:,} members")
         if not 0 <= size_bytes <= MAX_MEMBER_BYTES:
-            what = "holds a member that is too large for an hourly file"
+            what = f"holds a member that is too large {self.for_member}"
             where = f"{self.path}:{name}"
             raise self._too_large(what, where, f"{MAX_MEMBER_BYTES:,} bytes", size_bytes)
         self._count(size_bytes)
@@ -148,7 +188,7 @@ class _Limits:
         self.size_bytes += size_bytes
         if self.size_bytes > MAX_ARCHIVE_BYTES:
             most = f"{MAX_ARCHIVE_BYTES:,} bytes"
-            raise self._too_large("is too large for a day", self.path, most, self.size_bytes)
+            raise self._too_large(f"is too large {self.for_all}", self.path, most, self.size_bytes)
 
     def _too_large(
         self, what: str, where: object, most: str, size_bytes: int | None = None
@@ -158,5 +198,5 @@ class _Limits:
             where=where,
             expected=f"at most {most}",
             found="more" if size_bytes is None else f"{size_bytes:,} bytes",
-            hint="do not use this archive; fetch it again from where it was published",
+            hint=self.hint,
         )

@@ -129,7 +129,7 @@ def kept_part(dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats) -> npt.N
     """
     rows, columns = lat_deg.shape
     if dataset.box is not None:
-        return _block_of(dataset.box, lat_deg, lon_deg)
+        return block_of(dataset.box, lat_deg, lon_deg)
     if dataset.crop is None:
         return np.array([0, rows, 0, columns])
     crop = dataset.crop
@@ -143,7 +143,7 @@ def kept_part(dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats) -> npt.N
     return np.array([*crop.rows, *crop.columns])
 
 
-def _block_of(box: Box, lat_deg: Floats, lon_deg: Floats) -> npt.NDArray[np.int64]:
+def block_of(box: Box, lat_deg: Floats, lon_deg: Floats) -> npt.NDArray[np.int64]:
     """The smallest block of cells that holds every cell centre in the box."""
     inside = in_box(lat_deg, lon_deg, box)
     if not inside.any():

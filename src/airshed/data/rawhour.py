@@ -60,6 +60,12 @@ class Stored:
             self.units = known.units
 
 
+def described(stored_as: str, variable: Any, name: str | None = None) -> Stored:
+    """What is said of a variable that xarray has opened; ``name`` is its canonical name."""
+    dimensions, units = tuple(map(str, variable.dims)), variable.attrs.get("units")
+    return Stored(stored_as, dimensions, variable.shape, str(variable.dtype), units, name=name)
+
+
 @dataclass
 class Contents:
     """What an hour holds.

@@ -23,13 +23,14 @@ import numpy.typing as npt
 import zarr
 
 from airshed.arrays import Floats32
-from airshed.data.hourly import HOURS_A_DAY, PACKING, packing
+from airshed.data.hourly import PACKING, packing
 from airshed.data.stores import damaged_hours
 from airshed.errors import AirshedError
 from airshed.variables import VARIABLES
 
 ABSENT = 2**64 - 1  # offset of a chunk that was never written
 CHECKSUM_BYTES = 4
+HOURS_A_DAY = 24
 
 numcodecs.blosc.use_threads = False  # many readers share a machine, and threads do not survive fork
 
@@ -53,7 +54,7 @@ class HourReader:
             _check_layout(array, path, name)
         self.dtype = arrays[0].dtype
         self.shape = arrays[0].shape[1:]
-        self.chunk_hours = arrays[0].chunks[0]
+        self.chunk_hours, self.shard_hours = arrays[0].chunks[0], arrays[0].shards[0]
         self.scale, self.offset = (
             [array.attrs.get(key, default) for array in arrays] for key, default in PACKING
         )
@@ -66,7 +67,7 @@ class HourReader:
             AirshedError: A shard is missing or damaged.
         """
         out = np.empty((len(self.names), *self.shape), dtype=np.float32)
-        day, of_day = divmod(hour, HOURS_A_DAY)
+        day, of_day = divmod(hour, self.shard_hours)
         chunk, row = divmod(of_day, self.chunk_hours)
         for index in range(len(self.names)):
             fields = self._chunk(index, day, chunk)
@@ -84,7 +85,7 @@ class HourReader:
         """Stored numbers [hours, Y, X] of one chunk; None if it was never written."""
         path = self.path / self.names[variable] / "c" / str(day) / "0" / "0"
         if path not in self._indices:
-            self._indices[path] = _shard_index(path, HOURS_A_DAY // self.chunk_hours)
+            self._indices[path] = _shard_index(path, self.shard_hours // self.chunk_hours)
         offset, length = self._indices[path][chunk].tolist()
         if offset == ABSENT:
             return None
@@ -98,11 +99,11 @@ class HourReader:
 
 def _check_layout(array: Any, path: Path, name: str) -> None:
     shards, codecs = array.shards, [type(codec).__name__ for codec in array.compressors]
-    if shards is None or shards[0] != HOURS_A_DAY or codecs != ["BloscCodec", "Crc32cCodec"]:
+    if shards is None or HOURS_A_DAY % shards[0] or codecs != ["BloscCodec", "Crc32cCodec"]:
         raise AirshedError(
             "a variable of the hourly store is laid out in another way",
             where=f"{path}, variable {name}",
-            expected=f"shards of {HOURS_A_DAY} hours, compressed by Blosc and with checksums",
+            expected="shards of a day, compressed by Blosc and with checksums",
             found=f"shards {shards}, compressors {codecs or 'none'}",
             hint="delete the store and run the workflow again",
         )

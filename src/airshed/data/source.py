@@ -1,4 +1,4 @@
-"""Where raw hours come from: archives of hourly files, or yearly Zarr stores.
+"""Where raw hours come from: archives of hourly files, yearly Zarr stores, or gridded series.
 
 A source of another form is one more class that fits the protocols below, and a branch of
 :func:`open_source`. ``airshed ingest`` and ``airshed inspect`` walk the same days and hours.
@@ -22,6 +22,7 @@ from airshed.data.archives import (
     nothing_found,
     size_and_time,
 )
+from airshed.data.gridded.series import open_series
 from airshed.data.problems import STOP, Problems
 from airshed.data.rawfile import Clock, read_contents
 from airshed.data.rawhour import Hour, RawHour, as_hour
@@ -42,6 +43,9 @@ class Source(Protocol):
 
     def day_by_name(self, day: date) -> DaySource:
         """All hours of a day by the files' own clock."""
+
+    def conversions(self) -> dict[str, str]:
+        """How quantities come from variables of other names, units or kinds, in words."""
 
 
 class DaySource(Protocol):
@@ -121,13 +125,23 @@ class Archives:
             day, {day: self.files[day]}, self.utc_offset_h, self.quantities, by_name=True
         )
 
+    def conversions(self) -> dict[str, str]:
+        """None: units are all that may differ."""
+        return {}
+
 
 def open_source(dataset: DatasetConfig, folder: Path) -> Source:
     """The raw hours of a dataset.
 
+    Args:
+        dataset: What a study says of them.
+        folder: Where they are; of a gridded series also a file or a pattern.
+
     Raises:
-        AirshedError: The folder holds none.
+        AirshedError: There are none.
     """
+    if dataset.source == "gridded":
+        return open_series(dataset, str(folder))
     offset_h, quantities = dataset.utc_offset_h, dataset.quantities
     if dataset.source == "yearly_zarr":
         return YearlyStores(find_stores(folder), offset_h, quantities)

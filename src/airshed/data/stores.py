@@ -13,6 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 import zarr
 
+from airshed.arrays import Integers
 from airshed.errors import AirshedError, refusing
 from airshed.integrity import sealed
 from airshed.integrity.formats import STORE, VERSION
@@ -89,11 +90,18 @@ def hourly_fields(dataset: xr.Dataset) -> tuple[str, ...]:
     return tuple(dataset.attrs.get(HOURLY_FIELDS, HOURLY))
 
 
-def open_hourly(path: Path, hours_per_task: int | None = HOURS_A_BLOCK) -> xr.Dataset:
+def open_hourly(
+    path: Path, hours_per_task: int | None = HOURS_A_BLOCK, needed: Sequence[str] = ()
+) -> xr.Dataset:
     """The hourly store, read lazily: by dask in blocks of hours, or directly if None is given.
 
+    Args:
+        path: The store.
+        hours_per_task: Hours in a block.
+        needed: Names of fields that it must hold.
+
     Raises:
-        AirshedError: It is no hourly store, is damaged, or not in canonical units.
+        AirshedError: It is no hourly store, lacks a field, is damaged, or not in canonical units.
     """
     chunks = {"time": hours_per_task} if hours_per_task else None
     what = "an hourly store cannot be opened"
@@ -104,11 +112,18 @@ def open_hourly(path: Path, hours_per_task: int | None = HOURS_A_BLOCK) -> xr.Da
         warnings.filterwarnings("ignore", message=".*snakemake_timestamp")  # no part of it
         dataset = xr.open_zarr(path, chunks=chunks, consolidated=False)
     small = ("lat2d", "lon2d", "present")
-    check(dataset, (*hourly_fields(dataset), *small), path)
+    names = hourly_fields(dataset)
+    check(dataset, (*names, *small, *needed), path)
     with reading_hours(path):
         dataset = dataset.assign({name: dataset[name].load() for name in small})
-    _check_shards(path, hourly_fields(dataset), dataset["present"].values)
+    _check_shards(path, names, dataset["present"].values)
     return dataset
+
+
+def hours_of_day(hourly: xr.Dataset) -> Integers:
+    """The hours of the day that the hourly store has: all 24, or every third one."""
+    hours: Integers = np.unique(hourly["time"].dt.hour.values)
+    return hours
 
 
 @contextmanager

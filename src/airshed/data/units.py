@@ -11,18 +11,33 @@ import pint
 
 from airshed.arrays import Floats
 from airshed.config.data import DatasetConfig
+from airshed.data.ratios import ratio_of
 from airshed.errors import AirshedError, brief
 from airshed.variables import Variable
 
 SPELLINGS = {
-    "%": "percent",
-    "degC": "degree_Celsius",
-    "deg C": "degree_Celsius",
-    "degrees_north": "degree",
-    "degrees_east": "degree",
-    "1": "dimensionless",
-    "": "dimensionless",
+    "degree_Celsius": "degc|deg c|deg_c|celsius|degrees celsius|degree celsius|degrees_celsius"
+    "|degree_celsius|c|\u2103|\u00b0c|\u6444\u6c0f\u5ea6",
+    "kelvin": "k|kelvin|kelvins|degk|deg k|degrees kelvin|\u5f00\u5c14\u6587",
+    "hectopascal": "mb|mbar|millibar|millibars|hpa|\u767e\u5e15",
+    "pascal": "pa|pascal|pascals|\u5e15",
+    "percent": "%|percent",
+    "degree": "deg|degree|degrees|degrees_north|degrees_east|degree_north|degree_east",
+    "dimensionless": "|1|0-1|0 - 1|(0 - 1)|fraction|kg/kg",
+    "m/s": "m/s|m/sec",
 }
+"""Units as people write them, in small letters, by what the units library calls them."""
+WORDS = (
+    (r"(?<=[a-z])m(?=-3$)", " m"),  # ugm-3
+    (r"\s*(?:\bper\b|\u6bcf|/)\s*", "/"),
+    (r"cubic (?:metre|meter)s?|\u7acb\u65b9\u7c73", "m**3"),
+    (r"micro-?grams?|mcg|\u5fae\u514b", "ug"),
+    (r"milli-?grams?|\u6beb\u514b", "mg"),
+    (r"nano-?grams?|\u7eb3\u514b", "ng"),
+)
+"""Words inside a unit of concentration, in any case, and what they mean."""
+CONCENTRATION = re.compile(r"[munk\u00b5\u03bc]?g ?/ ?m\^?(?:\*\*)?3", re.IGNORECASE)
+_SPELLED = {spelling: name for name, group in SPELLINGS.items() for spelling in group.split("|")}
 
 MOST_LETTERS = 64
 NUMBER_POWER = re.compile(r"[\d.)]\s*(?:\*\*|\^)\s*[(+-]*\s*(\d*)")
@@ -39,10 +54,20 @@ def _unit(text: str) -> Any:
         or len("".join(powers_of_numbers)) > 3
     ):
         raise ValueError("too long, or too large a power, for a unit")
-    spelled = SPELLINGS.get(text.strip(), text.strip())
+    spelled = _spelled(text.strip())
     # CF leaves out signs of product and power: "ug m-3" is ug * m**-3
     powers = re.sub(r"([A-Za-z])([+-]?\d+)", r"\1**\2", spelled)
     return _registry.parse_units(re.sub(r"\s+(?=[A-Za-z])", " * ", powers))
+
+
+def _spelled(text: str) -> str:
+    """A unit as the units library and CF write it."""
+    if (name := _SPELLED.get(text.lower())) is not None:
+        return name
+    words = text
+    for pattern, meaning in WORDS:
+        words = re.sub(pattern, meaning, words, flags=re.IGNORECASE)
+    return words.lower() if CONCENTRATION.fullmatch(words) else words
 
 
 @lru_cache
@@ -50,8 +75,11 @@ def linear_conversion(units: str, canonical: str) -> tuple[float, float]:
     """Factor and offset that take values in ``units`` to ``canonical``.
 
     Raises:
-        ValueError: One is unknown, or they measure different things.
+        ValueError: One is unknown, or they measure different things; a mixing ratio is no
+            relative humidity, though both are shares.
     """
+    if canonical == "%" and ratio_of(units) is not None:
+        raise ValueError("a mixing ratio")
     try:
         given, wanted = _unit(units), _unit(canonical)
         ends = [_registry.Quantity(value, given).to(wanted).magnitude for value in (0.0, 1.0)]
@@ -90,14 +118,29 @@ def to_canonical(
     if stated is not None and not np.allclose(
         _checked(stated, canonical, "dataset.units." + name), (factor, offset)
     ):
-        raise AirshedError(
-            "a file's unit attribute contradicts the configuration",
-            where=where,
-            expected=f"{stated} (dataset.units.{name})",
-            found=units,
-            hint="correct dataset.units, or the file",
-        )
+        raise contradicting(name, stated, units, where)
     return values if (factor, offset) == (1.0, 0.0) else values * factor + offset
+
+
+def contradicting(name: str, stated: str, found: object, where: str) -> AirshedError:
+    """What is said of a unit attribute that is not the configured unit."""
+    return AirshedError(
+        "a file's unit attribute contradicts the configuration",
+        where=where,
+        expected=f"{stated} (dataset.units.{name})",
+        found=found,
+        hint="correct dataset.units, or the file",
+    )
+
+
+@lru_cache
+def is_density(units: str) -> bool:
+    """Whether a unit is one of mass concentrations."""
+    try:
+        linear_conversion("kg m-3", units)
+    except ValueError:
+        return False
+    return True
 
 
 def check_described(dataset: DatasetConfig) -> None:

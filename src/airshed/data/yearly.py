@@ -21,7 +21,7 @@ import xarray as xr
 
 from airshed.data.archives import size_and_time
 from airshed.data.problems import STOP, Problems, passing
-from airshed.data.rawhour import Contents, Hour, Stored, choose_variables
+from airshed.data.rawhour import Contents, Hour, choose_variables, described
 from airshed.errors import AirshedError
 from airshed.files import files_below
 from airshed.variables import STATIC, Quantities
@@ -57,8 +57,9 @@ class Store:
 
     def read(self, hours: slice, problems: Problems, names: tuple[str, ...]) -> Contents:
         """What some hours hold: every variable, and fields [T, Y, X], still ones [Y, X]."""
+        known = self.quantities.canonical_name
         variables = _content(self.path).variables.items()
-        found = Contents([_described(each, self.quantities) for each in variables])
+        found = Contents([described(str(n), each, known(str(n))) for n, each in variables])
         stored = {each.stored_as: each for each in found.variables}
 
         def accept(name: str) -> None:
@@ -121,13 +122,6 @@ class YearlyDay:
                     yield Hour(time_utc, where, of_hour, self.source.quantities)
 
 
-def _described(item: tuple[Any, xr.Variable], quantities: Quantities) -> Stored:
-    name, stored = str(item[0]), item[1]
-    dimensions, said = tuple(map(str, stored.dims)), stored.attrs.get("units")
-    known = quantities.canonical_name(name)
-    return Stored(name, dimensions, stored.shape, str(stored.dtype), said, name=known)
-
-
 def _once(
     read: Callable[[Problems, tuple[str, ...]], Contents],
 ) -> Callable[[int, Problems, tuple[str, ...]], Contents]:
@@ -148,7 +142,8 @@ def find_stores(folder: Path) -> dict[int, Path]:
     Raises:
         AirshedError: There is none.
     """
-    names = {path: STORE_NAME.fullmatch(path.name) for path in sorted(folder.iterdir())}
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    names = {path: STORE_NAME.fullmatch(path.name) for path in paths}
     stores = {int(match[1]): path for path, match in names.items() if match}
     if not stores:
         raise AirshedError(
@@ -189,6 +184,10 @@ class YearlyStores:
     def day_by_name(self, day: date) -> YearlyDay:
         """What a day by the stores' own clock needs; times are by that clock."""
         return YearlyDay(day, self, 0)
+
+    def conversions(self) -> dict[str, str]:
+        """None: units are all that may differ."""
+        return {}
 
 
 @lru_cache(maxsize=4)

@@ -26,11 +26,12 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from airshed.arrays import Floats
+from airshed.arrays import Floats, Integers
 from airshed.config.data import Split
 from airshed.data.samples import hours_of
 from airshed.data.stores import (
     check_targets,
+    hours_of_day,
     open_hourly,
     open_netcdf,
     open_static,
@@ -41,7 +42,6 @@ from airshed.errors import AirshedError
 from airshed.progress import progress
 from airshed.variables import Variable
 
-HOURS_A_DAY = 24
 MIN_DAYS_OF_YEAR = 360
 DAYS_AT_ONCE = 10  # that are read together: 31 MB at 128 x 256
 VALUES_A_TERM = 3  # values that a cell needs at each hour of the day, for each coefficient
@@ -69,20 +69,21 @@ class Climatology:
     """The expected fields at any time.
 
     Args:
-        coefficients: [term, hour of the day, T, Y, X], physical units, terms in the order of
-            :func:`seasonal_terms`; NaN outside the domain.
+        coefficients: [term, time of the day, T, Y, X], physical units, terms in the order of
+            :func:`seasonal_terms`, times evenly spaced from 0 h; NaN outside the domain.
     """
 
     def __init__(self, coefficients: npt.NDArray[np.float32]) -> None:
         self._coefficients = coefficients
         self.harmonics = (len(coefficients) - 1) // 2
+        self._step_h = 24 // coefficients.shape[1]
 
     def at(self, times: pd.DatetimeIndex) -> npt.NDArray[np.float32]:
         """The fields [B, T, Y, X] expected at these times [B], in physical units."""
         terms = seasonal_terms(times, self.harmonics).astype(np.float32)
         fields = np.empty((len(times), *self._coefficients.shape[2:]), dtype=np.float32)
         for row, (hour, term) in enumerate(zip(times.hour, terms, strict=True)):
-            at_hour = self._coefficients[:, hour]
+            at_hour = self._coefficients[:, hour // self._step_h]
             fields[row] = at_hour[0] if self.harmonics == 0 else np.tensordot(term, at_hour, 1)
         return fields
 
@@ -125,12 +126,13 @@ def fit_climatology(
     Raises:
         AirshedError: A cell of the domain has too few values at some hour of the day.
     """
-    store = open_hourly(hourly, hours_per_task=None)
+    names = [target.name for target in targets]
+    store = open_hourly(hourly, None, names)
     mask = open_static(static)["domain_mask"].values.astype(bool)
     used = _usable_harmonics(store, train, harmonics)
-    shape = (1 + 2 * used, HOURS_A_DAY, len(targets), *mask.shape)
+    hours = hours_of_day(store)
+    shape = (1 + 2 * used, len(hours), len(targets), *mask.shape)
     coefficients = np.full(shape, np.nan, dtype=np.float32)
-    names = [target.name for target in targets]
     for number, name in enumerate(names):
         coefficients[:, :, number, mask] = _fit(store, train, name, mask, used)
     write_netcdf(
@@ -139,7 +141,7 @@ def fit_climatology(
                 "coefficient": (("term", "hour", "pollutant", "y", "x"), coefficients),
                 "units": ("pollutant", [target.units for target in targets]),
             },
-            coords={"pollutant": names, "hour": np.arange(HOURS_A_DAY)},
+            coords={"pollutant": names, "hour": hours},
             attrs={"train": str(train), "harmonics": used, "harmonics_wanted": harmonics},
         ),
         output,
@@ -170,13 +172,14 @@ def _fit(
     taken off per cell.
     """
     terms, cells = 1 + 2 * harmonics, int(mask.sum())
-    everywhere = np.zeros((HOURS_A_DAY, terms, terms))
-    lacking = np.zeros((HOURS_A_DAY, terms, terms, cells))
-    right = np.zeros((HOURS_A_DAY, terms, cells))
+    of_day = hours_of_day(hourly)
+    everywhere = np.zeros((len(of_day), terms, terms))
+    lacking = np.zeros((len(of_day), terms, terms, cells))
+    right = np.zeros((len(of_day), terms, cells))
     what = f"climatology of {name}"
     for times, fields in progress(_days(hourly, train, name), what, total=len(train.days)):
         values = fields[:, mask].astype(np.float64)
-        hours, term = times.hour.to_numpy(), seasonal_terms(times, harmonics)
+        hours, term = of_day.searchsorted(times.hour), seasonal_terms(times, harmonics)
         products = term[:, :, None] * term[:, None, :]
         missing, cell = np.nonzero(~np.isfinite(values))
         values[missing, cell] = 0
@@ -184,7 +187,7 @@ def _fit(
         lacking[hours[missing], :, :, cell] += products[missing]
         right[hours] += term[:, :, None] * values[:, None]
     normal = everywhere[..., None] - lacking
-    _check_counts(normal[:, 0, 0], terms, name, train)
+    _check_counts(normal[:, 0, 0], of_day, terms, name, train)
     solved = [
         np.linalg.solve(np.moveaxis(matrix, -1, 0), vector.T[..., None])[..., 0].T
         for matrix, vector in zip(normal, right, strict=True)
@@ -192,12 +195,12 @@ def _fit(
     return np.stack(solved, axis=1)
 
 
-def _check_counts(counts: Floats, terms: int, name: str, train: Split) -> None:
+def _check_counts(counts: Floats, of_day: Integers, terms: int, name: str, train: Split) -> None:
     """Every cell needs enough values at every hour of the day [hour, C]."""
     needed = 1 if terms == 1 else VALUES_A_TERM * terms
     few = counts < needed
     if few.any():
-        hours = np.flatnonzero(few.any(axis=1))
+        hours = of_day[few.any(axis=1)]
         raise AirshedError(
             "the climatology needs every hour of the day in the training split, in every cell",
             where=f"{name}, splits.train {train}",
@@ -213,13 +216,13 @@ def _days(
 ) -> Iterator[tuple[pd.DatetimeIndex, npt.NDArray[Any]]]:
     """Times and fields [hour, Y, X] of the present hours of each day of a split."""
     times, present = pd.DatetimeIndex(hourly["time"].values), hourly["present"].values
-    first = int(times.searchsorted(pd.Timestamp(split.start)))
+    first, steps = int(times.searchsorted(pd.Timestamp(split.start))), len(hours_of_day(hourly))
     for read in range(0, len(split.days), DAYS_AT_ONCE):
         days = min(DAYS_AT_ONCE, len(split.days) - read)
-        start = first + read * HOURS_A_DAY
+        start = first + read * steps
         with reading_hours(f"{hourly.encoding.get('source')}, variable {name}"):
-            fields = hourly[name].isel(time=slice(start, start + days * HOURS_A_DAY)).values
+            fields = hourly[name].isel(time=slice(start, start + days * steps)).values
         for day in range(days):
-            hours = np.arange(day * HOURS_A_DAY, (day + 1) * HOURS_A_DAY)
+            hours = np.arange(day * steps, (day + 1) * steps)
             hours = hours[present[start + hours]]
             yield times[start + hours], fields[hours]

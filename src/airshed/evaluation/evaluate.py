@@ -26,6 +26,7 @@ from airshed.evaluation.scores import Kind, Subject, write_scores
 from airshed.evaluation.supplement import Supplement
 from airshed.graph.identity import hours, identity
 from airshed.integrity.provenance import sha256
+from airshed.variables import STATIC
 
 PRODUCT_OF: dict[Kind, str] = {"baseline": "baseline", "external": "external"}
 """What scores of a kind are among the products; all else are scores of trainings."""
@@ -69,9 +70,10 @@ def evaluate_baseline(study: Study, name: str, evaluation: Evaluation) -> None:
     """
     if name not in BASELINES:
         raise AirshedError("unknown baseline", expected=", ".join(BASELINES), found=name)
+    changing = [each for each in study.inputs if each not in STATIC]
     known = Known(
         study,
-        open_hourly(evaluation.hourly, hours_per_task=None),
+        open_hourly(evaluation.hourly, None, [*study.targets, *changing]),
         open_static(evaluation.static)["domain_mask"].values.astype(bool),
         open_climatology(evaluation.climatology, study.target_variables),
     )
@@ -100,7 +102,7 @@ def evaluate(
     """
     horizons, inits = _horizons(study, evaluation), init_times(study)
     hourly, grid = (
-        open_hourly(evaluation.hourly, hours_per_task=None),
+        open_hourly(evaluation.hourly, None, study.targets),
         open_static(evaluation.static),
     )
     domain, targets = Domain.of(grid), study.target_variables

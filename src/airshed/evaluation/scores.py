@@ -111,7 +111,7 @@ class Subject:
         name: Its own name.
         seed: Of the training; -1 for what has none, or several.
         dataset: Name of the dataset.
-        data_source: Whether the data are simulated.
+        data_source: What the data are.
         commit: The code that made the forecasts.
         made_from: Variant whose networks an intervention or ensemble uses, else nothing.
         members: Forecasts that are taken together, 1 but for ensembles.
@@ -123,7 +123,7 @@ class Subject:
     name: str
     seed: int
     dataset: str
-    data_source: Literal["simulated", "CAQRA"]
+    data_source: str
     commit: str
     made_from: str = ""
     members: int = 1

@@ -19,6 +19,7 @@ from typing import Any
 
 from airshed.config.study import DECLARED, Study
 from airshed.errors import AirshedError
+from airshed.files import is_series_name, is_zarr_store
 from airshed.integrity.provenance import sha256
 
 LOOKED_AT_BYTES = 2**31
@@ -120,12 +121,18 @@ def _below(value: Any, key: str | None) -> Any:
 
 def _files(given: str, accept: Callable[[str], bool] | None) -> Iterator[tuple[str, Path]]:
     """Files by name: those of a pattern in their order, or all below a folder."""
-    for number, found in enumerate(matching(given)):
+    several = matching(given)
+    for number, found in enumerate(several):
         path = Path(found)
         if path.is_dir():
-            yield from _below_folder(path, accept or (lambda name: True))
+            below = _below_folder(path, _any if is_zarr_store(path) else accept or _any)
+            yield from ((f"{number}/{name}" if several[1:] else name, file) for name, file in below)
         elif path.is_file():
             yield str(number), path
+
+
+def _any(name: str) -> bool:
+    return True
 
 
 def matching(given: str) -> list[str]:
@@ -158,6 +165,8 @@ def _below_folder(folder: Path, accept: Callable[[str], bool]) -> Iterator[tuple
 
 def _hours_of(study: Study) -> Callable[[str], bool]:
     """Whether a file below ``dataset.path`` may hold hours of the period, by its name."""
+    if study.dataset.source == "gridded":
+        return is_series_name
     period, day = study.dataset.period, timedelta(days=1)
     first, last = (f"{time:%Y%m%d}" for time in (period.start - day, period.end + day))
     if study.dataset.source == "yearly_zarr":

@@ -122,8 +122,9 @@ def settings(results: Results) -> Table:
     data, model, train = study.dataset, study.model, study.train
     present, expected = (results.ingest[f"hours_{key}"] for key in ("present", "expected"))
     source = "simulated by Airshed" if results.simulated else data.data_source
+    step = "hourly" if data.time_step_h == 1 else f"every {data.time_step_h} h"
     rows = [
-        ["data", f"{data.name} ({source}), {data.period.start} to {data.period.end}, hourly"],
+        ["data", f"{data.name} ({source}), {data.period.start} to {data.period.end}, {step}"],
         ["grid", f"{data.grid.rows} x {data.grid.columns} cells, patches of {model.patch}"],
         ["hours", f"{present:,} of {expected:,} present"],
         ["inputs", f"{len(study.inputs)}: {', '.join(study.inputs)}"],
@@ -149,6 +150,8 @@ def settings(results: Results) -> Table:
     if results.simulated:
         blocking = text.percent(data.simulator.terrain_blocking, signed=False)
         rows.insert(1, ["simulated terrain", f"blocks up to {blocking} of transport uphill"])
+    told = results.ingest.get("conversions", {}).items()
+    rows[2:2] = [[f"{name} in the files", how] for name, how in told]
     return Table(["", ""], rows)
 
 

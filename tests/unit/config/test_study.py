@@ -215,7 +215,8 @@ def test_merge_overrides_leaves_only() -> None:
         ),
         ("dataset.source", "caqra", "'path' must be set"),
         ("dataset.units", {"pm99": "K"}, "unknown variable 'pm99'"),
-        ("dataset.time_step_h", 3, "dataset.time_step_h"),
+        ("dataset.time_step_h", 5, "dataset.time_step_h"),
+        ("dataset.time_step_h", 3, "time_step_h and gridded are for source 'gridded'"),
         ("study", "../escape", "study"),
     ],
 )
@@ -267,6 +268,25 @@ def test_every_key_is_explained() -> None:
         for name in names:
             key = f"{section}.{name}".rstrip(".")
             assert f"`{key}`" in text or f"`{section}`" in text, key
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("horizons_h", [12, 20], r"horizons_h: \[20\] are not multiples of the time step of 3 h"),
+        ("splits.train.init_every_h", 4, "splits.train.init_every_h 4 is not a multiple of the"),
+        ("dataset.name", "CAQRA", "results would take 'CAQRA' for other data"),
+        ("dataset.gridded.names", {"pm99": "x"}, "gridded.names: unknown variable 'pm99'"),
+    ],
+)
+def test_a_step_of_several_hours_is_kept_everywhere(
+    tiny_values: dict[str, Any], key: str, value: Any, expected: str
+) -> None:
+    paths = dict.fromkeys(("path", "elevation_file", "population_file"), "somewhere")
+    tiny_values["dataset"] |= {"source": "gridded", "time_step_h": 3, "gridded": {}} | paths
+    assert validate_study(tiny_values, "study.yaml").dataset.steps_a_day == 8
+    with pytest.raises(AirshedError, match=expected):
+        validate_study(set_key(tiny_values, key, value), "study.yaml")
 
 
 def test_a_second_set_of_seeds_must_be_another_one(tiny_values: dict[str, Any]) -> None:

@@ -77,6 +77,21 @@ def test_same_hour_persistence_has_the_hour_of_the_valid_time(
     np.testing.assert_array_equal(found[:, 0, 0, 0], [41, 53, 53, 6, 35])
 
 
+def test_same_hour_persistence_looks_back_by_days_whatever_the_step(
+    tiny_study: Study, tmp_path: Path
+) -> None:
+    """Every third hour: position 20 is 12 h of the third day; 6 h later is 18 h, last at 14."""
+    times = TIMES[::3]
+    fields = {name: values[: len(times)] for name, values in counted().items()}
+    hourly = write_hourly(tmp_path / "hourly.zarr", times, np.arange(len(times)) != 14, fields)
+    known = Known(tiny_study, hourly, MASK, Climatology(np.zeros((1, 8, 6, ROWS, COLUMNS), "f4")))
+    table = pd.DataFrame({"init_time": times[20], "horizon_h": [12, 24, 6]})
+    samples = table.assign(input_index=20, target_index=20 + table["horizon_h"] // 3)
+    found = one(known, "same_hour_persistence", samples)
+    # 12 h later is 0 h of the next day, seen 12 h before (16); of 18 h the day before yesterday's
+    np.testing.assert_array_equal(found[:, 0, 0, 0], [16, 20, 6])
+
+
 def test_same_hour_persistence_without_an_earlier_day_is_refused(
     tiny_study: Study, tmp_path: Path
 ) -> None:

@@ -57,6 +57,15 @@ def test_a_short_split_gives_the_mean_of_each_hour_of_the_day(
     np.testing.assert_allclose(at_nine[0, 0, 0], [109, np.nan, 59])
 
 
+def test_a_store_of_every_third_hour_has_a_mean_for_each_of_its_eight(tmp_path: Path) -> None:
+    times = pd.date_range("2016-02-28", periods=24, freq="3h")
+    value = 100 * (np.arange(24) // 8) + times.hour.to_numpy()
+    fields = np.broadcast_to(value[:, None, None], (24, *MASK.shape)).astype(np.float32)
+    climatology = fitted(tmp_path, times, fields, np.arange(24) != 8 + 5, harmonics=0)
+    found = climatology.at(pd.DatetimeIndex(["2016-06-01 03:00", "2018-02-28 15:00"]))
+    np.testing.assert_allclose(found[:, 0, 0, 0], [103, 115])
+
+
 def test_the_seasonal_cycle_of_each_hour_is_found_and_noise_is_not(tmp_path: Path) -> None:
     """A cycle of the year whose size depends on the hour of the day, under noise, with gaps."""
     times = pd.date_range("2015-12-01", "2016-12-31 23:00", freq="h")

@@ -5,6 +5,7 @@ Files are read and checked by the ingest's own readers, which hand problems over
 - ``listing``: which files there are, by their names;
 - ``hours``: which hours there are, and which of them are looked at;
 - ``tally``: names, units and ranges of variables, the grid, hints at a time zone;
+- ``gridded``: the same of a gridded series;
 - ``geography``: kind of grid, and the clock by which the sun warms it;
 - ``text``: the page that is printed.
 """

@@ -140,9 +140,13 @@ class Hours:
 
 
 def counted(
-    expected: list[datetime], there: Collection[datetime], clock: str, reason: str
+    expected: list[datetime],
+    there: Collection[datetime],
+    clock: str,
+    reason: str,
+    step_h: int = 1,
 ) -> dict[str, Any]:
-    """How many hours are expected, found and missing, and the gaps."""
+    """How many hours, or times every ``step_h`` hours, are expected, found and missing."""
     known = set(there)
     listed = [(hour, None if hour in known else reason) for hour in expected]
     missing = sum(reason is not None for _, reason in listed)
@@ -153,7 +157,7 @@ def counted(
         "expected": len(expected),
         "found": len(expected) - missing,
         "missing": missing,
-        "gaps": gaps(listed),
+        "gaps": gaps(listed, step_h),
     }
 
 

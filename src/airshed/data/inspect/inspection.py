@@ -11,6 +11,7 @@ import pandas as pd
 
 from airshed.config.data import DatasetConfig
 from airshed.data.inspect.geography import clock_of_temperature, describe_grid
+from airshed.data.inspect.gridded import list_series, look_at_series
 from airshed.data.inspect.hours import Hours, chosen_times, counted
 from airshed.data.inspect.listing import Listing, list_files
 from airshed.data.inspect.tally import Seen, Tally
@@ -39,6 +40,7 @@ class Inspection:
         grid: Of the first of them.
         clock: Hints at the time zone of their names.
         stores: Yearly stores.
+        conversions: Of a gridded series, how quantities come from its variables.
     """
 
     path: Path
@@ -50,6 +52,7 @@ class Inspection:
     grid: dict[str, Any] | None = None
     clock: dict[str, Any] = field(default_factory=dict)
     stores: list[dict[str, Any]] = field(default_factory=list)
+    conversions: dict[str, str] = field(default_factory=dict)
 
     @property
     def accepted(self) -> bool:
@@ -74,6 +77,7 @@ class Inspection:
             "forms": dict(self.files.forms),
             "size_bytes": self.files.size_bytes,
             "hours": self.hours,
+            "conversions": self.conversions,
             "grid": self.grid,
             "variables": [seen.as_dict() for seen in self.variables],
             "likely_units": self.likely_units(),
@@ -89,6 +93,8 @@ class Inspection:
 def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -> Inspection:
     """Look at a folder of archives, one archive, one NetCDF file or a yearly Zarr store.
 
+    What a study says is a gridded series is looked at as one.
+
     Args:
         path: Where they are.
         dataset: What a study says of them, where there is one.
@@ -98,6 +104,8 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
         AirshedError: There is nothing at the path. All else is noted.
     """
     findings = Findings()
+    if dataset is not None and dataset.source == "gridded":
+        return _inspect_series(path, dataset, count, Tally(dataset, findings))
     repeated_days = dataset is not None and dataset.quality.duplicate_hours == "mask"
     files = list_files(path, repeated_days, findings)
     tally = Tally(dataset, findings)
@@ -128,6 +136,20 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
         with findings:
             check_described(dataset)
         _check_study(dataset, tally)
+    return found
+
+
+def _inspect_series(
+    path: Path, dataset: DatasetConfig, count: int | None, tally: Tally
+) -> Inspection:
+    files = list_series(path, tally.findings)
+    found = Inspection(path, tally.findings, files, tally.quantities)
+    if files.forms:
+        found.hours, found.conversions = look_at_series(path, dataset, count, tally)
+    found.variables = list(tally.variables.values())
+    if tally.grid is not None:
+        found.grid = describe_grid(tally.grid.lat_deg, tally.grid.lon_deg)
+    _check_study(dataset, tally)
     return found
 
 

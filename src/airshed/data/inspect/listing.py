@@ -11,10 +11,9 @@ from airshed.data.archives import DAY_NAME, HOUR_NAME, Files, find_days, hour_of
 from airshed.data.members import read_members
 from airshed.data.problems import Findings
 from airshed.errors import AirshedError
-from airshed.files import files_below
+from airshed.files import files_below, is_zarr_store
 
 YEARLY = "data_*_china_masked.zarr"
-ZARR = ("zarr.json", ".zgroup", ".zmetadata")
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 SHOWN = 5
 
@@ -52,7 +51,7 @@ def list_files(path: Path, repeated_days: bool, findings: Findings) -> Listing:
     if not path.exists():
         raise AirshedError("there is nothing at this path", where=path)
     found = Listing()
-    if any((path / name).is_file() for name in ZARR):
+    if is_zarr_store(path):
         found.stores = [path]
     else:
         found.stores = sorted(path.rglob(YEARLY))

@@ -23,6 +23,8 @@ def as_text(found: Inspection) -> str:
         lines += ["", "Hours", *_hours(found.hours), *_clock(found.clock)]
     if found.grid is not None:
         lines += ["", "Grid", *_grid(found.grid)]
+    if found.conversions:
+        lines += ["", "Quantities", *(_row(*item) for item in found.conversions.items())]
     if found.variables:
         lines += ["", "Variables", *_table(found, [seen.as_dict() for seen in found.variables])]
     for store in found.stores:
@@ -145,7 +147,7 @@ def _verdict(found: Inspection) -> Iterator[str]:
 def _looked(found: Inspection) -> str:
     if found.hours is None:
         return ""
-    opened, days = found.hours["days_opened"], len(found.files.days)
+    opened, days = found.hours["days_opened"], found.hours.get("days", len(found.files.days))
     return f", in {len(found.hours['sampled'])} hours of {opened} of {days} days"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from airshed.arrays import Floats, Integers
+from airshed.data.stores import hours_of_day
 from airshed.errors import AirshedError
 from airshed.evaluation.baselines.known import Known, batch_by_batch
 from airshed.evaluation.batch import Forecaster, Samples
@@ -34,11 +35,12 @@ def same_hour_persistence(known: Known) -> Forecaster:
         AirshedError: (When forecasting) The store has no such hour.
     """
     reader = DayReader(known.hourly, known.study.targets, days_spanned(HOURS_A_DAY))
-    latest = _latest_of_same_hour(known.hourly["present"].values)
+    steps = len(hours_of_day(known.hourly))
+    latest = _latest_of_same_hour(known.hourly["present"].values, steps)
 
     def forecast(samples: Samples) -> Floats:
         back = -samples.horizons_h % HOURS_A_DAY
-        wanted = samples.input_index - back
+        wanted = samples.input_index - back * steps // HOURS_A_DAY
         found = np.where(wanted >= 0, latest[np.maximum(wanted, 0)], -1)
         if (found < 0).any():
             raise AirshedError(
@@ -52,10 +54,12 @@ def same_hour_persistence(known: Known) -> Forecaster:
     return batch_by_batch(forecast)
 
 
-def _latest_of_same_hour(present: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Integers:
+def _latest_of_same_hour(
+    present: np.ndarray[tuple[int], np.dtype[np.bool_]], steps: int
+) -> Integers:
     """For each position the latest present one at it or whole days before it; -1 if none is."""
-    days = -(-len(present) // HOURS_A_DAY)
-    positions = np.full(days * HOURS_A_DAY, -1)
+    days = -(-len(present) // steps)
+    positions = np.full(days * steps, -1)
     positions[: len(present)] = np.where(present, np.arange(len(present)), -1)
-    latest: Integers = np.maximum.accumulate(positions.reshape(days, HOURS_A_DAY), axis=0).ravel()
+    latest: Integers = np.maximum.accumulate(positions.reshape(days, steps), axis=0).ravel()
     return latest

@@ -13,6 +13,7 @@ from scipy.interpolate import RegularGridInterpolator
 
 from airshed.arrays import Floats
 from airshed.config import Study
+from airshed.data.ratios import dry_air_density
 from airshed.data.sphere import lat_lon_deg, unit_vectors
 from airshed.data.stores import open_hourly, open_static
 from airshed.data.units import to_canonical
@@ -20,7 +21,7 @@ from airshed.errors import AirshedError
 from airshed.evaluation.batch import Samples
 from airshed.evaluation.evaluate import Evaluation, evaluate, test_samples
 from airshed.evaluation.external.reading import ExternalFields, open_external
-from airshed.evaluation.external.units import concentration, dry_air_density
+from airshed.evaluation.external.units import concentration
 from airshed.evaluation.points import Points
 from airshed.evaluation.scores import Subject
 from airshed.graph.identity import identity

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from airshed.arrays import Floats
+from airshed.data.ratios import ratio_of
 from airshed.data.units import linear_conversion, to_canonical
 from airshed.errors import AirshedError
 from airshed.variables import Variable
-
-GAS_CONSTANT_DRY_AIR = 287.05  # J kg-1 K-1
-MASS_RATIO = re.compile(r"(?P<above>[munk]?g)\s*(?:/\s*kg|kg\s*(?:\*\*|\^)?\s*-1)")
 
 
 def concentration(
@@ -40,8 +37,8 @@ def concentration(
             mixing ratio and nothing tells the air's density.
     """
     units = attribute if attribute is not None else stated
-    ratio = MASS_RATIO.fullmatch(units.strip()) if units is not None else None
-    if ratio is None:
+    ratio = ratio_of(units or "")
+    if ratio is None or ratio.molar:
         return to_canonical(values, pollutant, attribute, stated, where)
     density = air_density()
     if density is None:
@@ -53,11 +50,5 @@ def concentration(
             found=units,
             hint="add them (sp and t2m), or convert the forecast first",
         )
-    factor, _ = linear_conversion(f"{ratio['above']} m-3", pollutant.units)
-    return values * density * factor
-
-
-def dry_air_density(pressure_pa: Floats, temperature_k: Floats) -> Floats:
-    """Pressure over (R T) of dry air, kg m-3; moisture makes warm air up to 2 % lighter."""
-    density: Floats = pressure_pa / (GAS_CONSTANT_DRY_AIR * temperature_k)
-    return density
+    factor, _ = linear_conversion("kg m-3", pollutant.units)
+    return ratio.concentration(values, density) * factor

@@ -1,0 +1,197 @@
+"""Fields of one variable of a file, several times read at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from airshed.arrays import Floats
+from airshed.data.gridded.opening import Place, opened, reading
+from airshed.data.gridded.positions import Positions
+from airshed.data.netcdf_library import within_limit
+from airshed.data.rawhour import Stored, described
+from airshed.errors import AirshedError
+
+BLOCK_BYTES = 2**22  # of one variable, that are held
+STEPS = 24  # that are read at once where the file's own chunks do not say better
+STAGGERED = "_stag"  # ends the names of WRF's dimensions of cell edges
+FILLER = 9e36  # of NetCDF, by default, 9.969e36; of IOAPI -9.999e36
+
+
+@dataclass
+class Variable:
+    """A variable of a file, ready to be read.
+
+    Attributes:
+        place: The file.
+        name: Of the variable there.
+        time: Dimension of time, None if it has none.
+        positions: Which cells are read.
+        levels: What is taken along each further dimension.
+        stored: What the file says of it.
+        packed_step: Smallest difference of its values, if they are packed; else 0.
+        fillers: Whether no attribute tells the missing value.
+        start: First time of the block that is held.
+    """
+
+    place: Place
+    name: str
+    time: str | None
+    positions: Positions
+    levels: dict[str, int]
+    stored: Stored
+    packed_step: float
+    fillers: bool
+    start: int = 0
+    block: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
+
+    def field(self, number: int) -> Floats:
+        """Values [Y, X] at a position on the time axis, as stored, NaN where missing.
+
+        Raises:
+            AirshedError: They cannot be read.
+        """
+        if not self.start <= number < self.start + len(self.block):
+            with reading(self.place):
+                within_limit(lambda: self._read(number), self.place, "fetch it again")
+        return self.block[number - self.start]
+
+    def _read(self, number: int) -> None:
+        """Hold the block of times in which one lies."""
+        stored = opened(self.place)[self.name]
+        steps = self._steps(stored)
+        start = number // steps * steps
+        times = {self.time: slice(start, start + steps)} if self.time else {}
+        part = stored.isel(times | self.levels)
+        if self.time is None:
+            part = part.expand_dims("times")
+        self.block, self.start = self._cells(part, self.time or "times"), start
+
+    def _steps(self, stored: xr.DataArray) -> int:
+        """How many times are read at once: a chunk of the file, or a few, in bounded memory."""
+        if self.time is None:
+            return 1
+        chunks = stored.encoding.get("chunksizes") or stored.encoding.get("chunks")
+        along = dict(zip(stored.dims, chunks, strict=True)).get(self.time, 1) if chunks else 1
+        most = BLOCK_BYTES // (self.positions.lat_deg.size * 8)
+        return int(max(1, min(max(along, STEPS), most)))
+
+    def _cells(self, part: xr.DataArray, time: str) -> Floats:
+        """Values [T, Y, X] of the cells that are wanted; of edges the means of both sides."""
+        where = self.positions
+        row, rows, half_rows = _edges(part, where.row, where.rows)
+        stretches = []
+        for run in where.runs:
+            column, columns, half_columns = _edges(part, where.column, run.columns)
+            cells = part.isel({row: rows, column: columns}).transpose(time, row, column)
+            values = np.asarray(cells.values)
+            values = values if values.dtype.kind == "f" else values.astype(np.float64)
+            values = (values[:, 1:] + values[:, :-1]) / 2 if half_rows else values
+            values = (values[..., 1:] + values[..., :-1]) / 2 if half_columns else values
+            stretches.append(values[..., ::-1] if run.backwards else values)
+        joined = stretches[0] if len(stretches) == 1 else np.concatenate(stretches, axis=-1)
+        joined = joined[:, ::-1] if where.turned else joined
+        return _without_fillers(joined) if self.fillers else joined
+
+
+def _without_fillers(values: Floats) -> Floats:
+    beyond = np.abs(values) > FILLER
+    return np.where(beyond, np.nan, values) if beyond.any() else values
+
+
+def _edges(part: xr.DataArray, dimension: str, cells: slice) -> tuple[str, slice, bool]:
+    """The dimension of cells, or of their edges; what is read of it; whether these are edges."""
+    if dimension in part.dims:
+        return dimension, cells, False
+    return dimension + STAGGERED, slice(cells.start, cells.stop + 1), True
+
+
+def variable_of(
+    place: Place,
+    name: str,
+    time: str | None,
+    positions: Positions,
+    level: Mapping[str, float],
+) -> Variable:
+    """A variable whose dimensions are all known.
+
+    Args:
+        place: The file.
+        name: Of the variable there.
+        time: The file's dimension of time.
+        positions: Which cells are read.
+        level: Value of each coordinate of levels that is chosen, by its name.
+
+    Raises:
+        AirshedError: It lies along a dimension of which no position is chosen.
+    """
+    dataset = opened(place)
+    stored = dataset[name]
+    plane = {
+        each for axis in (positions.row, positions.column) for each in (axis, axis + STAGGERED)
+    }
+    rows = {positions.row, positions.row + STAGGERED} & set(stored.dims)
+    columns = {positions.column, positions.column + STAGGERED} & set(stored.dims)
+    if len(rows) != 1 or len(columns) != 1:
+        raise AirshedError(
+            "a variable of a series does not lie on the grid",
+            where=f"{place}, variable {name}",
+            expected=f"dimensions {positions.row} and {positions.column}",
+            found=f"{stored.dims} of sizes {stored.shape}",
+            hint="choose another variable in dataset.gridded.names",
+        )
+    levels = {}
+    for dimension, size in stored.sizes.items():
+        if dimension == time or dimension in plane:
+            continue
+        axis = str(dimension)
+        levels[axis] = _level(dataset, axis, size, level, f"{place}, variable {name}")
+    return Variable(
+        place,
+        name,
+        time if time in stored.dims else None,
+        positions,
+        levels,
+        described(name, stored.variable),
+        abs(float(stored.encoding.get("scale_factor", 0.0))),
+        not {"_FillValue", "missing_value"} & stored.encoding.keys(),
+    )
+
+
+def _level(
+    dataset: xr.Dataset, axis: str, size: int, level: Mapping[str, float], where: str
+) -> int:
+    """The position of the chosen level; those of a dimension without values count from 1."""
+    known = axis in dataset.variables
+    values: Any = dataset[axis].values.ravel() if known else np.arange(1, size + 1)
+    if axis not in level:
+        if size == 1:
+            return 0
+        raise AirshedError(
+            "a variable of a series has several levels",
+            where=where,
+            expected="one of them to be chosen",
+            found=f"{size} along {axis}: {_told(values)}",
+            hint=f"set dataset.gridded.level, such as {{{axis}: {values[-1]}}}",
+        )
+    if values.dtype.kind not in "iuf":
+        found = np.array([], dtype=int)
+    else:
+        found = np.flatnonzero(np.isclose(values.astype(float), level[axis], rtol=1e-6, atol=0))
+    if len(found) != 1:
+        raise AirshedError(
+            "a level is not there",
+            where=where,
+            expected=f"{axis} {level[axis]:g} (dataset.gridded.level)",
+            found=f"{axis}: {_told(values)}" + ("" if known else " (counted, as it has no values)"),
+            hint="choose one that is there, or request it from where the data come from",
+        )
+    return int(found[0])
+
+
+def _told(values: Any) -> str:
+    return ", ".join(map(str, values[:12])) + (", ..." if len(values) > 12 else "")

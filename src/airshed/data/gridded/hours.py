@@ -1,0 +1,204 @@
+"""The fields of one time of a series, read and converted when they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from airshed.arrays import Floats
+from airshed.config.data import Box, DatasetConfig
+from airshed.data.gridded.blocks import Variable, variable_of
+from airshed.data.gridded.opening import Place, opened, places_of
+from airshed.data.gridded.parts import Part
+from airshed.data.gridded.positions import Positions, positions_of
+from airshed.data.gridded.recipes import Conversion, Recipe, known_variable
+from airshed.data.problems import Problems
+from airshed.data.rawhour import Contents
+from airshed.errors import AirshedError
+from airshed.variables import POSITIONS, Quantities
+
+HELD = 16  # variables of which a block is held, in each process
+SAME_SHARE = 1e-5  # of a value: rounding
+SAME_PACKED = 1.01  # of the steps of packing of both files: their rounding
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the files of a series are read: all that a process needs beside them.
+
+    Attributes:
+        quantities: What the dataset knows.
+        box: South, north, west and east of what is read; None for all.
+        level: Value of each coordinate of levels that is chosen, by its name.
+        positions_file: Where positions are if not in the files.
+        recipes: How quantities are made that the series does not have.
+        air: What mixing ratios need to become concentrations.
+    """
+
+    quantities: Quantities
+    box: tuple[float, float, float, float] | None
+    level: tuple[tuple[str, float], ...]
+    positions_file: str | None
+    recipes: dict[str, Recipe]
+    air: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, dataset: DatasetConfig) -> Reading:
+        """As the dataset says, without recipes."""
+        box, given = dataset.box, dataset.gridded
+        edges = None if box is None else (box.south, box.north, box.west, box.east)
+        level = tuple(sorted(given.level.items()))
+        return cls(dataset.quantities, edges, level, given.positions_file, {})
+
+    @property
+    def needed(self) -> set[str]:
+        """What must be there so that every hourly quantity is."""
+        wanted = set(self.quantities.hourly)
+        made_of = {each for name in wanted & self.recipes.keys() for each in self.made_of(name)}
+        return (wanted - self.recipes.keys()) | made_of | self.air
+
+    def made_of(self, name: str) -> tuple[str, ...]:
+        """What a quantity is made of by its recipe."""
+        return self.recipes[name].made_of
+
+    def positions(self, place: Place) -> Positions:
+        """Of the cells of a file that are read."""
+        return _positions(place, self.box, self.positions_file)
+
+    def variable(self, part: Part, name: str) -> Variable:
+        """The variable of a file that holds a quantity."""
+        where = self.box, self.positions_file
+        return _variable(part.place, part.stored[name], part.axis, where, self.level)
+
+    def conversion(self, part: Part, name: str) -> Conversion:
+        """How a quantity comes from the variable that holds it.
+
+        Raises:
+            AirshedError: The unit attribute is no text.
+        """
+        stored, units = part.stored[name], part.units[name]
+        if units is not None and not isinstance(units, str):
+            raise AirshedError(
+                "a unit attribute is no text",
+                where=f"{part.place}, variable {stored}",
+                expected="such as 'K'",
+                found=repr(units),
+            )
+        variable, place = known_variable(self.quantities, name), f"{part.place}, variable {stored}"
+        return Conversion(variable, units, self.quantities.file_unit(name), place)
+
+
+@lru_cache(maxsize=HELD)
+def _variable(
+    place: Place,
+    stored: str,
+    axis: str | None,
+    where: tuple[Any, Any],
+    level: tuple[tuple[str, float], ...],
+) -> Variable:
+    return variable_of(place, stored, axis, _positions(place, *where), dict(level))
+
+
+@lru_cache(maxsize=HELD)
+def _positions(
+    place: Place, edges: tuple[float, float, float, float] | None, file: str | None
+) -> Positions:
+    box = None
+    if edges is not None:
+        box = Box(**dict(zip(("south", "north", "west", "east"), edges, strict=True)))
+    holder = place if file is None else places_of(Path(file))[0]
+    return positions_of(opened(holder), box, holder)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where a quantity is at one time: a file, and the position on its time axis."""
+
+    part: Part
+    number: int
+
+
+def same_values(reading: Reading, name: str, one: Found, other: Found) -> bool:
+    """Whether two files have the same values, but for the rounding of packed numbers."""
+    variables = [reading.variable(found.part, name) for found in (one, other)]
+    fields = [
+        variable.field(found.number)
+        for variable, found in zip(variables, (one, other), strict=True)
+    ]
+    return fields[0].shape == fields[1].shape and np.allclose(
+        *fields,
+        rtol=SAME_SHARE,
+        atol=SAME_PACKED * sum(variable.packed_step for variable in variables),
+        equal_nan=True,
+    )
+
+
+@dataclass(frozen=True)
+class HourFields:
+    """One time of a series: where each quantity is, and the fields that were read."""
+
+    reading: Reading
+    found: dict[str, Found]
+    _known: dict[str, Floats] = field(default_factory=dict)
+
+    def contents(self, problems: Problems, names: tuple[str, ...]) -> Contents:
+        """What the hour holds, of some quantities the fields.
+
+        Raises:
+            AirshedError: Something is wrong with them, unless problems are noted.
+        """
+        contents = Contents()
+        with problems:
+            contents.fields |= dict(zip(POSITIONS, self._positions(), strict=True))
+        for name, found in self.found.items():
+            with problems:
+                stored = replace(self.reading.variable(found.part, name).stored, name=name)
+                contents.variables.append(stored)
+                if name in names:
+                    stored.values = self.field(name)
+                    stored.units = known_variable(self.reading.quantities, name).units
+        for name in names:
+            if name not in POSITIONS:
+                with problems:
+                    contents.fields[name] = self.field(name)
+        return contents
+
+    def _positions(self) -> tuple[Floats, Floats]:
+        """Latitudes and longitudes, the same in all files."""
+        first, *others = {found.part.place: None for found in self.found.values()}
+        positions = self.reading.positions(first)
+        for place in others:
+            other = self.reading.positions(place)
+            if not positions.same_as(other):
+                raise AirshedError(
+                    "the files of a series lie on different grids",
+                    where=place,
+                    expected=f"{positions}, as {first}",
+                    found=other,
+                    hint="a dataset has one grid; give a pattern that leaves the others out",
+                )
+        return positions.lat_deg, positions.lon_deg
+
+    def field(self, name: str) -> Floats:
+        """A quantity [Y, X] in canonical units.
+
+        Raises:
+            AirshedError: It cannot be read or converted.
+        """
+        if name not in self._known:
+            if name in self.reading.recipes:
+                recipe = self.reading.recipes[name]
+                self._known[name] = recipe.formula(*map(self.field, recipe.made_of))
+            else:
+                self._known[name] = self._converted(name)
+        return self._known[name]
+
+    def _converted(self, name: str) -> Floats:
+        found = self.found[name]
+        conversion = self.reading.conversion(found.part, name)
+        values = self.reading.variable(found.part, name).field(found.number)
+        return conversion.convert(values, *map(self.field, conversion.made_of))
