@@ -188,7 +188,9 @@ class GriddedConfig(Section):
 class DatasetConfig(Section):
     """One set of raw files and the grid that they are brought to."""
 
-    name: Annotated[Name, Shapes(used_by=("hourly", *SCORES, "comparison"))]
+    name: Annotated[
+        Name, Shapes(used_by=("hourly", "static", *SCORES, "cost", "interpretation", "comparison"))
+    ]
     source: Annotated[
         Literal["simulator", "caqra", "yearly_zarr", "gridded"],
         Shapes("hourly", "static", used_by=(*SCORES, "cost", "interpretation")),

@@ -122,6 +122,7 @@ def settings(results: Results) -> Table:
     data, model, train = study.dataset, study.model, study.train
     present, expected = (results.ingest[f"hours_{key}"] for key in ("present", "expected"))
     source = "simulated by Airshed" if results.simulated else data.data_source
+    source = "a gridded series" if data.source == "gridded" else source
     step = "hourly" if data.time_step_h == 1 else f"every {data.time_step_h} h"
     rows = [
         ["data", f"{data.name} ({source}), {data.period.start} to {data.period.end}, {step}"],

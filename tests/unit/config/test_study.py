@@ -6,16 +6,19 @@ import pickle
 import subprocess
 import sys
 from contextlib import nullcontext
+from datetime import date
 from io import StringIO
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from airshed.biases import BIASES
+from airshed.cluster.plan import training_steps
 from airshed.config import dump_study, json_schema, load_study, validate_study
 from airshed.config.backbones import Backbone
 from airshed.config.biases import Bias
@@ -308,6 +311,20 @@ def test_the_control_differs_from_its_reference_in_seeds_alone(name: str) -> Non
     apart = {"label", "reference", "seed_offset"}
     reference = study.variant_stanzas[study.references()["wind_baseline_again"]]
     assert control.model_dump(exclude=apart) == reference.model_dump(exclude=apart)
+
+
+def test_the_study_of_cams_has_the_cells_that_its_page_requests() -> None:
+    """Area 54, 73.5, 18.75, 135.75 of a grid of 0.75 degrees; docs/cams.md tells the steps."""
+    study = load_study([*DEFAULTS, CONFIG / "studies/cams_eac4.yaml"])
+    box = study.dataset.box
+    assert box is not None
+    lat, lon = np.arange(-90, 90.1, 0.75), np.arange(0, 360, 0.75)
+    north = lat[(lat >= box.south) & (lat <= box.north)]
+    east = lon[(lon >= box.west) & (lon <= box.east)]
+    assert [north.max(), east.min(), north.min(), east.max()] == [54, 73.5, 18.75, 135.75]
+    assert (len(north), len(east)) == (study.dataset.grid.rows, study.dataset.grid.columns)
+    days = (date(2017, 1, 1) - date(2013, 1, 1)).days
+    assert (days * 8 - 96 // 3) * 4 // 8 == training_steps(study) == 5828
 
 
 def test_the_worlds_of_truth_recovery_differ_in_blocking_alone() -> None:

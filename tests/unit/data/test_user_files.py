@@ -10,6 +10,7 @@ import pytest
 from tiny_runs import tiny_study
 
 from airshed.config import Study
+from airshed.data.gridded.listing import series_files
 from airshed.graph import user_files
 from airshed.graph.user_files import Known, UserFiles
 
@@ -59,6 +60,30 @@ def test_it_is_the_same_before_and_after_the_first_reading(study: Study) -> None
     assert before is not None
     assert before.startswith("4 files ")
     assert token(study, read(study)) == before
+
+
+def test_files_of_a_gridded_series_are_those_that_an_ingest_reads(
+    study: Study, tmp_path: Path
+) -> None:
+    """Zarr stores with all that is in them; several paths of a pattern keep their files apart."""
+    names = ("a.nc", "deep/b.zip", "one.zarr/zarr.json", "one.zarr/o3/c/0/0", "two.zarr/zarr.json")
+    for name in (*names, "notes.txt", ".hidden.nc", "wrfout_d01"):
+        (tmp_path / "series" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "series" / name).write_text(name)
+
+    def found(given: str) -> set[str]:
+        dataset = study.dataset.model_copy(
+            update={"source": "gridded", "path": str(tmp_path / "series" / given)}
+        )
+        files = UserFiles.of(study.model_copy(update={"dataset": dataset}), "hourly")
+        return {name.removeprefix("dataset.path:") for name in files.paths}
+
+    assert found("") == set(names)
+    assert found("one.zarr") == {"zarr.json", "o3/c/0/0"}
+    assert found("*.zarr") == {"0/zarr.json", "0/o3/c/0/0", "1/zarr.json"}
+    assert found("wrfout_*") == {"0"}
+    listed = {path.name for path in series_files(str(tmp_path / "series"))}
+    assert listed == {"a.nc", "b.zip", "one.zarr", "two.zarr"}
 
 
 @pytest.mark.parametrize("seconds", [100, -1000])

@@ -16,7 +16,8 @@ from airshed.data.netcdf_library import within_limit
 from airshed.data.rawhour import Stored, described
 from airshed.errors import AirshedError
 
-BLOCK_BYTES = 2**22  # of one variable, that are held
+BLOCK_BYTES = 2**20  # of one variable, that are held
+CHUNK_BYTES = 2**23  # of one whose chunks hold several times
 STEPS = 24  # that are read at once where the file's own chunks do not say better
 STAGGERED = "_stag"  # ends the names of WRF's dimensions of cell edges
 FILLER = 9e36  # of NetCDF, by default, 9.969e36; of IOAPI -9.999e36
@@ -33,6 +34,7 @@ class Variable:
         positions: Which cells are read.
         levels: What is taken along each further dimension.
         stored: What the file says of it.
+        precision: In which its values are held.
         packed_step: Smallest difference of its values, if they are packed; else 0.
         fillers: Whether no attribute tells the missing value.
         start: First time of the block that is held.
@@ -44,6 +46,7 @@ class Variable:
     positions: Positions
     levels: dict[str, int]
     stored: Stored
+    precision: type[np.floating[Any]]
     packed_step: float
     fillers: bool
     start: int = 0
@@ -77,8 +80,8 @@ class Variable:
             return 1
         chunks = stored.encoding.get("chunksizes") or stored.encoding.get("chunks")
         along = dict(zip(stored.dims, chunks, strict=True)).get(self.time, 1) if chunks else 1
-        most = BLOCK_BYTES // (self.positions.lat_deg.size * 8)
-        return int(max(1, min(max(along, STEPS), most)))
+        most = CHUNK_BYTES if along > 1 else BLOCK_BYTES
+        return int(max(1, min(max(along, STEPS), most // (self.positions.lat_deg.size * 8))))
 
     def _cells(self, part: xr.DataArray, time: str) -> Floats:
         """Values [T, Y, X] of the cells that are wanted; of edges the means of both sides."""
@@ -89,7 +92,7 @@ class Variable:
             column, columns, half_columns = _edges(part, where.column, run.columns)
             cells = part.isel({row: rows, column: columns}).transpose(time, row, column)
             values = np.asarray(cells.values)
-            values = values if values.dtype.kind == "f" else values.astype(np.float64)
+            values = values.astype(self.precision, copy=False)
             values = (values[:, 1:] + values[:, :-1]) / 2 if half_rows else values
             values = (values[..., 1:] + values[..., :-1]) / 2 if half_columns else values
             stretches.append(values[..., ::-1] if run.backwards else values)
@@ -150,6 +153,8 @@ def variable_of(
             continue
         axis = str(dimension)
         levels[axis] = _level(dataset, axis, size, level, f"{place}, variable {name}")
+    kind = np.dtype(stored.encoding.get("dtype", stored.dtype))
+    short = kind.itemsize <= (4 if kind.kind == "f" else 2)  # packed in 16 bits, or single
     return Variable(
         place,
         name,
@@ -157,6 +162,7 @@ def variable_of(
         positions,
         levels,
         described(name, stored.variable),
+        np.float32 if short else np.float64,
         abs(float(stored.encoding.get("scale_factor", 0.0))),
         not {"_FillValue", "missing_value"} & stored.encoding.keys(),
     )

@@ -124,16 +124,11 @@ class Found:
 
 def same_values(reading: Reading, name: str, one: Found, other: Found) -> bool:
     """Whether two files have the same values, but for the rounding of packed numbers."""
-    variables = [reading.variable(found.part, name) for found in (one, other)]
-    fields = [
-        variable.field(found.number)
-        for variable, found in zip(variables, (one, other), strict=True)
-    ]
-    return fields[0].shape == fields[1].shape and np.allclose(
-        *fields,
-        rtol=SAME_SHARE,
-        atol=SAME_PACKED * sum(variable.packed_step for variable in variables),
-        equal_nan=True,
+    first, second = (reading.variable(found.part, name) for found in (one, other))
+    here, there = first.field(one.number), second.field(other.number)
+    steps = SAME_PACKED * (first.packed_step + second.packed_step)
+    return here.shape == there.shape and np.allclose(
+        here, there, rtol=SAME_SHARE, atol=steps, equal_nan=True
     )
 
 

@@ -98,5 +98,5 @@ def _netcdf(place: Place) -> xr.Dataset:
     for variable in file.variables.values():
         if isinstance(variable.chunking(), list):
             variable.set_var_chunk_cache(CACHE_BYTES)  # else 16 MB for each, in every open file
-    store = xr.backends.NetCDF4DataStore(file)
+    store: Any = xr.backends.NetCDF4DataStore(file)  # type: ignore[no-untyped-call]
     return xr.open_dataset(store, **AS_STORED)

@@ -47,7 +47,8 @@ class Part:
 
     def during(self, start: datetime, stop: datetime) -> Part | None:
         """What it has from a time on and before another; None if that is nothing."""
-        inside = np.flatnonzero((self.times >= start) & (self.times < stop))
+        first, last = pd.Timestamp(start), pd.Timestamp(stop)
+        inside = np.flatnonzero((self.times >= first) & (self.times < last))
         if not inside.size:
             return None
         numbers = tuple(self.numbers[place] for place in inside.tolist())

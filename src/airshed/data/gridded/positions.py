@@ -171,7 +171,7 @@ def _in_plane(
             expected="latitude and longitude along one dimension each, or both along the same two",
             found=f"{lat.name}{lat.dims}, {lon.name}{lon.dims}",
         )
-    planes = []
+    planes: list[Floats] = []
     for each in (lat, lon):
         extra = {name: size for name, size in each.sizes.items() if name not in (row, column)}
         first, last = (
@@ -185,7 +185,7 @@ def _in_plane(
                 hint="a moving nest is no series on one grid",
             )
         planes.append(first)
-    return row, column, *planes
+    return row, column, planes[0], planes[1]
 
 
 def _named(dataset: xr.Dataset, meaning: str) -> list[str]:

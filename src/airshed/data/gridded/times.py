@@ -135,11 +135,12 @@ def _of_tflag(flags: xr.DataArray, where: object) -> tuple[str, pd.DatetimeIndex
 
 def _whole(times: pd.DatetimeIndex, place: str) -> pd.DatetimeIndex:
     """To the second; a time that is missing is refused."""
-    if times.isna().any():
+    missing = np.isnat(times.to_numpy())
+    if missing.any():
         raise AirshedError(
             "a time of a series is missing",
             where=place,
-            found=f"{int(times.isna().sum())} of {len(times)} without a value",
+            found=f"{int(missing.sum())} of {len(times)} without a value",
             hint="fetch the file again",
         )
     return times.as_unit("ns").round("s")

@@ -65,9 +65,9 @@ def _times(
             tally.findings.remark(remark, f"{dataset.period}")
     sampled = []
     chosen = chosen_times(whole, count) if len(whole) else {}
-    for day, wanted in chosen.items():
+    for day, chosen_hours in chosen.items():
         for hour in series.day(day).hours(tally.findings):
-            if hour.time_utc.hour in wanted:
+            if hour.time_utc.hour in chosen_hours:
                 tally.look(hour.read(tally.findings), hour.where)
                 sampled.append(hour.time_utc.isoformat())
     if not len(whole):
@@ -79,9 +79,9 @@ def _times(
                 hint="correct dataset.period or dataset.path",
             )
         )
-    listed = [times.to_pydatetime().tolist() for times in (expected, whole)]
+    wanted, found = (times.to_pydatetime().tolist() for times in (expected, whole))
     reason = "not in the series"
-    return counted(*listed, "UTC", reason, dataset.time_step_h) | {
+    return counted(wanted, found, "UTC", reason, dataset.time_step_h) | {
         "days_opened": len(chosen),
         "days": len(days),
         "sampled": sampled,
