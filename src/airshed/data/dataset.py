@@ -111,7 +111,7 @@ class ForecastDataset(Dataset[Batch]):
         horizons_h: Sequence[int],
         hold: Literal["auto", "always", "never"] = "auto",
     ) -> None:
-        store, grid = open_hourly(hourly), open_static(static)
+        store, grid = open_hourly(hourly, hours_per_task=None), open_static(static)
         times = pd.DatetimeIndex(store["time"].values)
         self.samples = sample_index(times, store["present"].values, split, horizons_h)
         inside = grid["domain_mask"].values.astype(bool)
