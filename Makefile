@@ -1,12 +1,21 @@
-# make demo   install the pinned set and run the demo study; prints where the report is
-# make test   format, lint, types, unit tests, dry runs, a small study end to end and on a SLURM
-# make faults  every rule killed, disks full, files damaged; twelve minutes
-# make bench  speed and memory at full size, error rates; an hour or two; writes results/benchmarks.json
-# make fuzz    fuzz the readers of files from elsewhere, FUZZ_SECONDS each; needs atheris
-# make audit   compare the pinned set with the advisories of PyPI; needs the network
+# make demo           install the pinned set and run the demo study; prints where the report is
+# make test           everything below up to `slurm`, on two cores within ten minutes
+# make lint           format, lint, types, rules, security
+# make unit           unit tests and bad input
+# make workflow       dry runs and small studies end to end
+# make slurm          a small study on a SLURM of its own
+# make faults         every rule killed, disks full, files damaged; twelve minutes
+# make test-gpu       exactness of attention on this machine's GPU
+# make bench-gpu      milliseconds of attention and of steps there; writes results/benchmarks-gpu.json
+# make bench          speed and memory at full size, error rates; an hour or two; writes results/benchmarks.json
+# make recovery       two simulated worlds, with and without blocking terrain; writes docs/statistics.md
+# make schools        windows, wind graph and latent ODE beside the masks, simulated; writes docs/schools/
+# make fuzz           fuzz the readers of files from elsewhere, FUZZ_SECONDS each; needs atheris
+# make audit          compare the pinned set with the advisories of PyPI; needs the network
 # make audit-offline  the same with a clone of PyPA's advisory database in ADVISORIES
-# make recovery  two simulated worlds, with and without blocking terrain; writes docs/statistics.md
-# make schools  windows, wind graph and latent ODE beside the masks, simulated; writes docs/schools/
+# make format         format Python and rules
+# make install        install the pinned set into .venv
+# make clean          remove results and Snakemake's records of them
 
 PYTHON ?= python3
 VENV := .venv
@@ -23,7 +32,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: help install demo test bench test-gpu bench-gpu fuzz audit audit-offline recovery schools format lint unit workflow others faults slurm clean
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n 's/^# make/make/p' Makefile
 
 install: $(INSTALLED)
 

@@ -44,7 +44,7 @@ def compiled(target: GPUTarget, name: str, kind: str, shape: Shape, width: int, 
         "TILE": tile.function, "UPHILL": tile.uphill, "FEATURES": tile.features, "WIDTH": width,
         "D1": first, "D2": rest, "QUERIES": shape.queries, "KEYS": shape.keys, "TILES": 256,
         "EVEN": True, "PRECISION": "tf32x3" if cuda and dtype == "fp32" else "ieee",
-        "TABLE": tile.table, "BINS": BINS, "LINE": 128 if tile.places else 8192,
+        "TABLE": tile.table, "BIN": tile.bin, "BINS": BINS, "LINE": 128 if tile.places else 8192,
         "LINES": 64 if tile.places else 1,
     }  # fmt: skip
     constants = {name: value for name, value in constants.items() if name in kernel.arg_names}

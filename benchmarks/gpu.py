@@ -22,6 +22,8 @@ from airshed.bench.measure import environment, interleaved, measured, ratio, spr
 from airshed.errors import brief
 from airshed.model.attention import Paths
 from airshed.model.attention.choice import median_ms
+from airshed.model.dynamo import allow_forms
+from airshed.training.compilation import compile_blocks
 
 TOKENS, SAMPLES, ROUNDS = 8192, 2, 15
 PATHS = {
@@ -33,15 +35,16 @@ PATHS = {
     "barrier_mlp": ("tiled",),
     "relative_position_3d": ("tiled",),
 }
+REFERENCE = "wind_baseline"
 STEPS = (
-    "wind_baseline",
+    REFERENCE,
     "physics_mask",
     "physics_all_blocks",
     "physics_lookup",
     "topoflow",
     "swin_bias",
 )
-COMPILED = ("wind_baseline", "physics_all_blocks")
+SIZES = (2, 4, 8, 16)
 
 
 def say(line: str) -> None:
@@ -102,37 +105,61 @@ def _as_projected(part: torch.Tensor) -> torch.Tensor:
 
 
 def steps() -> dict[str, Any]:
-    """Milliseconds of a training step of two samples, eager, every variant beside the baseline."""
-    settings = {"samples": SAMPLES, "dtype": torch.bfloat16}
-    models = {name: network(name, attention=Paths(biased="kernel"), **settings) for name in STEPS}
-    cases = {name: _step(model) for name, model in models.items()}
+    """Milliseconds of a training step of two samples, every variant beside the baseline.
+
+    Eager; and as trainings run: blocks compiled, forward and backward pass recorded.
+    """
+    models = {name: _network(name, SAMPLES) for name in STEPS}
     say("networks are built")
-    found = {"eager": _compared(cases)}
-    for name in COMPILED:
-        started = time.perf_counter()
-        model = models[name]
-        for block in model.blocks:
-            block.compile()
-        cases[name]()
-        torch.cuda.synchronize()
-        found.setdefault("seconds_to_compile", {})[name] = time.perf_counter() - started
-        say(f"{name}: compiled in {time.perf_counter() - started:.1f} s")
-    found["compiled"] = _compared({name: cases[name] for name in COMPILED})
-    recorded = {name: _step(network(name, **settings), recorded=True) for name in COMPILED}
-    found["recorded as CUDA graphs"] = _compared(recorded)
+    found = {"eager": _compared({name: _step(model) for name, model in models.items()})}
+    allow_forms(len(STEPS) + len(SIZES))
+    cases = {name: _as_trained(name, model, SAMPLES) for name, model in models.items()}
+    found["compiled and recorded"] = _compared(cases)
     return found
 
 
-def _step(model: Any, recorded: bool = False) -> Callable[[], None]:
+def samples() -> dict[str, Any]:
+    """Milliseconds for each two samples, and peak memory, by the samples of a step."""
+    allow_forms(len(STEPS) + len(SIZES))
+    found = {}
+    for size in SIZES:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        case = _as_trained(REFERENCE, _network(REFERENCE, size), size)
+        (times,) = interleaved({REFERENCE: case}, ROUNDS, f"{size} samples", warmup=3).values()
+        ms = 1e3 * spread(times)["median"] * 2 / size
+        peak_mb = torch.cuda.max_memory_allocated() / 1e6
+        found[str(size)] = {"ms_for_two": ms, "peak_memory_mb": peak_mb}
+        say(f"{size} samples: {ms:.1f} ms for two, {peak_mb:.0f} MB")
+    return found
+
+
+def _network(name: str, size: int) -> Any:
+    attention = Paths(biased="kernel")
+    return network(name, samples=size, dtype=torch.bfloat16, attention=attention)
+
+
+def _as_trained(name: str, model: Any, size: int) -> Callable[[], None]:
+    started = time.perf_counter()
+    compile_blocks([model], "always", DEVICE)
+    with torch._dynamo.config.patch(automatic_dynamic_shapes=False):
+        case = _step(model, samples=size, recorded=True)
+        case()
+    torch.cuda.synchronize()
+    say(f"{name}, {size} samples: ready in {time.perf_counter() - started:.1f} s")
+    return case
+
+
+def _step(model: Any, **how: Any) -> Callable[[], None]:
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
-    return step(model, optimizer, recorded=recorded)
+    return step(model, optimizer, **how)
 
 
 def _compared(cases: dict[str, Callable[[], None]]) -> dict[str, Any]:
     times = interleaved(cases, ROUNDS, "steps", warmup=3)
     found = {}
     for name, taken in times.items():
-        over = ratio(times, name, "wind_baseline")
+        over = ratio(times, name, REFERENCE)
         found[name] = {
             "ms": {key: 1e3 * value for key, value in spread(taken).items() if key != "rounds"},
             "ratio": over,
@@ -141,13 +168,14 @@ def _compared(cases: dict[str, Callable[[], None]]) -> dict[str, Any]:
     return found
 
 
+PARTS = {"attention": attention, "steps": steps, "samples": samples}
+
+
 def main() -> None:
     """Measure, print as it goes, and write one JSON file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("results/benchmarks-gpu.json"))
-    parser.add_argument(
-        "--parts", nargs="+", choices=("attention", "steps"), default=["attention", "steps"]
-    )
+    parser.add_argument("--parts", nargs="+", choices=[*PARTS], default=[*PARTS])
     options = parser.parse_args()
     if DEVICE.type != "cuda":
         say("there is no GPU that torch can use: nothing is measured")
@@ -155,7 +183,7 @@ def main() -> None:
     found: dict[str, Any] = {"environment": environment(), "measured": measured()}
     say(f"{found['environment']['device']}, torch {torch.__version__}, {HEADS} heads")
     for part in options.parts:
-        found[part] = {"attention": attention, "steps": steps}[part]()
+        found[part] = PARTS[part]()
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 

@@ -32,12 +32,16 @@ TARGETS = 6
 
 
 def step(
-    model: Forecaster, optimizer: torch.optim.Optimizer, *, recorded: bool = False
+    model: Forecaster,
+    optimizer: torch.optim.Optimizer,
+    *,
+    samples: int = BATCH,
+    recorded: bool = False,
 ) -> Callable[[], None]:
     """One training step on a batch; ``recorded`` as a CUDA graph, where that is exact."""
-    x = torch.randn(BATCH, CHANNELS, *model.grid_size, device=DEVICE)
-    truth = torch.randn(BATCH, TARGETS, *model.grid_size, device=DEVICE)
-    lead = torch.full((BATCH,), 24.0, device=DEVICE)
+    x = torch.randn(samples, CHANNELS, *model.grid_size, device=DEVICE)
+    truth = torch.randn(samples, TARGETS, *model.grid_size, device=DEVICE)
+    lead = torch.full((samples,), 24.0, device=DEVICE)
 
     def loss() -> Tensor:
         forecast = model(x, lead, model.variables[:TARGETS])

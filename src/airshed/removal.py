@@ -22,7 +22,7 @@ from airshed.integrity.atomic import remove
 
 CONFIG = "config.resolved.yaml"
 REMOVED = ".removed"  # below the folder of all studies: what is on its way out
-BUSY = (State.QUEUED, State.RUNNING)
+BUSY = (State.QUEUED, State.RUNNING, State.UNKNOWN)
 SPLIT = re.compile(r"\d{8}-\d{8}")  # in the name of what is made from a split
 
 Configs = Mapping[Path, Mapping[str, Any]]

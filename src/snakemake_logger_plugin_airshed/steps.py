@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +92,14 @@ class Step:
         return None
 
 
+def _benchmarks(results: Path) -> Iterator[Path]:
+    """What Snakemake has noted of steps. Stores, which may be on their way out, hold none."""
+    for where, folders, names in os.walk(results):
+        folders[:] = [name for name in folders if not name.startswith(".") and ".zarr" not in name]
+        if where.endswith("benchmarks"):
+            yield from (Path(where, name) for name in names if name.endswith(".tsv"))
+
+
 class Run:
     """All steps of a run.
 
@@ -114,7 +123,7 @@ class Run:
     def plan(self, steps: Mapping[str, int]) -> None:
         """Note which steps there are, and what such steps took in earlier runs."""
         self.steps = {rule: count for rule, count in steps.items() if rule not in ("all", "total")}
-        for path in self._results.glob("**/benchmarks/*.tsv"):
+        for path in _benchmarks(self._results):
             rules = [rule for rule in self.steps if path.stem.startswith(rule)]
             with suppress(OSError, StopIteration, KeyError, ValueError):
                 with path.open(encoding="utf-8", newline="") as stream:

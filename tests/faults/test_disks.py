@@ -16,7 +16,7 @@ mount -t tmpfs -o size=64m tmpfs results
 cp -a kept/. results/
 head -c $(( $(stat -f -c '%a * %S' results) - {room} )) /dev/zero > results/filler
 {command} 2>&1 && exit 3
-find results -name '.*.partial' -not -name .hourly.zarr.partial | sed 's/^/LEFT /'
+find results -name '.*.partial' | sed 's/^/LEFT /'
 ls -d {outputs} 2>/dev/null | sed 's/^/LEFT /'
 rm results/filler
 {command} 2>&1

@@ -49,6 +49,7 @@ OUTPUTS = {
     "manifest": [f"{RESULTS}/manifest.json"],
 }
 """What each rule writes; of rules that run several times, one of their jobs."""
+CONTINUED = {"train": [SEED], "ingest": [f"{GRID}/.hourly.zarr.days"]}
 NAMED_OTHERWISE = {"cost": "bench", "compare": "compare-study"}  # subcommands of rules
 TIMED = {"cost", "train", "report", "manifest"}  # hold durations: not the same bytes every time
 NUMBERS = OUTPUTS["compare"]
@@ -76,8 +77,8 @@ class Study:
         return [self.folder / name for name in OUTPUTS[rule]]
 
     def without(self, rule: str) -> Study:
-        """Delete what a rule wrote, and for a training its checkpoints."""
-        for name in [*OUTPUTS[rule], *([SEED] if rule == "train" else [])]:
+        """Delete what a rule wrote, and what its next run would continue from."""
+        for name in [*OUTPUTS[rule], *CONTINUED.get(rule, ())]:
             path = self.folder / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         return self

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 
-from forked import CONTEXT, preload
+from forked import forked, preload
 from reading import READ, noted
 
 preload(
@@ -65,7 +65,7 @@ def _serve(connection: socket.socket) -> None:
     with connection, connection.makefile() as lines:
         _, files, _, _ = socket.recv_fds(connection, 1, 3)
         given = json.loads(lines.readline())
-        process = CONTEXT.Process(target=_airshed, args=(*given, [DupFd(file) for file in files]))
+        process = forked(_airshed, *given, [DupFd(file) for file in files])
         process.start()
         for file in files:
             os.close(file)

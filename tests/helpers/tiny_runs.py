@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from forked import CONTEXT, preload
+from forked import forked, preload
 from torch import Tensor
 
 from airshed.config import Study, read_yaml, validate_study
@@ -93,9 +93,7 @@ def start(
     processes = Processes(nodes=count) if by_srun else Processes(devices=count)
     places = _srun_places(count) if by_srun else loopback_places(count) if count > 1 else [{}]
     running = [
-        CONTEXT.Process(
-            target=_train, args=(study, prepared, folder, rank, processes, place, disturbance)
-        )
+        forked(_train, study, prepared, folder, rank, processes, place, disturbance)
         for rank, place in enumerate(places)
     ]
     for process in running:

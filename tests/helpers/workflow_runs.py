@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from forked import CONTEXT, preload
+from forked import forked, preload
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "workflow", "config", "envs", "profiles", "slurm", "lumi")
@@ -96,9 +96,7 @@ def planning_in(folder: Path, **variables: str) -> Snakemake:
     def run(*arguments: str) -> Completed:
         with TemporaryDirectory() as outside:
             said = [Path(outside) / name for name in ("stdout", "stderr")]
-            process = CONTEXT.Process(
-                target=_snakemake, args=(folder, arguments, environment() | variables, said)
-            )
+            process = forked(_snakemake, folder, arguments, environment() | variables, said)
             process.start()
             process.join(TIMEOUT_S)
             process.kill()

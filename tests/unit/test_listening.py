@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from forked import CONTEXT
+from forked import forked
 from listening import addresses, is_loopback, meet, seen_by_task
 from tiny_runs import loopback_places
 
@@ -23,7 +23,7 @@ def test_workers_of_this_machine_listen_on_loopback_alone() -> None:
 
 def test_processes_of_a_training_meet_on_loopback_alone(tmp_path: Path) -> None:
     places = loopback_places(2)
-    running = [CONTEXT.Process(target=meet, args=(rank, places, tmp_path)) for rank in range(2)]
+    running = [forked(meet, rank, places, tmp_path) for rank in range(2)]
     for process in running:
         process.start()
     for process in running:

@@ -33,6 +33,7 @@ def finished(made_once: MadeOnce, quickly: dict[str, str]) -> Run:
     def make(folder: Path) -> None:
         done = Run(folder / "checkout", **quickly)()
         assert done.returncode == 0, done.stderr[-4000:]
+        assert f"the report is {folder}/checkout/results/tiny/report.html" in done.stderr
         shutil.copy(Path(quickly["AIRSHED_BIN"]) / READ, folder)
 
     return Run(made_once("study", make) / "checkout", **quickly)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,11 @@ def test_graphs_are_printed(snakemake: Snakemake, graph: str) -> None:
     assert done.stdout.lstrip().startswith("digraph")
     for rule in RULES:
         assert rule in done.stdout
+    if graph == "--rulegraph":
+        drawn = re.findall(r"<text[^>]*>(\w+)</text>", Path("docs/rulegraph.svg").read_text())
+        assert sorted(drawn) == sorted(re.findall(r'label = "(\w+)"', done.stdout)), (
+            "snakemake --rulegraph | dot -Tsvg > docs/rulegraph.svg draws it anew"
+        )
 
 
 def test_a_study_is_planned_before_its_data_are_there(snakemake: Snakemake, tmp_path: Path) -> None:

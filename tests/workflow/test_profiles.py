@@ -50,11 +50,15 @@ def test_rules_get_the_sites_account_and_partitions(
     snakemake: Snakemake, tmp_path: Path, profile: str
 ) -> None:
     partitions = {"cpu_partition": "c", "train_partition": "t", "evaluate_partition": "e"}
-    write(tmp_path / "site.yaml", SITE | partitions)
+    more = {"qos": "long", "constraint": "a100", "reservation": "r", "slurm_extra": "--nice=5"}
+    write(tmp_path / "site.yaml", SITE | partitions | more)
     said = snakemake("--profile", profile, "-n").stdout
     for rule, partition in (("ingest", "c"), ("compare", "c"), ("train", "t"), ("evaluate", "e")):
         asked = resources(said, rule)
         assert (asked["slurm_account"], asked["slurm_partition"]) == ("project_1", partition), rule
+        assert (asked["qos"], asked["constraint"]) == ("long", "a100")
+        warned = "--signal=USR1@" in asked["slurm_extra"]
+        assert (warned, "--nice=5" in asked["slurm_extra"]) == (rule == "train", True)
 
 
 def test_without_a_site_slurm_decides(snakemake: Snakemake) -> None:

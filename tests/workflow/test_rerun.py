@@ -1,7 +1,7 @@
 """Which steps run again after which change: every setting, and every kind of file of the user.
 
 The study is finished by a stand-in for `airshed` that only makes files, since what counts here is
-what Snakemake plans next.
+what Snakemake plans next; the notes beside them are those of the steps.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from airshed.config.data import Box
 from airshed.config.load import merge
 from airshed.config.shapes import Shapes, declared
 from airshed.config.study import DECLARED
+from airshed.graph.notes import Making
 from airshed.graph.products import PRODUCTS, following
+from airshed.graph.study import StudyGraph
 
 HELPERS = Path(__file__).resolve().parents[1] / "helpers"
 BOX = {"south": 20.0, "north": 45.0, "west": 90.0, "east": 120.0}
@@ -81,6 +83,7 @@ EVERYTHING = {
     },
 }
 GIVEN = ("dem.nc", "mask.npy", "weights.ckpt", "stations1.csv", "sites.csv", "forecast.nc")
+ANOTHER = "given/another"
 # what changes where results lie, so that they are made anew there: raw data have no grid
 ANEW = {
     "study": {product.rule for product in PRODUCTS.values()}
@@ -118,14 +121,23 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
         for name in ("config.yaml", "variants.yaml"):
             Path("config", name).write_text("{}")  # the study is handed over as it is
         Path("given").mkdir()
-        for name in GIVEN:
-            Path("given", name).write_text(name)
+        for path in (ANOTHER, *(f"given/{name}" for name in GIVEN)):
+            Path(path).write_text(path)
         study = study_of()
-        plan(study, "local")
-        assert not plan(study).jobs
+        finish(study)
         yield study
     finally:
         os.chdir(before)
+
+
+def finish(study: Study) -> None:
+    """Make what is not there, and note what everything was made from."""
+    plan(study, "local")
+    graph = StudyGraph(study)
+    for product, of in graph.handed_out():
+        for output in graph.outputs(product, of):
+            Making(product, study, output, of).done()
+    assert not plan(study).jobs
 
 
 def leaves(section: Section, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -222,7 +234,9 @@ def test_every_setting_repeats_what_it_is_declared_to_shape(finished: Study) -> 
         if path[-1] == "kind":
             now = changed(finished, path[:-1], OTHER_KIND[path[-2]])
         else:
-            value = "physics_mask" if path[-1] in ("reference", "start_from") else None
+            value: Any = "physics_mask" if path[-1] in ("reference", "start_from") else None
+            if DECLARED[setting].content:
+                value = [ANOTHER] if path[-1] == "tables" else ANOTHER
             now = changed(finished, path, value)
         found = plan(now)
         if found.rules != expected(setting, path, now):
@@ -288,6 +302,8 @@ def test_a_file_that_is_replaced_repeats_what_is_made_from_it(finished: Study, n
             assert {job.variant for job in found.jobs if job.rule == "train"} <= (
                 {"tuned"} if name == "weights.ckpt" else {*STANZAS}
             )
+        path.write_text(content)  # only its time is another
+        assert not plan(finished).jobs
     finally:
         path.write_text(content)
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -315,13 +331,12 @@ def on_archives(finished: Study) -> Study:
         path = ARCHIVES / f"{day:%Y%m}" / f"CN-Reanalysis{day:%Y%m%d}.tar.gz"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{day}")
-    plan(study, "local")
-    assert not plan(study).jobs
+    finish(study)
     return study
 
 
 def test_archives_are_known_by_their_content(on_archives: Study) -> None:
-    """Replaced by a newer or an older file, gone, added again, and behind a link."""
+    """Replaced by a newer or an older file, gone, added again, touched, and behind a link."""
     path = sorted(ARCHIVES.rglob("*.gz"))[3]
     content, before = path.read_text(), path.stat()
     ingested = {PRODUCTS[product].rule for product in following(["hourly"]) - {"pace"}} | {"ingest"}
@@ -332,7 +347,11 @@ def test_archives_are_known_by_their_content(on_archives: Study) -> None:
     path.unlink()
     assert plan(on_archives).rules == ingested
     path.write_text(content)
+    assert not plan(on_archives).jobs
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert not plan(on_archives).jobs
+    for each in ARCHIVES.rglob("*.gz"):
+        each.touch()
     assert not plan(on_archives).jobs
     month = path.parent.rename(ARCHIVES.parent / "elsewhere")
     path.parent.symlink_to(month.resolve())
@@ -346,6 +365,8 @@ def test_archives_are_known_by_their_content(on_archives: Study) -> None:
 def test_what_static_fields_are_made_from_is_known_by_content(
     on_archives: Study, name: str
 ) -> None:
+    Path("given", name).touch()
+    assert not plan(on_archives).jobs
     Path("given", name).write_text("replaced by something else")
     rules = {PRODUCTS[product].rule for product in following(["static"]) - {"pace"}}
     assert plan(on_archives).rules == rules

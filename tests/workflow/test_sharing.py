@@ -19,6 +19,7 @@ from workflow_runs import ROOT, STUDY, Run
 
 from airshed.config import Study, dump_study, read_yaml, validate_study
 from airshed.config.load import merge
+from airshed.graph.products import PRODUCTS
 from airshed.integrity.provenance import sha256
 
 RUN = "variants/physics_mask/seed0"
@@ -116,3 +117,23 @@ def test_without_snakemakes_records_nothing_stale_is_used(there: Study) -> None:
         plan(tiny_study(train={"epochs": 3}))
     with pytest.raises(WorkflowError, match="--forcerun compare"):
         plan(tiny_study(comparison={"margin": 0.02}))
+
+
+def test_results_of_before_notes_are_made_again_which_is_said_once(there: Study) -> None:
+    """Their steps had other params, and another study takes nothing of them over."""
+    for notes in [*Path("results").rglob("made")]:
+        shutil.rmtree(notes)
+    for record in Path(".snakemake/metadata").iterdir():
+        noted = json.loads(record.read_text())
+        record.write_text(json.dumps(noted | {"params": ["'results/tiny/config.resolved.yaml'"]}))
+    found = plan(there)
+    (line,) = (line for line in found.said.splitlines() if "earlier version of Airshed" in line)
+    assert line.endswith("; they are made again")
+    told = line.removeprefix("airshed: ").partition(": made by")[0].split(", ")
+    rules = {product.words: product.rule for product in PRODUCTS.values()}
+    assert {rules[words] for words in told} <= found.rules
+    assert {"simulated raw data", "the ingest", "trainings", "scores of trainings"} <= {*told}
+    assert not plan(another()).rules & {"take_over", "take_over_scores"}
+    shutil.rmtree(".snakemake")
+    with pytest.raises(WorkflowError, match=r"unknown settings(.|\n)*--forcerun simulate ingest"):
+        plan(there)

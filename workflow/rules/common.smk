@@ -280,3 +280,8 @@ onstart:
     write_text(Path(CONFIG), dump_study(STUDY))
     for folder in (RESULTS, DATASET):
         stamp_folder(Path(folder))
+
+
+onsuccess:
+    if workflow.is_main_process and any(job.rule.name == "report" for job in workflow.dag.jobs):
+        logger.info(f"airshed: the report is {Path(RESULTS).resolve()}/report.html")

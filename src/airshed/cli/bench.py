@@ -89,11 +89,11 @@ def variant(
     from airshed.integrity.atomic import write_json
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-    with making("cost", config, output, name) as study:
+    with making("cost", config, output, name, read=vars(prepared)) as study:
         claim_devices(study)
-        from airshed.bench.cost import measured_steps
+        from airshed.bench.kept import measured_once
 
-        write_json(output, measured_steps(study, [name], prepared, rounds))
+        write_json(output, measured_once(study, name, prepared, rounds, output))
 
 
 @bench.command()

@@ -54,7 +54,7 @@ def status(
         bool, typer.Option("--verbose", help="Also what was found of attention paths.")
     ] = False,
 ) -> None:
-    """Show every training: waiting, queued, running, interrupted, failed or done.
+    """Show every training: waiting, queued, running, interrupted, failed, unknown or done.
 
     Without arguments it shows every study below results/. It reads files and SLURM's queue, and
     writes nothing.

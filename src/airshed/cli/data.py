@@ -35,7 +35,7 @@ def ingest(
     from airshed.data.ingest import ingest as run
     from airshed.graph.notes import making
 
-    with making("hourly", config, hourly) as study:
+    with making("hourly", config, hourly, read={"raw": raw}) as study:
         run(study.dataset, raw, Outputs(hourly, report, quality), study.preprocessing, workers)
 
 
@@ -45,7 +45,7 @@ def static_fields(config: Config, raw: Raw, hourly: Hourly, output: Output) -> N
     from airshed.data.static import static_fields as run
     from airshed.graph.notes import making
 
-    with making("static", config, output) as study:
+    with making("static", config, output, read={"raw": raw, "hourly": hourly}) as study:
         run(study.dataset, raw, hourly, output)
 
 
@@ -55,7 +55,7 @@ def patch_elevation(config: Config, static: Static, output: Output) -> None:
     from airshed.data.patch_grid import patch_elevation as run
     from airshed.graph.notes import making
 
-    with making("patch_elevation", config, output) as study:
+    with making("patch_elevation", config, output, read={"static": static}) as study:
         run(static, study.model.patch, output)
 
 
@@ -67,7 +67,7 @@ def statistics(
     from airshed.data.statistics import statistics as run
     from airshed.graph.notes import making
 
-    with making("statistics", config, output) as study:
+    with making("statistics", config, output, read={"hourly": hourly, "static": static}) as study:
         train, normalisation = study.splits.train, study.normalisation
         run(hourly, static, train, normalisation, study.preprocessing, workers, output)
 

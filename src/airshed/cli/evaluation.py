@@ -38,7 +38,7 @@ def climatology(config: Config, hourly: Hourly, static: Static, output: Output) 
     from airshed.evaluation.climatology import fit_climatology
     from airshed.graph.notes import making
 
-    with making("climatology", config, output) as study:
+    with making("climatology", config, output, read={"hourly": hourly, "static": static}) as study:
         harmonics = study.evaluation.climatology_harmonics
         targets = study.target_variables
         fit_climatology(hourly, static, study.splits.train, targets, harmonics, output)
@@ -50,7 +50,7 @@ def wind_roses(config: Config, hourly: Hourly, static: Static, output: Output) -
     from airshed.evaluation.roses import wind_roses as run
     from airshed.graph.notes import making
 
-    with making("wind_roses", config, output) as study:
+    with making("wind_roses", config, output, read={"hourly": hourly, "static": static}) as study:
         run(hourly, static, study.splits.test, study.evaluation.wind_speed_edges_ms, output)
 
 
@@ -82,11 +82,13 @@ def evaluate(
     """Score a trained run on the test split at each horizon, in physical units."""
     from airshed.data.prepared import Prepared
     from airshed.graph.identity import scores_identity
-    from airshed.graph.notes import Making
+    from airshed.graph.notes import Making, check_read
     from airshed.graph.settings import handed
     from airshed.integrity.formats import RUN, read_json
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
+    read = {"climatology": climatology, "observations": observations}
+    check_read("scores", config, vars(prepared) | read)
     study = handed(config, "scores")
     made = Making("scores", study, output)
     weights = read_json(run, RUN)["checkpoint"]["sha256"]
@@ -125,7 +127,9 @@ def baseline(
 
     wanted = (tuple(horizon or ()), observations, supplement, save_forecasts, with_truth)
     evaluation = Evaluation(hourly, static, climatology, output, *wanted)
-    with making("baseline", config, output) as study:
+    fields = {"hourly": hourly, "static": static}
+    read = {**fields, "climatology": climatology, "observations": observations}
+    with making("baseline", config, output, read=read) as study:
         evaluate_baseline(study, name.value, evaluation)
 
 

@@ -47,7 +47,7 @@ def interpret(
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
     target = run.with_name("interpretation.json") if output is None else output
-    with making("interpretation", config, target) as study:
+    with making("interpretation", config, target, read=vars(prepared)) as study:
         claim_devices(study)
         from airshed.evaluation.interpretation import interpret as run_interpretation
 
@@ -69,7 +69,7 @@ def stations(
     from airshed.evaluation.stations.observations import write_observations
     from airshed.graph.notes import making
 
-    with making("observations", config, output) as study:
+    with making("observations", config, output, read={"static": static}) as study:
         if study.stations is None:
             raise AirshedError(
                 "the study has no stations",
@@ -112,7 +112,9 @@ def external(
     from airshed.graph.notes import making
 
     evaluation = Evaluation(hourly, static, climatology, output, (), observations, supplement)
-    with making("external", config, output, name) as study:
+    fields = {"hourly": hourly, "static": static}
+    read = {**fields, "climatology": climatology, "observations": observations}
+    with making("external", config, output, name, read=read) as study:
         evaluate_external(study, name, evaluation)
 
 

@@ -67,6 +67,7 @@ def train(
     """
     from airshed.config import load_study
     from airshed.data.prepared import Prepared
+    from airshed.graph.notes import check_read
     from airshed.graph.settings import handed
     from airshed.training import kept
     from airshed.training.processes import Processes, run_processes
@@ -79,6 +80,7 @@ def train(
 
     whole = load_study(config if study is None else [study]).for_variant(variant)
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
+    check_read("training", config, vars(prepared))
     own = handed(config, "training", variant).for_variant(variant)
     wanted = kept.Wanted(own, whole, variant, seed, prepared, start, run, history)
     if take_over is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from airshed.config.base import Section
 from airshed.config.data import Count
@@ -21,7 +21,10 @@ from airshed.config.yaml_file import read_yaml
 from airshed.errors import AirshedError
 
 SITE_FILE = Path("site.yaml")
+EXAMPLE = "site.example.yaml"
 ENVIRONMENT_PREFIX = "AIRSHED_"
+Words = Annotated[tuple[str, ...], BeforeValidator(lambda v: v.split() if type(v) is str else v)]
+Lines = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if type(v) is str else v)]
 HINT = "copy site.example.yaml to site.yaml and fill it in, or set {variable}; see docs/cluster.md"
 
 
@@ -34,6 +37,12 @@ class Site(Section):
         train_partition: Where trainings run.
         evaluate_partition: Where trained models are scored, on one device each.
         gres: How the site asks for GPUs on each node, e.g. ``gpu:a100:{devices}``.
+        qos: Quality of service of all jobs.
+        constraint: Features that their nodes must have, as SLURM's ``--constraint`` takes them.
+        reservation: Where they run.
+        slurm_extra: More options of ``sbatch``, beside those that a profile needs.
+        modules: Environment modules that are loaded before each step.
+        before: Lines of shell that run before each step, after that.
         max_mem_mb: Memory of a node, which a retried job does not exceed.
         max_runtime_min: The partitions' longest time limit, which it does not exceed either.
         bin: Folder that is put in front of PATH in jobs; its ``airshed`` starts each step.
@@ -45,6 +54,12 @@ class Site(Section):
     train_partition: str | None = None
     evaluate_partition: str | None = None
     gres: Annotated[str, Field(pattern=r"\{devices\}")] = "gpu:{devices}"
+    qos: str | None = None
+    constraint: str | None = None
+    reservation: str | None = None
+    slurm_extra: Annotated[str, Field(pattern=r"^[^'\n]*$")] = ""
+    modules: Words = ()
+    before: Lines = ()
     max_mem_mb: Count | None = None
     max_runtime_min: Count | None = None
     bin: str | None = None
@@ -54,9 +69,16 @@ class Site(Section):
         """The request for ``devices`` GPUs on each node, as SLURM's ``--gres`` takes it."""
         return self.gres.format(devices=devices)
 
+    def sbatch_options(self, *of_the_profile: str) -> str:
+        """Options of a profile and of the site, as the resource ``slurm_extra`` takes them."""
+        return f"'{' '.join([*of_the_profile, self.slurm_extra]).strip()}'"
+
     def shell_prefix(self) -> str:
         """Shell commands to run before each step; empty where the site needs none."""
-        commands = []
+        commands = [f"{line}; " for line in self.before]
+        if self.modules:  # whose own scripts read variables that are not set
+            names = " ".join(map(quote, self.modules))
+            commands.insert(0, f"set +u; module load {names}; set -u; ")
         if self.container is not None:
             commands.append(f"export AIRSHED_CONTAINER={quote(self.container)}; ")
         if self.bin is not None:
@@ -79,7 +101,8 @@ def read_site(
     Raises:
         AirshedError: The file is wrong, or a needed key is missing.
     """
-    values: dict[str, Any] = read_yaml(path) if path.exists() else {}
+    values: dict[str, Any] = read_yaml(path, may_be_empty=True) if path.exists() else {}
+    _refuse_the_examples(values, path)
     for key in Site.model_fields:
         given = environment.get(ENVIRONMENT_PREFIX + key.upper())
         if given:
@@ -100,6 +123,21 @@ def read_site(
                 hint=HINT.format(variable=ENVIRONMENT_PREFIX + key.upper()),
             )
     return site
+
+
+def _refuse_the_examples(values: Mapping[str, Any], path: Path) -> None:
+    """A copy of the example in which nothing was filled in would charge a project of nobody."""
+    example = path.with_name(EXAMPLE)
+    given = read_yaml(example, may_be_empty=True) if example.exists() else {}
+    same = [f"{key}: {value}" for key, value in given.items() if values.get(key) == value]
+    if same:
+        raise AirshedError(
+            "the site's settings are those of the example",
+            where=path,
+            expected="your own values, or lines that are commented out",
+            found="; ".join(same),
+            hint="correct or remove these lines; an empty file means SLURM's own defaults",
+        )
 
 
 def site_for_profile(*needed: str) -> Site:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import getpass
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 2.5
 FIELDS = "%i|%T|%r|%k|%Z"  # id, state, reason, comment, folder
+LOGS = Path(".snakemake/slurm_logs")  # Snakemake's executor makes it with the first job
 PENDING = frozenset({"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT"})
 
 
@@ -34,10 +36,11 @@ class Queue:
 
     Attributes:
         known: Whether it could be asked; without SLURM it cannot.
+        silent: Whether a SLURM that jobs of this folder were sent to does not answer.
     """
 
-    def __init__(self, jobs: Sequence[Job] | None) -> None:
-        self.known = jobs is not None
+    def __init__(self, jobs: Sequence[Job] | None, silent: bool = False) -> None:
+        self.known, self.silent = jobs is not None, silent
         self._jobs = list(jobs or ())
 
     def training(self, variant: str, seed: int, folder: Path, told_id: object) -> Job | None:
@@ -60,13 +63,15 @@ class Queue:
 
 def read_queue() -> Queue:
     """Ask ``squeue`` for the user's jobs."""
+    if shutil.which("squeue") is None:
+        return Queue(None)
     command = ["squeue", "--noheader", f"--user={getpass.getuser()}", f"--format={FIELDS}"]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True
         )
     except (OSError, subprocess.SubprocessError):
-        return Queue(None)
+        return Queue(None, silent=LOGS.is_dir())  # who never sent a job needs no answer
     return Queue(parse(done.stdout))
 
 

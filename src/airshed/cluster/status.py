@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from airshed.attention_paths import lines
-from airshed.cluster.squeue import Job, Queue
+from airshed.cluster.squeue import LOGS, Job, Queue
 from airshed.config import Study
 from airshed.errors import AirshedError, split_hint
 from airshed.integrity.formats import PROGRESS, RUN, read_json, read_or_nothing
@@ -37,6 +37,7 @@ class State(StrEnum):
     RUNNING = "running"
     INTERRUPTED = "interrupted"
     FAILED = "failed"
+    UNKNOWN = "unknown"
     DONE = "done"
 
 
@@ -56,6 +57,7 @@ class Facts:
         progress: Content of ``progress.json``; empty if there is none.
         job: Its job in the queue.
         queue_known: Whether the queue could be asked.
+        queue_silent: Whether there is one that does not answer.
         process_alive: Whether its process runs on this machine; None if it ran on another one.
         silent_s: Seconds since ``progress.json`` was written.
         log_ends: ``failed`` or ``interrupted``, if its log ends with words of that.
@@ -65,6 +67,7 @@ class Facts:
     progress: Mapping[str, Any] = field(default_factory=dict)
     job: Job | None = None
     queue_known: bool = False
+    queue_silent: bool = False
     process_alive: bool | None = None
     silent_s: float = 0.0
     log_ends: State | None = None
@@ -80,6 +83,8 @@ def decide(facts: Facts) -> State:
             return State.QUEUED
         ending = str(facts.progress.get("slurm_job_id")) == facts.job.job_id
         return State(told) if ending and told in ("interrupted", "failed") else State.RUNNING
+    if facts.queue_silent and (not facts.progress or facts.progress.get("slurm_job_id")):
+        return State.UNKNOWN  # its job may wait, run, or have ended
     if told == "running":
         return State.RUNNING if _goes_on(facts) else State.INTERRUPTED
     if facts.log_ends is State.INTERRUPTED:  # before it could tell; what it told is older
@@ -155,6 +160,7 @@ def training_status(folder: Path, variant: str, seed: int, queue: Queue) -> Trai
         progress=progress,
         job=queue.training(variant, seed, Path.cwd(), progress.get("slurm_job_id")),
         queue_known=queue.known,
+        queue_silent=queue.silent,
         process_alive=_process_alive(progress),
         silent_s=_silence_s(progress),
         log_ends=_ending(log),
@@ -243,5 +249,5 @@ def _tail(path: Path) -> Iterator[str]:
 def _slurm_words(variant: str, seed: int, progress: Mapping[str, Any]) -> list[str]:
     """What SLURM wrote when it ended a job: time limit, memory, cancelled by whom."""
     job = progress.get("slurm_job_id")
-    log = Path(".snakemake/slurm_logs/rule_train") / f"{variant}_{seed}" / f"{job}.log"
+    log = LOGS / "rule_train" / f"{variant}_{seed}" / f"{job}.log"
     return [line for line in _tail(log) if "slurmstepd: error" in line]

@@ -21,8 +21,10 @@ COLOURS = {
     State.RUNNING: "blue",
     State.INTERRUPTED: "yellow",
     State.FAILED: "red",
+    State.UNKNOWN: "magenta",
     State.DONE: "green",
 }
+SILENT = "SLURM does not answer: what its jobs do is not known until it does"
 LOG_WIDTH = 160  # of tables that go to a file
 
 Statuses = Mapping[str, list[TrainingStatus]]
@@ -53,6 +55,8 @@ def watch(read: Callable[[], Statuses], every_s: float) -> None:
 def render(statuses: Statuses, verbose: bool = False) -> Group:
     """A table for each study, below it what is to be done and, if asked for, attention paths."""
     parts: list[Table | Text] = []
+    if any(row.facts.queue_silent for rows in statuses.values() for row in rows):
+        parts.append(Text(SILENT, style=COLOURS[State.UNKNOWN]))
     for study, rows in statuses.items():
         parts.append(_table(study, rows))
         parts.extend(_to_do(row) for row in rows if row.advice)

@@ -63,6 +63,11 @@ def _counted(given: Any, made: Any) -> bool:
 
 def unknown_key_message(key: str, known: Sequence[str], what: str = "key") -> str:
     """Say that ``key`` is unknown, and which known one was probably meant."""
-    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    meant = f"did you mean '{nearest[0]}'?" if nearest else f"known {what}s: {', '.join(known)}"
-    return f"unknown {what} '{key}'; {meant}"
+    others = f"; known {what}s: {', '.join(known)}"
+    return f"unknown {what} '{key}'{meant(key, known) or others}"
+
+
+def meant(word: str, known: Sequence[str]) -> str:
+    """The known word that was probably meant, as the end of a sentence; empty if none is near."""
+    nearest = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean '{nearest[0]}'?" if nearest else ""

@@ -13,8 +13,12 @@ from airshed.errors import AirshedError
 MOST_VALUES = 100_000  # with every alias written out; a study of all variants has fewer than 1,000
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, may_be_empty: bool = False) -> dict[str, Any]:
     """The mapping in one YAML file.
+
+    Args:
+        path: The file.
+        may_be_empty: Whether one without any line that counts holds an empty mapping.
 
     Raises:
         AirshedError: The file is missing, is not YAML, holds no mapping or a key twice, or its
@@ -33,6 +37,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
             expected="keys and values, indented by blanks",
             found=" ".join(str(error).split()),
         ) from error
+    if content is None and may_be_empty:
+        return {}
     if not isinstance(content, dict):
         raise AirshedError(
             "a configuration file must hold keys and values",

@@ -146,7 +146,8 @@ class ForecastDataset(Dataset[Batch]):
         hold: Literal["auto", "always", "never"] = "auto",
     ) -> None:
         changing = [name for name in (*inputs, *targets) if name not in STATIC]
-        store, grid = open_hourly(hourly, needed=changing), open_static(static)
+        store = open_hourly(hourly, hours_per_task=None, needed=changing)
+        grid = open_static(static)
         times = pd.DatetimeIndex(store["time"].values)
         self.samples = sample_index(times, store["present"].values, split, horizons_h)
         inside = grid["domain_mask"].values.astype(bool)

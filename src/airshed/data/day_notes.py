@@ -48,7 +48,7 @@ class DayNote:
 
     ``reasons`` tells for each hour why it cannot be used, None if it can; ``origin`` stands for
     settings and raw files, ``sha256`` has the checksums of these, ``content`` that of what was
-    stored. Counts are by variable.
+    stored, ``shards`` that of the files that it was stored in. Counts are by variable.
     """
 
     day: str
@@ -60,6 +60,7 @@ class DayNote:
     ranges: dict[str, dict[str, float] | None] = field(default_factory=dict)
     sha256: dict[str, str] = field(default_factory=dict)
     content: str = ""
+    shards: str = ""
 
     @classmethod
     def of(cls, day: date, origin: list[Any], step_h: int) -> DayNote:

@@ -10,9 +10,9 @@ chosen by measurement, see docs/data-format.md.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,6 @@ from airshed.data.stores import (
     hourly_fields,
 )
 from airshed.graph.identity import DAYS
-from airshed.integrity.atomic import flush
 from airshed.variables import Variable
 
 DIGITS = 16  # of the checksum of a day
@@ -98,7 +97,7 @@ def chunk_steps(shape: tuple[int, int], steps_a_day: int) -> int:
 
 
 def write_day(path: Path, position: int, fields: Floats, hourly: Sequence[str]) -> str:
-    """Write one day; it is on the disk when this returns.
+    """Write one day.
 
     Args:
         path: The store.
@@ -116,9 +115,15 @@ def write_day(path: Path, position: int, fields: Floats, hourly: Sequence[str]) 
         scale, offset = (array.attrs.get(key, default) for key, default in PACKING)
         stored = ((fields[:, index] - offset) / scale).astype(array.dtype)
         array[rows] = stored
-        flush(path / name / "c" / str(position))  # its shard
         digest.update(np.ascontiguousarray(stored).data)
     return digest.hexdigest()[:DIGITS]
+
+
+def shards(path: Path, position: int) -> Iterator[tuple[str, Path]]:
+    """Of a day by its number, the shard of each variable; one without any value has no file."""
+    fields = zarr.open_group(path, mode="r").attrs[HOURLY_FIELDS]
+    for name in cast(Sequence[str], fields):
+        yield name, path / name / "c" / str(position) / "0" / "0"
 
 
 def write_present(

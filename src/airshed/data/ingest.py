@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from airshed.config.data import DatasetConfig
 from airshed.config.preprocessing import DaskConfig
 from airshed.data import hourly as store
-from airshed.data.day_notes import NO_NOTE, DayNote, quality_table, summary
+from airshed.data.day_notes import DayNote, quality_table, summary
+from airshed.data.kept_days import KeptDays
 from airshed.data.native import NativeGrid, native_grid
 from airshed.data.quality import check_hour
 from airshed.data.rawhour import as_hour
@@ -25,12 +25,13 @@ from airshed.data.regrid import regrid, regrid_directions
 from airshed.data.scale_out import run_tasks
 from airshed.data.source import DaySource, Source, first_hour, open_source, there_twice
 from airshed.data.units import check_described
-from airshed.errors import AirshedError, brief
+from airshed.errors import AirshedError
 from airshed.graph.user_files import checksum_taken
 from airshed.graph.views import canonical
-from airshed.integrity.atomic import publish, remove, write_json, write_text, writing
+from airshed.integrity.atomic import publish, write_json, write_text, writing
+from airshed.progress import progress
 
-log = logging.getLogger(__name__)
+QUIET_S = 10.0  # looking at days that are there shows its progress if it takes longer
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,11 @@ def ingest(
 ) -> None:
     """Read the raw hours of a dataset's period into one hourly store on the study grid.
 
-    Days are written into a partial store beside the final one, and each is noted when it is
-    complete; an interrupted ingest continues with the days that are missing or whose files have
-    changed since. The store gets its name when all days are in it. A day is one task that holds one
-    raw hour and the regridded day, so that memory depends neither on the number of days nor on the
-    archives' size.
+    Each day is kept beside the store when it is complete (:mod:`airshed.data.kept_days`). An ingest
+    that was interrupted, or one after a change of raw files or of the period, reads only days that
+    are missing or whose files have changed since. The store gets its name when all days are in it.
+    A day is one task that holds one raw hour and the regridded day, so that memory depends neither
+    on the number of days nor on the archives' size.
 
     Args:
         dataset: What the files hold and the grid to bring them to.
@@ -66,109 +67,91 @@ def ingest(
     """
     check_described(dataset)
     source, days = open_source(dataset, raw), dataset.period.days
-    partial, key = _partial(dataset, source, outputs.hourly)
-    notes = partial / "days"
-    tasks = []
-    for number, day in enumerate(days):
-        of_day = source.day(day)
-        origin = [key, *of_day.fingerprint()]
-        if not _complete(_note(notes, day), origin):
-            tasks.append((dataset, of_day, origin, partial, number, day))
-    with _discard_if_no_day_is_complete(partial):
-        done = len(days) - len(tasks)
-        for _ in run_tasks(_ingest_day, tasks, scale_out, workers, "days ingested", done):
+    kept, key = _begun(dataset, source, outputs.hourly)
+    held = _held(kept, key, source, days, workers)
+    tasks = [
+        (dataset, source.day(day), key, kept, number, day)
+        for number, day in enumerate(days)
+        if day not in held
+    ]
+    with _discard_if_no_day_is_complete(kept):
+        for _ in run_tasks(_ingest_day, tasks, scale_out, workers, "days ingested", len(held)):
             pass
-    noted = [DayNote.read(_note(notes, day)) for day in days]
+    noted = [kept.note(day) for day in days]
     for path, digest in (item for day in noted for item in day.sha256.items()):
         checksum_taken(Path(path), digest)
+    with writing(kept.store):
+        stays = kept.assemble(days)
     store.write_present(
-        partial / "store.zarr",
+        kept.store,
         np.concatenate([day.present for day in noted]),
         {day.day: day.content for day in noted},
     )
     write_text(outputs.quality, quality_table(dataset.quantities, noted))
     write_json(outputs.report, summary(dataset, noted) | {"conversions": source.conversions()})
-    publish(partial / "store.zarr", outputs.hourly)
-    _discard(partial)
+    publish(kept.store, outputs.hourly)
+    if stays:
+        kept.keep_only(days)
+    else:
+        kept.discard()
 
 
-def _partial(dataset: DatasetConfig, source: Source, hourly: Path) -> tuple[Path, str]:
-    """The folder of an unfinished ingest, and the key of its settings and native grid.
+def _begun(dataset: DatasetConfig, source: Source, hourly: Path) -> tuple[KeptDays, str]:
+    """The days that are there already, beside a new store, and the key of settings and native grid.
 
-    It is begun anew if it was for others. The key is written last, when the empty store is whole,
-    and removed first. The native grid, which every hour must have, is always written anew.
+    Days do not depend on the period that they are part of, so it is not in the key.
     """
     where, first = first_hour(source, dataset)
     grid = native_grid(first, dataset, where)
-    settings = json.dumps(canonical(["hourly"], dataset, "dataset"), sort_keys=True)
-    key = hashlib.sha256(settings.encode() + grid.digest()).hexdigest()
-    partial = hourly.with_name(f".{hourly.name}.partial")
-    kept, begun = partial / "key", (partial / "store.zarr").is_dir()
-    if not (begun and kept.exists() and kept.read_bytes() == key.encode()):
-        shape = (dataset.grid.rows, dataset.grid.columns)
-        lat_deg, lon_deg = regrid_directions(grid.cut(grid.lat_deg), grid.cut(grid.lon_deg), shape)
-        finished = len([*partial.glob("days/*.json")])
-        if finished:
-            log.warning(
-                "%d days of an unfinished ingest are for other settings or another native grid:"
-                " they are discarded",
-                finished,
-            )
-        _discard(partial)
-        (partial / "days").mkdir(parents=True)
-        store.create(partial / "store.zarr", dataset, lat_deg, lon_deg)
-        kept.write_text(key, encoding="ascii")
-    grid.write(partial / "native.npz")
-    return partial, key
+    settings = canonical(["hourly"], dataset, "dataset") | {"period": None}
+    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode() + grid.digest()).hexdigest()
+    shape = (dataset.grid.rows, dataset.grid.columns)
+    lat_deg, lon_deg = regrid_directions(grid.cut(grid.lat_deg), grid.cut(grid.lon_deg), shape)
+    kept = KeptDays.beside(hourly)
+    kept.begin(key)
+    store.create(kept.store, dataset, lat_deg, lon_deg)
+    grid.write(kept.native)
+    return kept, key
 
 
-def _discard(partial: Path) -> None:
-    """Remove an unfinished ingest, its key first: what a killed process leaves is not believed."""
-    remove(partial / "key")
-    remove(partial)
-
-
-def _complete(note: Path, origin: list[Any]) -> bool:
-    """Whether a day was ingested with these settings from the files that are there now."""
-    if not note.exists():
-        return False
-    try:
-        return DayNote.read(note).origin == origin
-    except NO_NOTE as error:
-        log.warning("%s is damaged (%s): this day is read again", note, brief(error))
-        return False
+def _held(
+    kept: KeptDays, key: str, source: Source, days: Sequence[date], workers: int
+) -> set[date]:
+    """The days that need not be read again; their files are hashed to know that."""
+    if not kept.any():
+        return set()
+    with ThreadPoolExecutor(workers) as pool:
+        found = pool.map(lambda day: kept.holds(day, key, source.day(day)), days)
+        told = progress(found, "days looked at", len(days), delay_s=QUIET_S)
+        return {day for day, held in zip(days, told, strict=True) if held}
 
 
 @contextmanager
-def _discard_if_no_day_is_complete(partial: Path) -> Iterator[None]:
+def _discard_if_no_day_is_complete(kept: KeptDays) -> Iterator[None]:
     """A refused ingest leaves the days that are complete; if none is, it leaves nothing."""
     try:
         yield
     except AirshedError:
-        if not any((partial / "days").glob("*.json")):
-            _discard(partial)
+        if not kept.any():
+            kept.discard()
         raise
-
-
-def _note(notes: Path, day: date) -> Path:
-    return notes / f"{day:%Y%m%d}.json"
 
 
 def _ingest_day(
     dataset: DatasetConfig,
     source: DaySource,
-    origin: list[Any],
-    partial: Path,
+    key: str,
+    kept: KeptDays,
     number: int,
     day: date,
 ) -> None:
-    """Read, inspect, regrid and write one day, then note that it is complete."""
-    grid = NativeGrid.read(partial / "native.npz")
+    """Read, inspect, regrid and write one day, then keep it."""
+    grid = NativeGrid.read(kept.native)
     shape = (dataset.grid.rows, dataset.grid.columns)
     quantities = dataset.quantities
     count = len(quantities.hourly)
     fields = np.full((dataset.steps_a_day, count, *shape), np.nan, dtype=np.float32)
-    note = DayNote.of(day, origin, dataset.time_step_h)
+    note = DayNote.of(day, [key, *source.fingerprint()], dataset.time_step_h)
     for each in source.hours():
         hour = as_hour(each.read(), quantities.hourly, each.where)
         of_day = each.time_utc.hour
@@ -184,13 +167,12 @@ def _ingest_day(
             fields[of_day // dataset.time_step_h] = regrid(found.fields, shape)
     if dataset.quality.missing_hours == "refuse":
         _refuse_gaps(note, day)
-    noted = _note(partial / "days", day)
-    with writing(partial / "store.zarr"):
-        noted.unlink(missing_ok=True)  # of other files, if there is one
-        note.content = store.write_day(partial / "store.zarr", number, fields, quantities.hourly)
     note.sha256 = source.checksums()
     note.add_ranges(fields, quantities.hourly)
-    note.write(noted)
+    with writing(kept.store):
+        kept.forget(day)
+        note.content = store.write_day(kept.store, number, fields, quantities.hourly)
+        kept.keep(day, number, note)
 
 
 def _refuse_gaps(note: DayNote, day: date) -> None:

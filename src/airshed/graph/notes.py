@@ -5,7 +5,7 @@ Snakemake's own records are lost when ``.snakemake`` is not copied; these are no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,12 +13,16 @@ from typing import Any
 
 from airshed.config import Study
 from airshed.errors import AirshedError
-from airshed.graph.settings import handed, name_of, shaping
+from airshed.graph.products import PRODUCTS
+from airshed.graph.settings import FOLDER as SETTINGS
+from airshed.graph.settings import handed, name_of, names_read, shaping
 from airshed.graph.user_files import Listing, UserFiles
 from airshed.integrity.atomic import remove, write_json
 from airshed.integrity.formats import NOTE, VERSION, read_json
 
 FOLDER = "made"
+Read = Mapping[str, Path | None]
+"""Data that a step reads, by the names of products; None where it reads none."""
 
 
 @dataclass
@@ -84,9 +88,38 @@ class Making:
         Note(name_of(*of), shaping(*of), files, identity).write(self._output)
 
 
+def check_read(product: str, config: Sequence[Path], read: Read) -> None:
+    """Refuse data that were made with other settings than those of the study that reads them.
+
+    Args:
+        product: What the step makes.
+        config: Files with its settings.
+        read: What it reads. What has no note is not known.
+
+    Raises:
+        AirshedError: The note of one has another name.
+    """
+    expected = names_read(config, product)
+    for name, path in read.items():
+        note = None if path is None else Note.beside(path)
+        if note is not None and note.name != expected.get(name, note.name):
+            raise AirshedError(
+                f"{PRODUCTS[name].words}: made with other settings than those of this study",
+                where=path,
+                expected=expected[name],
+                found=note.name,
+                hint="give what belongs to this study, or let snakemake make it again;"
+                f" what differs: diff {SETTINGS}/{{{expected[name]},{note.name}}}.json",
+            )
+
+
 @contextmanager
 def making(
-    product: str, config: Sequence[Path], output: Path, of: str | None = None
+    product: str,
+    config: Sequence[Path],
+    output: Path,
+    of: str | None = None,
+    read: Read | None = None,
 ) -> Iterator[Study]:
     """The settings that a step declares; when it is done, its product is noted.
 
@@ -95,7 +128,9 @@ def making(
         config: Files with its settings.
         output: Where the product goes.
         of: The variant or other forecast whose product it is.
+        read: The data that it reads, as for :func:`check_read`.
     """
+    check_read(product, config, read or {})
     study = handed(config, product, of)
     made = Making(product, study, output, of)
     yield study

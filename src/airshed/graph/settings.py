@@ -11,10 +11,13 @@ from typing import Any
 from airshed.config import Study, load_study, read_yaml
 from airshed.config.load import merge
 from airshed.errors import AirshedError
+from airshed.graph.products import PREPARED, PRODUCTS
 from airshed.graph.views import digest, from_values, view
 from airshed.integrity.atomic import write_text
 
 FOLDER = Path("results/settings")
+DATA = (*PREPARED, "raw", "climatology", "observations")
+"""Products of which a study has one each."""
 OF_A_VARIANT = ("training", "scores", "interpretation", "cost")
 
 
@@ -52,6 +55,11 @@ def name_of(product: str, study: Study, of: str | None = None) -> str:
     return f"{product}-{digest(product, _own(product, study, of), chosen(product, study, of))}"
 
 
+def read_by(product: str, study: Study) -> dict[str, str]:
+    """Of the data that a step reads, the names of what shapes them: they should be made of that."""
+    return {name: name_of(name, study) for name in PRODUCTS[product].made_from if name in DATA}
+
+
 class SettingsFiles:
     """The settings of a study, in one file for each set of products with the same.
 
@@ -71,13 +79,13 @@ class SettingsFiles:
     def work(self, product: str, of: str | None = None) -> str:
         """Path of the file with what its step needs beside that."""
         part = view(self._study, product, "work", chosen(product, self._study, of))
-        values = part.model_dump(mode="json")
-        name = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
-        return self._file(f"{product}-work-{name}", product, values)
+        values, reads = part.model_dump(mode="json"), read_by(product, self._study)
+        name = hashlib.sha256(json.dumps([values, reads], sort_keys=True).encode()).hexdigest()[:8]
+        return self._file(f"{product}-work-{name}", product, values, reads=reads)
 
-    def _file(self, name: str, product: str, values: dict[str, Any]) -> str:
+    def _file(self, name: str, product: str, values: dict[str, Any], **more: Any) -> str:
         path = str(FOLDER / f"{name}.json")
-        said = {"product": product, "settings": values}
+        said = {"product": product, "settings": values, **more}
         self.content[path] = json.dumps(said, indent=2, sort_keys=True) + "\n"
         return path
 
@@ -117,6 +125,16 @@ def handed(paths: Sequence[Path], product: str, of: str | None = None) -> Study:
             )
         values = merge(values, content["settings"])
     return from_values(values)
+
+
+def names_read(paths: Sequence[Path], product: str) -> dict[str, str]:
+    """What :func:`read_by` says of a step that is handed these files."""
+    contents = [read_yaml(path) for path in paths]
+    if any("product" in content for content in contents):
+        return {
+            name: each for content in contents for name, each in content.get("reads", {}).items()
+        }
+    return read_by(product, load_study(paths))
 
 
 def _check_known(study: Study, product: str, of: str | None) -> None:

@@ -150,7 +150,7 @@ class StudyGraph:
         ]
         return list(dict.fromkeys(str(path) for paths in found for path in paths))
 
-    def _handed_out(self) -> Iterator[tuple[str, str | None]]:
+    def handed_out(self) -> Iterator[tuple[str, str | None]]:
         """The products whose steps are handed settings, of each variant or other forecast."""
         for product in (name for name, made in PRODUCTS.items() if made.rule):
             if product in OF_A_VARIANT:
@@ -201,7 +201,7 @@ class StudyGraph:
         """A line on results that have no note of what they were made from."""
         unknown = {
             PRODUCTS[product].words: None
-            for product, of in self._handed_out()
+            for product, of in self.handed_out()
             for path in self.outputs(product, of)
             if path.exists() and not note_path(path).exists()
         }
@@ -217,7 +217,7 @@ class StudyGraph:
         if any(RECORDS.glob("*")) or DECIDED.intersection(sys.argv):
             return
         stale: dict[str, None] = {}
-        for product, of in self._handed_out():
+        for product, of in self.handed_out():
             there = [path for path in self.outputs(product, of) if path.exists()]
             names = {note.name if (note := Note.beside(path)) else None for path in there}
             if names - {name_of(product, self._study, of)}:
@@ -241,7 +241,7 @@ class StudyGraph:
         """
         if missing := self.missing(rules):
             raise AirshedError("files that the study names are missing", found=missing)
-        for product, of in self._handed_out():
+        for product, of in self.handed_out():
             self.settings(product, of)
             self.work(product, of)
         self._handed.write()

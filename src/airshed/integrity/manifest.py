@@ -27,6 +27,8 @@ from airshed.progress import progress
 NAME = "manifest.json"
 # no results: what differs from run to run by its nature, and a report from before the study ended
 NO_RESULTS = ("logs", "benchmarks", "partial", "made")
+REPORT = "report.html"
+DRAWN_LATER = (".html", ".zip")  # reports by Snakemake, beside the study's own
 NUMBERS = ("scores.csv", "comparisons.csv")
 
 
@@ -90,11 +92,14 @@ def input_files(inputs: Iterable[Path]) -> list[Path]:
 
 def result_files(results: Path) -> list[Path]:
     """The files of a results folder for which a manifest stands."""
-    return [
-        path
-        for path in tree_files(results)
-        if path != results / NAME and not set(path.relative_to(results).parts) & {*NO_RESULTS}
-    ]
+
+    def counts(path: Path) -> bool:
+        place = path.relative_to(results)
+        if len(place.parts) == 1 and place.suffix in DRAWN_LATER:
+            return place.name == REPORT
+        return place.name != NAME and not {*place.parts} & {*NO_RESULTS}
+
+    return [path for path in tree_files(results) if counts(path)]
 
 
 def checksums(files: Iterable[Path], what: str) -> dict[str, str]:

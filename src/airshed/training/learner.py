@@ -38,7 +38,7 @@ class Learner:
         self.autocast = torch.autocast(
             fabric.device.type, self.precision, enabled=self.precision is not None
         )
-        self._to_record = graphs.wanted(settings, fabric.device)
+        self._to_record = graphs.wanted(settings, fabric.device, fabric.world_size)
         self._keeps_gradients = False
 
     def forecast(self, x: Tensor, lead_hours: Tensor, targets: Sequence[str]) -> Tensor:

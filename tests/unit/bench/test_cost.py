@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from airshed.bench import cost as cost_module
+from airshed.bench import kept
 from airshed.bench import micro_batches as sizes
 from airshed.bench.cost import _variant, cost_of_study, cost_table, measure_cost
 from airshed.bench.problem import computed_scan, random_geography
@@ -162,3 +163,33 @@ def test_overhead_is_taken_round_by_round(tiny_study: Study) -> None:
 def test_an_unknown_variant_is_refused(tiny_study: Study, tmp_path: Path) -> None:
     with pytest.raises(AirshedError, match="wind_baseline, physics_mask"):
         measure_cost(tiny_study, ["phisics_mask"], None, 1, tmp_path / "cost.json")
+
+
+def test_it_is_measured_again_for_other_settings_and_devices_but_not_for_other_data(
+    tiny_study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, measured, hours, device = tmp_path / "cost.json", list[int](), [0] * 7, ["a card"]
+
+    def measure(*_: object) -> dict[str, object]:
+        measured.append(0)
+        return {"samples": len(hours), "seconds": 0.1 * len(measured)}
+
+    monkeypatch.setattr(kept, "measured_steps", measure)
+    monkeypatch.setattr(kept, "training_samples", lambda *_: hours)
+    monkeypatch.setattr(kept, "environment", lambda: {"device": device[0]})
+
+    def found(study: Study = tiny_study, rounds: int = 21) -> dict[str, object]:
+        return kept.measured_once(study, "physics_mask", None, rounds, output)  # type: ignore[arg-type]
+
+    assert found() == found() == {"samples": 7, "seconds": 0.1}
+    hours.pop()
+    slower = tiny_study.train.model_copy(update={"learning_rate": 1e-9, "epochs": 9})
+    assert found(tiny_study.model_copy(update={"train": slower})) == {"samples": 6, "seconds": 0.1}
+    assert found(rounds=5)["seconds"] == 0.2
+    smaller = tiny_study.model_copy(
+        update={"model": tiny_study.model.model_copy(update={"dim": 16})}
+    )
+    assert found(smaller)["seconds"] == pytest.approx(0.3)
+    device[0] = "another"
+    assert found(smaller)["seconds"] == 0.4
+    assert found(smaller)["seconds"] == 0.4

@@ -31,6 +31,34 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert site.gpus(8) == "gpu:a100:8"
 
 
+def test_an_empty_file_means_defaults_and_a_plain_copy_of_the_example_is_refused(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text("# account: nobody\n")
+    assert read_site(path, {}) == Site()
+    example = (ROOT / "site.example.yaml").read_text(encoding="utf-8")
+    (tmp_path / "site.example.yaml").write_text(example)
+    path.write_text(example)
+    with pytest.raises(AirshedError, match="those of the example") as caught:
+        read_site(path, {})
+    assert "account: project_465000001" in str(caught.value)
+
+
+def test_the_sites_options_are_added_to_those_of_a_profile() -> None:
+    site = Site.model_validate({"slurm_extra": "--mail-type=FAIL"})
+    assert site.sbatch_options("--signal=USR1@120") == "'--signal=USR1@120 --mail-type=FAIL'"
+    assert Site().sbatch_options() == "''"
+
+
+def test_modules_and_lines_come_before_each_step() -> None:
+    site = Site.model_validate({"modules": "gcc cuda", "before": ["export THERE=yes"]})
+    module = 'module() { echo "$@ ${nothing}"; }; set -u; '
+    command = module + site.shell_prefix() + "echo $THERE"
+    said = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert said.stdout == "load gcc cuda \nyes\n"
+
+
 def test_a_missing_account_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(AirshedError) as caught:
         read_site(tmp_path / "site.yaml", {}, needed=("account",))

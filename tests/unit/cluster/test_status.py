@@ -50,6 +50,15 @@ CASES: dict[str, tuple[Facts, State]] = {
         Facts(progress=IN_JOB, silent_s=3600),
         State.INTERRUPTED,
     ),
+    "SLURM does not answer, nothing was told": (Facts(queue_silent=True), State.UNKNOWN),
+    "SLURM does not answer, its job was interrupted": (
+        Facts(progress={"state": "interrupted", "slurm_job_id": "7"}, queue_silent=True),
+        State.UNKNOWN,
+    ),
+    "SLURM does not answer, it runs by hand": (
+        Facts(progress=BY_HAND, process_alive=True, queue_silent=True),
+        State.RUNNING,
+    ),
     "silent, but its steps take long": (
         Facts(progress=IN_JOB | {"seconds_per_step": 500.0}, silent_s=3600),
         State.RUNNING,
@@ -133,7 +142,12 @@ def test_a_queue_that_does_not_answer_is_not_known(
 ) -> None:
     fake_squeue(tmp_path, script, monkeypatch)
     monkeypatch.setattr("airshed.cluster.squeue.TIMEOUT_S", 0.2)
-    assert not read_queue().known
+    monkeypatch.chdir(tmp_path)
+    queue = read_queue()
+    assert not queue.known
+    assert not queue.silent  # no job was ever sent from here
+    (tmp_path / ".snakemake/slurm_logs").mkdir(parents=True)
+    assert read_queue().silent
 
 
 def test_a_queue_that_answers_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

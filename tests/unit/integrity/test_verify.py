@@ -47,6 +47,19 @@ def test_an_untouched_study_is_as_its_manifest_says(make: Callable[..., Path]) -
     assert verify_study(RESULTS, with_inputs=False) == 2
 
 
+def test_reports_that_are_drawn_later_may_lie_beside_the_results(
+    make: Callable[..., Path],
+) -> None:
+    make("a")
+    (RESULTS / "partial").mkdir()
+    for name in ("workflow.html", "workflow.zip", "partial/report.html"):
+        (RESULTS / name).write_text("drawn")
+    assert verify_study(RESULTS, with_inputs=False) == 2
+    (RESULTS / "report.html").write_text("not by the workflow")
+    with pytest.raises(AirshedError, match=r"new .*report.html"):
+        verify_study(RESULTS)
+
+
 def test_it_is_found_from_another_folder_and_after_a_move(
     make: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

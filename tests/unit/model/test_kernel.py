@@ -16,6 +16,7 @@ from airshed.model import bias as biases
 from airshed.model import build_model
 from airshed.model.attention import KernelAttention, Paths
 from airshed.model.attention.kernel import attend, plain_attention
+from airshed.model.attention.kernels.parts import bins_between, entries_of
 from airshed.model.geography import Fields, Geography
 from airshed.model.triton_language import constexpr, jit, tl
 
@@ -94,7 +95,7 @@ def test_output_and_every_gradient_equal_float64(
 @pytest.mark.parametrize("alpha", [-3.0, 0.0, 60.0])
 @pytest.mark.parametrize("kind", ["barrier", "barrier_lookup"])
 def test_extreme_strengths_and_tokens_in_any_order(kind: str, alpha: float) -> None:
-    bias, (qkv, fields) = build(kind, (1, 33)), problem((1, 33), 10)
+    bias, (qkv, fields) = build(kind, (1, 33)), problem((1, 33), 10, samples=1)
     bias.alpha.data.fill_(alpha)
     found, expected = by_kernel(bias, qkv, fields), in_double(bias, qkv, fields)
     for one, other in zip(found, expected, strict=True):
@@ -109,13 +110,19 @@ def test_without_a_bias() -> None:
 
 
 @jit
-def _tile(function: constexpr, query, key, strength, table, out, width: constexpr, SIZE: constexpr):
+def _tile(
+    function: constexpr, query, key, strength, table, out, width: constexpr, SIZE: constexpr,
+    TABLE: constexpr, BIN: constexpr,
+):  # fmt: skip
     """What a tile function says of pairs of tokens, whose places lie side by side in one row."""
     here, there = tl.arange(0, SIZE)[:, None], tl.arange(0, SIZE)[None, :]
+    query0, key0 = tl.load(query + here), tl.load(key + there)
+    low, high = bins_between(-100.0, 100.0, TABLE, BIN)
+    place = here - there + width - 1
+    entry = entries_of(table, key0 - query0, low, high, 0, place, TABLE, BIN, width)
     found = function(
-        tl.load(query + here), tl.load(query + SIZE + here), tl.load(key + there),
-        tl.load(key + SIZE + there), tl.load(strength), table, 0, here - there + width - 1, width,
-        1.0,
+        query0, tl.load(query + SIZE + here), key0, tl.load(key + SIZE + there), tl.load(strength),
+        entry, 1.0,
     )  # fmt: skip
     for number in tl.static_range(3):
         tl.store(
@@ -135,7 +142,10 @@ def test_the_tile_function_says_what_the_score_says(kind: str) -> None:
     given = torch.zeros(2, size)
     given[: tile.features] = features[0, : tile.features]
     found = torch.zeros(3, size, size)
-    _tile[(1,)](tile.function, given, given, strength, table, found, size, size)
+    _tile[(1,)](
+        tile.function, given, given, strength, table, found, size, size,
+        tile.table, tile.bin,
+    )  # fmt: skip
 
     expected = bias.tile(features, features)[0, 0]
     torch.testing.assert_close(found[0], expected, rtol=1e-6, atol=1e-6)

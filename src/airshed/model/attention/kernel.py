@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from airshed.model import bias as biases
 from airshed.model.attention import kernels
@@ -112,6 +111,7 @@ def _case(
     constants = {
         "TILE": tile.function, "UPHILL": tile.uphill, "FEATURES": tile.features, "WIDTH": width,
         "D1": first, "D2": rest, "PRECISION": _precision(q), "LINE": line, "LINES": tokens // line,
+        "TABLE": tile.table, "BIN": tile.bin,
     }  # fmt: skip
     case = _Case(
         samples, heads, tokens, line, tokens // line,
@@ -149,13 +149,15 @@ def _like_tokens(q: Tensor) -> Tensor:
     return q.new_empty(samples, tokens, heads, width).transpose(1, 2)
 
 
-def _extremes(case: _Case, size: int, highest: bool) -> Tensor:
-    """Highest or lowest first feature [B, tiles] of each tile of tokens."""
+def _extremes(case: _Case, size: int) -> Tensor:
+    """Lowest and highest first feature [B, 2, tiles] of each tile of tokens; none if not asked."""
     heights, missing = case.tensors[3][:, :1], -case.tokens % size
+    if not case.constants["UPHILL"]:
+        return heights
     if missing:
-        heights = pad(heights, (0, missing), value=-torch.inf if highest else torch.inf)
+        heights = torch.cat([heights, heights[..., -1:].expand(-1, -1, missing)], dim=2)
     tiles = heights.reshape(case.samples, -1, size)
-    return tiles.amax(2) if highest else tiles.amin(2)
+    return torch.stack(tiles.aminmax(dim=2), dim=1)
 
 
 @torch.library.custom_op("airshed::attend", mutates_args=())
@@ -177,11 +179,10 @@ def attend(
         small: Whether to take tiles that fit on any GPU.
     """
     case, shapes = _case(q, k, v, features, strength, table, kind, line, small)
-    shape, uphill = shapes.forward, case.constants["UPHILL"]
+    shape = shapes.forward
     out, lse = _like_tokens(q), q.new_empty(q.shape[:3], dtype=torch.float32)
-    highest = _extremes(case, shape.keys, highest=True) if uphill else lse
     kernels.forward[case.tiles(shape.queries), case.samples * case.heads](
-        *case.tensors, highest, out, lse, *case.strides, *case.sizes(),
+        *case.tensors, _extremes(case, shape.keys), out, lse, *case.strides, *case.sizes(),
         **case.shaped(shape, shape.keys),
     )  # fmt: skip
     return out, lse
@@ -195,29 +196,29 @@ def attend_backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """Gradients of q, k, v, strength and table; arguments as those of :func:`attend`."""
     case, shapes = _case(q, k, v, features, strength, table, kind, line, small)
-    uphill, programs = case.constants["UPHILL"], case.samples * case.heads
+    programs, kind_of_table = case.samples * case.heads, case.constants["TABLE"]
     delta, dq, dk, dv = torch.empty_like(lse), *(_like_tokens(q) for _ in "qkv")
     dout = dq.copy_(dout) if dout.stride() != dq.stride() else dout
     if dout is dq:
         dq = _like_tokens(q)
 
     shape = shapes.queries
-    highest = _extremes(case, shape.keys, highest=True) if uphill else lse
-    kernels.backward_queries[case.tiles(shape.queries), programs](
-        *case.tensors, highest, out, lse, dout, delta, dq, *case.strides, *case.sizes(),
+    tiles = case.tiles(shape.queries)
+    dstrength = lse.new_empty(programs, tiles)
+    dbins = lse.new_empty((programs, tiles, BINS) if kind_of_table == "bins" else 0)
+    kernels.backward_queries[tiles, programs](
+        *case.tensors, _extremes(case, shape.keys), out, lse, dout, delta, dq, dstrength, dbins,
+        *case.strides, *case.sizes(), BINS=BINS,
         **case.shaped(shape, shape.keys),
     )  # fmt: skip
 
-    shape, kind_of_table = shapes.keys, TILES[kind].table
-    lowest = _extremes(case, shape.queries, highest=False) if uphill else lse
+    shape = shapes.keys
     tiles = case.tiles(shape.keys)
-    dstrength = lse.new_empty(programs, tiles)
-    dbins = lse.new_empty((programs, tiles, BINS) if kind_of_table == "bins" else 0)
     pairs = (programs, tiles, case.tiles(shape.queries), 2 * shape.keys)
     offsets = lse.new_empty(pairs if kind_of_table == "offsets" else 0)
     kernels.backward_keys[tiles, programs](
-        *case.tensors, lowest, lse, dout, delta, dk, dv, dstrength, dbins, offsets, *case.strides,
-        *case.sizes(), TABLE=kind_of_table, BINS=BINS, **case.shaped(shape, shape.queries),
+        *case.tensors, _extremes(case, shape.queries), lse, dout, delta, dk, dv, offsets,
+        *case.strides, *case.sizes(), **case.shaped(shape, shape.queries),
     )  # fmt: skip
     dtable = _table_gradient(case, shape, table, dbins, offsets)
     return dq, dk, dv, dstrength.sum(), dtable

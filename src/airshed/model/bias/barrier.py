@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from airshed.model.bias.base import Bias, Layout, lookup
 from airshed.model.bias.perceptron import PairPerceptron
-from airshed.model.bias.tile import LARGE, Shape, Tile
+from airshed.model.bias.tile import Shape, Shapes, Tile
 from airshed.model.geography import Fields
 from airshed.model.triton_language import jit, tl
 
@@ -38,25 +38,30 @@ def barrier_height(query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:
 
 
 @jit
-def barrier_tile(query0, query1, key0, key1, strength, table, row, column, width, unit):  # type: ignore[no-untyped-def]
+def barrier_tile(query0, query1, key0, key1, strength, entry, unit):  # type: ignore[no-untyped-def]
     """Elevation (km) and half the wind factor; no table.
 
     On the earth nothing rises by the 20 km for which the barrier's height is limited.
     """
     height = tl.maximum(key0 - query0, 0.0) * tl.maximum(query1, key1)
-    return -strength * height, -height, 0.0, 0
+    return -strength * height, -height, 0.0
 
 
 @jit
-def lookup_tile(query0, query1, key0, key1, strength, table, row, column, width, unit):  # type: ignore[no-untyped-def]
-    """Elevation (km), half the wind factor, and the row of the table for the sample's sector."""
+def rise_bin(rise):  # type: ignore[no-untyped-def]
+    """The entry of the table for a rise (km)."""
+    return ((tl.minimum(tl.maximum(rise, -2.0), 2.0) + 2.0) / 4.0 * 19.0).to(tl.int32)
+
+
+@jit
+def lookup_tile(query0, query1, key0, key1, strength, entry, unit):  # type: ignore[no-untyped-def]
+    """Elevation (km) and half the wind factor; the table is its row for the sample's sector."""
     height = tl.maximum(key0 - query0, 0.0) * tl.maximum(query1, key1)
-    entry = ((tl.minimum(tl.maximum(key0 - query0, -2.0), 2.0) + 2.0) / 4.0 * 19.0).to(tl.int32)
-    departure = 1.0 - tl.load(table + entry).to(tl.float32)
+    departure = 1.0 - entry
     bias = height * (strength * departure - unit)
     inside = tl.where(tl.abs(bias) <= 10.0 * unit, height, 0.0)  # else it has no derivative
     bias = tl.minimum(tl.maximum(bias, -10.0 * unit), 10.0 * unit)
-    return bias, inside * departure, -inside * (strength / unit), entry
+    return bias, inside * departure, -inside * (strength / unit)
 
 
 class Barrier(Bias):
@@ -108,7 +113,8 @@ class BarrierLookup(Bias):
         features=2,
         uphill=True,
         table="bins",
-        shapes=LARGE._replace(keys=Shape(32, 64, 4, 3)),
+        bin=rise_bin,
+        shapes=Shapes(Shape(64, 64, 4, 3), Shape(64, 32, 4, 3), Shape(32, 64, 4, 3)),
     )
 
     def __init__(self, layout: Layout, alpha_init: float) -> None:

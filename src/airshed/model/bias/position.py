@@ -16,20 +16,18 @@ from airshed.model.triton_language import jit, tl
 
 
 @jit
-def position_tile(query0, query1, key0, key1, strength, table, row, column, width, unit):  # type: ignore[no-untyped-def]
+def position_tile(query0, query1, key0, key1, strength, entry, unit):  # type: ignore[no-untyped-def]
     """No features; the table has an entry for each offset."""
-    entry = tl.load(table + row * (2 * width - 1) + column).to(tl.float32)
-    return entry * unit, 0.0, 1.0, 0
+    return entry * unit, 0.0, 1.0
 
 
 @jit
-def topoflow_tile(query0, query1, key0, key1, strength, table, row, column, width, unit):  # type: ignore[no-untyped-def]
+def topoflow_tile(query0, query1, key0, key1, strength, entry, unit):  # type: ignore[no-untyped-def]
     """Elevation (km); the table has an entry for each offset."""
-    entry = tl.load(table + row * (2 * width - 1) + column).to(tl.float32)
     rise = tl.maximum(key0 - query0, 0.0)
     bias = -strength * rise
     inside = tl.where((bias >= -10.0 * unit) & (bias <= 0.0), -rise, 0.0)  # else no derivative
-    return tl.minimum(tl.maximum(bias, -10.0 * unit), 0.0) + entry * unit, inside, 1.0, 0
+    return tl.minimum(tl.maximum(bias, -10.0 * unit), 0.0) + entry * unit, inside, 1.0
 
 
 class OffsetTable(nn.Module):
@@ -173,7 +171,7 @@ class TopoFlow(Bias):
         topoflow_tile,
         features=1,
         table="offsets",
-        shapes=Shapes(Shape(128, 64, 8, 3), Shape(128, 32, 8, 3), Shape(64, 64, 4, 2)),
+        shapes=Shapes(Shape(128, 64, 8, 3), Shape(64, 64, 4, 3), Shape(64, 64, 4, 2)),
     )
 
     def __init__(self, layout: Layout, alpha_init: float) -> None:

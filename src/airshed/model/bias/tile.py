@@ -42,16 +42,17 @@ class Tile(NamedTuple):
     """A bias as a Triton function, held to ``score`` by a test.
 
     Args:
-        function: ``(query0, query1, key0, key1, strength, table, row, column, width, unit)`` of the
-            first two features of queries and keys, which broadcast; of what
-            :meth:`airshed.model.bias.Bias.learned` gives, the strength times ``unit``; and, for a
-            bias by place, of query minus key in rows and columns, each from 0, on a grid of
-            ``width`` columns. Returns the bias of a tile times ``unit``, its derivatives by the
-            strength and by the entry of the table, and that entry.
+        function: ``(query0, query1, key0, key1, strength, entry, unit)`` of the first two features
+            of queries and keys, which broadcast; and, of what
+            :meth:`airshed.model.bias.Bias.learned` gives, the strength times ``unit`` and the
+            table's entry for each pair. Returns the bias times ``unit``, and its derivatives by the
+            strength and by the entry.
         features: How many of the features are used, at most 2.
         uphill: Whether the bias is exactly 0 for keys not higher than the query.
-        table: ``none``, ``bins`` (a few entries for each sample, at most 32), or ``offsets`` (one
-            for each head and each offset on the patch grid).
+        table: ``none``, ``bins`` (a few entries for each sample, at most 32, for bins of the first
+            feature, key minus query; the bias is ``uphill``), or ``offsets`` (one for each head and
+            each offset on the patch grid).
+        bin: ``(rise)`` of a difference of first features: its bin, which must not fall as it rises.
         shapes: What suits it on a large GPU in half precision.
     """
 
@@ -59,6 +60,7 @@ class Tile(NamedTuple):
     features: int
     uphill: bool = False
     table: str = "none"
+    bin: Any = None
     shapes: Shapes = LARGE
 
     @property

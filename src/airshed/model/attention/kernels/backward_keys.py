@@ -1,9 +1,13 @@
-"""Gradients of keys, values and the bias: a program holds a tile of keys, and goes over queries."""
+"""Gradients of keys, values and a table of offsets: a program holds a tile of keys."""
 
 from __future__ import annotations
 
 from airshed.model.attention.kernels.parts import (
     UNIT,
+    bins_between,
+    entries_of,
+    extremes_at,
+    extremes_of,
     features_of,
     last_below,
     load,
@@ -29,28 +33,16 @@ def _sum_diagonals(offsets, grad, KEYS: constexpr, QUERIES: constexpr):
 
 
 @jit
-def _sum_bins(sums, grad, entry, BINS: constexpr):
-    """Add to ``sums`` [BINS] those of ``grad`` over each entry; few entries occur in a tile."""
-    bins = tl.arange(0, BINS)
-    there = grad != 0
-    first, last = tl.min(tl.where(there, entry, BINS)), tl.max(tl.where(there, entry, -1))
-    if first <= last:  # a loop that stands here alone would keep Triton from pipelining the outer
-        for one in range(first, last + 1):
-            sums += tl.where(bins == one, tl.sum(tl.where(entry == one, grad, 0.0)), 0.0)
-    return sums
-
-
-@jit
 def _gather_keys(
-    grads, first, last, k1, k2, v1, v2, key0, key1, row, column, there, q, dout, lse, delta,
-    features, strength, table, offsets, stride, out_stride, tokens, scale,
-    TILE: constexpr, LINE: constexpr, LINES: constexpr, BIASED: constexpr, TABLE: constexpr,
-    BINS: constexpr, FEATURES: constexpr, WIDTH: constexpr, D1: constexpr, D2: constexpr,
-    QUERIES: constexpr, KEYS: constexpr, EVEN: constexpr, PRECISION: constexpr,
+    grads, first, last, k1, k2, v1, v2, key0, key1, lowest, highest, row, column, there, q, dout,
+    lse, delta, features, extremes, strength, table, offsets, stride, out_stride, tokens, scale,
+    TILE: constexpr, LINE: constexpr, LINES: constexpr, BIASED: constexpr, UPHILL: constexpr,
+    TABLE: constexpr, BIN: constexpr, FEATURES: constexpr, WIDTH: constexpr, D1: constexpr,
+    D2: constexpr, QUERIES: constexpr, KEYS: constexpr, EVEN: constexpr, PRECISION: constexpr,
 ):  # fmt: skip
     """Add what the tiles first ... last - 1 of queries give to the gradients of some keys."""
     part1, part2 = tl.arange(0, D1), D1 + tl.arange(0, D2)
-    dk1, dk2, dv1, dv2, dstrength, dbins = grads
+    dk1, dk2, dv1, dv2 = grads
     for tile in range(first, last):
         query_row, query_column, token, inside = tile_place(tile, LINE, LINES, QUERIES)
         q1 = load(q, token[None, :], inside[None, :], stride, part1[:, None], WIDTH, EVEN)
@@ -64,16 +56,22 @@ def _gather_keys(
         mask = None if EVEN else inside
         sums = tl.load(lse + token, mask=mask, other=None if EVEN else float("inf"))
         dot = tl.load(delta + token, mask=mask, other=None if EVEN else 0.0)
-        scores = product(k1, k2, q1, q2, D1 < WIDTH, PRECISION) * scale
+        scores = product(k1, k2, q1, q2, D1 < WIDTH, PRECISION)
+        base = -sums[None, :]
         if BIASED:
             query0, query1 = features_of(features, token, inside, tokens, FEATURES, EVEN)
-            added, of_strength, of_entry, entry = TILE(
-                query0[None, :], query1[None, :], key0[:, None], key1[:, None], strength, table,
-                query_row - row + LINES - 1, query_column[None, :] - column[:, None] + LINE - 1,
-                LINE, UNIT,
+            low, high = extremes_at(extremes, tile, LINES * tl.cdiv(LINE, QUERIES), UPHILL)
+            low, high = bins_between(lowest - high, highest - low, TABLE, BIN)
+            entry = entries_of(
+                table, key0[:, None] - query0[None, :], low, high, query_row - row + LINES - 1,
+                query_column[None, :] - column[:, None] + LINE - 1, TABLE, BIN, LINE,
             )  # fmt: skip
-            scores += added
-        weights = tl.exp2(scores - sums[None, :])
+            added, _, _ = TILE(
+                query0[None, :], query1[None, :], key0[:, None], key1[:, None], strength, entry,
+                UNIT,
+            )  # fmt: skip
+            base += added
+        weights = tl.exp2(scores * scale + base)
         if not EVEN:
             weights = tl.where(there, weights, 0.0)
         dv1 = tl.dot(weights.to(do1.dtype), do1, dv1, input_precision=PRECISION)
@@ -81,89 +79,80 @@ def _gather_keys(
             dv2 = tl.dot(weights.to(do1.dtype), do2, dv2, input_precision=PRECISION)
         dweights = product(v1, v2, tl.trans(do1), tl.trans(do2), D1 < WIDTH, PRECISION)
         dscores = weights * (dweights - dot[None, :])
-        if BIASED:
-            dstrength += tl.sum(dscores * of_strength, 1)
-            if TABLE == "bins":
-                dbins = _sum_bins(dbins, dscores * of_entry, entry, BINS)
-            if TABLE == "offsets":
-                _sum_diagonals(offsets + tile * (2 * KEYS), dscores, KEYS, QUERIES)
+        if TABLE == "offsets":
+            _sum_diagonals(offsets + tile * (2 * KEYS), dscores, KEYS, QUERIES)
         dscores = dscores.to(q1.dtype)
         dk1 = tl.dot(dscores, tl.trans(q1), dk1, input_precision=PRECISION)
         if D1 < WIDTH:
             dk2 = tl.dot(dscores, tl.trans(q2), dk2, input_precision=PRECISION)
-    return dk1, dk2, dv1, dv2, dstrength, dbins
+    return dk1, dk2, dv1, dv2
 
 
 @jit
 def backward_keys(
-    q, k, v, features, strength, table, lowest_query, lse, dout, delta, dk, dv, dstrength, dbins,
-    offsets, in_sample, in_head, in_token, out_sample, out_head, out_token, of_features,
+    q, k, v, features, strength, table, extremes, lse, dout, delta, dk, dv, offsets,
+    in_sample, in_head, in_token, out_sample, out_head, out_token, of_features,
     table_sample, table_head, heads, tokens, scale,
     TILE: constexpr, LINE: constexpr, LINES: constexpr, UPHILL: constexpr, TABLE: constexpr,
-    BINS: constexpr, FEATURES: constexpr, WIDTH: constexpr, D1: constexpr, D2: constexpr,
+    BIN: constexpr, FEATURES: constexpr, WIDTH: constexpr, D1: constexpr, D2: constexpr,
     QUERIES: constexpr, KEYS: constexpr, TILES: constexpr, EVEN: constexpr, PRECISION: constexpr,
 ):  # fmt: skip
-    """Gradients of one tile of keys and values, and what it gives to the bias's parameters.
+    """Gradients of one tile of keys and values.
 
-    dstrength [B H, tiles] and dbins [B H, tiles, BINS] are sums over the tile and all queries;
-    offsets [B H, tiles, query tiles, 2 KEYS] are sums over diagonals of each tile of pairs.
+    Offsets [B H, tiles, query tiles, 2 KEYS] are sums over diagonals of each tile of pairs.
     """
     sample, head = tl.program_id(1) // heads, tl.program_id(1) % heads
     into = sample.to(tl.int64) * in_sample + head * in_head
     onto = sample.to(tl.int64) * out_sample + head * out_head
-    row, column, token, inside = tile_place(tl.program_id(0), LINE, LINES, KEYS)
-    here, there = token[:, None], inside[:, None]
+    here = tl.num_programs(0) - 1 - tl.program_id(0)  # the highest keys have most to do
+    row, column, token, inside = tile_place(here, LINE, LINES, KEYS)
+    place, there = token[:, None], inside[:, None]
     part1, part2 = tl.arange(0, D1), D1 + tl.arange(0, D2)
-    k1 = load(k + into, here, there, in_token, part1[None, :], WIDTH, EVEN)
-    v1 = load(v + into, here, there, in_token, part1[None, :], WIDTH, EVEN)
+    k1 = load(k + into, place, there, in_token, part1[None, :], WIDTH, EVEN)
+    v1 = load(v + into, place, there, in_token, part1[None, :], WIDTH, EVEN)
     k2, v2 = k1, v1
     if D1 < WIDTH:
-        k2 = load(k + into, here, there, in_token, part2[None, :], WIDTH, EVEN)
-        v2 = load(v + into, here, there, in_token, part2[None, :], WIDTH, EVEN)
+        k2 = load(k + into, place, there, in_token, part2[None, :], WIDTH, EVEN)
+        v2 = load(v + into, place, there, in_token, part2[None, :], WIDTH, EVEN)
     features += sample * of_features
     key0, key1 = features_of(features, token, inside, tokens, FEATURES, EVEN)
     table += sample * table_sample + head * table_head
     alpha = tl.load(strength) * UNIT
-    tiles = tl.cdiv(LINE, QUERIES)
-    biased_to = LINES * tiles
+    tiles = LINES * tl.cdiv(LINE, QUERIES)
+    extremes += sample * 2 * tiles
+    biased_to, lowest, highest = tiles, 0.0, 0.0
     if UPHILL:
-        highest = tl.max(tl.where(inside, key0, float("-inf")))
-        biased_to = last_below(lowest_query + sample * tiles, tiles, highest, TILES)
-    program = tl.program_id(1) * tl.num_programs(0) + tl.program_id(0)
-    offsets += program.to(tl.int64) * (LINES * tiles * 2 * KEYS)
+        lowest, highest = extremes_of(key0, inside)
+        biased_to = last_below(extremes, tiles, highest, TILES)
+    program = tl.program_id(1) * tl.num_programs(0) + here
+    offsets += program.to(tl.int64) * (tiles * 2 * KEYS)
     grads = (
         tl.zeros([KEYS, D1], tl.float32), tl.zeros([KEYS, D2], tl.float32),
         tl.zeros([KEYS, D1], tl.float32), tl.zeros([KEYS, D2], tl.float32),
-        tl.zeros([KEYS], tl.float32), tl.zeros([BINS], tl.float32),
     )  # fmt: skip
     first = tl.program_id(1) * tokens
     grads = _gather_keys(
-        grads, 0, biased_to, k1, k2, v1, v2, key0, key1, row, column, there, q + into,
-        dout + onto, lse + first, delta + first, features, alpha, table, offsets, in_token,
-        out_token, tokens,
-        scale,
-        TILE, LINE, LINES, TILE is not None, TABLE, BINS, FEATURES, WIDTH, D1, D2, QUERIES, KEYS,
-        EVEN, PRECISION,
+        grads, 0, biased_to, k1, k2, v1, v2, key0, key1, lowest, highest, row, column, there,
+        q + into, dout + onto, lse + first, delta + first, features, extremes, alpha, table,
+        offsets, in_token, out_token, tokens, scale,
+        TILE, LINE, LINES, TILE is not None, UPHILL, TABLE, BIN, FEATURES, WIDTH, D1, D2, QUERIES,
+        KEYS, EVEN, PRECISION,
     )  # fmt: skip
     if UPHILL:
         grads = _gather_keys(
-            grads, biased_to, LINES * tiles, k1, k2, v1, v2, key0, key1, row, column, there,
-            q + into,
-            dout + onto, lse + first, delta + first, features, alpha, table, offsets, in_token,
-            out_token, tokens, scale,
-            TILE, LINE, LINES, False, TABLE, BINS, FEATURES, WIDTH, D1, D2, QUERIES, KEYS, EVEN,
-            PRECISION,
+            grads, biased_to, tiles, k1, k2, v1, v2, key0, key1, lowest, highest, row, column,
+            there, q + into, dout + onto, lse + first, delta + first, features, extremes, alpha,
+            table, offsets, in_token, out_token, tokens, scale,
+            TILE, LINE, LINES, False, UPHILL, TABLE, BIN, FEATURES, WIDTH, D1, D2, QUERIES, KEYS,
+            EVEN, PRECISION,
         )  # fmt: skip
-    dk1, dk2, dv1, dv2, strengths, bins = grads
+    dk1, dk2, dv1, dv2 = grads
     natural = scale / UNIT
-    store(dk + onto, here, there, out_token, part1[None, :], dk1 * natural, WIDTH, EVEN)
-    store(dv + onto, here, there, out_token, part1[None, :], dv1, WIDTH, EVEN)
+    store(dk + onto, place, there, out_token, part1[None, :], dk1 * natural, WIDTH, EVEN)
+    store(dv + onto, place, there, out_token, part1[None, :], dv1, WIDTH, EVEN)
     if D1 < WIDTH:
-        store(dk + onto, here, there, out_token, part2[None, :], dk2 * natural, WIDTH, EVEN)
-        store(dv + onto, here, there, out_token, part2[None, :], dv2, WIDTH, EVEN)
-    tl.store(dstrength + program, tl.sum(strengths))
-    if TABLE == "bins":
-        tl.store(dbins + program * BINS + tl.arange(0, BINS), bins)
+        store(dk + onto, place, there, out_token, part2[None, :], dk2 * natural, WIDTH, EVEN)
+        store(dv + onto, place, there, out_token, part2[None, :], dv2, WIDTH, EVEN)
 
 
 @jit

@@ -64,16 +64,56 @@ def features_of(pointer, token, inside, tokens, COUNT: constexpr, EVEN: constexp
 
 
 @jit
-def first_above(highest, tiles, lowest, TILES: constexpr):
+def entries_of(
+    table, rise, low, high, row, column, TABLE: constexpr, BIN: constexpr, LINE: constexpr
+):  # fmt: skip
+    """What the table holds for each pair of a tile, whose bins lie between ``low`` and ``high``."""
+    entries = 0.0
+    if TABLE == "offsets":
+        entries = tl.load(table + row * (2 * LINE - 1) + column).to(tl.float32)
+    if TABLE == "bins":
+        entries = tl.zeros(rise.shape, tl.float32) + tl.load(table + low).to(tl.float32)
+        if low < high:  # most tiles hold one bin; to read an entry for each pair takes longer
+            for one in range(low + 1, high + 1):
+                entries = tl.where(BIN(rise) < one, entries, tl.load(table + one).to(tl.float32))
+    return entries
+
+
+@jit
+def bins_between(low, high, TABLE: constexpr, BIN: constexpr):
+    """The bins of the lowest and the highest rise of a tile."""
+    if TABLE == "bins":
+        low, high = BIN(low), BIN(high)
+    return low, high
+
+
+@jit
+def extremes_of(feature, inside):
+    """The lowest and the highest value of the tokens that exist."""
+    lowest = tl.min(tl.where(inside, feature, float("inf")))
+    return lowest, tl.max(tl.where(inside, feature, float("-inf")))
+
+
+@jit
+def extremes_at(extremes, tile, tiles, UPHILL: constexpr):
+    """The same of a tile, read from [2, tiles]; 0 where no bias asks for it."""
+    lowest, highest = 0.0, 0.0
+    if UPHILL:
+        lowest, highest = tl.load(extremes + tile), tl.load(extremes + tiles + tile)
+    return lowest, highest
+
+
+@jit
+def first_above(extremes, tiles, lowest, TILES: constexpr):
     """The first of the tiles of keys in which one lies above ``lowest``."""
     index = tl.arange(0, TILES)
-    height = tl.load(highest + index, mask=index < tiles, other=float("-inf"))
+    height = tl.load(extremes + tiles + index, mask=index < tiles, other=float("-inf"))
     return tl.min(tl.where(height > lowest, index, tiles))
 
 
 @jit
-def last_below(lowest, tiles, highest, TILES: constexpr):
+def last_below(extremes, tiles, highest, TILES: constexpr):
     """One more than the last of the tiles of queries in which one lies below ``highest``."""
     index = tl.arange(0, TILES)
-    height = tl.load(lowest + index, mask=index < tiles, other=float("inf"))
+    height = tl.load(extremes + index, mask=index < tiles, other=float("inf"))
     return tl.max(tl.where(height < highest, index + 1, 0))

@@ -1,0 +1,55 @@
+"""What was measured of a variant, kept beside its record and put back where it holds still.
+
+Times and memory depend on settings and device, not on the values of fields: a replaced archive
+repeats no measurement.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from airshed.bench.cost import measured_steps
+from airshed.bench.measure import environment
+from airshed.bench.variants import training_samples
+from airshed.config import Study
+from airshed.data.prepared import Prepared
+from airshed.graph.notes import FOLDER
+from airshed.graph.settings import name_of
+from airshed.integrity.atomic import write_json
+from airshed.integrity.formats import read_or_nothing
+
+log = logging.getLogger(__name__)
+
+
+def measured_once(
+    study: Study, variant: str, prepared: Prepared, rounds: int, output: Path
+) -> dict[str, Any]:
+    """What a variant costs, measured unless that was done with these settings on such a device.
+
+    Args:
+        study: What of the study its step is handed.
+        variant: The variant.
+        prepared: Paths of the prepared data.
+        rounds: As for :func:`airshed.bench.cost.measured_steps`.
+        output: Where the record goes; what was measured is kept beside it.
+
+    Returns:
+        As :func:`airshed.bench.cost.measured_steps`. The number of samples is that of the data as
+        they are now.
+    """
+    kept = output.parent / FOLDER / f"measured_{output.name}"
+    of = {
+        "settings": name_of("cost", study, variant),
+        "device": environment()["device"],
+        "rounds": rounds,
+    }
+    before = read_or_nothing(kept)
+    if before.get("of") == of:
+        log.info("the cost of %s was measured with these settings on this device", variant)
+        record: dict[str, Any] = before["record"]
+        return record | {"samples": len(training_samples(study, prepared))}
+    record = measured_steps(study, [variant], prepared, rounds)
+    write_json(kept, {"of": of, "record": record})
+    return record
