@@ -18,6 +18,8 @@ from forked import forked, preload
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "workflow", "config", "envs", "profiles", "slurm", "lumi")
 TIMEOUT_S = 1800
+# dask's processes take longer to start than these steps of the small study take in one
+WITHOUT_DASK = ("--set-threads", "ingest=1", "statistics=1")
 STUDY = ROOT / "tests/helpers/tiny_study.yaml"
 STANDS_IN = """\
 #!/bin/sh

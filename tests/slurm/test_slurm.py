@@ -17,7 +17,7 @@ import pytest
 import yaml
 from cluster import Cluster, missing
 from forked_airshed import forked_airshed
-from workflow_runs import checkout, environment, planning_in
+from workflow_runs import WITHOUT_DASK, checkout, environment, planning_in
 
 from airshed.integrity.provenance import sha256
 
@@ -52,7 +52,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_here(folder: Path, *arguments: str) -> None:
     with forked_airshed() as quick:
         run = planning_in(folder, AIRSHED_BIN=str(quick))
-        done = run("--cores", "2", "--configfile", "study.yaml", *arguments)
+        done = run("--cores", "2", "--configfile", "study.yaml", *WITHOUT_DASK, *arguments)
     assert done.returncode == 0, done.stderr[-4000:]
 
 

@@ -206,30 +206,39 @@ def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "link", refuse)
 
 
-DAMAGED = [b"", b"{", b"[]", b'{"note": 1}', b"\xff\xfe"]
-
-
-@pytest.mark.parametrize("content", [*DAMAGED, "changed"])
 def test_a_damaged_note_or_grid_is_made_again(
     dataset: DatasetConfig,
     raw: Path,
     ingested: xr.Dataset,  # before the next one disturbs what makes it
     days: list[int],
-    content: bytes | str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     kept = interrupted(dataset, raw)
     note = kept / "20160301.json"
-    if isinstance(content, str):
-        noted = json.loads(note.read_text())
-        noted["note"]["ranges"]["o3"]["max"] *= 2
-        content = json.dumps(noted).encode()
-    (kept / "native.npz").write_bytes(content)
-    note.write_bytes(content)
+    noted = json.loads(note.read_text())
+    noted["note"]["ranges"]["o3"]["max"] *= 2
+    note.write_text(json.dumps(noted))
+    (kept / "native.npz").write_bytes(b"no grid")
     store = run(dataset, raw)
     assert days == [1, 2, 1, 2]
     assert f"{note} is damaged" in caplog.text
     xr.testing.assert_identical(store, ingested)
+
+
+def test_a_note_of_any_damage_is_not_believed(
+    dataset: DatasetConfig, raw: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(dataset, raw)
+    kept = kept_days.KeptDays(raw.parent / "out/.hourly.zarr.days")
+    note, day = kept.folder / "20160301.json", made.START.date()
+    key, source = DayNote.read(note).origin[0], open_source(dataset, raw).day(day)
+    assert kept.holds(day, key, source)
+    assert not kept.holds(day, "another", source)
+    damaged = [b"", b"{", b"[]", b'{"note": 1}', b"\xff\xfe"]
+    for content in damaged:
+        note.write_bytes(content)
+        assert not kept.holds(day, key, source)
+    assert caplog.text.count(f"{note} is damaged") == len(damaged)
 
 
 def test_a_utc_day_depends_on_both_archives_that_hold_it(dataset: DatasetConfig, raw: Path) -> None:
