@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from airshed.comparison.inference import Estimate, Part, holm
+from airshed.comparison.inference import Estimate, holm
 from airshed.comparison.pairing import with_overall
 from airshed.comparison.planning import Precision
-from airshed.comparison.trainings import Spread, moderated
+from airshed.comparison.trainings import Part, Spread, seed_parts
 
 Floats = npt.NDArray[np.float64]
 Truths = npt.NDArray[np.bool_]
@@ -44,6 +44,7 @@ class StudyDesign:
         cell_correlation: Between pollutants and horizons.
         seed_sd: Spread between trainings in one of them.
         noisy: Spread of the last variant's trainings over that of all others.
+        noisy_reference: The same of the reference.
         time_sd: Of a change over test periods in one of them.
         time_degrees: Degrees of freedom of the estimate of its square.
         change: True relative change of each variant; the last ones have none where it is shorter.
@@ -56,6 +57,7 @@ class StudyDesign:
     cell_correlation: float = 0.64
     seed_sd: float = 0.012
     noisy: float = 1.0
+    noisy_reference: float = 1.0
     time_sd: float = 0.0025
     time_degrees: float = 9.0
     change: tuple[float, ...] = ()
@@ -96,9 +98,13 @@ def draw(design: StudyDesign, replicates: int, rng: np.random.Generator) -> Draw
     counts = [design.seeds] * design.variants + [design.reference_seeds or design.seeds]
     common = _cells(design, rng, (max(counts), replicates))
     shares = np.sqrt([design.seed_correlation, 1 - design.seed_correlation])
+    times_as_far = {
+        design.variants - 1: design.noisy,
+        design.variants: design.noisy_reference,
+    }
     trainings, times, variances = [], [], []
     for model, count in enumerate(counts):
-        sd = design.seed_sd * (design.noisy if model == design.variants - 1 else 1.0)
+        sd = design.seed_sd * times_as_far.get(model, 1.0)
         own = _cells(design, rng, (count, replicates))
         change = design.change[model] if model < len(design.change) else 0.0
         change = change if model < design.variants else 0.0
@@ -121,33 +127,49 @@ def _cells(design: StudyDesign, rng: np.random.Generator, shape: tuple[int, ...]
     return mixed
 
 
-def estimates(design: StudyDesign, drawn: Draws, method: str = "moderated") -> Iterator[Estimate]:
+def estimates(design: StudyDesign, drawn: Draws, way: str = "adopted") -> Iterator[Estimate]:
     """The estimate of each variant's change, by one of the ways to take seeds into account.
 
-    ``moderated`` is the package's; ``own`` takes a pair's own variance, ``unguarded`` the moderated
-    one also where it is smaller, ``paired`` differences by seed where their correlation says so.
+    ``adopted`` is the package's; ``own`` takes a pair's own variance, ``unguarded`` the moderated
+    one also where it is smaller, ``larger`` never does but trusts the study for every model, and
+    ``paired`` takes differences by seed where their correlation says so.
     """
     spreads = [Spread.of(log_rmse) for log_rmse in drawn.trainings]
     study, reference = reduce(add, spreads), drawn.trainings[-1]
     for model, log_rmse in enumerate(drawn.trainings[:-1]):
-        own = spreads[model] + spreads[-1]
-        variance, degrees = moderated(own, study)
-        if method == "own":
-            variance, degrees = own.variance, float(own.degrees)
-        elif method == "unguarded":
-            variance = (4 * study.variance + own.degrees * own.variance) / (4 + own.degrees)
-        between = variance * (1 / len(log_rmse) + 1 / len(reference))
-        degrees_of: Any = np.array(degrees)
-        if method == "paired" and len(log_rmse) in PAIRED_FROM:
-            wins = correlations(log_rmse, reference) > PAIRED_FROM[len(log_rmse)]
-            paired = (log_rmse - reference).var(axis=0, ddof=1) / len(log_rmse)
-            between = np.where(wins[:, None], paired, between)
-            degrees_of = np.where(wins[:, None], len(log_rmse) - 1.0, degrees)
+        own, counts = spreads[model] + spreads[-1], (len(log_rmse), len(reference))
+        moderated = 4 * study.variance + own.degrees * own.variance
+        alone = {
+            "own": (own.variance, own.degrees),
+            "unguarded": (
+                moderated / (4 + own.degrees),
+                min(4 + own.degrees, study.degrees),
+            ),
+            "larger": (
+                np.maximum(own.variance, moderated / (4 + own.degrees)),
+                min(4 + own.degrees, study.degrees),
+            ),
+        }
+        if way in alone:
+            variance, degrees = alone[way]
+            shared = sum(1 / count for count in counts)
+            parts: list[Part] = [Part(variance * shared, np.array(float(degrees)))]
+        else:
+            parts = list(seed_parts((spreads[model], spreads[-1]), counts, study))
+        if way == "paired" and counts[0] in PAIRED_FROM:
+            wins = (correlations(log_rmse, reference) > PAIRED_FROM[counts[0]])[:, None]
+            paired = (log_rmse - reference).var(axis=0, ddof=1) / counts[0]
+            parts = [
+                Part(
+                    np.where(wins, paired, parts[0].variance),
+                    np.where(wins, counts[0] - 1.0, parts[0].degrees),
+                ),
+                Part(np.where(wins, 0.0, parts[1].variance), parts[1].degrees),
+            ]
         ratio = log_rmse.mean(axis=0) - reference.mean(axis=0)
         ratio += drawn.times[model] - drawn.times[-1]
-        over_time = drawn.time_variances[model]
-        parts = Part(between, degrees_of), Part(over_time, np.array(design.time_degrees))
-        yield Estimate(ratio, parts)
+        over_time = Part(drawn.time_variances[model], np.array(design.time_degrees))
+        yield Estimate(ratio, (*parts, over_time))
 
 
 def correlations(one: Floats, other: Floats) -> Floats:
@@ -215,7 +237,7 @@ def _adjusted(p_values: Floats, level: float) -> Truths:
     return np.concatenate([overall, holm(p_values[:, :, 1:])], axis=-1) < level
 
 
-def counted(design: StudyDesign, replicates: int, method: str = "moderated") -> dict[str, float]:
+def counted(design: StudyDesign, replicates: int, way: str = "adopted") -> dict[str, float]:
     """Shares of studies with a claim of each kind in any overall row, and in any cell of a variant.
 
     Without any true change, all differences are errors; where all are as large as the margin, all
@@ -226,7 +248,7 @@ def counted(design: StudyDesign, replicates: int, method: str = "moderated") -> 
     batches = max(1, replicates // BATCH)
     for _ in range(batches):
         drawn = draw(design, min(BATCH, replicates), rng)
-        said = claims(list(estimates(design, drawn, method)))
+        said = claims(list(estimates(design, drawn, way)))
         of_batch = {
             "overall alone": said.alone[:, :, 0].any(1).mean(),
             "last alone": said.alone[:, -1, 0].mean(),
@@ -236,6 +258,7 @@ def counted(design: StudyDesign, replicates: int, method: str = "moderated") -> 
             of_batch |= {
                 f"overall {kind}": made[:, :, 0].any(1).mean(),
                 f"cells {kind}": made[:, :, 1:].any(2).mean(),
+                f"last cells {kind}": made[:, -1, 1:].any(1).mean(),
                 f"first {kind}": made[:, 0, 0].mean(),
                 f"first cells {kind}": made[:, 0, 1:].mean(),
             }
@@ -245,11 +268,11 @@ def counted(design: StudyDesign, replicates: int, method: str = "moderated") -> 
     }
 
 
-def errors(design: StudyDesign, replicates: int, method: str = "moderated") -> dict[str, Any]:
+def errors(design: StudyDesign, replicates: int, way: str = "adopted") -> dict[str, Any]:
     """False claims: differences where there are none, the others where all reach the margin."""
     signs = np.where(np.arange(design.variants) % 2, 1.0, -1.0) * MARGIN
-    at_margin = counted(replace(design, change=tuple(signs)), replicates, method)
-    null = counted(replace(design, change=()), replicates, method)
+    at_margin = counted(replace(design, change=tuple(signs)), replicates, way)
+    null = counted(replace(design, change=()), replicates, way)
     kinds = ("equivalent", "beyond")
     return {k: v for k, v in null.items() if not k.endswith(kinds)} | {
         k: v for k, v in at_margin.items() if k.endswith(kinds)
@@ -284,7 +307,9 @@ DEPARTURES = {
         "cells independent": StudyDesign(cell_correlation=0.0),
         "one variant spreads 3 times as far": StudyDesign(noisy=3.0),
         "one variant spreads 3 times as far, 18 variants": StudyDesign(noisy=3.0, variants=18),
+        "one variant spreads twice as far": StudyDesign(noisy=2.0),
         "one variant spreads a third as far": StudyDesign(noisy=1 / 3),
+        "the reference spreads 3 times as far": StudyDesign(noisy_reference=3.0),
         "no variance over time": StudyDesign(time_sd=0.0),
         "as much variance over time as between trainings": StudyDesign(time_sd=0.01),
         "one variant": StudyDesign(variants=1),
@@ -322,7 +347,7 @@ def studies(scale: float) -> dict[str, Any]:
                 "smallest": smallest,
                 "rates": list(rates.values()),
             }
-    for way in ("own", "unguarded", "moderated", "paired"):
+    for way in ("own", "unguarded", "larger", "adopted", "paired"):
         designs = {
             f"{seeds} seeds, correlated {correlation}, no variance over time": StudyDesign(
                 seeds=seeds, seed_correlation=correlation, time_sd=0.0
@@ -330,8 +355,12 @@ def studies(scale: float) -> dict[str, Any]:
             for seeds in (2, 3, 5, 10)
             for correlation in (0.0, 0.3, 0.6, 0.85)
         } | {
-            f"{seeds} seeds, one variant spreads 3 times as far": StudyDesign(seeds=seeds, noisy=3)
+            f"{seeds} seeds, {name} spreads 3 times as far": StudyDesign(seeds=seeds, **noisy)
             for seeds in (2, 3, 5)
+            for name, noisy in {
+                "the last variant": {"noisy": 3.0},
+                "the reference": {"noisy_reference": 3.0},
+            }.items()
         }
         found["ways"][way] = {
             name: errors(design, replicates, way)

@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from airshed.arrays import Floats
 from airshed.comparison.diebold_mariano import diebold_mariano
 from airshed.comparison.families import CELLS, judged
 from airshed.comparison.inference import Estimate, estimate
 from airshed.comparison.pairing import Aligned, PairedErrors, Tests, align
 from airshed.comparison.resampling import automatic_block_length
 from airshed.comparison.table import COLUMNS
-from airshed.comparison.trainings import Spread, seed_correlation
+from airshed.comparison.trainings import Part, Spread, seed_correlation
 from airshed.comparison.verdict import EXPLANATIONS, Limit
 
 log = logging.getLogger(__name__)
@@ -137,7 +138,7 @@ def _limit(errors: PairedErrors, block: int, accept_single_seed: bool) -> Limit 
 def _changes(found: Estimate, margin: float, limit: Limit | None) -> dict[str, object]:
     """Changes, intervals and p-values of each row alone; the overall row comes first."""
     if limit == Limit.these_days:
-        found = replace(found, parts=found.parts[:1])
+        found = replace(found, parts=found.parts[:-1])
     low, high = found.interval()
     return {
         "relative_rmse_change": found.change,
@@ -151,14 +152,21 @@ def _changes(found: Estimate, margin: float, limit: Limit | None) -> dict[str, o
 
 def _variances(found: Estimate, study: Spread) -> dict[str, object]:
     *between_seeds, over_time = found.parts
+    known = bool(between_seeds)
     return {
-        "seed_variance": between_seeds[0].variance if between_seeds else math.nan,
-        "seed_degrees": between_seeds[0].degrees if between_seeds else math.nan,
+        "seed_variance": sum(part.variance for part in between_seeds) if known else math.nan,
+        "seed_degrees": _degrees(between_seeds) if known else math.nan,
         "training_variance": study.variance,
         "training_degrees": study.degrees,
         "time_variance": over_time.variance,
         "time_degrees": over_time.degrees,
     }
+
+
+def _degrees(parts: Sequence[Part]) -> Floats:
+    """[1 + K]: of the part that is known worst, zero ones aside."""
+    varying = [np.where(part.variance > 0, part.degrees, np.inf) for part in parts]
+    return np.minimum(np.min(varying, axis=0), parts[0].degrees)
 
 
 def _correlation(aligned: Aligned, variant: int, reference: int) -> float:

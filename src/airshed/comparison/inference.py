@@ -7,28 +7,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
 
 from airshed.arrays import Floats
 from airshed.comparison.pairing import PairedErrors
 from airshed.comparison.resampling import log_ratios, time_variances
-from airshed.comparison.trainings import Spread, moderated
+from airshed.comparison.trainings import Part, Spread, seed_parts
 
 CONFIDENCE = 0.95
 SMALLEST_P = 1e-100
 BISECTIONS = 60
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of a variance, [K], and the degrees of freedom of its estimate, [K]."""
-
-    variance: Floats
-    degrees: Floats
-
-    def half_width(self, p_value: Floats | float) -> Floats:
-        """[K]: half the width of the interval of confidence 1 - p that this part alone gives."""
-        return -np.sqrt(self.variance) * stdtrit(self.degrees, np.asarray(p_value) / 2)
 
 
 @dataclass(frozen=True)
@@ -112,7 +99,8 @@ def estimate(
             if there are no others.
 
     Returns:
-        The estimate; its parts are the variances between seeds, if known, and over init times.
+        The estimate; its last part is the variance over init times, those before it are between
+        seeds, if that is known.
 
     Raises:
         AirshedError: Init times are too few.
@@ -120,14 +108,12 @@ def estimate(
     mse = errors.mse()
     over_time, interaction = time_variances(errors, block, resamples, rng)
     time_degrees = time_degrees_of_freedom(errors.exists, block)
-    own = errors.spread()
-    if own.degrees == 0:
+    if errors.seeds == (1, 1):
         parts: tuple[Part, ...] = (Part(over_time, time_degrees),)
     else:
-        variance, degrees = moderated(own, study or own)
-        between_seeds = variance * sum(1 / count for count in errors.seeds)
+        models = errors.spreads()
         parts = (
-            Part(between_seeds, np.full(variance.shape, degrees)),
+            *seed_parts(models, errors.seeds, study or models[0] + models[1]),
             Part(np.maximum(over_time - interaction, 0), time_degrees),
         )
     return Estimate(log_ratios(mse, errors.seeds[0]), parts)

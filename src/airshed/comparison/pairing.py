@@ -63,9 +63,10 @@ class PairedErrors:
         logarithms = with_overall(np.log(self.mse()) / 2)
         return logarithms[: len(self.variant)], logarithms[len(self.variant) :]
 
-    def spread(self) -> Spread:
-        """How far the trainings of the two models lie apart."""
-        return Spread.of(self.log_rmse()[0]) + Spread.of(self.log_rmse()[1])
+    def spreads(self) -> tuple[Spread, Spread]:
+        """How far the trainings of each of the two models lie apart."""
+        variant, reference = self.log_rmse()
+        return Spread.of(variant), Spread.of(reference)
 
     def differences(self) -> Floats:
         """[T, K]: half the difference of the errors relative to their means, seeds averaged.

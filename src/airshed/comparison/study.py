@@ -70,10 +70,9 @@ def _write(study: Study, runs: dict[Run, xr.Dataset], scores: Path, comparisons:
 
 
 def _errors(study: Study, runs: dict[Run, xr.Dataset], variant: str) -> xr.DataArray:
-    """The errors of all seeds of a variant that are there, by what they were drawn from."""
-    found = {seed: scores for (name, seed), scores in runs.items() if name == variant}
-    seeds = [study.random_seed(variant, seed) for seed in found]
-    return squared_errors(list(found.values()), variant).assign_coords(seed=seeds)
+    """The errors of all seeds of a variant that are there."""
+    found = [scores for (name, _), scores in runs.items() if name == variant]
+    return squared_errors(found, variant, study.variant_stanzas[variant].seed_offset)
 
 
 def compare_as(
@@ -97,9 +96,14 @@ def compare_as(
     )
 
 
-def squared_errors(scores: Sequence[xr.Dataset], name: str) -> xr.DataArray:
-    """(seed, init_time, horizon_h, pollutant), under a name: the errors of a variant's seeds."""
-    return xr.concat([one["init_mse"] for one in scores], dim="seed").rename(name)
+def squared_errors(scores: Sequence[xr.Dataset], name: str, seed_offset: int) -> xr.DataArray:
+    """(seed, init_time, horizon_h, pollutant), under a name: the errors of a variant's seeds.
+
+    Their coordinate is what random numbers were drawn from: the study's seed and the offset.
+    """
+    seeds = [int(one.attrs["seed"]) + seed_offset for one in scores]
+    errors = xr.concat([one["init_mse"] for one in scores], dim="seed")
+    return errors.assign_coords(seed=seeds).rename(name)
 
 
 def _read_runs(study: Study, files: Sequence[Path]) -> dict[Run, xr.Dataset]:

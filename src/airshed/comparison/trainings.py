@@ -5,12 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from scipy.special import stdtrit
+from scipy.stats import f as f_distribution
 
 from airshed.arrays import Floats
 
 PRIOR_DEGREES = 4
+STANDS_OUT = 0.9
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a variance, [1 + K], and the degrees of freedom of its estimate."""
+
+    variance: Floats
+    degrees: Floats
+
+    def half_width(self, p_value: Floats | float) -> Floats:
+        """[1 + K]: half the width of the interval of confidence 1 - p from this part alone."""
+        return -np.sqrt(self.variance) * stdtrit(self.degrees, np.asarray(p_value) / 2)
 
 
 @dataclass(frozen=True)
@@ -40,21 +56,46 @@ class Spread:
         return self.squares / self.degrees if self.degrees else self.squares * math.nan
 
 
-def moderated(own: Spread, study: Spread) -> tuple[Floats, float]:
-    """Variance of one training's log RMSE, and its degrees of freedom.
+def seed_parts(
+    models: tuple[Spread, Spread], seeds: tuple[int, int], study: Spread
+) -> tuple[Part, Part]:
+    """Variance of the difference of two means over seeds, in two parts.
 
-    A pair's own variance with two or three seeds is hardly known; all models of the study know it
-    better. The latter counts as much as ``PRIOR_DEGREES`` degrees of freedom (the form of Smyth
-    2004, whose estimated prior errs too often with so few models). The pair's own variance is the
-    guard: a model that is noisier than the others is never judged by their calm.
+    As a rule the first part is all of it, and the second one zero: the pair's own variance,
+    moderated by that of all models of the study, which counts as much as ``PRIOR_DEGREES`` degrees
+    of freedom (the form of Smyth 2004, whose estimated prior errs too often with so few models),
+    and never less than the pair's own. A model whose trainings lie apart much farther than those of
+    all others tells that the study is no measure for it: then each of the two models has a part,
+    its own.
 
     Args:
-        own: Of the variant and its reference.
+        models: Of the variant and of its reference.
+        seeds: How many trainings each of them has, three or more together.
         study: Of all models, these two included. Of these two alone, the result is their own.
     """
+    own = models[0] + models[1]
     weighted = PRIOR_DEGREES * study.variance + own.degrees * own.variance
-    mean = weighted / (PRIOR_DEGREES + own.degrees)
-    return np.maximum(own.variance, mean), float(min(PRIOR_DEGREES + own.degrees, study.degrees))
+    variance = np.maximum(own.variance, weighted / (PRIOR_DEGREES + own.degrees))
+    degrees = min(PRIOR_DEGREES + own.degrees, study.degrees)
+    apart = np.any([_stands_out(model, own, study) for model in models], axis=0)
+    alone = [model.variance / count for model, count in zip(models, seeds, strict=True)]
+    first = np.where(apart, alone[0], variance * sum(1 / count for count in seeds))
+    return (
+        Part(first, np.where(apart, max(models[0].degrees, 1), degrees).astype(float)),
+        Part(np.where(apart, alone[1], 0.0), np.array(max(models[1].degrees, 1.0))),
+    )
+
+
+def _stands_out(model: Spread, pair: Spread, study: Spread) -> Any:
+    """[..., 1]: whether a model's trainings lie apart farther than chance allows in one of ten.
+
+    All tests together are asked, of which an F-test is none any more but sees more than of one.
+    """
+    if study.degrees == pair.degrees or 0 in (model.degrees, pair.degrees - model.degrees):
+        return np.array([False])
+    others = Spread(study.squares - model.squares, study.degrees - model.degrees)
+    ratio = model.variance[..., 1:].mean(axis=-1) / others.variance[..., 1:].mean(axis=-1)
+    return (ratio > f_distribution.ppf(STANDS_OUT, model.degrees, others.degrees))[..., None]
 
 
 def seed_correlation(one: Floats, other: Floats, seeds: Sequence[Sequence[int]]) -> float:
