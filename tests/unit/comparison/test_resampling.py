@@ -111,7 +111,7 @@ def test_variance_between_seeds_is_that_of_a_two_sample_test() -> None:
 
 
 def test_blocks_are_as_long_as_most_tests_ask_for() -> None:
-    errors = pair((2, 2), 1500, 3, 0.9)
+    errors = pair((2, 2), 1500, 9, 0.9)
     lengths = optimal_block_length(errors.differences())["circular"]
     assert automatic_block_length(errors) == int(np.ceil(np.percentile(lengths, 75)))
     assert np.ceil(np.percentile(lengths, 75)) < np.ceil(lengths.max())

@@ -51,7 +51,8 @@ def test_the_answer_stands_at_the_top_with_the_numbers_of_the_comparison(reporte
     answer = (
         "On simulated data, physics_mask (the mask &lt;script&gt;alert(1)&lt;/script&gt;) lowers"
         " RMSE by 5.0 % (95 % interval \u22127.1 % to \u22122.2 %) compared with wind_baseline: it"
-        " helps; whether by the margin is open; it helps in 12 of 12 pairs of pollutant and horizon (all pollutants; 12 and 24 h)."
+        " helps; whether by the margin is open; it helps in 12 of 12 pairs of pollutant and horizon"
+        " (all pollutants; 12 and 24 h)."
         " A training step takes 22.5 % longer."
     )  # 0.049 s against 0.040 s
     assert answer in text
