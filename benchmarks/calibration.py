@@ -28,7 +28,7 @@ from airshed.comparison.verdict import Limit
 log = logging.getLogger(__name__)
 RESAMPLES = 1000
 SIGNIFICANCE = 0.05
-REPLICATES, REPLICATES_HOURLY = 120, 30
+REPLICATES, REPLICATES_HOURLY = 80, 20
 IN_THE_PACKAGE = Path("src/airshed/report/calibration.md")
 
 PERIODS = {
@@ -58,7 +58,7 @@ DEPARTURES = {
     "a tenth of the init times missing": replace(YEAR, missing=0.1),
 }
 DAYS = {
-    f"20 days, every 2 h, correlation {correlation}, {seeds} seeds": Design(
+    f"every 2 h, correlation {correlation}, {seeds} seeds": Design(
         init_times=240, step_h=2, correlation=correlation, seeds=seeds, structure_sd=0.0
     )
     for correlation in (0.9, 0.98)
@@ -80,7 +80,7 @@ GROUPS = {
         "departure (a year every 6 h, correlation 0.9, 3 seeds, spread 2 %)",
         DEPARTURES,
     ),
-    "days": ("these days only (the same model twice, spread 2 %)", DAYS),
+    "days": ("these days only (20 days, the same model twice, spread 2 %)", DAYS),
     "whole": ("whole studies (880 init times every 6 h, spread 1.2 %)", WHOLE),
 }
 

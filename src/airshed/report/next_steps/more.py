@@ -15,7 +15,6 @@ import pandas as pd
 from airshed.comparison.compare import BLOCKS_FOR_A_VERDICT
 from airshed.comparison.families import ALIKE
 from airshed.comparison.planning import MOST_LONGER, MOST_SEEDS, Precision, precision
-from airshed.comparison.table import ALL
 from airshed.comparison.verdict import Limit
 from airshed.config import Study
 from airshed.report.next_steps import evidence
@@ -114,12 +113,10 @@ def _days_wanted(results: Results, variant: str) -> tuple[str, int | None]:
 
 def _precision(results: Results, variant: str) -> Precision | None:
     """What decides which overall changes are found; None where a part of it is unknown."""
-    row, rows = results.overall(variant), results.comparisons.fillna({"limit": ""})
-    alike = rows[rows["pollutant"] == ALL]
-    for column in ALIKE:
-        alike = alike[alike[column] == ("" if pd.isna(row[column]) else row[column])]
+    one, rows = results.overall(variant)[ALIKE], results.comparisons
+    alike = rows[ALIKE].eq(one) | (rows[ALIKE].isna() & one.isna())
     settings = results.study.comparison
-    return precision(alike, settings.significance / max(1, len(settings.looks)))
+    return precision(rows[alike.all(axis=1)], settings.significance / max(1, len(settings.looks)))
 
 
 def _blocks_lacking(row: pd.Series[Any]) -> float:
