@@ -37,6 +37,7 @@ PARTS = {
     "growth_2048": "step:growth_2048",
     "growth_8192": "step:growth_8192",
     "calibration": "calibration:calibration",
+    "studies": "studies:studies",
     "evaluation": "evaluation:evaluations",
     "planning": "load:planning",
     "index": "load:index",

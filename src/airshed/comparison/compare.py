@@ -1,58 +1,83 @@
-"""The paired comparison of a variant with its reference: change of RMSE, interval, verdict."""
+"""The paired comparison of variants with their references: change of RMSE, interval, verdict."""
 
 from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from operator import add
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from airshed.arrays import Floats
 from airshed.comparison.diebold_mariano import diebold_mariano
-from airshed.comparison.inference import Estimate, estimate, holm
-from airshed.comparison.pairing import PairedErrors, Tests, pair
+from airshed.comparison.families import CELLS, judged
+from airshed.comparison.inference import Estimate, estimate
+from airshed.comparison.pairing import Aligned, PairedErrors, Tests, align
 from airshed.comparison.resampling import automatic_block_length
 from airshed.comparison.table import COLUMNS
-from airshed.comparison.verdict import EXPLANATIONS, Limit, Verdict, verdict
+from airshed.comparison.trainings import Part, Spread, seed_correlation
+from airshed.comparison.verdict import EXPLANATIONS, Limit
 
 log = logging.getLogger(__name__)
 
 BLOCKS_FOR_A_VERDICT = 12
 
 
-def compare(
-    variant: xr.DataArray,
-    reference: xr.DataArray,
+class Compared(NamedTuple):
+    """A variant and its reference, and the family that its overall row is judged in."""
+
+    variant: str
+    reference: str
+    family: str = "primary"
+
+
+def compare(variant: xr.DataArray, reference: xr.DataArray, **settings: Any) -> pd.DataFrame:
+    """:func:`compare_all` for two models that belong to no study; they know of no other spread."""
+    models = {"variant": variant, "reference": reference}
+    return compare_all(models, [Compared(*models)], **settings)
+
+
+def compare_all(
+    models: Mapping[str, xr.DataArray],
+    pairs: Sequence[Compared],
     *,
     margin: float = 0.01,
     significance: float = 0.05,
+    looks: int = 1,
     rng: int | np.random.Generator | None = None,
     resamples: int = 4000,
     block_length: int | None = None,
     accept_single_seed: bool = False,
 ) -> pd.DataFrame:
-    """Say whether a variant forecasts better than its reference, by how much and how surely.
+    """Say of variants whether they forecast better than their references, and how surely.
 
     The change is the RMSE of the variant over that of the reference, minus 1; this RMSE is the
     root of the mean squared error over seeds and init times. The overall change is that of the
-    geometric mean of the RMSEs of all pollutants and horizons. Both forecast the same init times,
-    so their errors are paired in time; their seeds are separate trainings and are not paired, so
-    that the sets may differ in seeds and in number. Intervals and p-values hold for another set of
-    seeds and another test period (:mod:`airshed.comparison.inference`); p-values are adjusted by
-    Holm (1979) over pollutants and horizons. The overall row is one test, adjusted for nothing. How
-    often verdicts are wrong was simulated: docs/statistics.md.
+    geometric mean of the RMSEs of all pollutants and horizons. All forecast the same init times,
+    so their errors are paired in time; seeds are not paired, so that the sets may differ in seeds
+    and in number. Intervals and p-values hold for another set of seeds and another test period
+    (:mod:`airshed.comparison.inference`); how far trainings lie apart is learned from all models
+    (:mod:`airshed.comparison.trainings`). P-values are adjusted by Holm (1979) within families
+    (:mod:`airshed.comparison.families`). How often verdicts are wrong was simulated:
+    docs/statistics.md.
 
-    An init time counts for a pollutant and horizon if every seed of both has it; the others leave
-    gaps, also those that the coordinate skips.
+    An init time counts for a pollutant and horizon if every seed of every model has it; the others
+    leave gaps, also those that the coordinate skips.
 
     Args:
-        variant: Squared errors with dimensions ``seed``, ``init_time``, ``pollutant`` and
-            ``horizon_h`` in any order, NaN where there is no sample, all but ``seed`` with
-            coordinates. Its name is the name of the variant.
-        reference: As ``variant``, at the same init times, pollutants and horizons.
+        models: By any name, squared errors with dimensions ``seed``, ``init_time``, ``pollutant``
+            and ``horizon_h`` in any order, NaN where there is no sample, all but ``seed`` with
+            coordinates, which are the same for all. The name of an array is what rows call it.
+        pairs: What is compared.
         margin: Smallest relative change that matters.
         significance: Level that adjusted p-values must stay below.
+        looks: How often the study is judged while it grows; the level is divided among them.
         rng: Generator of the resamples, or its seed; None draws differently in every call.
         resamples: Resamples for each of two block lengths.
         block_length: Init times per block; by default chosen from the errors' autocorrelation.
@@ -60,74 +85,93 @@ def compare(
             unknown: the verdict then holds for these two networks only.
 
     Returns:
-        The rows of ``comparisons.csv``, the overall one first
-        (:data:`airshed.comparison.table.COLUMNS`). The verdict is ``inconclusive`` whatever the
-        numbers where ``limit`` says so: ``one seed``, or ``short test`` if the test period has
-        fewer than 12 blocks.
+        The rows of ``comparisons.csv``, the overall one of each pair before the others of the pair
+        (:data:`airshed.comparison.table.COLUMNS`). ``limit`` says for what alone a verdict holds
+        (``these days only`` if the test period has fewer than 12 blocks), or why it can only be
+        ``inconclusive``, whatever the numbers.
 
     Raises:
         AirshedError: The arrays do not fit each other, hold values that are no squared errors, or
             have too few init times.
     """
-    errors, tests = pair(variant, reference)
-    block = block_length or automatic_block_length(errors)
-    found = estimate(errors, block, resamples, np.random.default_rng(rng))
-    limit = _limit(errors, block, accept_single_seed)
-    names = str(variant.name or "variant"), str(reference.name or "reference")
-    if limit:
-        log.warning("%s against %s: inconclusive; %s", *names, EXPLANATIONS[limit])
-    columns = {
-        "variant": names[0],
-        "reference": names[1],
-        **tests.labels(),
-        **_judged(found, margin, significance, limit),
-        **_variances(found),
-        **_cross_checks(errors, tests),
-        "init_times": [errors.exists.any(axis=1).sum(), *errors.exists.sum(axis=0)],
-        "block_length": block,
-        "variant_seeds": errors.seeds[0],
-        "reference_seeds": errors.seeds[1],
-        "limit": limit.value if limit else "",
-    }
-    return pd.DataFrame(columns, columns=list(COLUMNS))
+    names = list(models)
+    aligned = align(list(models.values()))
+    study = reduce(add, (Spread.of(aligned.log_rmse(place)) for place in range(len(names))))
+    tables = []
+    for pair in pairs:
+        places = names.index(pair.variant), names.index(pair.reference)
+        errors = aligned.pair(*places)
+        block = block_length or automatic_block_length(errors)
+        found = estimate(errors, block, resamples, np.random.default_rng(rng), study)
+        limit = _limit(errors, block, accept_single_seed)
+        labels = [str(models[name].name or name) for name in pair[:2]]
+        if limit:
+            log.warning("%s against %s: %s; %s", *labels, limit.value, EXPLANATIONS[limit])
+        columns = {
+            "variant": labels[0],
+            "reference": labels[1],
+            **aligned.tests.labels(),
+            **_changes(found, margin, limit),
+            "family": [pair.family, *[CELLS] * len(aligned.tests.pairs)],
+            **_variances(found, study),
+            "seed_correlation": _correlation(aligned, *places),
+            **_cross_checks(errors, aligned.tests),
+            "init_times": [errors.exists.any(axis=1).sum(), *errors.exists.sum(axis=0)],
+            "block_length": block,
+            "variant_seeds": errors.seeds[0],
+            "reference_seeds": errors.seeds[1],
+            "limit": limit.value if limit else "",
+        }
+        tables.append(pd.DataFrame(columns))
+    rows = pd.concat(tables, ignore_index=True)
+    return judged(rows, significance, looks)[list(COLUMNS)]
 
 
 def _limit(errors: PairedErrors, block: int, accept_single_seed: bool) -> Limit | None:
-    if errors.exists.sum(axis=0).min() < BLOCKS_FOR_A_VERDICT * block:
-        return Limit.short_test
-    if errors.seeds == (1, 1) and not accept_single_seed:
-        return Limit.one_seed
-    return None
+    short = errors.exists.sum(axis=0).min() < BLOCKS_FOR_A_VERDICT * block
+    if errors.seeds == (1, 1):
+        accepted = Limit.these_networks if accept_single_seed else Limit.one_seed
+        return Limit.short_test if short else accepted
+    return Limit.these_days if short else None
 
 
-def _judged(
-    found: Estimate, margin: float, significance: float, limit: Limit | None
-) -> dict[str, object]:
-    """The columns from the change to the verdict; the overall row comes first."""
-    p_values = found.p_values()
-    adjusted = np.concatenate([p_values[:1], holm(p_values[1:])])
+def _changes(found: Estimate, margin: float, limit: Limit | None) -> dict[str, object]:
+    """Changes, intervals and p-values of each row alone; the overall row comes first."""
+    if limit == Limit.these_days:
+        found = replace(found, parts=found.parts[:-1])
     low, high = found.interval()
-    verdicts = [
-        Verdict.inconclusive if limit else verdict(*numbers, margin, significance)
-        for numbers in zip(found.change, low, high, adjusted, strict=True)
-    ]
     return {
         "relative_rmse_change": found.change,
         "ci_low": low,
         "ci_high": high,
-        "p_value": p_values,
-        "p_adjusted": adjusted,
-        "verdict": [one.value for one in verdicts],
+        "p_value": found.p_values(),
+        "p_beyond_alone": found.p_beyond(margin),
+        "p_equivalent_alone": found.p_equivalent(margin),
     }
 
 
-def _variances(found: Estimate) -> dict[str, object]:
+def _variances(found: Estimate, study: Spread) -> dict[str, object]:
     *between_seeds, over_time = found.parts
+    known = bool(between_seeds)
     return {
-        "seed_variance": between_seeds[0].variance if between_seeds else math.nan,
+        "seed_variance": sum(part.variance for part in between_seeds) if known else math.nan,
+        "seed_degrees": _degrees(between_seeds) if known else math.nan,
+        "training_variance": study.variance,
+        "training_degrees": study.degrees,
         "time_variance": over_time.variance,
         "time_degrees": over_time.degrees,
     }
+
+
+def _degrees(parts: Sequence[Part]) -> Floats:
+    """[1 + K]: of the part that is known worst, zero ones aside."""
+    varying = [np.where(part.variance > 0, part.degrees, np.inf) for part in parts]
+    return np.minimum(np.min(varying, axis=0), parts[0].degrees)
+
+
+def _correlation(aligned: Aligned, variant: int, reference: int) -> float:
+    seeds = aligned.seeds[variant], aligned.seeds[reference]
+    return seed_correlation(aligned.log_rmse(variant), aligned.log_rmse(reference), seeds)
 
 
 def _cross_checks(errors: PairedErrors, tests: Tests) -> dict[str, list[float]]:

@@ -7,32 +7,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
 
 from airshed.arrays import Floats
 from airshed.comparison.pairing import PairedErrors
-from airshed.comparison.resampling import (
-    log_ratios,
-    seed_log_rmse,
-    seed_variance,
-    time_variances,
-)
+from airshed.comparison.resampling import log_ratios, time_variances
+from airshed.comparison.trainings import Part, Spread, seed_parts
 
 CONFIDENCE = 0.95
 SMALLEST_P = 1e-100
 BISECTIONS = 60
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of a variance, [K], and the degrees of freedom of its estimate, [K]."""
-
-    variance: Floats
-    degrees: Floats
-
-    def half_width(self, p_value: Floats | float) -> Floats:
-        """[K]: half the width of the interval of confidence 1 - p that this part alone gives."""
-        return -np.sqrt(self.variance) * stdtrit(self.degrees, np.asarray(p_value) / 2)
 
 
 @dataclass(frozen=True)
@@ -63,7 +46,29 @@ class Estimate:
 
     def p_values(self) -> Floats:
         """Two-sided p-values of no change: the p at which the interval just reaches zero."""
-        size = np.abs(self.log_ratio)
+        return self._reaching(np.abs(self.log_ratio))
+
+    def p_equivalent(self, margin: float) -> Floats:
+        """Of a change of at least the margin: the larger p of two one-sided tests.
+
+        Source: Schuirmann (1987). The bounds are those of the relative change.
+        """
+        return np.maximum(1 - self._p_below(np.log1p(-margin)), self._p_below(np.log1p(margin)))
+
+    def p_beyond(self, margin: float) -> Floats:
+        """One-sided p of a change that is smaller than the margin, or in the other direction."""
+        lower = self._p_below(np.log1p(-margin))
+        higher = 1 - self._p_below(np.log1p(margin))
+        return np.where(self.log_ratio < 0, lower, higher)
+
+    def _p_below(self, bound: float) -> Floats:
+        """One-sided p of a change of log RMSE that is not below a bound."""
+        distance = bound - self.log_ratio
+        p_value = self._reaching(np.abs(distance)) / 2
+        return np.where(distance > 0, p_value, 1 - p_value)
+
+    def _reaching(self, size: Floats) -> Floats:
+        """The p at which half the width of the interval is as large as a size."""
         low, high = np.full(size.shape, np.log(SMALLEST_P)), np.zeros(size.shape)
         for _ in range(BISECTIONS):
             middle = (low + high) / 2
@@ -73,7 +78,11 @@ class Estimate:
 
 
 def estimate(
-    errors: PairedErrors, block: int, resamples: int, rng: np.random.Generator
+    errors: PairedErrors,
+    block: int,
+    resamples: int,
+    rng: np.random.Generator,
+    study: Spread | None = None,
 ) -> Estimate:
     """Change of log RMSE overall and for each test, with the variance of repeating the study.
 
@@ -86,24 +95,28 @@ def estimate(
         block: Init times per block.
         resamples: Resamples for each block length.
         rng: Source of random numbers.
+        study: How far the trainings of each model of the study lie apart, these two included; None
+            if there are no others.
+
+    Returns:
+        The estimate; its last part is the variance over init times, those before it are between
+        seeds, if that is known.
 
     Raises:
         AirshedError: Init times are too few.
     """
-    variant_seeds, reference_seeds = errors.seeds
     mse = errors.mse()
     over_time, interaction = time_variances(errors, block, resamples, rng)
     time_degrees = time_degrees_of_freedom(errors.exists, block)
-    seed_degrees = variant_seeds + reference_seeds - 2
-    if seed_degrees == 0:
+    if errors.seeds == (1, 1):
         parts: tuple[Part, ...] = (Part(over_time, time_degrees),)
     else:
-        between_seeds = seed_variance(seed_log_rmse(mse), variant_seeds)
+        models = errors.spreads()
         parts = (
-            Part(between_seeds, np.full(between_seeds.shape, float(seed_degrees))),
+            *seed_parts(models, errors.seeds, study or models[0] + models[1]),
             Part(np.maximum(over_time - interaction, 0), time_degrees),
         )
-    return Estimate(log_ratios(mse, variant_seeds), parts)
+    return Estimate(log_ratios(mse, errors.seeds[0]), parts)
 
 
 def time_degrees_of_freedom(exists: npt.NDArray[np.bool_], block: int) -> Floats:
@@ -118,13 +131,14 @@ def time_degrees_of_freedom(exists: npt.NDArray[np.bool_], block: int) -> Floats
 
 
 def holm(p_values: Floats) -> Floats:
-    """[K]: p-values adjusted by Holm (1979).
+    """[..., K]: p-values adjusted along the last axis by Holm (1979).
 
     As statsmodels' ``multipletests`` does it; that one collects garbage in every call, which takes
     longer than the whole comparison.
     """
-    order = np.argsort(p_values)
-    scaled = p_values[order] * np.arange(len(p_values), 0, -1)
-    adjusted = np.empty_like(p_values)
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(scaled))
+    order = np.argsort(p_values, axis=-1)
+    scaled = np.take_along_axis(p_values, order, -1) * np.arange(p_values.shape[-1], 0, -1)
+    adjusted = np.empty_like(scaled)
+    stepped = np.minimum(1, np.maximum.accumulate(scaled, axis=-1))
+    np.put_along_axis(adjusted, order, stepped, -1)
     return adjusted

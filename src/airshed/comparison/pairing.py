@@ -1,7 +1,9 @@
-"""Two arrays of squared errors, checked and brought to one even axis of init times."""
+"""Arrays of squared errors, checked and brought to one even axis of init times."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +14,17 @@ import xarray as xr
 
 from airshed.arrays import Floats
 from airshed.comparison.table import ALL
+from airshed.comparison.trainings import Spread
 from airshed.errors import AirshedError
 
 DIMS = ("seed", "init_time", "pollutant", "horizon_h")
 MIN_INIT_TIMES = 12
 HOUR = np.timedelta64(1, "h")
+
+
+def with_overall(logarithms: Floats) -> Floats:
+    """[..., K] to [..., 1 + K]: the mean over all tests comes first."""
+    return np.concatenate([logarithms.mean(axis=-1, keepdims=True), logarithms], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,16 @@ class PairedErrors:
         both = np.concatenate([self.variant, self.reference])
         means: Floats = both.sum(axis=1) / self.exists.sum(axis=0)
         return means
+
+    def log_rmse(self) -> tuple[Floats, Floats]:
+        """[S, 1 + K] and [S', 1 + K]: of every training, the mean over all tests first."""
+        logarithms = with_overall(np.log(self.mse()) / 2)
+        return logarithms[: len(self.variant)], logarithms[len(self.variant) :]
+
+    def spreads(self) -> tuple[Spread, Spread]:
+        """How far the trainings of each of the two models lie apart."""
+        variant, reference = self.log_rmse()
+        return Spread.of(variant), Spread.of(reference)
 
     def differences(self) -> Floats:
         """[T, K]: half the difference of the errors relative to their means, seeds averaged.
@@ -86,35 +104,65 @@ class Tests:
         return [max(1, round(hours / self.step_h)) for hours in (horizons.max(), *horizons)]
 
 
-def pair(variant: xr.DataArray, reference: xr.DataArray) -> tuple[PairedErrors, Tests]:
-    """The errors as arrays: init times evenly spaced, tests side by side.
+@dataclass(frozen=True)
+class Aligned:
+    """Mean squared errors of several models at the same init times.
+
+    Attributes:
+        models: [S, T, K] of each model: seeds, init times, tests; 0 where ``exists`` is false.
+        seeds: What each training of a model was seeded with, [S]; empty if that is not known.
+        exists: [T, K], whether all trainings of all models have the init time.
+        tests: What is compared.
+    """
+
+    models: list[Floats]
+    seeds: list[list[int]]
+    exists: npt.NDArray[np.bool_]
+    tests: Tests
+
+    def log_rmse(self, model: int) -> Floats:
+        """[S, 1 + K]: of every training of a model, the mean over all tests first."""
+        mse = self.models[model].sum(axis=1) / self.exists.sum(axis=0)
+        return with_overall(np.log(mse) / 2)
+
+    def pair(self, variant: int, reference: int) -> PairedErrors:
+        """Two of the models, by their places."""
+        return PairedErrors(self.models[variant], self.models[reference], self.exists)
+
+
+def align(models: Sequence[xr.DataArray]) -> Aligned:
+    """The errors of models as arrays: init times evenly spaced, tests side by side.
 
     Raises:
         AirshedError: The arrays do not fit each other, or hold too little to be compared.
     """
-    for given in (variant, reference):
+    for given in models:
         _check_dimensions(given)
-    for name in DIMS[1:]:
-        if not variant.indexes[name].equals(reference.indexes[name]):
+    first = models[0]
+    for name, given in itertools.product(DIMS[1:], models[1:]):
+        if not given.indexes[name].equals(first.indexes[name]):
             raise AirshedError(
                 f"a variant and its reference must have the same {name}",
-                where=f"{variant.name} and {reference.name}",
-                expected=_shown(variant.indexes[name]),
-                found=_shown(reference.indexes[name]),
+                where=f"{given.name} and {first.name}",
+                expected=_shown(first.indexes[name]),
+                found=_shown(given.indexes[name]),
             )
-    positions, step_h = _even_positions(variant.indexes["init_time"])
+    positions, step_h = _even_positions(first.indexes["init_time"])
     stacked = []
-    for given in (variant, reference):
+    for given in models:
         values = given.transpose(*DIMS).values.astype(float)
         _check_values(given.name, values)
         even = np.full((len(values), positions[-1] + 1, *values.shape[2:]), np.nan)
         even[:, positions] = values
         stacked.append(even.reshape(*even.shape[:2], -1))
-    exists = np.isfinite(np.concatenate(stacked)).all(axis=0)
+    exists = np.logical_and.reduce([np.isfinite(errors).all(axis=0) for errors in stacked])
     _check_counts(exists, stacked)
-    pairs = pd.MultiIndex.from_product([variant.indexes[name] for name in DIMS[2:]])
-    errors = [np.where(exists, squared, 0) for squared in stacked]
-    return PairedErrors(errors[0], errors[1], exists), Tests(pairs, step_h)
+    return Aligned(
+        [np.where(exists, squared, 0) for squared in stacked],
+        [list(given["seed"].values) if "seed" in given.coords else [] for given in models],
+        exists,
+        Tests(pd.MultiIndex.from_product([first.indexes[name] for name in DIMS[2:]]), step_h),
+    )
 
 
 def _shown(values: pd.Index) -> str:

@@ -9,17 +9,13 @@ from arch.bootstrap import optimal_block_length
 from scipy.sparse import csr_array
 
 from airshed.arrays import Floats
-from airshed.comparison.pairing import PairedErrors
+from airshed.comparison.pairing import PairedErrors, with_overall
 from airshed.errors import AirshedError
 
 MIN_DEFINED = 0.9
 MAX_BLOCKS = 200
 MIN_BLOCKS = 3
-
-
-def with_overall(logarithms: Floats) -> Floats:
-    """[..., K] to [..., 1 + K]: the mean over all tests comes first."""
-    return np.concatenate([logarithms.mean(axis=-1, keepdims=True), logarithms], axis=-1)
+QUARTILE = 0.75
 
 
 def log_ratios(mse: Floats, variant_seeds: int) -> Floats:
@@ -48,9 +44,10 @@ def seed_variance(values: Floats, variant_seeds: int) -> Floats:
 
 
 def automatic_block_length(errors: PairedErrors) -> int:
-    """Init times per block: the longest of the lengths that the tests' differences ask for.
+    """Init times per block: of the lengths that the tests' differences ask for, the upper quartile.
 
-    One length serves all tests because all are resampled together. It is at least a 200th of the
+    One length serves all tests because all are resampled together; the longest one of many would
+    mostly be the one that is estimated worst. It is at least a 200th of the
     test period (more blocks than that gain hardly anything, while longer ones keep correlation
     that is too weak to be noticed) and at most a third. Source: Politis and White (2004) with the
     correction of Patton, Politis and White (2009), for the circular bootstrap.
@@ -60,8 +57,8 @@ def automatic_block_length(errors: PairedErrors) -> int:
     varying = differences[:, differences.std(axis=0) > 0]
     if not varying.size:
         return shortest
-    longest = math.ceil(optimal_block_length(varying)["circular"].max())
-    return min(max(shortest, longest), errors.init_times // MIN_BLOCKS)
+    wanted = math.ceil(optimal_block_length(varying)["circular"].quantile(QUARTILE))
+    return min(max(shortest, wanted), errors.init_times // MIN_BLOCKS)
 
 
 def time_variances(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from airshed.comparison.compare import compare
+from airshed.comparison.compare import Compared, compare_all
 from airshed.comparison.table import COLUMNS
 from airshed.config import Study
 from airshed.config.evaluation import ComparisonConfig
@@ -33,8 +33,8 @@ def write_comparisons(study: Study, files: Sequence[Path], scores: Path, compari
         study: The resolved study.
         files: ``scores.nc`` of every variant and seed of the study, and of baselines.
         scores: The table of scores to write.
-        comparisons: The table of comparisons to write: :func:`airshed.comparison.compare.compare`
-            for every variant that has a reference.
+        comparisons: The table of comparisons to write, of every variant that has a reference
+            (:func:`airshed.comparison.compare.compare_all`).
 
     Raises:
         AirshedError: A run is missing or not of this study, or two runs were scored on different
@@ -58,34 +58,37 @@ def write_available_comparisons(
 
 def _write(study: Study, runs: dict[Run, xr.Dataset], scores: Path, comparisons: Path) -> None:
     write_text(scores, _csv(pd.DataFrame(_score_rows(runs), columns=list(SCORES))))
-    tables = [
-        _compare(study, runs, variant, reference)
+    pairs = [
+        Compared(variant, reference, str(study.variant_stanzas[variant].family))
         for variant, reference in study.references().items()
     ]
-    nothing = pd.DataFrame(columns=list(COLUMNS))
-    write_text(comparisons, _csv(pd.concat(tables) if tables else nothing))
+    table = pd.DataFrame(columns=list(COLUMNS))
+    if pairs:
+        models = {variant: _errors(study, runs, variant) for variant in study.variants}
+        table = compare_as(study.comparison, study.splits.test.init_every_h, models, pairs)
+    write_text(comparisons, _csv(table))
 
 
-def _compare(
-    study: Study, runs: dict[Run, xr.Dataset], variant: str, reference: str
-) -> pd.DataFrame:
-    errors = [
-        squared_errors([scores for (name, _), scores in runs.items() if name == wanted], wanted)
-        for wanted in (variant, reference)
-    ]
-    return compare_as(study.comparison, study.splits.test.init_every_h, *errors)
+def _errors(study: Study, runs: dict[Run, xr.Dataset], variant: str) -> xr.DataArray:
+    """The errors of all seeds of a variant that are there."""
+    found = [scores for (name, _), scores in runs.items() if name == variant]
+    return squared_errors(found, variant, study.variant_stanzas[variant].seed_offset)
 
 
 def compare_as(
-    settings: ComparisonConfig, step_h: int, variant: xr.DataArray, reference: xr.DataArray
+    settings: ComparisonConfig,
+    step_h: int,
+    models: Mapping[str, xr.DataArray],
+    pairs: Sequence[Compared],
 ) -> pd.DataFrame:
     """Compare squared errors with a study's settings; ``step_h``: hours between its init times."""
     fixed = settings.block_length_h
-    return compare(
-        variant,
-        reference,
+    return compare_all(
+        models,
+        pairs,
         margin=settings.margin,
         significance=settings.significance,
+        looks=max(1, len(settings.looks)),
         rng=settings.seed,
         resamples=settings.resamples,
         block_length=None if fixed == "auto" else math.ceil(fixed / step_h),
@@ -93,9 +96,14 @@ def compare_as(
     )
 
 
-def squared_errors(scores: Sequence[xr.Dataset], name: str) -> xr.DataArray:
-    """(seed, init_time, horizon_h, pollutant), under a name: the errors of a variant's seeds."""
-    return xr.concat([one["init_mse"] for one in scores], dim="seed").rename(name)
+def squared_errors(scores: Sequence[xr.Dataset], name: str, seed_offset: int) -> xr.DataArray:
+    """(seed, init_time, horizon_h, pollutant), under a name: the errors of a variant's seeds.
+
+    Their coordinate is what random numbers were drawn from: the study's seed and the offset.
+    """
+    seeds = [int(one.attrs["seed"]) + seed_offset for one in scores]
+    errors = xr.concat([one["init_mse"] for one in scores], dim="seed")
+    return errors.assign_coords(seed=seeds).rename(name)
 
 
 def _read_runs(study: Study, files: Sequence[Path]) -> dict[Run, xr.Dataset]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from airshed.comparison.verdict import Verdict
+from airshed.comparison.verdict import Verdict, in_short, in_words
 from airshed.errors import AirshedError, refusing
 
-COMPARISONS = (
+COLUMNS = (
     "variant",
     "reference",
     "pollutant",
@@ -21,13 +21,21 @@ COMPARISONS = (
     "p_value",
     "p_adjusted",
     "verdict",
-)
-"""The first columns of ``comparisons.csv``: the comparison itself."""
-COLUMNS = (
-    *COMPARISONS,
+    "beyond_margin",
+    "family",
+    "family_size",
+    "p_beyond_margin",
+    "p_equivalent",
+    "detectable_change",
+    "detectable_low",
+    "detectable_high",
     "seed_variance",
+    "seed_degrees",
+    "training_variance",
+    "training_degrees",
     "time_variance",
     "time_degrees",
+    "seed_correlation",
     "dm_statistic",
     "dm_p_value",
     "init_times",
@@ -38,23 +46,26 @@ COLUMNS = (
 )
 """All columns of ``comparisons.csv``.
 
-``seed_variance`` and ``time_variance``: the parts of the variance of the change of log RMSE, the
-first one empty with one seed each; ``time_degrees``: degrees of freedom of the second. ``dm_``: the
-test of Diebold and Mariano. ``init_times``: how many are compared; ``block_length`` counts them
-too, gaps included. ``limit``: why the verdict can only be ``inconclusive``, or empty.
+``p_adjusted``, ``p_beyond_margin`` and ``p_equivalent`` are adjusted within the row's ``family`` of
+``family_size`` rows: ``primary`` or ``control`` for overall rows, ``cells`` of the variant for the
+others. ``detectable_``: the smallest true change that such a study finds in 8 of 10 repetitions,
+and between what that number lies. ``seed_variance`` and ``time_variance``: the parts of the
+variance of the change of log RMSE with their degrees of freedom, the first one empty with one seed
+each; ``training_``: variance of one training's log RMSE, of all models of the study.
+``seed_correlation``: of log RMSE between trainings with equal seeds. ``dm_``: the test of Diebold
+and Mariano. ``init_times``: how many are compared; ``block_length`` counts them too, gaps included.
+``limit``: for what alone the verdict holds, or why it can only be ``inconclusive``; else empty.
 """
 ALL = "all"
 """Stands for pollutant and horizon in the overall row of a variant."""
 
 WIDTH = 100
 LABEL_WIDTH, CELL_WIDTH = 8, 15
-MARKS = {
-    Verdict.helps: "helps",
-    Verdict.hurts: "hurts",
-    Verdict.equivalent: "~",
-    Verdict.inconclusive: "?",
-}
-LEGEND = "Change of RMSE in %; negative is better.  ~ equivalent   ? inconclusive"
+MARKS = {Verdict.equivalent.value: "~", Verdict.inconclusive.value: "?"}
+LEGEND = (
+    "Change of RMSE in %; negative is better.  * by at least the margin   small: real, but below"
+    " the\n  margin   ~ no difference that matters   ? undecided"
+)
 
 
 def verdict_table(path: Path) -> str:
@@ -97,9 +108,9 @@ def _overall_lines(title: str, row: pd.Series) -> str:
     change, low, high = (
         f"{100 * float(row[name]):+.1f}" for name in ("relative_rmse_change", "ci_low", "ci_high")
     )
-    numbers = f"RMSE {change} % (95 % interval {low} to {high}), p = {float(row['p_value']):.2g}"
-    limit = f" ({row['limit']})" if pd.notna(row["limit"]) else ""
-    text = f"{title}: {row['verdict']}{limit}, {numbers}"
+    numbers = f"RMSE {change} % (95 % interval {low} to {high}), p = {float(row['p_adjusted']):.2g}"
+    control = ", a control" if row["family"] == "control" else ""
+    text = f"{title}{control}: {in_words(row)}, {numbers}"
     return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
@@ -123,5 +134,5 @@ def _line(label: str, cells: list[str]) -> str:
 
 
 def _cell(row: pd.Series) -> str:
-    mark = MARKS[Verdict(row["verdict"])]
-    return f"{100 * float(row['relative_rmse_change']):+.1f} {mark:<5}"
+    short = in_short(row)
+    return f"{100 * float(row['relative_rmse_change']):+.1f} {MARKS.get(short, short):<6}"

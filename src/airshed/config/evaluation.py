@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
@@ -11,11 +11,13 @@ from airshed.config.base import Section
 from airshed.config.data import SCORES, Count, Fraction, Positive
 from airshed.config.shapes import Shapes
 
+Numbers = TypeVar("Numbers", bound=tuple[float, ...])
 
-def _rising(edges: tuple[float, ...]) -> tuple[float, ...]:
-    if any(low >= high for low, high in pairwise(edges)):
-        raise ValueError(f"edges must rise: {list(edges)}")
-    return edges
+
+def _rising(numbers: Numbers) -> Numbers:
+    if any(low >= high for low, high in pairwise(numbers)):
+        raise ValueError(f"the numbers must rise: {list(numbers)}")
+    return numbers
 
 
 Edges = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_rising)]
@@ -41,4 +43,5 @@ class ComparisonConfig(Section):
     resamples: Annotated[int, Field(ge=1000)] = 4000
     block_length_h: Literal["auto"] | Count = "auto"
     accept_single_seed: bool = False
+    looks: Annotated[tuple[Annotated[int, Field(ge=2)], ...], AfterValidator(_rising)] = ()
     seed: Annotated[int, Field(ge=0)] = 0

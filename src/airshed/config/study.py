@@ -80,8 +80,27 @@ class Study(Section):
     variant_stanzas: dict[TableName, Variant]
 
     @model_validator(mode="after")
+    def _families_are_said(self) -> Self:
+        """Every stanza says its family, so that a step reads it without knowing the rule."""
+        stanzas = self.variant_stanzas
+        for name, stanza in stanzas.items():
+            if stanza.family is None:
+                family = "control" if self._is_control(stanza) else "primary"
+                stanzas[name] = stanza.model_copy(update={"family": family})
+        return self
+
+    def _is_control(self, stanza: Variant) -> bool:
+        """Whether it asks nothing new: another seed, or trained on without anything else."""
+        start = self.variant_stanzas.get(stanza.start_from or "")
+        trained_on = start is not None and all(
+            getattr(stanza, key) == getattr(start, key) for key in ("backbone", "scan", "bias")
+        )
+        return stanza.seed_offset > 0 or trained_on
+
+    @model_validator(mode="after")
     def _cross_checks(self) -> Self:
         self._check_lists()
+        self._check_looks()
         self._check_quantities()
         self._check_splits()
         self._check_grids()
@@ -124,6 +143,14 @@ class Study(Section):
             check_known(one.units, known, f"{where}.units")
         if self.stations is not None:
             check_known(self.stations.units, known, "stations.units")
+
+    def _check_looks(self) -> None:
+        looks = self.comparison.looks
+        if looks and len(self.seeds) not in looks:
+            raise ValueError(
+                f"comparison.looks: the study is to be judged with {', '.join(map(str, looks))}"
+                f" seeds, but has {len(self.seeds)}"
+            )
 
     def _check_splits(self) -> None:
         for name in ("train", "validation", "test"):

@@ -26,6 +26,10 @@ class Pretrained(Section):
 NETWORK = Shapes("training", "cost", "pace", used_by=NETWORKS)
 
 
+Family = Literal["primary", "control"]
+"""With which variants of its study the verdict on one stands together."""
+
+
 class Variant(Section):
     """One model to be trained, and which other variant it is compared with."""
 
@@ -34,11 +38,12 @@ class Variant(Section):
     scan: Annotated[Literal["raster", "wind", "wind_as_published"], NETWORK] = "raster"
     bias: Annotated[Bias, NETWORK] = NoBias()
     reference: Annotated[str | None, Shapes("cost", "comparison")] = None
+    family: Annotated[Family | None, Shapes("comparison")] = None
     start_from: Annotated[str | None, Shapes("training")] = None
     pretrained: Annotated[Pretrained | None, Shapes("training")] = None
     learning_rate: Annotated[Positive | None, WEIGHTS] = None
     precision: Annotated[Precision | None, STEP] = None
-    seed_offset: Annotated[int, Field(ge=0), Shapes("training")] = 0
+    seed_offset: Annotated[int, Field(ge=0), Shapes("training", used_by=("comparison",))] = 0
 
     @model_validator(mode="after")
     def _one_start(self) -> Self:

@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from airshed.integrity.formats import COST, INGEST, INTERPRETATION, RUN, SCORES, STORE, Format
+from airshed.integrity.formats import (
+    COMPARISON,
+    COST,
+    INGEST,
+    INTERPRETATION,
+    RUN,
+    SCORES,
+    STORE,
+    Format,
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ PRODUCTS = {
     "pace": Product("", "what earlier runs say of the time of a step"),
     "cost": Product("measure_cost", "the measured cost", PREPARED, COST),
     "cost_table": Product("cost", "the table of costs", ("cost",), COST),
-    "comparison": Product("compare", "the comparison", ALL_SCORES),
+    "comparison": Product("compare", "the comparison", ALL_SCORES, COMPARISON),
     "strata": Product("score_tables", "scores by stratum", ALL_SCORES),
     "stations_table": Product("stations_summary", "scores at stations", ALL_SCORES),
     "episodes_table": Product("episodes_table", "scores in episodes", ALL_SCORES),

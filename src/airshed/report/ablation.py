@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from airshed.comparison.verdict import in_short, limited
 from airshed.report import learned, text
 from airshed.report.provenance import FLAG, of_other_commits
 from airshed.report.results import Results
@@ -13,8 +14,8 @@ from airshed.report.tables import MISSING, Table, Value
 
 CAPTION = (
     "Every variant. Change of RMSE against the reference, with its 95\u00a0% interval, over all"
-    " pollutants and horizons: negative is better. Alpha: strength of the bias at the end, mean of"
-    " seeds and biased blocks, smallest and largest in brackets."
+    " pollutants and horizons: negative is better. *: by at least the margin. Alpha: strength of"
+    " the bias at the end, mean of seeds and biased blocks, smallest and largest in brackets."
 )
 OVERHEAD_MEASURED = (
     " Overhead: extra time of a training step against the reference, taken in turns in one process;"
@@ -75,10 +76,11 @@ def _comparison(results: Results, variant: str) -> tuple[Cell, Cell]:
     if variant not in results.study.references():
         return ("no reference", ""), (MISSING, "")
     row = results.overall(variant)
-    verdict = str(row["verdict"])
-    because = f" ({row['limit']})" if isinstance(row["limit"], str) and row["limit"] else ""
+    short = in_short(row)
+    control = ", a control" if row["family"] == "control" else ""
     change = float(row["relative_rmse_change"])
-    return (text.interval(row), _sortable(change)), (f"{verdict}{because}", verdict)
+    shown = f"{short}{control}{limited(row)}"
+    return (text.interval(row), _sortable(change)), (shown, short)
 
 
 def _overhead(results: Results, variant: str) -> Cell:

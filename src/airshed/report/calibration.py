@@ -12,20 +12,21 @@ from importlib.resources import files
 
 import numpy as np
 
+from airshed.comparison.verdict import Verdict
 from airshed.report import text
 from airshed.report.results import Results
 from airshed.report.tables import Table
 
 CAPTION = (
-    "Percent of simulated studies without any difference, with 95\u00a0% intervals: no verdict"
-    " given; at least one of 24 tests called helps or hurts; the overall change called significant;"
-    " percent of 95\u00a0% intervals that held the truth."
+    "Percent of simulated studies without any difference, with 95\u00a0% intervals: verdicts for"
+    " these days only, which are not counted; a difference found in at least one of 24 tests; a"
+    " difference found overall; percent of 95\u00a0% intervals that held the truth."
 )
 COLUMNS = {
     "replicates": "simulated studies",
-    "no verdict": "no verdict",
-    "helps or hurts": "helps or hurts",
-    "overall row": "overall",
+    "these days only": "these days only",
+    "a difference": "a difference",
+    "overall difference": "overall",
     "interval holds": "interval holds",
 }
 PERIODS_DAYS_EVERY_H = {
@@ -65,7 +66,7 @@ def sentences(results: Results) -> list[str]:
     """What the counts say, and for which designs."""
     period, seeds = closest(results)
     rows = table(results).rows
-    place = 1 + list(COLUMNS).index("helps or hurts")
+    place = 1 + list(COLUMNS).index("a difference")
     rates = [float(row[place].split()[0]) for row in rows]
     test = results.study.splits.test
     return [
@@ -73,9 +74,9 @@ def sentences(results: Results) -> list[str]:
         f" {len(test.days)} days with init times every {test.init_every_h} h. The closest designs"
         f" whose errors were counted on simulated squared errors: {period}, with 3 seeds; and"
         f" {seeds} seeds, with a year every 6 h.",
-        "In those without any difference between the models, at least one of 24 tests was called"
-        f" helps or hurts in {min(rates):.1f} to {max(rates):.1f} % of the simulated studies; the"
-        " promise is 5 % at most.",
+        "In those without any difference between the models, one was found in at least one of 24"
+        f" tests in {min(rates):.1f} to {max(rates):.1f} % of the simulated studies; the promise is"
+        " 5 % at most.",
     ]
 
 
@@ -87,11 +88,12 @@ def controls(results: Results) -> list[str]:
         if set(changed) != {"seed_offset"}:
             continue
         row = results.overall(variant)
-        wrong = row["verdict"] in ("helps", "hurts")
+        wrong = row["verdict"] in (*text.DECIDED, Verdict.small)
         found.append(
             f"{variant} is {reference} again, trained with other seeds. Its change of RMSE is"
             f" {text.interval(row)}, verdict {row['verdict']}: the statistics"
-            f" {'err here' if wrong else 'find no difference, as they must'}."
+            f" {'err here' if wrong else 'find no difference'}, which they do in"
+            f" {'at most 5' if wrong else 'at least 95'}\u00a0% of such studies."
         )
     return found
 

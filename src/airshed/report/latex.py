@@ -22,7 +22,7 @@ RMSE_CAPTION = (
 )
 CHANGE_CAPTION = (
     "Change of RMSE of {} against {} with its 95\u00a0% interval; negative is better. Verdicts"
-    " after Holm's adjustment over all entries."
+    " after Holm's adjustment over all entries; * by at least the margin."
 )
 LATEX: dict[str, str | int | None] = {
     **{character: f"\\{character}" for character in "&%$#_{}"},

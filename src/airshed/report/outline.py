@@ -51,7 +51,8 @@ FIGURES = {
     "change_heatmap": Kind(
         "change",
         "Change of RMSE in percent, its 95\u00a0% interval in brackets, and the verdict after"
-        " Holm's adjustment; \u2248: equivalent, ?: inconclusive. Blue: lower error.",
+        " Holm's adjustment; *: by at least the margin, small: real but below it, \u2248: no"
+        " difference that matters, ?: undecided. Blue: lower error.",
     ),
     "rmse_by_horizon": Kind(
         "horizon",

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from airshed.comparison.table import ALL
+from airshed.comparison.verdict import in_short
 from airshed.config import Study
 from airshed.evaluation.baselines import BASELINES
 from airshed.report import text
@@ -203,4 +204,4 @@ def change_table(comparisons: pd.DataFrame) -> Table:
 
 
 def _cell(row: Any) -> str:
-    return "missing" if row is None else f"{text.interval(row)}, {row['verdict']}"
+    return "missing" if row is None else f"{text.interval(row)}, {in_short(row)}"

@@ -7,17 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from airshed.comparison.verdict import Limit
+from airshed.comparison.table import ALL
+from airshed.comparison.verdict import Limit, Verdict, in_words, is_refused
 from airshed.config import Study
 from airshed.report.results import Results
 
+UNSEEN = ("label", "reference", "family")  # settings that do not change what is trained
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-VERDICTS = {
-    "helps": "it helps",
-    "hurts": "it hurts",
-    "equivalent": "the two are equivalent",
-    "inconclusive": "the result is inconclusive",
-}
+DECIDED = (Verdict.helps, Verdict.hurts)
 USED, SWITCHED_OFF = 1.25, 0.5  # final over initial alpha from which it was turned up, or down
 
 
@@ -48,9 +45,7 @@ def panels_told(results: Results, noun: str = "panel") -> str:
 
 def interval(row: pd.Series[Any]) -> str:
     """A change with its interval."""
-    low, high = (float(row[key]) for key in ("ci_low", "ci_high"))
-    ends = "no interval" if math.isnan(low + high) else f"{percent(low)} to {percent(high)}"
-    return f"{percent(float(row['relative_rmse_change']))} ({ends})"
+    return f"{percent(float(row['relative_rmse_change']))} ({_ends(row, 'no interval')})"
 
 
 def answer(results: Results, variant: str) -> str:
@@ -59,21 +54,34 @@ def answer(results: Results, variant: str) -> str:
     change = float(row["relative_rmse_change"])
     if math.isnan(change):
         return f"{variant} ({label}) could not be compared with {row['reference']}."
-    low, high = (float(row[key]) for key in ("ci_low", "ci_high"))
-    ends = "unknown" if math.isnan(low + high) else f"{percent(low)} to {percent(high)}"
+    control = "; a control" if row["family"] == "control" else ""
     sentence = (
-        f"{'On simulated data, ' if results.simulated else ''}{variant} ({label})"
-        f" {_effect(change)} (95\u00a0% interval {ends}) compared with {row['reference']}:"
-        f" {VERDICTS[row['verdict']]}{_where(results, variant)}.{_cost(results, variant)}"
+        f"{'On simulated data, ' if results.simulated else ''}{variant} ({label}{control})"
+        f" {_effect(change)} (95\u00a0% interval {_ends(row, 'unknown')}) compared with"
+        f" {row['reference']}: {_judged(row)}{_where(results, variant)}.{_cost(results, variant)}"
     )
     return sentence[0].upper() + sentence[1:]
+
+
+def _judged(row: pd.Series[Any]) -> str:
+    """The verdict, for what alone it holds, and what is excluded where it is open."""
+    words = in_words(row)
+    known = _ends(row, "")
+    if row["verdict"] != Verdict.inconclusive or not known or is_refused(row):
+        return words
+    return f"{words}; changes beyond {known} are excluded"
+
+
+def _ends(row: pd.Series[Any], unknown: str) -> str:
+    low, high = (float(row[key]) for key in ("ci_low", "ci_high"))
+    return unknown if math.isnan(low + high) else f"{percent(low)} to {percent(high)}"
 
 
 def _where(results: Results, variant: str) -> str:
     """For which pollutants and horizons it helps or hurts; nothing where no pair is decided."""
     cells = results.cells(variant)
     parts = []
-    for verdict in ("helps", "hurts"):
+    for verdict in DECIDED:
         decided = cells[cells["verdict"] == verdict]
         if decided.empty:
             continue
@@ -121,7 +129,7 @@ def details(results: Results, variant: str) -> str:
     """How many pairs of pollutant and horizon got which verdict."""
     cells = results.cells(variant)
     counts = cells["verdict"].value_counts()
-    parts = [f"{verdict} in {counts[verdict]}" for verdict in VERDICTS if counts.get(verdict)]
+    parts = [f"{verdict} in {counts[verdict]}" for verdict in Verdict if counts.get(verdict)]
     reference = results.overall(variant)["reference"]
     return (
         f"{variant} against {reference}, {len(cells)} pairs of pollutant and horizon:"
@@ -136,12 +144,58 @@ def caveat(results: Results) -> str:
         f" {counted(len(results.study.horizons_h), 'horizon')}.",
         _seeds_caveat(len(results.study.seeds)),
     ]
-    if (results.comparisons["limit"] == Limit.short_test).any():
+    if (results.comparisons["limit"] == Limit.these_days).any():
         sentences.append(
-            "The test period is short against the correlation of its errors: intervals are too"
-            " narrow, and every comparison is called inconclusive where that matters."
+            "The test period is short against the correlation of its errors: where it says so,"
+            " intervals and verdicts hold for these days only."
         )
     return " ".join(sentences)
+
+
+def families(results: Results) -> str:
+    """Which verdicts stand together."""
+    overall = results.comparisons[results.comparisons["pollutant"] == ALL]
+    sizes = overall.groupby("family")["family_size"].first()
+    level = percent(results.study.comparison.significance, signed=False)
+    told = f"Verdicts over all pollutants and horizons: {_together(sizes.get('primary', 0), '')}"
+    if "control" in sizes:
+        told += f", {_together(sizes['control'], 'control')}"
+    looks = results.study.comparison.looks
+    shared = f", divided among looks at {listed(list(map(str, looks)))} seeds" if looks else ""
+    return (
+        f"{told}; a false difference among them is found in at most {level} of such studies"
+        f"{shared}. Adding a variant can change another's verdict. Pairs of pollutant and horizon"
+        " are judged together for each variant, to be read as detail."
+    )
+
+
+def _together(count: int, what: str) -> str:
+    name = f"{what} variant".strip()
+    return f"{count_word(count)} {name}{'s are' if count != 1 else ' is'} judged together"
+
+
+def finds(results: Results) -> str | None:
+    """The smallest true change that a study like this finds; None where that is unknown."""
+    rows = results.comparisons
+    of = {
+        "over all pollutants and horizons": rows[rows["family"] == "primary"],
+        "for a single pollutant and horizon": rows[rows["pollutant"] != ALL],
+    }
+    parts = []
+    for where, found in of.items():
+        known = found.dropna(subset="detectable_change")
+        if known.empty:
+            return None
+        row = known.iloc[0]
+        numbers = (
+            percent(float(row[f"detectable_{name}"]), signed=False)
+            for name in ("change", "low", "high")
+        )
+        parts.append("{} (between {} and {}) {}".format(*numbers, where))
+    return (
+        "A study like this one finds a true change of RMSE in 8 of 10 repetitions from about"
+        f" {parts[0]}, and {parts[1]}."
+    )
 
 
 def _seeds_caveat(count: int) -> str:
@@ -187,7 +241,7 @@ def changed_settings(study: Study, variant: str, reference: str) -> dict[str, An
 def stanza_settings(study: Study, variant: str) -> dict[str, Any]:
     """A variant's settings by name; keys of inner sections are joined by points."""
     settings = _flat(study.variant_stanzas[variant].model_dump(mode="json"))
-    return {key: value for key, value in settings.items() if key not in ("label", "reference")}
+    return {key: value for key, value in settings.items() if key not in UNSEEN}
 
 
 def shown_setting(value: Any) -> str:

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from airshed.comparison.compare import Compared
 from airshed.comparison.study import compare_as, sample_differences
 from airshed.comparison.table import ALL
+from airshed.comparison.verdict import in_words
 from airshed.config.evaluation import ComparisonConfig
 from airshed.errors import AirshedError
 from airshed.report import learned
 from airshed.report.tables import MISSING, Table, change_table
-from airshed.report.text import VERDICTS, interval, percent
+from airshed.report.text import interval, percent
 from airshed.side_by_side.document import Document, Section
 from airshed.side_by_side.runs import Trained, trained_in
 
@@ -126,17 +128,19 @@ def _compare(one: Trained, other: Trained) -> pd.DataFrame:
     step_h = int(other.config["splits"]["test"]["init_every_h"])
     named = one.name != other.name
     names = [side.name if named else f"{side.study}/{side.name}" for side in (other, one)]
-    return compare_as(
-        settings, step_h, other.squared_errors(names[0]), one.squared_errors(names[1])
-    )
+    models = {
+        "variant": other.squared_errors(names[0]),
+        "reference": one.squared_errors(names[1]),
+    }
+    return compare_as(settings, step_h, models, [Compared(*models)])
 
 
 def _answer(table: pd.DataFrame) -> str:
     row = table[table["pollutant"] == ALL].iloc[0]
-    limit = f" ({row['limit']})" if row["limit"] else ""
     return (
         f"{row['variant']} changes RMSE by {interval(row)} against {row['reference']},"
-        f" over all pollutants and horizons: {VERDICTS[row['verdict']]}{limit}."
+        f" over all pollutants and horizons: "
+        f"{in_words(row)}."
     )
 
 
@@ -144,7 +148,8 @@ def _change_sections(tables: list[pd.DataFrame]) -> list[Section]:
     return [
         Section(
             f"Change of RMSE: {table['variant'].iloc[0]} against {table['reference'].iloc[0]}",
-            "With 95\u00a0% intervals; negative is better. Verdicts after Holm's adjustment.",
+            "With 95\u00a0% intervals; negative is better. Verdicts after Holm's adjustment;"
+            " * by at least the margin.",
             change_table(table),
         )
         for table in tables

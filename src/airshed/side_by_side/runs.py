@@ -69,7 +69,8 @@ class Trained:
 
     def squared_errors(self, name: str) -> xr.DataArray:
         """Of every seed and init time, under a name."""
-        return squared_errors(self.scores, name)
+        offset = self.config["variant_stanzas"][self.name].get("seed_offset", 0)
+        return squared_errors(self.scores, name, offset)
 
     def settings(self) -> dict[str, Any]:
         """Every setting that belongs to the data, the model or its training, by dotted name."""

@@ -34,18 +34,21 @@ def test_models_of_equal_skill_are_rarely_called_different(
 ) -> None:
     design = replace(benchmark_module("errors").Design(init_times=240, step_h=6), **changes)
     found = benchmark_module("calibration").rates(design, REPLICATES, seed=0)
-    assert found["refused"] < REPLICATES / 3
+    assert found["days_only"] < REPLICATES / 3
     assert found["any_significant"] <= MOST
     assert found["overall_significant"] <= MOST
     assert 0.93 < found["covered"] < 0.985
     assert found["overall_covered"] >= REPLICATES - MOST
 
 
-def test_persistent_errors_are_judged_carefully_or_not_at_all(benchmark_module: Load) -> None:
-    design = benchmark_module("errors").Design(init_times=240, step_h=2, correlation=0.98)
-    found = benchmark_module("calibration").rates(design, 20, seed=0)
-    assert found["refused"] >= 18
-    assert found["any_significant"] == 0
+def test_persistent_errors_are_judged_for_these_days_only(benchmark_module: Load) -> None:
+    design = benchmark_module("errors").Design(
+        init_times=240, step_h=2, correlation=0.98, structure_sd=0.0
+    )
+    found = benchmark_module("calibration").rates(design, 40, 0, these_days=True)
+    assert found["days_only"] >= 36
+    assert found["any_significant"] <= binom.ppf(0.999, 40, 0.05)
+    assert found["overall_covered"] >= 40 - binom.ppf(0.999, 40, 0.05)
 
 
 def test_a_change_is_found(benchmark_module: Load) -> None:
@@ -54,8 +57,45 @@ def test_a_change_is_found(benchmark_module: Load) -> None:
     )
     found = benchmark_module("calibration").rates(design, 20, seed=0)
     assert found["verdicts"] > 0.9
-    assert found["overall_verdict"] == 20
+    assert found["overall_significant"] == 20
     assert 0.9 < found["covered"] <= 1
+
+
+def test_studies_without_a_change_rarely_find_one(benchmark_module: Load) -> None:
+    """Summaries of errors, judged by the package: families, margins and models that stand out."""
+    studies = benchmark_module("studies")
+    count = 1000
+    most = binom.ppf(0.999, count, 0.05) / count
+    for design in (studies.StudyDesign(seeds=2), studies.StudyDesign(seeds=3, noisy=3.0)):
+        found = studies.errors(design, count)
+        for kind in ("different", "equivalent", "beyond"):
+            assert found[f"overall {kind}"] <= most
+            assert found[f"cells {kind}"] <= most
+        assert found["last cells different"] <= most
+        assert found["overall alone"] > most  # what the family is for
+
+
+def test_the_smallest_change_is_found_as_often_as_is_said(benchmark_module: Load) -> None:
+    studies = benchmark_module("studies")
+    design = studies.StudyDesign(seeds=3)
+    smallest = design.precision().smallest()
+    found = studies.counted(replace(design, change=(smallest,)), 1000)
+    assert found["first different"] == pytest.approx(0.8, abs=0.06)
+
+
+def test_studies_are_drawn_as_the_design_says(benchmark_module: Load) -> None:
+    studies = benchmark_module("studies")
+    design = studies.StudyDesign(variants=1, seeds=4, seed_correlation=0.6, noisy=2.0)
+    drawn = studies.draw(design, 4000, np.random.default_rng(0))
+    one, other = drawn.trainings
+    assert one[..., 1:].std() == pytest.approx(2 * 0.012, rel=0.05)
+    assert other[..., 0].std() == pytest.approx(0.012 * np.sqrt(design.overall_share), rel=0.05)
+    assert np.corrcoef(one[..., 1].ravel(), other[..., 1].ravel())[0, 1] == pytest.approx(
+        0.6, abs=0.03
+    )
+    assert np.corrcoef(one[..., 1].ravel(), one[..., 2].ravel())[0, 1] == pytest.approx(
+        0.64, abs=0.03
+    )
 
 
 def test_simulated_errors_are_what_the_design_says(benchmark_module: Load) -> None:
@@ -78,14 +118,12 @@ def test_simulated_errors_are_what_the_design_says(benchmark_module: Load) -> No
 
 
 def test_tables_show_counts_as_rates(benchmark_module: Load, tmp_path: Path) -> None:
-    counts = dict.fromkeys(
-        ("any_significant", "any_verdict", "any_dm", "overall_significant", "overall_verdict"), 3
-    )
-    row = counts | {"replicates": 60, "refused": 0, "overall_covered": 57, "covered": 0.951}
+    calibration = benchmark_module("calibration")
+    row = dict.fromkeys(("any_significant", "any_dm", "overall_significant"), 3)
+    row |= {"replicates": 60, "days_only": 0, "overall_covered": 57, "covered": 0.951}
     row |= {"covered_se": 0.004, "verdicts": 0.25, "blocks": 20.0}
-    groups = {group: {"a design": row} for group in ("times", "seeds", "departures", "effects")}
-    text = benchmark_module("calibration").tables(groups)
-    assert text.count("| a design | 60 | ") == 4
+    text = calibration.tables({group: {"a design": row} for group in calibration.GROUPS})
+    assert text.count("| a design | 60 | ") == len(calibration.GROUPS)
     assert "5.0 (1.0\u201313.9)" in text  # exact interval of 3 in 60
     assert "95.1 \u00b1 0.8" in text
     page = tmp_path / "page.md"

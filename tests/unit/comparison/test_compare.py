@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
-from airshed.comparison.compare import compare
+from airshed.comparison.compare import Compared, compare, compare_all
 from airshed.comparison.table import COLUMNS
 from airshed.errors import AirshedError
 
@@ -43,6 +44,9 @@ def test_rows_are_the_tests_with_the_overall_one_first() -> None:
     assert set(table["variant"]) == {"scaled by 0.95"}
     assert set(table["reference"]) == {"scaled by 1.0"}
     assert set(table["verdict"]) == {"helps"}
+    assert set(table["beyond_margin"]) == {True}
+    assert table["family"].tolist() == ["primary", *["cells"] * 6]
+    assert table["family_size"].tolist() == [1, *[6] * 6]
     assert set(table["limit"]) == {""}
     assert set(table["init_times"]) == {400}
     seeds = table[["variant_seeds", "reference_seeds"]].drop_duplicates()
@@ -64,20 +68,22 @@ def test_the_change_is_that_of_rmse_over_seeds_and_init_times() -> None:
 
 
 @pytest.mark.parametrize(
-    ("factor", "margin", "expected"),
+    ("factor", "margin", "expected", "beyond"),
     [
-        (1.05, 0.01, "hurts"),
-        (1.0, 0.01, "equivalent"),
-        (1.05, 0.2, "equivalent"),
-        (1.005, 0.01, "equivalent"),
-        (1.005, 0.0, "hurts"),
+        (1.05, 0.01, "hurts", True),
+        (1.05, 0.05, "hurts", False),
+        (1.0, 0.01, "equivalent", False),
+        (1.05, 0.2, "small", False),
+        (1.005, 0.01, "small", False),
+        (1.005, 0.0, "hurts", True),
     ],
 )
 def test_the_margin_divides_what_matters_from_what_does_not(
-    factor: float, margin: float, expected: str
+    factor: float, margin: float, expected: str, beyond: bool
 ) -> None:
     table = compare(errors(3, factor), errors(3, stream=2), margin=margin, rng=0)
     assert set(table["verdict"]) == {expected}
+    assert set(table["beyond_margin"]) == {beyond}
 
 
 def test_the_same_rng_gives_the_same_rows() -> None:
@@ -115,7 +121,7 @@ def test_one_seed_yields_no_verdict_unless_that_is_accepted(
     assert "variance between trainings is unknown" in caplog.text
     accepted = compare(*given, rng=0, accept_single_seed=True)
     assert set(accepted["verdict"]) == {"helps"}
-    assert set(accepted["limit"]) == {""}
+    assert set(accepted["limit"]) == {"these networks only"}
     pd.testing.assert_series_equal(accepted["p_value"], table["p_value"])
 
 
@@ -124,7 +130,7 @@ def test_one_seed_against_several_takes_the_spread_of_the_several() -> None:
     assert set(table["verdict"]) == {"helps"}
 
 
-def test_persistent_errors_over_a_short_period_yield_no_verdict(
+def test_persistent_errors_over_a_short_period_are_judged_for_these_days_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     trend = np.exp(np.linspace(-1, 1, 100))
@@ -135,9 +141,15 @@ def test_persistent_errors_over_a_short_period_yield_no_verdict(
         )
     ]
     table = compare(*given, rng=0)
-    assert set(table["verdict"]) == {"inconclusive"}
-    assert set(table["limit"]) == {"short test"}
+    assert set(table["limit"]) == {"these days only"}
     assert "short against the correlation" in caplog.text
+    assert set(table["verdict"]) == {"helps"}
+    width = (np.log1p(table["ci_high"]) - np.log1p(table["ci_low"])) / 2
+    expected = stats.t.ppf(0.975, 4) * np.sqrt(table["seed_variance"])
+    np.testing.assert_allclose(width, expected, rtol=1e-6)
+    lone = compare(*(one.isel(seed=[0]) for one in given), rng=0, accept_single_seed=True)
+    assert set(lone["limit"]) == {"short test"}
+    assert set(lone["verdict"]) == {"inconclusive"}
 
 
 def test_identical_errors_are_equivalent_when_seeds_hardly_differ() -> None:
@@ -172,6 +184,86 @@ def test_numbers_as_init_times_are_hours() -> None:
     given = errors(noise=0.3), errors(noise=0.3, stream=2)
     hours = [one.assign_coords(init_time=6 * np.arange(400)) for one in given]
     pd.testing.assert_frame_equal(compare(*hours, rng=0), compare(*given, rng=0))
+
+
+def of_seeds(factors: list[float], name: str, stream: int) -> xr.DataArray:
+    """The errors of trainings whose RMSE is scaled by known factors."""
+    scaled = errors(len(factors), noise=0.0, stream=stream)
+    return (scaled * xr.DataArray(np.square(factors), dims="seed")).rename(name)
+
+
+FACTORS = {
+    "base": [1.0, 1.02, 1.01],
+    "one": [0.99, 0.98, 0.97],
+    "two": [1.0, 1.01, 1.06],
+    "again": [1.01, 1.0, 1.03],
+}
+STUDY = {
+    name: of_seeds(factors, name, stream) for stream, (name, factors) in enumerate(FACTORS.items())
+}
+LOGS = {name: np.log(factors) for name, factors in FACTORS.items()}
+PAIRS = [
+    Compared("one", "base"),
+    Compared("two", "base"),
+    Compared("again", "base", "control"),
+]
+
+
+def test_trainings_of_all_variants_tell_how_far_they_lie_apart() -> None:
+    """The moderated variance by hand: log RMSE differ by known factors alone, in every row.
+
+    The trainings of ``two`` lie apart farther than F(2, 6) exceeds in one of ten cases, so that it
+    and its reference are judged by their own spread.
+    """
+    table = compare_all(STUDY, PAIRS, rng=0, resamples=1000)
+    variances = {name: np.var(logs, ddof=1) for name, logs in LOGS.items()}
+    pool = np.mean(list(variances.values()))
+    np.testing.assert_allclose(table["training_variance"], pool)
+    assert set(table["training_degrees"]) == {4 * 2}
+    others = np.mean([variances[name] for name in ("base", "one", "again")])
+    assert variances["two"] / others > stats.f.ppf(0.9, 2, 6)
+    for variant in ("one", "two", "again"):
+        own = (variances[variant] + variances["base"]) / 2
+        used = own if variant == "two" else max((4 * pool + 4 * own) / 8, own)
+        rows = table[table["variant"] == variant]
+        np.testing.assert_allclose(rows["seed_variance"], used * (1 / 3 + 1 / 3))
+        assert set(rows["seed_degrees"]) == {2.0 if variant == "two" else 8.0}
+
+
+def test_overall_rows_are_judged_together_by_family() -> None:
+    table = compare_all(STUDY, PAIRS, rng=0, resamples=1000)
+    overall = table[table["pollutant"] == "all"]
+    assert overall["family"].tolist() == ["primary", "primary", "control"]
+    assert overall["family_size"].tolist() == [2, 2, 1]
+    primary = overall.iloc[:2]
+    expected = multipletests(primary["p_value"], method="holm")[1]
+    np.testing.assert_allclose(primary["p_adjusted"], expected)
+    assert overall["p_adjusted"].iloc[2] == overall["p_value"].iloc[2]
+    for _, cells in table[table["pollutant"] != "all"].groupby("variant"):
+        expected = multipletests(cells["p_value"], method="holm")[1]
+        np.testing.assert_allclose(cells["p_adjusted"], expected)
+
+
+def test_declared_looks_share_the_level() -> None:
+    once = compare_all(STUDY, PAIRS, rng=0, resamples=1000)
+    thrice = compare_all(STUDY, PAIRS, rng=0, resamples=1000, looks=3)
+    for column in ("p_adjusted", "p_beyond_margin", "p_equivalent"):
+        np.testing.assert_allclose(thrice[column], np.minimum(1, 3 * once[column]))
+    assert (thrice["detectable_change"] > once["detectable_change"]).all()
+
+
+def test_equal_seeds_that_turn_out_alike_are_told() -> None:
+    seeds = {"seed": [0, 1, 2]}
+    one, base = (STUDY[name].assign_coords(seeds) for name in ("two", "base"))
+    table = compare(one, base, rng=0, resamples=1000)
+    logs = [LOGS["two"], LOGS["base"]]
+    expected = np.corrcoef(*logs)[0, 1]
+    np.testing.assert_allclose(table["seed_correlation"], expected)
+    other = one.assign_coords(seed=[2, 1, 0])
+    turned = compare(other, base, rng=0, resamples=1000)["seed_correlation"]
+    np.testing.assert_allclose(turned, np.corrcoef(logs[0][::-1], logs[1])[0, 1])
+    apart = compare(one.assign_coords(seed=[7, 8, 9]), base, rng=0, resamples=1000)
+    assert apart["seed_correlation"].isna().all()
 
 
 def changed(**changes: Any) -> xr.DataArray:

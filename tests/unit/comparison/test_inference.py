@@ -99,7 +99,8 @@ def test_interaction_of_seeds_and_init_times_counts_once() -> None:
     rng = RNG(2)
     errors = [np.exp(0.3 * rng.normal(size=(6, 500, 40))) for _ in range(2)]
     found = estimate(PairedErrors(*errors, np.ones((500, 40), dtype=bool)), 3, 1000, RNG(0))
-    between, over_time = (one.variance[1:].mean() for one in found.parts)
+    between, nothing, over_time = (one.variance[..., 1:].mean() for one in found.parts)
+    assert nothing == 0
     logs = [np.log(one.mean(axis=1)) / 2 for one in errors]
     expected = sum(one.var(axis=0, ddof=1) for one in logs).mean() / 6
     assert between == pytest.approx(expected)
@@ -118,3 +119,20 @@ def test_holm_is_statsmodels() -> None:
     p_values[3] = p_values[8]
     np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1])
     assert (holm(p_values) > p_values).any()
+    rows = RNG(1).random((3, 5))
+    expected = [multipletests(row, method="holm")[1] for row in rows]
+    np.testing.assert_allclose(holm(rows), expected)
+
+
+@pytest.mark.parametrize("change", [-0.03, -0.004, 0.0, 0.009, 0.2])
+def test_one_sided_p_values_are_students(change: float) -> None:
+    """Against a library's one-sample tests with the same mean, deviation and number of values."""
+    sample = np.array([-1.0, 0.0, 1.0, 0.5, -0.5]) * 0.01
+    sample = sample - sample.mean() + np.log1p(change)
+    found = Estimate(sample.mean(keepdims=True), (part(sample.var(ddof=1) / 5, 4.0),))
+    low, high = np.log1p(-0.01), np.log1p(0.01)
+    above = stats.ttest_1samp(sample, low, alternative="greater").pvalue
+    below = stats.ttest_1samp(sample, high, alternative="less").pvalue
+    assert found.p_equivalent(0.01) == pytest.approx(max(above, below))
+    beyond = 1 - above if change < 0 else 1 - below
+    assert found.p_beyond(0.01) == pytest.approx(beyond)

@@ -1,25 +1,44 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from airshed.comparison.verdict import verdict
+from airshed.comparison.verdict import Limit, in_short, in_words, verdict
 
 
 @pytest.mark.parametrize(
-    ("change", "low", "high", "p_adjusted", "expected"),
+    ("change", "different", "equivalent", "expected"),
     [
-        (-0.05, -0.07, -0.03, 0.001, "helps"),
-        (0.05, 0.03, 0.07, 0.001, "hurts"),
-        (-0.01, -0.012, -0.008, 0.001, "helps"),
-        (-0.05, -0.07, -0.03, 0.05, "inconclusive"),
-        (-0.005, -0.008, -0.002, 0.001, "equivalent"),
-        (0.0, -0.009, 0.009, 1.0, "equivalent"),
-        (0.0, -0.01, 0.009, 1.0, "inconclusive"),
-        (0.0, -0.009, 0.01, 1.0, "inconclusive"),
-        (-0.008, -0.015, -0.001, 0.001, "inconclusive"),
-        (0.02, -0.01, 0.05, 0.4, "inconclusive"),
-        (0.0, 0.0, 0.0, 1.0, "equivalent"),
+        (-0.05, True, False, "helps"),
+        (0.05, True, False, "hurts"),
+        (-0.004, True, True, "small"),
+        (0.004, True, True, "small"),
+        (-0.004, False, True, "equivalent"),
+        (0.05, False, False, "inconclusive"),
     ],
 )
-def test_verdicts(change: float, low: float, high: float, p_adjusted: float, expected: str) -> None:
-    assert verdict(change, low, high, p_adjusted, margin=0.01, significance=0.05) == expected
+def test_verdicts(change: float, different: bool, equivalent: bool, expected: str) -> None:
+    assert verdict(change, different, equivalent) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "beyond", "limit", "words", "short"),
+    [
+        ("helps", True, "", "it helps, by at least the margin", "helps*"),
+        ("hurts", False, float("nan"), "it hurts; whether by the margin is open", "hurts"),
+        ("equivalent", False, "", "there is no difference that matters", "equivalent"),
+        ("inconclusive", False, "one seed", "undecided (one seed)", "inconclusive"),
+        (
+            "small",
+            False,
+            Limit.these_days.value,
+            "the difference is real but smaller than the margin (these days only)",
+            "small",
+        ),
+    ],
+)
+def test_verdicts_are_told(given: str, beyond: bool, limit: Any, words: str, short: str) -> None:
+    row = {"verdict": given, "beyond_margin": beyond, "limit": limit}
+    assert in_words(row) == words
+    assert in_short(row) == short

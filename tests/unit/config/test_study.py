@@ -304,11 +304,39 @@ def test_a_second_set_of_seeds_must_be_another_one(tiny_values: dict[str, Any]) 
         validate_study(values, "tiny")
 
 
+def test_what_asks_nothing_new_is_a_control_unless_said_otherwise(
+    tiny_values: dict[str, Any],
+) -> None:
+    stanzas = tiny_values["variant_stanzas"]
+    base = {"label": "on", "scan": "wind", "start_from": "wind_baseline"}
+    stanzas["trained_on"] = base
+    stanzas["with_bias"] = base | {"bias": {"kind": "barrier"}}
+    stanzas["again"] = {"label": "again", "scan": "wind", "seed_offset": 7}
+    stanzas["said"] = stanzas["again"] | {"family": "primary"}
+    study = validate_study(tiny_values, "tiny")
+    found = {name: stanza.family for name, stanza in study.variant_stanzas.items()}
+    controls = {name for name, family in found.items() if family == "control"}
+    assert controls == {"trained_on", "again"}
+    assert validate_study(study.model_dump(mode="json"), "again") == study
+
+
+def test_a_study_with_looks_has_one_of_their_numbers_of_seeds(
+    tiny_values: dict[str, Any],
+) -> None:
+    tiny_values["comparison"] |= {"looks": [2, 5]}
+    assert validate_study(tiny_values, "tiny").comparison.looks == (2, 5)
+    for looks in ([3, 5], [5, 2], [1, 2]):
+        tiny_values["comparison"]["looks"] = looks
+        with pytest.raises(AirshedError, match="looks"):
+            validate_study(tiny_values, "tiny")
+
+
 @pytest.mark.parametrize("name", ["aa", "recovery"])
 def test_the_control_differs_from_its_reference_in_seeds_alone(name: str) -> None:
     study = load_study([*DEFAULTS, CONFIG / f"studies/{name}.yaml"])
     control = study.variant_stanzas["wind_baseline_again"]
-    apart = {"label", "reference", "seed_offset"}
+    apart = {"label", "reference", "seed_offset", "family"}
+    assert control.family == "control"
     reference = study.variant_stanzas[study.references()["wind_baseline_again"]]
     assert control.model_dump(exclude=apart) == reference.model_dump(exclude=apart)
 

@@ -46,7 +46,13 @@ RMSE = {
 SECONDS = dict.fromkeys(VARIANTS, 0.044) | {"wind_baseline": 0.040, "physics_mask": 0.049}
 ALPHA_END = {0: 0.5, 1: 0.05}
 BESIDE = {
+    "beyond_margin": False,
+    "detectable_change": 0.051,
+    "detectable_low": 0.04,
+    "detectable_high": 0.08,
     "seed_variance": 0.02**2,
+    "training_variance": 0.02**2,
+    "training_degrees": 2,
     "time_variance": 0.002**2,
     "time_degrees": 40.0,
     "init_times": 200,
@@ -214,9 +220,12 @@ def _write_tables(made: Made, verdict: str) -> None:
         change = RMSE[variant] / RMSE[reference] - 1
         given = verdict if change < 0 else "inconclusive"
         numbers = (change, change - 0.021, change + 0.028, 0.001, 0.01, given, "")
-        rows += [(variant, reference, *place, *numbers) for place in [*places, ("all", "all")]]
+        rows += [(variant, reference, *place, *numbers, "cells", len(places)) for place in places]
+        compared = len(made.study.references())
+        rows.append((variant, reference, "all", "all", *numbers, "primary", compared))
     names = "variant reference pollutant horizon_h relative_rmse_change ci_low ci_high p_value"
-    table = pd.DataFrame(rows, columns=[*names.split(), "p_adjusted", "verdict", "limit"])
+    others = ["p_adjusted", "verdict", "limit", "family", "family_size"]
+    table = pd.DataFrame(rows, columns=[*names.split(), *others])
     table.assign(**BESIDE).to_csv(made.results / "comparisons.csv", index=False)
 
 

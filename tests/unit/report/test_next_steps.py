@@ -27,6 +27,7 @@ WHAT = {
         "analysis of the bias's strength",
         "full ablation",
     ],
+    "small": ["has alpha gone to zero?", "alpha initially 0.5", "the lookup form"],
     "equivalent": ["has alpha gone to zero?", "alpha initially 0.5", "the lookup form"],
     "hurts": [
         "is the loss diverging?",
@@ -158,21 +159,43 @@ def test_alpha_and_divergence_are_told_in_numbers(found: Callable[..., Results])
     assert "seed 0: losses that are not" in steps_of(results)["is the loss diverging?"].known
 
 
-def test_seeds_are_counted_from_the_variance(found: Callable[..., Results]) -> None:
+def test_seeds_are_suggested_whatever_the_observed_change(found: Callable[..., Results]) -> None:
+    """From the variances alone: the same for a change that is nearly significant and for none."""
+    told = []
+    for change in (-0.05, -0.0001):
+        results = found("inconclusive", relative_rmse_change=change)
+        step = steps_of(results)["more seeds"]
+        assert carried_out(results.study, step.command).seeds == [0, 1, 2]
+        told.append(step.known)
+    assert told[0] == told[1]
+    assert "99.0\u00a0% of the variance is between trainings; 2 seeds find a true change" in told[0]
+    assert "3 seeds find a true change of" in told[0]
+    assert "not even 50 would find one of the margin" in told[0]
+    assert "no comparison.looks declared" in told[0]
+
+
+def test_declared_looks_are_the_seeds_that_are_suggested(found: Callable[..., Results]) -> None:
     results = found("inconclusive")
-    step = steps_of(results)["more seeds"]
-    assert "99.0\u00a0% of the variance is between trainings; about 3 seeds" in step.known
-    assert carried_out(results.study, step.command).seeds == [0, 1, 2]
-    nearly_nothing = found("inconclusive", relative_rmse_change=-0.0101, seed_variance=1.0)
-    step = steps_of(nearly_nothing)["more seeds"]
-    assert "not even" in step.known
-    assert "2 hardly tell that variance" in step.known
-    assert carried_out(results.study, step.command).seeds == [0, 1, 2, 3, 4]
+    for looks, expected in (((2, 6), [0, 1, 2, 3, 4, 5]), ((2,), None)):
+        settings = results.study.comparison.model_copy(update={"looks": looks})
+        study = results.study.model_copy(update={"comparison": settings})
+        step = steps_of(replace(results, study=study))["more seeds"]
+        assert "no comparison.looks declared" not in step.known
+        if expected is None:
+            assert step.command == ""
+            assert "the last of the declared looks was taken" in step.known
+        else:
+            assert carried_out(study, step.command).seeds == expected
+
+
+def test_a_control_asks_for_nothing(found: Callable[..., Results]) -> None:
+    assert next_steps(found("inconclusive", family="control")) == []
 
 
 def test_runs_that_are_the_same_have_no_variance_to_speak_of(found: Callable[..., Results]) -> None:
-    nothing = dict.fromkeys(("relative_rmse_change", "seed_variance", "time_variance"), 0.0)
-    step = steps_of(found("inconclusive", limit="short test", **nothing))["more seeds"]
+    names = ("relative_rmse_change", "seed_variance", "training_variance", "time_variance")
+    nothing = dict.fromkeys(names, 0.0)
+    step = steps_of(found("inconclusive", limit="these days only", **nothing))["more seeds"]
     assert "no variance was seen" in step.known
     assert step.command == ""
 
@@ -186,7 +209,7 @@ def test_one_seed_leaves_the_number_unknown(found: Callable[..., Results]) -> No
 
 
 def test_a_short_test_needs_twelve_blocks(found: Callable[..., Results]) -> None:
-    results = found("inconclusive", limit="short test", init_times=24, block_length=4)
+    results = found("inconclusive", limit="these days only", init_times=24, block_length=4)
     step = steps_of(results)["longer test period"]
     assert "about 8 days instead of 4" in step.known  # 48 init times in place of 24
     study = carried_out(results.study, step.command)
@@ -198,7 +221,7 @@ def test_a_short_test_needs_twelve_blocks(found: Callable[..., Results]) -> None
 def test_a_test_period_before_another_split_is_not_lengthened(
     found: Callable[..., Results],
 ) -> None:
-    results = found("inconclusive", limit="short test", init_times=24, block_length=40)
+    results = found("inconclusive", limit="these days only", init_times=24, block_length=40)
     splits = results.study.splits
     behind = splits.model_copy(update={"test": splits.validation, "validation": splits.test})
     study = results.study.model_copy(update={"splits": behind})

@@ -96,7 +96,7 @@ def test_two_variants_compare_as_their_study_compares_them(
     found = document.data["comparisons"].astype({"horizon_h": str}).replace("", np.nan)
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-6)
     assert "physics_mask changes RMSE by \u22127" in document.answers[0]
-    assert document.answers[0].endswith("it helps.")
+    assert document.answers[0].endswith("it helps, by at least the margin.")
     by_name = compare_runs(results, results, "wind_baseline", "physics_mask")
     assert by_name.answers == document.answers
     settings, cost = (section.table.rows for section in document.sections[1:])

@@ -10,18 +10,20 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from airshed.comparison.verdict import in_short, limited
 from airshed.report import text
 from airshed.report.drawing import Drawing
 from airshed.report.figures.series import by_place, from_zero, panels
 from airshed.report.figures.style import BETTER_WORSE, MISSING, legend
 from airshed.report.results import Results
 
-MARKS = {"helps": "helps", "hurts": "hurts", "equivalent": "\u2248", "inconclusive": "?"}
+MARKS = {"equivalent": "\u2248", "inconclusive": "?"}
 SMALLEST_SCALE = 1.0  # percent; noise below this does not fill the colour scale
 DARK = 0.6  # share of the colour scale from which text on it is white
 VERDICT_LOOKS = {
     "helps": ("#2166ac", "<"),
     "hurts": ("#b2182b", ">"),
+    "small": ("0.25", "D"),
     "equivalent": ("0.25", "s"),
     "inconclusive": ("0.5", "o"),
 }
@@ -44,7 +46,7 @@ def changes(results: Results) -> Drawing:
     panel.set_xlabel("change of RMSE (%), with 95 % interval")
     panel.grid(axis="y", visible=False)
     told = "; ".join(
-        f"{row['variant']} {text.percent(float(row['relative_rmse_change']))}, {row['verdict']}"
+        f"{row['variant']} {text.percent(float(row['relative_rmse_change']))}, {in_short(row)}"
         for row in rows.to_dict("records")
     )
     alt = f"One line a variant, with a point for the change and a bar for its interval: {told}."
@@ -59,13 +61,13 @@ def _interval(panel: Axes, place: int, row: dict[Hashable, Any]) -> None:
         panel.annotate("missing: could not be compared", (0, place), color="0.35", **beside)
         return
     colour, marker = VERDICT_LOOKS[verdict]
-    filled = colour if verdict in ("helps", "hurts") else "white"
+    filled = colour if verdict in text.DECIDED else "white"
     bars = None if np.isnan([low, high]).any() else [[change - low], [high - change]]
     panel.errorbar(
         [change], [place], xerr=bars, fmt=marker, color=colour, mfc=filled, capsize=3, markersize=7
     )
     end = change if bars is None else high
-    panel.annotate(verdict, (end, place), color=colour, **beside)
+    panel.annotate(in_short(row) + limited(row), (end, place), color=colour, **beside)
 
 
 def change_heatmap(results: Results, variant: str, folded: bool) -> Drawing:
@@ -86,7 +88,7 @@ def change_heatmap(results: Results, variant: str, folded: bool) -> Drawing:
     mesh = panel.imshow(change, cmap=colours, vmin=-limit, vmax=limit, aspect="auto")
     for (row, column), value in np.ndenumerate(change):
         cell = found.get((targets[row], horizons[column]))
-        decided = cell is not None and cell["verdict"] in ("helps", "hurts")
+        decided = cell is not None and cell["verdict"] in text.DECIDED
         panel.text(
             column,
             row,
@@ -124,7 +126,8 @@ def _told(results: Results, cells: pd.DataFrame) -> str:
 def _label(cell: dict[Hashable, Any]) -> str:
     change, low, high = (100 * cell[key] for key in CHANGE)
     interval = "no interval" if np.isnan([low, high]).any() else f"[{low:+.2f}, {high:+.2f}]"
-    return f"{change:+.2f} {MARKS[cell['verdict']]}\n{interval}".replace("-", "\u2212")
+    short = in_short(cell)
+    return f"{change:+.2f} {MARKS.get(short, short)}\n{interval}".replace("-", "\u2212")
 
 
 def rmse_by_horizon(results: Results) -> Drawing:

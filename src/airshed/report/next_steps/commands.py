@@ -52,7 +52,7 @@ def known_as(study: Study, stanza: Variant) -> str | None:
     """The variant that is like a stanza in all but its label; one of the study goes first."""
 
     def essence(variant: Variant) -> Variant:
-        return variant.model_copy(update={"label": ""})
+        return variant.model_copy(update={"label": "", "family": None})
 
     names = [*study.variants, *study.variant_stanzas]
     alike = (name for name in names if essence(study.variant_stanzas[name]) == essence(stanza))

@@ -27,8 +27,8 @@ def next_steps(results: Results) -> list[Step]:
     found: dict[tuple[str, str], Step] = {}
     for variant in results.study.references():
         row = results.overall(variant)
-        if math.isnan(row["relative_rmse_change"]):
-            continue  # it could not be compared, and the answer says so
+        if math.isnan(row["relative_rmse_change"]) or row["family"] == "control":
+            continue  # it could not be compared, and the answer says so; or it asks nothing new
         for rule in RULES[str(row["verdict"])]:
             for step in rule(results, variant):
                 key = step.what, step.command or step.known
@@ -152,6 +152,12 @@ def _back(results: Results, variant: str) -> Iterator[Step]:
 
 Rule = Callable[[Results, str], Iterator[Step]]
 
+STRONGER: tuple[Rule, ...] = (
+    _gone,
+    _other_bias("alpha initially 0.5", "alpha_0.5", _alpha_half),
+    _other_bias("the lookup form", "lookup", _lookup),
+)
+"""What is asked where the change does not reach the margin."""
 RULES: dict[str, tuple[Rule, ...]] = {
     "helps": (
         _other_bias("bias in all blocks", "all_blocks", _all_blocks),
@@ -159,11 +165,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
         _alpha_analysis,
         _full_ablation,
     ),
-    "equivalent": (
-        _gone,
-        _other_bias("alpha initially 0.5", "alpha_0.5", _alpha_half),
-        _other_bias("the lookup form", "lookup", _lookup),
-    ),
+    "small": STRONGER,
+    "equivalent": STRONGER,
     "hurts": (
         _diverging,
         _gone,

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from airshed.comparison.verdict import in_short
 from airshed.report import learned
 from airshed.report.results import Results
 from airshed.report.text import interval, percent
@@ -18,7 +19,7 @@ GONE = 0.1  # final over initial value from which it counts as gone to zero
 def comparison(results: Results, variant: str) -> str:
     """The overall change of a variant and its verdict."""
     row = results.overall(variant)
-    return f"{variant}: {interval(row)}, {row['verdict']}"
+    return f"{variant}: {interval(row)}, {in_short(row)}"
 
 
 def still_falling(results: Results, variant: str) -> tuple[bool | None, str]:

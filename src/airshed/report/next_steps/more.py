@@ -1,4 +1,7 @@
-"""What an inconclusive comparison needs: more seeds, or a longer test period, and how much."""
+"""What an undecided comparison needs: more seeds, or a longer test period, and how much.
+
+The observed change plays no part in it: only what a study of this size finds, and a larger one.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from typing import Any
 import pandas as pd
 
 from airshed.comparison.compare import BLOCKS_FOR_A_VERDICT
-from airshed.comparison.planning import MOST_LONGER, MOST_SEEDS, Variances
+from airshed.comparison.families import ALIKE
+from airshed.comparison.planning import MOST_LONGER, MOST_SEEDS, Precision, precision
 from airshed.comparison.verdict import Limit
 from airshed.config import Study
 from airshed.report.next_steps import evidence
@@ -20,49 +24,57 @@ from airshed.report.results import Results
 from airshed.report.text import percent
 
 FEW_SEEDS = 5  # suggested where one seed leaves the variance between trainings unknown
-IF_IT_STAYS = "if the change stays as it is"
+MORE_SEEDS = (3, FEW_SEEDS, 10, 20, MOST_SEEDS)
+IN_MOST = "in 8 of 10 repetitions"
 
 
 def more_seeds(results: Results, variant: str) -> Iterator[Step]:
-    """How many seeds would decide, from the two parts of the variance."""
+    """Which changes more seeds would find, from the two parts of the variance."""
     study = results.study
-    told, wanted = _seeds_wanted(study, variant, results.overall(variant))
+    told, wanted = _seeds_wanted(results, variant)
     more = wanted > len(study.seeds)
     changes = {"seeds": _extended(study.seeds, wanted)}
     command = snakemake_command(study, changes) if more else ""
+    if more and not study.comparison.looks:
+        told += "; judged again, errors reach up to twice the level: no comparison.looks declared"
     yield Step("more seeds", evidence.comparison(results, variant), told, command)
 
 
-def _seeds_wanted(study: Study, variant: str, row: pd.Series[Any]) -> tuple[str, int]:
+def _seeds_wanted(results: Results, variant: str) -> tuple[str, int]:
     """What the variance says of seeds, and how many are worth having."""
-    variances, seeds = _variances(row), min(_seeds(row))
-    if variances is None:
+    known, study = _precision(results, variant), results.study
+    looks = [look for look in study.comparison.looks if look > len(study.seeds)]
+    if known is None:
         unknown = "with one seed the variance between trainings is not known"
-        return f"how many is unknown: {unknown}", FEW_SEEDS
-    part = f"{variant}: {_share_of_seeds(variances, row)}"
-    needed = variances.seeds_needed(study.comparison.margin)
+        return f"how many is unknown: {unknown}", looks[0] if looks else FEW_SEEDS
+    seeds, margin = min(known.seeds), study.comparison.margin
+    if known.smallest() == 0:
+        return f"{variant}: no variance was seen", 0
+    part = f"{variant}: {_share_of_seeds(known)}; {_found(seeds, known)}"
+    needed = known.seeds_needed(margin)
     if needed is not None and needed <= seeds:
-        return f"{part}, and {seeds} seeds make the interval narrow enough", 0
-    if needed is not None:
-        return f"{part}; about {needed} seeds would decide {IF_IT_STAYS}", needed
-    told = f"{part}; not even {MOST_SEEDS} seeds would decide {IF_IT_STAYS}"
-    if seeds < FEW_SEEDS:
-        told += f", but {seeds} hardly tell that variance: {FEW_SEEDS} tell it better"
-    return told, FEW_SEEDS
+        return f"{part}, and more are not needed for one of the margin", 0
+    if study.comparison.looks and not looks:
+        return f"{part}; the last of the declared looks was taken", 0
+    wanted = looks[0] if looks else next((n for n in MORE_SEEDS if n > seeds), seeds)
+    enough = f"{needed} would find" if needed else f"not even {MOST_SEEDS} would find"
+    return f"{part}, {_found(wanted, known.planned(wanted))}; {enough} one of the margin", wanted
 
 
-def _share_of_seeds(variances: Variances, row: pd.Series[Any]) -> str:
-    between = variances.between_seeds * sum(1 / count for count in _seeds(row))
-    total = between + variances.over_time
-    if total == 0:
-        return "no variance was seen"
-    return f"{percent(between / total, signed=False)} of the variance is between trainings"
+def _found(seeds: int, known: Precision) -> str:
+    change = percent(known.smallest(), signed=False)
+    return f"{seeds} seeds find a true change of {change} {IN_MOST}"
+
+
+def _share_of_seeds(known: Precision) -> str:
+    share = known.between_seeds / (known.between_seeds + known.over_time)
+    return f"{percent(share, signed=False)} of the variance is between trainings"
 
 
 def longer_test(results: Results, variant: str) -> Iterator[Step]:
-    """By how much longer a test period would decide, with the seeds at hand."""
+    """By how much longer a test period would find a change of the margin, with these seeds."""
     study, because = results.study, evidence.comparison(results, variant)
-    told, days = _days_wanted(study, variant, results.overall(variant))
+    told, days = _days_wanted(results, variant)
     if days is None:
         yield Step("longer test period", because, told)
         return
@@ -75,43 +87,36 @@ def longer_test(results: Results, variant: str) -> Iterator[Step]:
     yield Step("longer test period", because, told, command)
 
 
-def _days_wanted(study: Study, variant: str, row: pd.Series[Any]) -> tuple[str, int | None]:
+def _days_wanted(results: Results, variant: str) -> tuple[str, int | None]:
     """What is known of the length of the test period, and how many days are worth having."""
-    variances, now = _variances(row), len(study.splits.test.days)
-    if row["limit"] == Limit.short_test:
+    row, known, study = results.overall(variant), _precision(results, variant), results.study
+    now, margin = len(study.splits.test.days), study.comparison.margin
+    if row["limit"] in (Limit.short_test, Limit.these_days):
         days = math.ceil(now * _blocks_lacking(row))
         return (
             f"{variant}: {int(row['init_times'])} init times are fewer than {BLOCKS_FOR_A_VERDICT}"
             f" blocks of {int(row['block_length'])}, over which errors are correlated; about {days}"
             f" days instead of {now} hold them"
         ), days
-    if variances is None:
+    if known is None:
         return "unknown with one seed; see more seeds", None
-    longer = variances.longer_needed(study.comparison.margin, min(_seeds(row)))
+    longer = known.longer_needed(margin)
     if longer is None:
         return (
-            f"{variant}: not even {MOST_LONGER:.0f} times as many days would decide with these"
-            " seeds"
+            f"{variant}: with these seeds not even {MOST_LONGER:.0f} times as many days would find"
+            f" a true change of {percent(margin, signed=False)}"
         ), None
     days = math.ceil(now * longer)
-    return f"{variant}: about {days} days instead of {now} would decide {IF_IT_STAYS}", days
+    found = f"find a true change of {percent(margin, signed=False)} {IN_MOST}"
+    return f"{variant}: about {days} days instead of {now} would {found}", days
 
 
-def _variances(row: pd.Series[Any]) -> Variances | None:
-    """The parts of the variance; None where one seed each leaves one of them unknown."""
-    if pd.isna(row["seed_variance"]):
-        return None
-    return Variances.of(
-        float(row["relative_rmse_change"]),
-        float(row["seed_variance"]),
-        _seeds(row),
-        float(row["time_variance"]),
-        float(row["time_degrees"]),
-    )
-
-
-def _seeds(row: pd.Series[Any]) -> tuple[int, int]:
-    return int(row["variant_seeds"]), int(row["reference_seeds"])
+def _precision(results: Results, variant: str) -> Precision | None:
+    """What decides which overall changes are found; None where a part of it is unknown."""
+    one, rows = results.overall(variant)[ALIKE], results.comparisons
+    alike = rows[ALIKE].eq(one) | (rows[ALIKE].isna() & one.isna())
+    settings = results.study.comparison
+    return precision(rows[alike.all(axis=1)], settings.significance / max(1, len(settings.looks)))
 
 
 def _blocks_lacking(row: pd.Series[Any]) -> float:

@@ -42,8 +42,13 @@ def answer(results: Results) -> dict[str, Any]:
     return {
         "answers": [text.answer(results, variant) for variant in compared],
         "warnings": tables.warnings(results),
-        "notes": [text.caveat(results)] if compared else [],
+        "notes": _notes(results) if compared else [],
     }
+
+
+def _notes(results: Results) -> list[str]:
+    found = text.caveat(results), text.finds(results), text.families(results)
+    return [note for note in found if note]
 
 
 def ablation(results: Results) -> dict[str, Any]:
