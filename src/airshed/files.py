@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -21,3 +21,9 @@ def files_below(folder: Path) -> Iterator[Path]:
         seen.add((stat.st_dev, stat.st_ino))
         folders.sort()
         yield from (path for name in sorted(names) if (path := Path(where, name)).is_file())
+
+
+def is_apple_double(name: str) -> bool:
+    """Whether a file is one that macOS puts beside another (``._x``, ``__MACOSX/``), without data."""
+    path = PurePosixPath(name)
+    return path.name.startswith("._") or "__MACOSX" in path.parts

@@ -21,7 +21,8 @@ from airshed.data import members
 from airshed.data.archives import HOUR_NAME
 from airshed.data.units import linear_conversion
 from airshed.errors import AirshedError
-from airshed.evaluation.stations.tables import read_positions, read_table
+from airshed.evaluation.stations.places import read_positions
+from airshed.evaluation.stations.tables import read_table
 from airshed.side_by_side.training_log import read_log
 
 ROOT = Path(__file__).resolve().parents[2]

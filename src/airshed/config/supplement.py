@@ -48,6 +48,7 @@ class StationsConfig(Section):
     sites: Annotated[str | None, Shapes("observations", content=True)] = None
     units: OfPollutants = Field(default_factory=dict)
     utc_offset_h: Annotated[float, Field(ge=-12, le=14)] = 0
+    dates: Literal["day_first", "month_first"] | None = None
     matching: Matching = "bilinear"
     height_tolerance_m: Positive = 300.0
     quality: StationQuality = StationQuality()

@@ -40,7 +40,8 @@ class Series:
         hour = self.times.get_indexer(pd.DatetimeIndex(table["time"]))
         kept = on_the_hour & (hour >= 0) & table["value"].notna()
         rows = self._rows_of(table.loc[kept, "station"])
-        pollutant = pd.Index(TARGETS).get_indexer(pd.Index(table.loc[kept, "pollutant"]))
+        names = pd.Categorical(table.loc[kept, "pollutant"], categories=list(TARGETS))
+        pollutant = names.codes.astype(np.int64)
         cell = (rows * len(TARGETS) + pollutant) * len(self.times) + hour[kept]
         given = (
             table.loc[kept, "value"].astype(np.float32).groupby(cell).agg(["min", "max", "size"])
@@ -65,8 +66,8 @@ class Series:
 
     def _rows_of(self, stations: pd.Series) -> Integers:
         """Row of each station; new ones get new rows."""
-        for station in stations.unique():
-            self._rows.setdefault(station, len(self._rows))
+        codes, names = pd.factorize(stations)
+        row_of = [self._rows.setdefault(str(name), len(self._rows)) for name in names]
         lacking = len(self._rows) - len(self._values)
         if lacking > 0:
             more = max(lacking, len(self._values))  # doubled, so that growing takes little time
@@ -74,8 +75,7 @@ class Series:
             unknown = np.full(shape, np.nan, dtype=np.float32)
             self._values = np.concatenate([self._values, unknown])
             self._contradicted = np.concatenate([self._contradicted, np.zeros(shape, dtype=bool)])
-        rows: Integers = stations.map(self._rows).to_numpy(np.int64)
-        return rows
+        return np.array(row_of, dtype=np.int64)[codes]
 
     def count(self, reason: str, pollutants: pd.Series) -> None:
         """Count rows that are not taken, each given by its pollutant."""

@@ -10,7 +10,9 @@ import pytest
 
 from airshed.config.supplement import StationsConfig
 from airshed.errors import AirshedError
-from airshed.evaluation.stations.tables import pollutant_of, read_positions, read_table
+from airshed.evaluation.stations.columns import pollutant_of
+from airshed.evaluation.stations.places import read_positions
+from airshed.evaluation.stations.tables import read_table
 
 
 def settings(**changes: object) -> StationsConfig:
