@@ -28,7 +28,6 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "id",
         "stationname",
         "sitename",
-        "name",
         "监测点",
         "监测点名称",
         "站点",
