@@ -24,6 +24,6 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def is_apple_double(name: str) -> bool:
-    """Whether a file is one that macOS puts beside another (``._x``, ``__MACOSX/``), without data."""
+    """Whether macOS put a file beside another (``._x``, ``__MACOSX/``); it holds no data."""
     path = PurePosixPath(name)
     return path.name.startswith("._") or "__MACOSX" in path.parts

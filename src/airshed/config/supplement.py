@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -20,8 +21,24 @@ def _of_pollutants(values: dict[str, str]) -> dict[str, str]:
     return values
 
 
+def _of_names(pattern: str) -> str:
+    """A pattern of file names that tells the day of the init time."""
+    codes = re.findall(r"%(.?)", pattern)
+    if (
+        not {"Y", "m", "d"} <= set(codes)
+        or set(codes) - set("YmdH")
+        or len(codes) > len(set(codes))
+    ):
+        raise ValueError(
+            "a pattern of file names has %Y, %m and %d once each, and maybe %H; * stands for any"
+            f" text, as in 'cams_%Y%m%d%H_*.nc'; found '{pattern}'"
+        )
+    return pattern
+
+
 Matching = Literal["bilinear", "nearest"]
 OfPollutants = Annotated[dict[str, str], AfterValidator(_of_pollutants)]
+InitTimePattern = Annotated[str, AfterValidator(_of_names)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=360)]
 Place = tuple[Latitude, Longitude]
@@ -60,6 +77,7 @@ class ExternalConfig(Section):
     path: Annotated[str, Shapes("external", content=True)]
     variables: OfPollutants = Field(default_factory=dict)
     units: OfPollutants = Field(default_factory=dict)
+    init_time_pattern: InitTimePattern | None = None
     interpolation: Literal["bilinear", "cell_mean"] = "bilinear"
     missing: Literal["refuse", "common_subset"] = "refuse"
 
