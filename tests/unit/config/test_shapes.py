@@ -19,7 +19,7 @@ from airshed.graph.table import BEGIN, END, rerunning_table
 from airshed.graph.views import view
 
 ROOT = Path(__file__).resolve().parents[3]
-PINNED = "e3cb51161683"
+PINNED = "0b99310a856f"
 
 
 @pytest.fixture(scope="module")
