@@ -72,7 +72,7 @@ class Positions:
 def _places(table: pd.DataFrame) -> pd.DataFrame:
     """The different positions of stations in a table, as text and numbers."""
     places = table.reindex(columns=list(ALL)).drop_duplicates()
-    places["station"] = places["station"].astype(str).str.strip()
+    places["station"] = places["station"].astype("str").fillna("").str.strip()
     for name in POSITIONS:
         places[name] = pd.to_numeric(places[name], errors="coerce")
     return places.drop_duplicates()

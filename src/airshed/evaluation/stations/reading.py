@@ -164,8 +164,9 @@ def _below_header(sheet: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def _as_written(cell: object) -> str:
-    whole = isinstance(cell, float) and cell.is_integer()
-    return "" if cell is None else str(int(cell) if whole else cell)
+    if isinstance(cell, float):
+        return str(int(cell) if cell.is_integer() else cell)
+    return "" if cell is None else str(cell)
 
 
 def _unpacked(path: Path) -> bytes:

@@ -152,8 +152,8 @@ def _observations(rows: Integers, names: Integers, found: Mapping[str, Any]) -> 
         }
     )
     if not isinstance(table["station"].dtype, pd.CategoricalDtype):
-        table["station"] = table["station"].astype(str).str.strip().astype("category")
-    pollutant = pd.Categorical.from_codes(names, list(TARGETS))
+        table["station"] = table["station"].astype("str").fillna("").str.strip().astype("category")
+    pollutant = pd.Categorical.from_codes(names, pd.Index(TARGETS))
     units = table["units"] if "units" in table else pd.Series(None, table.index, dtype=object)
     return table.assign(pollutant=pollutant, units=units.astype("category"), row=rows)
 

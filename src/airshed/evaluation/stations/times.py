@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,7 @@ ACCEPTED = (
     " column each for year, month, day and hour; 02/01/2018 03:00 with stations.dates"
 )
 DAY_AND_HOUR = ("year", "month", "day", "hour")
-NS = "datetime64[ns]"
+NS: Final = "datetime64[ns]"
 
 
 class TimeColumns:
@@ -115,7 +115,7 @@ class TimeColumns:
             hour = (plain - day) / pd.Timedelta(hours=1)
             zone_h = 0.0 if given.dt.tz else np.nan
             return pd.DataFrame({"day": day, "hour": hour, "zone_h": zone_h})
-        codes, texts = pd.factorize(given.astype(str).str.strip())
+        codes, texts = pd.factorize(_texts(given))
         known = parse(pd.Series(texts, dtype=object), settings.dates)
         if known["ambiguous"].any():
             raise self._ambiguous(part, texts[known["ambiguous"]])
@@ -123,7 +123,7 @@ class TimeColumns:
 
     def _clock(self, part: str) -> pd.Series:
         """Hours of a column that holds the time of day alone."""
-        codes, texts = pd.factorize(self._column(part).astype(str).str.strip())
+        codes, texts = pd.factorize(_texts(self._column(part)))
         return (
             _hours(_matched(pd.Series(texts, dtype=object), rf"{CLOCK}(?:\.0+)?"))
             .iloc[codes]
@@ -219,6 +219,10 @@ def parse(texts: pd.Series, dates: str | None) -> pd.DataFrame:
 def _is_whole(parts: Collection[str]) -> bool:
     """Whether columns of these parts tell a time."""
     return "time" in parts or "date" in parts or set(DAY_AND_HOUR) <= set(parts)
+
+
+def _texts(cells: pd.Series) -> pd.Series:
+    return cells.astype("str").fillna("").str.strip()
 
 
 def _matched(texts: pd.Series, form: str) -> pd.DataFrame:

@@ -187,6 +187,22 @@ def test_times_that_cannot_be_read_are_counted_and_said(
         counted(written(tmp_path, ["yesterday", "today"]))
 
 
+def test_missing_cells_of_a_parquet_file_are_not_taken_for_others(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "station": ["a", None, "b"],
+            "date": ["2018-01-01 05:00", "2018-01-01 06:00", None],
+            "pollutant": ["o3", "o3", "o3"],
+            "value": [1.0, 2.0, 3.0],
+        }
+    )
+    frame.to_parquet(tmp_path / "a.parquet")
+    table, counts = counted(tmp_path / "a.parquet", utc_offset_h=5)
+    assert list(zip(table["station"], table["value"], strict=True)) == [("a", 1), ("", 2)]
+    assert list(table["time"].dt.hour) == [0, 1]
+    assert counts == {"time_unreadable": 1}
+
+
 def test_a_message_names_every_form_of_time(tmp_path: Path) -> None:
     with pytest.raises(AirshedError, match=r"lacks the time(.|\n)*\(LST\)(.|\n)*year, month, day"):
         counted(written(tmp_path, ["2018-01-02"], "when"))
