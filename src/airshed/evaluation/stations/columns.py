@@ -58,6 +58,7 @@ TIMES: Mapping[str, tuple[str, ...]] = {
 """Columns of times, spelt likewise, before a clock such as ``UTC``, ``(LST)`` or ``Local``.
 
 The last name of ``time`` is a column that is called after its clock alone."""
+IN_BRACKETS = re.compile(r"(.+?)\s*[(\[\uff08](.+)[)\]\uff09]\s*")  # also of full width
 TEXT = ("station", "pollutant", "units")
 POSITIONS = ("latitude", "longitude", "elevation")
 
@@ -76,6 +77,16 @@ def pollutant_of(name: object) -> str | None:
     return spelt if spelt in TARGETS else None
 
 
+def pollutant_in(column: object) -> tuple[str, str | None] | None:
+    """The pollutant that a column is called after, and the unit in brackets behind it; or None.
+
+    ``O3 (8h)`` comes with the unit ``8h``, which is none of a concentration.
+    """
+    bracket = IN_BRACKETS.fullmatch(str(column))
+    name = pollutant_of(column if bracket is None else bracket[1])
+    return None if name is None else (name, None if bracket is None else bracket[2].strip())
+
+
 def named(raw: pd.DataFrame) -> dict[str, str]:
     """The table's column for each meaning that it has, times apart."""
     spelt = {plain(column): str(column) for column in reversed(raw.columns)}
@@ -92,7 +103,7 @@ def named(raw: pd.DataFrame) -> dict[str, str]:
 def _of_pollutants(raw: pd.DataFrame, columns: list[str]) -> list[str]:
     """Of columns that may name pollutants those that do: ``type`` is often that of the station."""
     holding = [column for column in columns if any(map(_is_index, raw[column].unique()))]
-    if holding or any(pollutant_of(column) for column in raw.columns):
+    if holding or any(map(pollutant_in, raw.columns)):
         return holding
     return [column for column in columns if plain(column) != "type" or raw.empty]
 
@@ -122,7 +133,7 @@ def is_text(name: object) -> bool:
 def is_known(name: object) -> bool:
     """Whether a name is that of some column of a table of observations or of places."""
     aliases = (names for names in ALIASES.values())
-    known = time_of(name) is not None or pollutant_of(name) is not None
+    known = time_of(name) is not None or pollutant_in(name) is not None
     return known or any(plain(name) in names for names in aliases)
 
 

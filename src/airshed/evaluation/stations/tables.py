@@ -23,7 +23,13 @@ import pandas as pd
 from airshed.arrays import Integers
 from airshed.config.supplement import StationsConfig
 from airshed.errors import AirshedError
-from airshed.evaluation.stations.columns import ALIASES, POSITIONS, named, pollutant_of
+from airshed.evaluation.stations.columns import (
+    ALIASES,
+    POSITIONS,
+    named,
+    pollutant_in,
+    pollutant_of,
+)
 from airshed.evaluation.stations.reading import numbers, read_raw
 from airshed.evaluation.stations.times import TimeColumns
 from airshed.variables import TARGETS
@@ -76,7 +82,7 @@ def _in_one_form(
 ) -> pd.DataFrame:
     """The observations of our pollutants, with the ``row`` of the table that each stands in."""
     by_column = {
-        column: name for column in raw.columns if (name := pollutant_of(column)) is not None
+        column: told for column in raw.columns if (told := pollutant_in(column)) is not None
     }
     if "pollutant" in columns and "value" in columns:
         if "station" not in columns:
@@ -104,13 +110,15 @@ def _one_value_a_row(raw: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFr
 
 
 def _one_pollutant_a_column(
-    raw: pd.DataFrame, columns: Mapping[str, str], by_column: Mapping[str, str]
+    raw: pd.DataFrame, columns: Mapping[str, str], by_column: Mapping[str, tuple[str, str | None]]
 ) -> pd.DataFrame:
     rows = np.tile(np.arange(len(raw)), len(by_column))
-    names = np.repeat([TARGETS.index(name) for name in by_column.values()], len(raw))
+    names = np.repeat([TARGETS.index(name) for name, _ in by_column.values()], len(raw))
     wanted = [name for name in ("station", *POSITIONS) if name in columns]
     found = {name: raw[columns[name]].iloc[rows] for name in wanted}
     found["value"] = pd.concat([raw[column] for column in by_column])
+    units = np.array([unit for _, unit in by_column.values()], dtype=object)
+    found["units"] = pd.Series(np.repeat(units, len(raw)))
     return _observations(rows, names, found)
 
 

@@ -257,6 +257,27 @@ def test_a_column_type_may_be_that_of_the_station(tmp_path: Path) -> None:
     assert set(table["pollutant"]) == {"pm25", "o3"}
 
 
+def test_units_may_stand_behind_the_names_of_columns(tmp_path: Path) -> None:
+    path = tmp_path / "units.csv"
+    head = "站点,时间,PM2.5(ug/m3),CO [mg/m3],O3\uff08ppb\uff09,SO2,O3 (8h)\n"
+    path.write_text(head + "甲,2018-01-02 03:00,40,0.7,30,7,9\n", encoding="gb18030")
+    table, _ = counted(path)
+    assert list(
+        zip(
+            table["pollutant"],
+            table["value"],
+            table["units"].astype(object).fillna(""),
+            strict=True,
+        )
+    ) == [
+        ("pm25", 40, "ug/m3"),
+        ("co", 0.7, "mg/m3"),
+        ("o3", 30, "ppb"),
+        ("so2", 7, ""),
+        ("o3", 9, "8h"),
+    ]
+
+
 def test_values_that_are_no_numbers_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "values.csv"
     rows = [f"a,2018010{n},5,PM2.5,{v}" for n, v in enumerate(("7", "<5", "—", "NA", ""), 1)]
