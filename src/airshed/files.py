@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 SERIES_ENDS = (".nc", ".nc3", ".nc4", ".cdf", ".ncf", ".netcdf", ".zip")
 ZARR_MARKS = ("zarr.json", ".zgroup", ".zmetadata")
@@ -39,3 +39,9 @@ def is_series_name(name: str) -> bool:
     *folders, last = name.split("/")
     inside = any(folder.endswith(".zarr") for folder in folders)
     return inside or (not last.startswith(".") and last.lower().endswith(SERIES_ENDS))
+
+
+def is_apple_double(name: str) -> bool:
+    """Whether macOS put a file beside another (``._x``, ``__MACOSX/``); it holds no data."""
+    path = PurePosixPath(name)
+    return path.name.startswith("._") or "__MACOSX" in path.parts

@@ -304,6 +304,28 @@ def test_what_the_cases_change_is_a_whole_archive(study: Path, tmp_path: Path) -
         (raw / name).unlink()
 
 
+def test_what_a_mac_puts_beside_files_is_passed_over_and_said(study: Path, tmp_path: Path) -> None:
+    """In archives of both kinds, and beside them."""
+    beside = b"\0\5\x16\7" + bytes(100)
+    hours = three_hours()
+    in_tar = {f"./{prefix}{name}": hours[name] if not prefix else beside
+              for name in hours for prefix in ("._", "")}  # fmt: skip
+    in_zip = hours | {f"__MACOSX/._{name}": beside for name in hours}
+    for name, content in ((TAR_GZ, tar(in_tar, "w:gz")), (ZIP, zipped(in_zip))):
+        raw = tmp_path / name / "raw"
+        raw.mkdir(parents=True)
+        (raw / name).write_bytes(content)
+        (raw / f"._{name}").write_bytes(beside)
+        code, said = airshed(*ingest_command(study, raw, tmp_path / name / "out"))
+        assert code == 0, said
+        assert f"{raw / name}: passed over 3 other files, such as" in said
+        assert f"._{FIRST}" in said
+        assert f"passed over 1 files that macOS wrote, such as {raw / f'._{name}'}" in said
+        code, said = airshed("inspect", raw, "--config", study, "--all")
+        assert "there twice" not in said
+        assert "._CN-Reanalysis" in said
+
+
 def test_the_limits_let_a_day_of_the_full_grid_through() -> None:
     hour = 13 * 4 * 339 * 432  # bytes, not compressed
     assert 100 * hour < members.MAX_MEMBER_BYTES

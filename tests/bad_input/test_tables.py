@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ RIGHT = "\n".join([HEADER, *ROWS]) + "\n"
 SITES = "station,latitude,longitude\nA,31,102\n"
 NO_STATION = "no station is left to score forecasts against"
 UNREADABLE = "a table of observations cannot be read"
+NO_TIME = "no time of a table can be read"
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +61,55 @@ def replaced(old: str, new: str) -> bytes:
     return RIGHT.replace(old, new).encode()
 
 
+def zipped(*names: str) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name in (*names, f"__MACOSX/._{names[0]}"):
+            archive.writestr(name, RIGHT)
+    return stream.getvalue()
+
+
 CASES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
     "an empty file": ("a.csv", b"", (UNREADABLE, "No columns")),
     "blanks alone": ("a.csv", b"\n \n", (UNREADABLE,)),
     "a header alone": ("a.csv", f"{HEADER}\n".encode(), (NO_STATION, DAYS[-1])),
     "a page of HTML": ("a.csv", b"<html><body>Log in</body></html>", ("lacks the time", "<html>")),
     "bytes that are no text": ("a.csv", b"\xff\xfe\x00\x01", (UNREADABLE, "0xff")),
-    "a Chinese encoding that is not UTF-8": ("a.csv", "站点,时间".encode("gbk"), (UNREADABLE,)),
+    "a Western encoding that is not UTF-8": (
+        "a.csv",
+        "station,déjà\n".encode("latin-1"),
+        (UNREADABLE, "0xe9", "GB18030"),
+    ),
+    "a Chinese encoding, and too few columns": (
+        "a.csv",
+        "站点,时间".encode("gbk"),
+        ("none of the known layouts", "站点, 时间"),
+    ),
+    "a workbook that is none": ("a.xlsx", RIGHT.encode(), (UNREADABLE, "zip")),
+    "an old workbook": ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\xff", (UNREADABLE, ".xlsx")),
+    "two tables in a zip": ("a.zip", zipped("a.csv", "b.csv"), (UNREADABLE, "2 files")),
+    "dates whose day is not known": (
+        "a.csv",
+        replaced(DAYS[-1], "03/04/2016"),
+        ("which number of a date", "03/04/2016T00:00Z, 03/04/2016T01:00Z", "stations.dates"),
+    ),
+    "days without hours": (
+        "a.csv",
+        f"{HEADER}\nA,31,102,{DAYS[-1]},pm25,50,ug/m3\n".encode(),
+        ("hold no hour", DAYS[-1], "column named hour"),
+    ),
+    "two hours for one time": (
+        "a.csv",
+        f"date,hour,type,A\n{DAYS[-1]} 05:00,6,PM2.5,50\n".encode(),
+        ("two hours for one time", f"{DAYS[-1]} 05:00 and 6"),
+    ),
+    "commas before decimals": (
+        "a.csv",
+        f"{HEADER}\nA,31,102,{DAYS[-1]} 00:00,pm25,5|0,ug/m3\n".replace(",", ";")
+        .replace("|", ",")
+        .encode(),
+        ("no value of a table can be read", "1 cells"),
+    ),
     "null bytes": ("a.csv", b"\0" * 500, ("lacks the time", "a.csv")),
     "rows of several lengths": ("a.csv", f"{RIGHT}A,1,2,3,4,5,6,7,8,9\n".encode(), (UNREADABLE,)),
     "rows longer than the header": (
@@ -84,9 +129,13 @@ CASES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
     "no unit": ("a.csv", replaced(",units", ",unitless"), ("stations.units.pm25", "neither")),
     "a unit that is none": ("a.csv", replaced("ug/m3", "spoons"), (NO_STATION,)),
     "other pollutants alone": ("a.csv", replaced("pm25", "benzene"), (NO_STATION,)),
-    "times that are none": ("a.csv", replaced(DAYS[-1], "yesterday "), (NO_STATION, DAYS[-1])),
+    "times that are none": (
+        "a.csv",
+        replaced(DAYS[-1], "yesterday "),
+        (NO_TIME, "'yesterday T00:00Z'", "2018010203"),
+    ),
     "times of another year": ("a.csv", replaced(DAYS[-1], "2015-03-03"), (NO_STATION, DAYS[-1])),
-    "a leap day of no leap year": ("a.csv", replaced(DAYS[-1], "2015-02-29"), (NO_STATION,)),
+    "a leap day of no leap year": ("a.csv", replaced(DAYS[-1], "2015-02-29"), (NO_TIME,)),
     "times beside the hours": ("a.csv", replaced(":00Z", ":30Z"), (NO_STATION,)),
     "values that are none": (
         "a.csv",

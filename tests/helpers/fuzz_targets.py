@@ -18,10 +18,11 @@ import yaml
 from airshed.config import read_yaml, validate_study
 from airshed.config.supplement import StationsConfig
 from airshed.data import members
-from airshed.data.archives import HOUR_NAME
+from airshed.data.archives import is_hour
 from airshed.data.units import linear_conversion
 from airshed.errors import AirshedError
-from airshed.evaluation.stations.tables import read_positions, read_table
+from airshed.evaluation.stations.places import read_positions
+from airshed.evaluation.stations.tables import read_table
 from airshed.side_by_side.training_log import read_log
 from airshed.variables import TARGETS as POLLUTANTS
 
@@ -42,7 +43,7 @@ def archive(data: bytes) -> None:
     """A daily archive; the first byte chooses its kind."""
     suffix = SUFFIXES[data[0] % len(SUFFIXES)] if data else ".tar"
     with suppress(AirshedError), patch.multiple(members, **LIMITS):
-        for _ in members.read_members(_file(data[1:], f"a{suffix}"), _is_hour):
+        for _ in members.read_members(_file(data[1:], f"a{suffix}"), is_hour):
             pass
 
 
@@ -103,10 +104,6 @@ def seeds(target: str) -> list[bytes]:
         "log": [LOG, b"0: " + LOG.replace(b"\r", b"\n"), b"\x1b[32m" + LOG],
         "unit": [b"ug m-3", b"kg m**-3", b"mg/m^3", b"10**-6 kg m-3"],
     }[target]
-
-
-def _is_hour(name: str) -> bool:
-    return bool(HOUR_NAME.search(name))
 
 
 def _file(data: bytes, name: str) -> Path:

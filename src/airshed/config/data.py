@@ -224,6 +224,7 @@ class DatasetConfig(Section):
         GridShape, Shapes("hourly", "scan_tables", "training", "cost", "pace", used_by=NETWORKS)
     ]
     mask_file: Annotated[str | None, Shapes("static", content=True)] = None
+    mask_rows: Annotated[Literal["north_first", "south_first"] | None, Shapes("static")] = None
     min_coverage: Annotated[Fraction, Shapes("static")] = 0.99
     quality: Annotated[QualityConfig, Shapes("hourly")] = QualityConfig()
     precision: Annotated[Literal["float32", "float16"], Shapes("hourly")] = "float32"

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from airshed.config.base import Section
 from airshed.config.data import Box, Count, Period, Positive
 from airshed.config.shapes import Shapes
 
+
+def _of_names(pattern: str) -> str:
+    """A pattern of file names that tells the day of the init time."""
+    codes = re.findall(r"%(.?)", pattern)
+    if (
+        not {"Y", "m", "d"} <= set(codes)
+        or set(codes) - set("YmdH")
+        or len(codes) > len(set(codes))
+    ):
+        raise ValueError(
+            "a pattern of file names has %Y, %m and %d once each, and maybe %H; * stands for any"
+            f" text, as in 'cams_%Y%m%d%H_*.nc'; found '{pattern}'"
+        )
+    return pattern
+
+
 Matching = Literal["bilinear", "nearest"]
+InitTimePattern = Annotated[str, AfterValidator(_of_names)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=360)]
 Place = tuple[Latitude, Longitude]
@@ -38,6 +56,7 @@ class StationsConfig(Section):
     sites: Annotated[str | None, Shapes("observations", content=True)] = None
     units: dict[str, str] = Field(default_factory=dict)
     utc_offset_h: Annotated[float, Field(ge=-12, le=14)] = 0
+    dates: Literal["day_first", "month_first"] | None = None
     matching: Matching = "bilinear"
     height_tolerance_m: Positive = 300.0
     quality: StationQuality = StationQuality()
@@ -49,6 +68,7 @@ class ExternalConfig(Section):
     path: Annotated[str, Shapes("external", content=True)]
     variables: dict[str, str] = Field(default_factory=dict)
     units: dict[str, str] = Field(default_factory=dict)
+    init_time_pattern: InitTimePattern | None = None
     interpolation: Literal["bilinear", "cell_mean"] = "bilinear"
     missing: Literal["refuse", "common_subset"] = "refuse"
 

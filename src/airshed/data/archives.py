@@ -6,19 +6,22 @@ not. Nothing is unpacked to disk.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from airshed.data.members import MAX_MEMBER_BYTES, read_members
 from airshed.data.problems import STOP, Problems
 from airshed.errors import AirshedError
-from airshed.files import files_below
+from airshed.files import files_below, is_apple_double
 
 HOUR_NAME = re.compile(r"CN-Reanalysis(\d{10})\.nc$")
 DAY_NAME = re.compile(r"CN-Reanalysis(\d{8})(\.tar\.gz|\.tgz|\.tar|\.zip)$")
+
+log = logging.getLogger(__name__)
 
 Files = tuple[Path, ...]
 """Where a day's hours are: one archive, or loose files."""
@@ -62,12 +65,17 @@ def find_days(
     """
     archives: dict[date, list[Path]] = defaultdict(list)
     loose: dict[date, list[Path]] = defaultdict(list)
+    beside: list[Path] = []
     for file in [path] if path.is_file() else files_below(path):
         with problems:
             if match := DAY_NAME.fullmatch(file.name):
                 archives[_parsed(match[1], "%Y%m%d", file).date()].append(file)
             elif match := HOUR_NAME.fullmatch(file.name):
                 loose[_parsed(match[1], "%Y%m%d%H", file).date()].append(file)
+            elif is_apple_double(str(file)):
+                beside.append(file)
+    if beside:
+        log.warning("passed over %d files that macOS wrote, such as %s", len(beside), beside[0])
     days = {day: (*archives.get(day, ()), *loose.get(day, ())) for day in (*archives, *loose)}
     for day in () if repeated_days else archives:
         with problems:
@@ -108,6 +116,14 @@ def _parsed(text: str, form: str, path: Path) -> datetime:
             found=text,
             hint="rename the file, or move it away",
         ) from None
+
+
+def is_hour(name: str) -> bool:
+    """Whether a member of an archive is an hourly file: by its whole base name.
+
+    ``._CN-Reanalysis2015010100.nc``, which macOS puts beside each file, is none.
+    """
+    return HOUR_NAME.fullmatch(PurePosixPath(name.replace("\\", "/")).name) is not None
 
 
 def hour_of(name: str) -> datetime:
@@ -153,8 +169,17 @@ def hours_of(path: Path, day: date) -> Iterator[tuple[datetime, str, bytes]]:
 def _files_of(path: Path) -> Iterator[tuple[str, bytes]]:
     """Name for messages and content of the hourly files of an archive, or of a loose one."""
     if path.suffix != ".nc":
-        for name, content in read_members(path, lambda name: bool(HOUR_NAME.search(name))):
+        others: list[str] = []
+
+        def wanted(name: str) -> bool:
+            if not is_hour(name):
+                others.append(name)
+            return is_hour(name)
+
+        for name, content in read_members(path, wanted):
             yield f"{path}:{name}", content
+        if others:
+            log.warning("%s: passed over %d other files, such as %s", path, len(others), others[0])
         return
     try:
         size, _ = size_and_time(path)

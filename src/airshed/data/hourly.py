@@ -142,13 +142,11 @@ def computed_content(path: Path) -> dict[str, str]:
     stored = xr.open_zarr(path, consolidated=False)
     hours, names = pd.DatetimeIndex(stored["time"].values), hourly_fields(stored)
     found = {}
-    steps = _array(group, names[0]).shards[0]
-    for start in range(0, len(hours), steps):
-        digest = hashlib.sha256()
+    for day, steps in hours.groupby(hours.strftime("%Y-%m-%d")).items():
+        digest, (first, last) = hashlib.sha256(), hours.get_indexer(steps[[0, -1]])
         for name in names:
-            values = _array(group, name)[start : start + steps]
-            digest.update(np.ascontiguousarray(values).data)
-        found[f"{hours[start]:%Y-%m-%d}"] = digest.hexdigest()[:DIGITS]
+            digest.update(np.ascontiguousarray(_array(group, name)[first : last + 1]).data)
+        found[str(day)] = digest.hexdigest()[:DIGITS]
     return found
 
 

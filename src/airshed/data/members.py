@@ -95,7 +95,9 @@ def _of_tar(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
         for member in archive:
             plain = (member.isfile() and not member.issparse()) or member.isdir()
             limits.admit(member.name, member.size, plain)
-            if wanted(member.name) and (stream := archive.extractfile(member)):
+            if member.isdir() or not wanted(member.name):
+                continue
+            if stream := archive.extractfile(member):
                 yield member.name, stream.read()
         if archive.fileobj is not None:
             limits.read_to_end(archive.fileobj)

@@ -20,6 +20,14 @@ _WEIGHTS, _BIASES = "token_embeds.proj_weights", "token_embeds.proj_biases"
 _PREFIX = re.compile(r"^(net|network)\.")  # of microsoft/ClimaX, of airshed train
 _OLD_NAME = re.compile(r"^channel_(?=(embed|query|agg)\b)")  # today var_embed, var_query, var_agg
 _ATTENTION_BIAS = re.compile(r"^blocks\.\d+\.attn\.core\.")
+CONVERSION = (
+    "such a file runs what it holds when it is read in full. If you trust where it comes from, take"
+    " its tensors out once, as a user or in a container that can reach nothing of value, and use"
+    " the new file: python -c \"import sys, torch; s = torch.load(sys.argv[1], map_location='cpu',"
+    " weights_only=False); s = s.get('state_dict', s); torch.save({k: v for k, v in s.items()"
+    ' if torch.is_tensor(v)}, sys.argv[2])" OLD.ckpt NEW.pt'
+)
+"""What is said of a checkpoint that holds objects of Python."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +171,8 @@ class _Checkpoint:
             why = re.search(r"Unsupported.*?(?=\. |\n|$)", str(error))
             found = why[0] if why else brief(error)
             what = "a checkpoint is damaged or holds more than tensors and plain values"
-            raise self.error(what, "a state dict, bare or of Lightning", found) from error
+            hint = CONVERSION if "lobal" in found else None  # an object of some Python class
+            raise self.error(what, "a state dict, bare or of Lightning", found, hint) from error
         state = content.get("state_dict", content) if isinstance(content, Mapping) else None
         return state if isinstance(state, Mapping) else {}
 
@@ -241,8 +250,11 @@ class _Checkpoint:
         found = f"{len(self.state)} tensors: {_some(list(self.state))}"
         return self.error("a checkpoint lacks a part of ClimaX", expected, found)
 
-    def error(self, what: str, expected: object, found: object) -> ValueError:
+    def error(
+        self, what: str, expected: object, found: object, hint: str | None = None
+    ) -> ValueError:
         details = {"where": self.path, "expected": expected, "found": found}
+        details |= {} if hint is None else {"next": hint}
         return ValueError("\n".join([what, *(f"  {k + ':':<10}{v}" for k, v in details.items())]))
 
 

@@ -15,9 +15,9 @@ BAR = re.compile(
     r"Epoch (?P<epoch>\d+): (?:[^\[\]]{0,1000}?[ |])?(?P<step>\d+)(?:/(?P<total>\d+|\?)|it)"
     r" \[(?P<elapsed>\d+(?::\d{2}){1,2})(?:<[^,\]]*)?"
     r"(?:, *(?:\d[\d.]*|\?) ?(?:s/(?:it|batch)|(?:it|batch)/s))?"
-    r"(?P<metrics>[^\]]*)(?P<end>\]?)"
+    r"(?P<metrics>(?:(?!Epoch \d+:)[^\]])*)(?P<end>\]?)"
 )
-METRIC = re.compile(r"([\w/.-]+)=([^,\s]+)")
+METRIC = re.compile(r"\s*([\w/.-]+)=([^,\s]+)\s*")
 VALIDATION = re.compile(r"Validat(?:ion|ing)\b[^\[]*\[")
 
 
@@ -68,12 +68,18 @@ def _seconds(clock: str) -> int:
 
 
 def _metrics(text: str, complete: bool) -> dict[str, float]:
-    """The numbers; the last one of a bar that was cut off may lack digits and is left out."""
-    pairs = METRIC.findall(text)
+    """The numbers. Of a bar that was cut off, those with a comma behind them, up to another text.
+
+    The last one may lack digits, and what was written next may go on where the bar ends.
+    """
+    first, *pairs = text.split(",")
     numbers: dict[str, float] = {}
-    for name, value in pairs if complete else pairs[:-1]:
+    for pair in [first, *pairs] if complete else pairs[:-1]:
+        found = METRIC.fullmatch(pair)
+        if found is None and not complete:
+            break
         try:
-            numbers[name] = float(value)
+            numbers |= {found[1]: float(found[2])} if found else {}
         except ValueError:
             continue
     return numbers

@@ -100,10 +100,12 @@ def read_log(path: Path) -> TrainingLog:
             where=path,
             expected="Lightning's progress bar as text:"
             " 'Epoch 0:  45%|####5     | 450/1000 [2:30:15<3:03:20, ..., val_loss=0.234]'",
-            found="bars of RichProgressBar, which a file gets only at the end"
+            found="bars of Lightning's RichProgressBar, whose form is not read"
             if log.rich
             else None,
-            hint="was it written to another file, such as the one of srun's --error?",
+            hint="train with callbacks=[TQDMProgressBar()], Lightning's default without rich"
+            if log.rich
+            else "was it written to another file, such as the one of srun's --error?",
         )
     if not log.val.points and not log.train.points:
         raise AirshedError(
@@ -123,6 +125,8 @@ class _Reader:
         self.log = log
         self._window: Bar | None = None  # where the window of the pace began
         self._steps = 0  # since the start at hand
+        self._moving = False  # whether the numbers behind the bar change within an epoch
+        self._unsure: list[float] = []  # paces since they stand still
 
     def add(self, line: str) -> None:
         if is_validation(line):
@@ -143,17 +147,36 @@ class _Reader:
         if last is None or _starts_again(bar, last):
             self.log.starts += 1
             self._steps, self._window = 0, None
+            self._unsure.clear()
         elif bar.epoch > last.epoch:
             self._steps, self._window = self._steps + bar.step, None
+            self._unsure.clear()
         else:
             self._steps += bar.step - last.step
         if last is not None and (bar.epoch, bar.step) != (last.epoch, last.step):
             self._train_loss()
         self.log.last = bar
-        self._pace(bar)
+        still = last is not None and bar.metrics == last.metrics
+        if last is not None and not still:
+            self._settle(bar, last)
+        self._pace(bar, still and self._moving)
         self._val_loss(bar)
 
-    def _pace(self, bar: Bar) -> None:
+    def _settle(self, bar: Bar, last: Bar) -> None:
+        """Decide on paces that may be those of a validation, when a number behind the bar changes.
+
+        Lightning 1.x moves the bar of the epoch on by the batches of a validation, too; the numbers
+        stand still meanwhile, and one of the validation's changes when it ends.
+        """
+        if _validated(bar, last):
+            self._window = None
+        else:
+            self._moving = self._moving or bar.epoch == last.epoch
+            for pace in self._unsure:
+                self.log.seconds_per_step.add(pace)
+        self._unsure.clear()
+
+    def _pace(self, bar: Bar, unsure: bool) -> None:
         if self._steps < FIRST_STEPS:
             return
         if self._window is None:
@@ -161,7 +184,10 @@ class _Reader:
             return
         seconds, steps = bar.elapsed_s - self._window.elapsed_s, bar.step - self._window.step
         if seconds >= WINDOW_S and steps >= WINDOW_STEPS:
-            self.log.seconds_per_step.add(seconds / steps)
+            if unsure:
+                self._unsure.append(seconds / steps)
+            else:
+                self.log.seconds_per_step.add(seconds / steps)
             self._window = bar
 
     def _train_loss(self) -> None:
@@ -201,6 +227,13 @@ class _Reader:
                 return None
             self.log.names[which] = known
         return metrics.get(self.log.names[which])
+
+
+def _validated(bar: Bar, last: Bar) -> bool:
+    """Whether a validation ended between two bars: a number that it gives has changed."""
+    names = [name for name in bar.metrics if name.startswith("val")]
+    before = last.metrics
+    return any(n not in before or not _alike(bar.metrics[n], before[n]) for n in names)
 
 
 def _empties(bar: Bar, last: Bar) -> bool:

@@ -19,6 +19,7 @@ from airshed.config.data import DatasetConfig
 from airshed.data.static import raster, static_fields
 from airshed.data.static.cells import Cells, cells_around
 from airshed.data.static.files import open_field
+from airshed.data.static.mask import oriented
 from airshed.data.static.quantities import elevation, population
 from airshed.data.static.sums import mean
 from airshed.data.static.wanted import Wanted
@@ -474,6 +475,7 @@ def test_yearly_stores_bring_their_own_fields_and_a_mask_is_kept(
     made.write_yearly(folder / "data_2016_china_masked.zarr")
     own = {"source": "yearly_zarr", "path": str(folder), "elevation_file": None}
     own |= {"population_file": None, "mask_file": str(tmp_path / "mask.npy")}
+    own["mask_rows"] = "south_first"
     own["grid"] = {"rows": 2, "columns": 3}
     chosen = DatasetConfig.model_validate(dataset.model_dump() | own)
     mask = np.array([[1, 0, 1], [1, 1, 0]])
@@ -484,6 +486,13 @@ def test_yearly_stores_bring_their_own_fields_and_a_mask_is_kept(
     np.testing.assert_allclose(static["elevation"], 100, rtol=1e-12)
     np.testing.assert_allclose(static["population"], 40_000, rtol=1e-12)
     assert static["domain_mask"].values.tolist() == mask.tolist()
+    turned = chosen.model_copy(update={"mask_rows": "north_first"})
+    static_fields(turned, folder, tmp_path / "hourly.zarr", tmp_path / "static.nc")
+    static = open_static(tmp_path / "static.nc")
+    assert static["domain_mask"].values.tolist() == mask[::-1].tolist()
+    unsaid = chosen.model_copy(update={"mask_rows": None})  # every cell has data and is land
+    with pytest.raises(AirshedError, match=r"rows of the mask(.|\n)*dataset\.mask_rows"):
+        static_fields(unsaid, folder, tmp_path / "hourly.zarr", tmp_path / "again.nc")
     for wrong in (mask.T, 2 * mask):
         np.save(tmp_path / "mask.npy", wrong)
         with pytest.raises(AirshedError, match=r"(?s)does not fit.*2 x 3"):
@@ -491,3 +500,26 @@ def test_yearly_stores_bring_their_own_fields_and_a_mask_is_kept(
     (tmp_path / "mask.npy").write_text("0 1")
     with pytest.raises(AirshedError, match="cannot be read"):
         static_fields(chosen, folder, tmp_path / "hourly.zarr", tmp_path / "again.nc")
+
+
+@pytest.mark.parametrize("north_first", [True, False])
+def test_a_mask_that_lies_upside_down_does_not_pass(north_first: bool, tmp_path: Path) -> None:
+    """A triangle of data, a mask that keeps most of it, land where the data tell nothing."""
+    rows, columns = np.mgrid[:20, :30]
+    lat = np.where(north_first, -1.0, 1.0) * rows
+    data = columns > 30 - rows
+    mask = data & (columns % 7 > 0)
+    everywhere, path = np.ones_like(data), tmp_path / "mask.npy"
+    for evidence in ((data, everywhere), (everywhere, data)):
+        assert np.array_equal(oriented(mask, lat, evidence, None, path), mask)
+        with pytest.raises(AirshedError, match=r"upside down(.|\n)*rows reversed"):
+            oriented(mask[::-1], lat, evidence, None, path)
+    with pytest.raises(AirshedError, match="how the rows of the mask run is not known"):
+        oriented(mask, lat, (everywhere, everywhere), None, path)
+    with pytest.raises(AirshedError, match="how the rows of the mask run is not known"):
+        oriented(rows == 9, lat, (rows < 40, columns > 7), None, path)
+    own, other = ("north_first", "south_first")[:: 1 if north_first else -1]
+    assert np.array_equal(oriented(mask, lat, (data,), own, path), mask)
+    assert np.array_equal(oriented(mask, lat, (data,), other, path), mask[::-1])
+    box = (rows > 4) & (rows < 15)  # the same both ways
+    assert np.array_equal(oriented(box, lat, (everywhere,), None, path), box)

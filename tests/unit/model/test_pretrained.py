@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -413,3 +415,24 @@ def test_summary_counts_and_names(save: Save) -> None:
         "Pretrained weights: 2 loaded; interpolated: none; left at initial values: none; "
         "not used of the checkpoint: c."
     )
+
+
+def test_the_message_of_a_refused_checkpoint_tells_a_conversion_that_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arguments of a script beside the weights, as Lightning keeps them; the command is run."""
+    model, old, new = trained(climax()), tmp_path / "old.ckpt", tmp_path / "new.pt"
+    arguments = {"hyper_parameters": Namespace(lr=0.1)}
+    torch.save({"state_dict": {f"net.{k}": v for k, v in copied(model).items()}} | arguments, old)
+    with pytest.raises(ValueError, match=r"Namespace(.|\n)*next:(.|\n)*OLD\.ckpt") as refused:
+        load_pretrained(climax(), old, VARIABLES)
+    code = str(refused.value).split('python -c "')[1].split('" OLD.ckpt')[0]
+    monkeypatch.setattr(sys, "argv", ["-c", str(old), str(new)])
+    exec(code, {})  # noqa: S102  (what users are told to run)
+    target = climax()
+    assert not load_pretrained(target, new, VARIABLES, (4, 8)).kept
+    assert all(torch.equal(target.state_dict()[k], v) for k, v in copied(model).items())
+    (tmp_path / "page.ckpt").write_bytes(b"<!DOCTYPE html><html>")
+    with pytest.raises(ValueError, match="damaged") as refused:
+        load_pretrained(climax(), tmp_path / "page.ckpt", VARIABLES)
+    assert "next:" not in str(refused.value)

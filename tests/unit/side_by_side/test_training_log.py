@@ -251,3 +251,56 @@ def test_a_long_sequence_is_thinned_evenly() -> None:
     assert len(gaps) == 1
     assert MOST_POINTS / 2 <= len(thinned.points) <= MOST_POINTS
     assert thinned.points[0] == 0
+
+
+def test_a_bar_that_another_text_cuts_off_keeps_what_is_complete(tmp_path: Path) -> None:
+    """Two of three bars end in the text of a callback; a bar may also follow on the same line."""
+    bar = "Epoch {}: 100%|##########| 50/50 [00:30<00:00,  1.67it/s, v_num=0, train_loss=0.{}00, "
+    lines = [
+        bar.format(0, 9) + "val_loss=0.800, val_acc=0.5]",
+        bar.format(1, 8) + "val_loss=0.750, val_acMetric val_acc improved. New best score: 0.5",
+        bar.format(2, 7) + "val_loss=0.700, val_loss=0.1 is the best, so far=0.2, ",
+        bar.format(3, 6) + "val_loss=0.6" + bar.format(4, 5) + "val_loss=0.650]",
+    ]
+    path = tmp_path / "cut.out"
+    path.write_text("GPU available: True\n" + "\n".join(lines) + "\n")
+    log = read_log(path)
+    assert [loss.value for loss in log.val.points] == [0.8, 0.75, 0.7, 0.65]
+    assert [loss.value for loss in log.train.points] == [0.9, 0.8, 0.7, 0.6, 0.5]
+
+
+@pytest.mark.parametrize("own_bar", [True, False])
+def test_steps_of_validations_in_the_bar_of_the_epoch_are_no_training(
+    own_bar: bool, tmp_path: Path
+) -> None:
+    """Lightning 1.x: 100 training steps of 4 s and 60 of validation of 1 s, in one bar."""
+    lines, shown = [], "loss=1"
+    for epoch in range(3):
+        elapsed = 0
+        for step in range(0, 161, 2):
+            training = step <= 100
+            elapsed += 8 if training else 2
+            if training:
+                shown = f"loss={1 / (epoch + 1 + step / 1000):.3g}"
+            elif own_bar:
+                lines.append(f"Validating: 10%|# | {step - 100}/60 [00:10<01:00, 1.0s/it]")
+            if step == 160:
+                shown += f", val_loss=0.{epoch + 1}"
+            lines.append(
+                tqdm.format_meter(step, 160, elapsed, prefix=f"Epoch {epoch}", postfix=shown)
+            )
+    path = tmp_path / "old.out"
+    path.write_text("\r".join(lines) + "\n", encoding="utf-8")
+    log = read_log(path)
+    assert set(log.seconds_per_step.points) == {4.0}
+    assert len(log.seconds_per_step.points) >= 20
+    assert [loss.value for loss in log.val.points] == [0.1, 0.2, 0.3]
+
+
+def test_bars_of_rich_are_refused_for_what_they_are(tmp_path: Path) -> None:
+    """As a forced terminal has them: many, each over the one before."""
+    bar = "\r\x1b[2KEpoch 0/1  \x1b[35m━━━━\x1b[0m {}/12 \x1b[2m0:00:00 • 0:00:01\x1b[0m 18.7it/s "
+    path = tmp_path / "rich.out"
+    path.write_text("".join(bar.format(n) + "train_loss: 0.5" for n in range(12)))
+    with pytest.raises(AirshedError, match=r"RichProgressBar, whose form is not read(.|\n)*TQDM"):
+        read_log(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -158,6 +159,83 @@ def test_every_spelling_gives_the_same_fields(
         np.testing.assert_allclose(
             found[0, 0] - found[0, 0, 3, 3], smooth - smooth[3, 3], atol=1e-3
         )
+
+
+def older_cams(folder: Path, name: str = "cams_%Y%m%d%H_sfc.nc") -> Path:
+    """A file for each init time, in its name alone, with times in place of lead times; a level."""
+    for number, init in enumerate(INITS[:4]):
+        data = cams_like().isel(forecast_reference_time=number, drop=True)
+        data = data.rename(forecast_period="time").expand_dims(model_level=[60])
+        data = data.assign_coords(time=init + pd.to_timedelta(LEADS, unit="h"))
+        data.to_netcdf(folder / init.strftime(name))
+    return folder / "cams_*.nc"
+
+
+def test_the_older_form_of_cams_takes_init_times_from_names(study: Study, tmp_path: Path) -> None:
+    path = older_cams(tmp_path)
+    with pytest.raises(AirshedError, match=r"no lead time(.|\n)*external\.x\.init_time_pattern"):
+        open_external(with_external(study, settings(path)), "x")
+    chosen = settings(path, init_time_pattern="cams_%Y%m%d%H_*.nc")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        found = open_external(with_external(study, chosen), "x")
+    assert list(found.init_times) == list(INITS[:4])
+    assert found.lead_hours.tolist() == LEADS
+    for number in (0, 3):
+        field = found.fields["so2"].isel(init_time=number, lead_h=1).values
+        np.testing.assert_allclose(field, 1e-9 * values(number, 12, 2)[::-1])
+    one = settings(tmp_path / INITS[1].strftime("cams_%Y%m%d%H_sfc.nc"))
+    chosen = one.model_copy(update={"init_time_pattern": "cams_%Y%m%d%H_sfc.nc"})
+    assert list(open_external(with_external(study, chosen), "x").init_times) == [INITS[1]]
+    with pytest.raises(AirshedError, match=r"holds no init time(.|\n)*x_%Y"):
+        open_external(
+            with_external(study, one.model_copy(update={"init_time_pattern": "x_%Y%m%d.nc"})), "x"
+        )
+
+
+def test_a_name_that_contradicts_its_file_is_refused(study: Study, tmp_path: Path) -> None:
+    path = tmp_path / "cams_20160306.nc"
+    cams_like().isel(forecast_reference_time=[0]).to_netcdf(path)
+    with pytest.raises(AirshedError, match=r"contradicts the name(.|\n)*2016-03-06T00"):
+        open_external(with_external(study, settings(path, init_time_pattern="cams_%Y%m%d.nc")), "x")
+    path = path.rename(tmp_path / "cams_20160305.nc")
+    found = open_external(
+        with_external(study, settings(path, init_time_pattern="cams_%Y%m%d.nc")), "x"
+    )
+    assert list(found.init_times) == [INITS[0]]
+
+
+@pytest.mark.parametrize("pattern", ["cams.nc", "%Y%m.nc", "%Y%m%d%d.nc", "%Y%m%d%M.nc"])
+def test_a_pattern_tells_a_day_once(pattern: str) -> None:
+    with pytest.raises(ValueError, match="%Y, %m and %d once each"):
+        settings(Path("x"), init_time_pattern=pattern)
+
+
+def test_several_levels_are_refused_by_name(study: Study, tmp_path: Path) -> None:
+    """Also of a variable that the configuration does not name, and that others stand beside."""
+    data = cams_like()
+    data["no2"] = data["no2"].expand_dims(model_level=[59, 60])
+    data.to_netcdf(tmp_path / "levels.nc")
+    with pytest.raises(AirshedError, match=r"other dimensions(.|\n)*no2(.|\n)*model_level"):
+        open_external(with_external(study, settings(tmp_path / "levels.nc")), "x")
+
+
+@pytest.mark.parametrize("missing", ["refuse", "common_subset"])
+def test_a_forecast_of_another_region_or_year_is_refused_and_not_scored(
+    missing: str, study: Study, evaluation: Callable[[str], Evaluation], tmp_path: Path
+) -> None:
+    data = cams_like()
+    elsewhere = data.assign_coords(latitude=data["latitude"] - 70)
+    inits = data["forecast_reference_time"] + np.timedelta64(365, "D")
+    later = data.assign_coords(forecast_reference_time=inits)
+    for number, (changed, words) in enumerate(
+        ((elsewhere, "109 of 109 cells"), (later, "the first at"))
+    ):
+        path = tmp_path / f"{number}.nc"
+        changed.to_netcdf(path)
+        with pytest.raises(AirshedError, match=rf"has nothing of what(.|\n)*{words}"):
+            evaluate_external(external_study(study, path, missing=missing), "cams", evaluation("a"))
+        assert not evaluation("a").output.exists()
 
 
 def external_study(study: Study, path: Path, **changes: Any) -> Study:

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from airshed.data.archives import DAY_NAME, HOUR_NAME, Files, find_days, hour_of, nothing_found
+from airshed.data.archives import (
+    DAY_NAME,
+    HOUR_NAME,
+    Files,
+    find_days,
+    hour_of,
+    is_hour,
+    nothing_found,
+)
 from airshed.data.members import read_members
 from airshed.data.problems import Findings
 from airshed.errors import AirshedError
@@ -106,5 +114,5 @@ def _add_misnamed(path: Path, found: Listing, findings: Findings) -> None:
         return
     found.forms["archive"] += 1
     with findings:
-        for name, _ in read_members(path, lambda name: bool(HOUR_NAME.search(name))):
+        for name, _ in read_members(path, is_hour):
             found.days[hour_of(name).date()] = (path,)

@@ -13,11 +13,12 @@ import xarray as xr
 from airshed.config.data import DatasetConfig
 from airshed.data.sphere import axis_directions
 from airshed.data.static.cells import Cells, cells_around
+from airshed.data.static.mask import given_mask
 from airshed.data.static.quantities import elevation, population
 from airshed.data.static.sums import WHOLE, Gathered
 from airshed.data.stores import hourly_fields, open_hourly, reading_hours, write_netcdf
 from airshed.data.yearly import find_stores
-from airshed.errors import AirshedError, refusing
+from airshed.errors import AirshedError
 
 log = logging.getLogger(__name__)
 
@@ -39,18 +40,24 @@ def static_fields(dataset: DatasetConfig, raw: Path, hourly: Path, output: Path)
     fields = open_hourly(hourly)
     lat_deg, lon_deg = fields["lat2d"].values, fields["lon2d"].values
     cells = cells_around(lat_deg, lon_deg, str(hourly))
-    mask = domain_mask(fields, dataset.min_coverage)
-    if dataset.mask_file is not None:
-        mask &= given_mask(Path(dataset.mask_file), cells.shape)
+    known = domain_mask(fields, dataset.min_coverage)
+    paths = {name: _path(dataset, raw, name) for name in ("elevation", "population")}
+    found = {
+        "elevation": elevation(dataset, paths["elevation"], cells),
+        "population": population(dataset, paths["population"], cells),
+    }
     arrays = {"lat2d": lat_deg, "lon2d": lon_deg} | axis_directions(lat_deg, lon_deg)
-    for name, bring in (("elevation", elevation), ("population", population)):
-        path = _path(dataset, raw, name)
-        found = bring(dataset, path, cells)
-        _check_covered(found, mask, cells, path, name)
-        arrays[name] = found.values
-        missing = int((mask & np.isnan(found.values)).sum())
-        log.info("%s: missing in %d of the domain's %d cells", path, missing, mask.sum())
-    mask &= np.isfinite(arrays["elevation"]) & np.isfinite(arrays["population"])
+    arrays |= {name: field.values for name, field in found.items()}
+    usable = known & np.isfinite(arrays["elevation"]) & np.isfinite(arrays["population"])
+    domain = known
+    if dataset.mask_file is not None:
+        likely = usable, arrays["elevation"] > 0
+        domain = known & given_mask(Path(dataset.mask_file), lat_deg, likely, dataset.mask_rows)
+    for name, field in found.items():
+        _check_covered(field, domain, cells, paths[name], name)
+        missing = int((domain & np.isnan(field.values)).sum())
+        log.info("%s: missing in %d of the domain's %d cells", paths[name], missing, domain.sum())
+    mask = usable & domain
     if not mask.any():
         raise AirshedError(
             "the domain is empty",
@@ -74,32 +81,6 @@ def domain_mask(hourly: xr.Dataset, min_coverage: float) -> npt.NDArray[np.bool_
         counts = dask.compute(*(usable[name].notnull().sum("time") for name in names))
     fewest = np.min([count.values for count in counts], axis=0)
     mask: npt.NDArray[np.bool_] = (fewest > 0) & (fewest >= min_coverage * usable.sizes["time"])
-    return mask
-
-
-def given_mask(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Cells [Y, X] that a file keeps: an array ``.npy`` in the row order of the study grid.
-
-    Raises:
-        AirshedError: It cannot be read, has another shape, or holds other values than 0 and 1.
-    """
-    with refusing(
-        OSError,
-        ValueError,
-        EOFError,
-        what="the mask cannot be read",
-        where=f"dataset.mask_file: {path}",
-        expected="an array written by numpy.save",
-    ):
-        stored = np.asarray(np.load(path, allow_pickle=False))
-    if stored.shape != shape or not np.isin(stored, (0, 1)).all():
-        raise AirshedError(
-            "the mask does not fit the study grid",
-            where=f"dataset.mask_file: {path}",
-            expected=f"{shape[0]} x {shape[1]} cells of 0 (left out) or 1 (kept)",
-            found=f"shape {stored.shape}, type {stored.dtype}",
-        )
-    mask: npt.NDArray[np.bool_] = stored.astype(bool)
     return mask
 
 

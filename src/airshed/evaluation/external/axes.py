@@ -70,7 +70,7 @@ def axis_of(dataset: xr.Dataset, meaning: str, where: str) -> str:
     return found
 
 
-def no_axis(meaning: str, dataset: xr.Dataset, where: str) -> AirshedError:
+def no_axis(meaning: str, dataset: xr.Dataset, where: str, hint: str | None = None) -> AirshedError:
     """What is said of a forecast without an axis."""
     standard_name, names = AXES[meaning]
     return AirshedError(
@@ -78,4 +78,5 @@ def no_axis(meaning: str, dataset: xr.Dataset, where: str) -> AirshedError:
         where=where,
         expected=f"a coordinate with standard_name {standard_name}, or named {', '.join(names)}",
         found=", ".join(map(str, dataset.variables)),
+        hint=hint,
     )

@@ -55,7 +55,16 @@ def evaluate_external(study: Study, name: str, evaluation: Evaluation) -> None:
     external = open_external(study, name)
     forecaster = ExternalForecaster(study, external, open_static(evaluation.static))
     hourly = open_hourly(evaluation.hourly, hours_per_task=None)
-    lacking = forecaster.lacking(Samples.of(test_samples(study, hourly, tuple(study.horizons_h))))
+    samples = Samples.of(test_samples(study, hourly, tuple(study.horizons_h)))
+    lacking = forecaster.lacking(samples)
+    if forecaster.has_nothing(samples):
+        raise AirshedError(
+            "an external forecast has nothing of what the trained runs are scored on",
+            where=settings.path,
+            expected="some of their cells, init times and horizons",
+            found="; ".join(lacking),
+            hint=f"correct external.{name}.path, or fetch the region and period of the study",
+        )
     if lacking and settings.missing == "refuse":
         raise AirshedError(
             "an external forecast does not have everything that the trained runs are scored on",
@@ -92,6 +101,12 @@ class ExternalForecaster:
             places = places_in_cells(lat_deg, lon_deg, PARTS)
             self._points = Points(*source, *places, method="nearest")
             self._points.averaged(PARTS**2)
+
+    def has_nothing(self, samples: Samples) -> bool:
+        """Whether no sample, or no cell of the domain, can be scored."""
+        init, lead = self._places(samples)
+        inside = self._mask.ravel() & self._points.inside
+        return not inside.any() or not ((init >= 0) & (lead >= 0)).any()
 
     def lacking(self, samples: Samples) -> list[str]:
         """What the forecast does not have of what is to be scored, in words; empty if nothing."""

@@ -1,14 +1,10 @@
-"""Opening a forecast of any origin: which of its variables means what."""
+"""Reading a forecast of any origin: which of its variables means what."""
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
-import netCDF4
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -16,11 +12,10 @@ import xarray as xr
 
 from airshed.arrays import Floats
 from airshed.config import Study
-from airshed.config.supplement import ExternalConfig
-from airshed.data.netcdf_library import within_limit
 from airshed.data.units import linear_conversion
-from airshed.errors import AirshedError, refusing
-from airshed.evaluation.external.axes import AXES, axis_of, find_axis, no_axis
+from airshed.errors import AirshedError
+from airshed.evaluation.external.axes import AXES, axis_of
+from airshed.evaluation.external.opening import opened_dataset
 from airshed.variables import Quantities
 
 OF_THE_AIR = ("temp", "psfc")
@@ -63,7 +58,7 @@ def open_external(study: Study, name: str) -> ExternalFields:
             the configuration names is missing, or it has no pollutant.
     """
     settings = study.external[name]
-    dataset = _with_one_init_axis(_open(name, settings), settings.path)
+    dataset = opened_dataset(name, settings)
     init, lead, lat, lon = (axis_of(dataset, meaning, settings.path) for meaning in AXES)
     inits = _init_times(dataset[init], settings.path)
     hours = lead_hours(dataset[lead], settings.path)
@@ -71,7 +66,8 @@ def open_external(study: Study, name: str) -> ExternalFields:
         if values.has_duplicates:
             raise AirshedError(f"a forecast has the same {what} twice", where=settings.path)
     dims = _dimensions(dataset, init, lead, lat, lon, settings.path)
-    fields = _fields(dataset, name, study, dims)
+    alone = [dim for dim, size in dataset.sizes.items() if size == 1 and dim not in dims]
+    fields = _fields(dataset.squeeze(alone), name, study, dims)
     grid = dims[2:]
     lat_deg, lon_deg = (
         dataset[axis].transpose(*(dim for dim in grid if dim in dataset[axis].dims)).values
@@ -132,57 +128,6 @@ def lead_hours(axis: xr.DataArray, where: str) -> npt.NDArray[np.int64]:
     return whole
 
 
-def _open(name: str, settings: ExternalConfig) -> xr.Dataset:
-    paths = sorted(glob.glob(settings.path))  # noqa: PTH207  (the pattern may be absolute)
-    if not paths:
-        raise AirshedError(
-            "an external forecast is missing",
-            where=settings.path,
-            hint=f"correct external.{name}.path: a NetCDF file, a Zarr store, or a pattern such as"
-            " 'cams/*.nc'",
-        )
-    errors, what = (OSError, ValueError, KeyError), "an external forecast cannot be opened"
-    with refusing(*errors, what=what, where=settings.path, told=str):
-        if Path(paths[0]).is_dir():
-            return xr.open_zarr(paths[0], chunks=None, decode_timedelta=False)
-        for path in paths:  # one after the other, so that it can be told which one is endless
-            within_limit(partial(_open_and_close, path), path, "fetch it again")
-        if len(paths) == 1:
-            return xr.open_dataset(paths[0], decode_timedelta=False)
-        return xr.open_mfdataset(
-            paths, combine="by_coords", decode_timedelta=False, preprocess=_expanded
-        )
-
-
-def _open_and_close(path: str) -> None:
-    netCDF4.Dataset(path).close()
-
-
-def _expanded(dataset: xr.Dataset) -> xr.Dataset:
-    """A file of one init time gets an axis for it, so that files can be put side by side."""
-    return _with_one_init_axis(dataset, dataset.encoding.get("source", ""))
-
-
-def _with_one_init_axis(dataset: xr.Dataset, where: str) -> xr.Dataset:
-    """The dataset with an axis of init times and one of lead times.
-
-    A single init time given as a scalar becomes an axis. If there are valid times in place of lead
-    times, these are the differences.
-    """
-    init = find_axis(dataset, "init time")
-    if init is None or dataset[init].ndim:
-        return dataset
-    start = dataset[init].values
-    if find_axis(dataset, "lead time") is None:
-        valid = next((str(n) for n in dataset.dims if n in ("time", "valid_time")), None)
-        if valid is None:
-            raise no_axis("lead time", dataset, where)
-        lead = (dataset[valid].values - start) / np.timedelta64(1, "h")
-        dataset = dataset.assign_coords(lead_hours=(valid, lead)).swap_dims({valid: "lead_hours"})
-        dataset = dataset.drop_vars(valid)
-    return dataset.expand_dims({init: [start]})
-
-
 def _dimensions(
     dataset: xr.Dataset, init: str, lead: str, lat: str, lon: str, where: str
 ) -> tuple[str, str, str, str]:
@@ -216,13 +161,16 @@ def _fields(dataset: xr.Dataset, name: str, study: Study, dims: Sequence[str]) -
                 found=", ".join(map(str, dataset.data_vars)),
             )
         found[pollutant] = variable
+    levelled: dict[str, str] = {}
     standard = {dictionary[each].standard_name: each for each in wanted}
     quantities = Quantities(tuple(dictionary.values()))
     for variable in map(str, dataset.data_vars):
         known = standard.get(dataset[variable].attrs.get("standard_name", ""))
         known = known or quantities.canonical_name(variable)
-        if known in standard.values() and set(dataset[variable].dims) == set(dims):
-            found.setdefault(str(known), variable)
+        if known in standard.values() and set(dataset[variable].dims) >= set(dims):
+            flat = dataset[variable].ndim == len(dims)
+            (found if flat else levelled).setdefault(str(known), variable)
+    found = {name: levelled[name] for name in study.targets if name in levelled} | found
     if not set(found) & set(study.targets):
         raise AirshedError(
             "a forecast has no pollutant that is known",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,11 @@ from airshed.data.stores import open_static, write_netcdf
 from airshed.data.units import linear_conversion
 from airshed.errors import AirshedError
 from airshed.evaluation.points import Method, Points
+from airshed.evaluation.stations.places import Positions, read_positions
 from airshed.evaluation.stations.quality import Series
-from airshed.evaluation.stations.tables import POSITIONS, read_positions, read_table
+from airshed.evaluation.stations.tables import read_table
 from airshed.integrity.atomic import write_json
 from airshed.progress import progress
-
-SAME_PLACE_DEG = 0.01
 
 
 def write_observations(
@@ -57,7 +55,7 @@ def write_observations(
     positions = Positions(read_positions(Path(settings.sites)) if settings.sites else None)
     rows = 0
     for path in progress(tables, "tables of observations"):
-        table = read_table(path, settings, study.targets)
+        table = read_table(path, settings, study.targets, series.count)
         rows += len(table)
         positions.add(table)
         series.add(_in_canonical_units(table, settings, path, series))
@@ -97,72 +95,29 @@ def _in_canonical_units(
     table: pd.DataFrame, settings: StationsConfig, path: Path, series: Series
 ) -> pd.DataFrame:
     """The rows whose unit is one of this quantity, converted; the others are counted."""
-    factors = pd.Series(np.nan, index=table.index)
-    given = table["units"].fillna("")
+    factors = np.full(len(table), np.nan)
     canonical_units = {target.name: target.units for target in series.targets}
-    for key, rows in table.groupby(["pollutant", given], dropna=False):
-        pollutant, units = map(str, key)
-        stated = units.strip() or settings.units.get(pollutant)
-        canonical = canonical_units[pollutant]
-        if stated is None:
-            raise AirshedError(
-                "the unit of observations is unknown",
-                where=f"{path}, {pollutant}",
-                expected="a column named units, or stations.units in the configuration",
-                found="neither",
-                hint=f"add stations.units.{pollutant} to the study, for example {canonical}",
-            )
-        try:
-            factors[rows.index] = linear_conversion(stated, canonical)[0]
-        except ValueError:
-            series.count(f"units_{stated}", rows["pollutant"])
-    known = factors.notna()
-    return (
-        table[known].assign(value=table.loc[known, "value"] * factors[known]).reset_index(drop=True)
-    )
-
-
-@dataclass
-class Positions:
-    """Where stations are, from a table of places or from the observations themselves.
-
-    Attributes:
-        places: Positions that were given; they come before those of the observations.
-    """
-
-    places: pd.DataFrame | None
-    _seen: list[pd.DataFrame] = field(default_factory=list)
-
-    def add(self, table: pd.DataFrame) -> None:
-        """Note the positions that a table of observations has."""
-        if {"latitude", "longitude"} <= set(table.columns):
-            named = table.reindex(columns=["station", *POSITIONS])
-            for name in POSITIONS:
-                named[name] = pd.to_numeric(named[name], errors="coerce")
-            self._seen.append(named.drop_duplicates())
-
-    def table(self, stations: Sequence[str]) -> tuple[pd.DataFrame, dict[str, list[str]]]:
-        """Positions of stations, and the stations left out, by reason.
-
-        A station that stands at two places more than 0.01 degrees apart is left out: which of its
-        values belong to which place is not known well enough.
-        """
-        empty = pd.DataFrame(columns=list(POSITIONS), dtype=float).rename_axis("station")
-        seen = pd.concat(self._seen).groupby("station")[list(POSITIONS)] if self._seen else None
-        found = empty if seen is None else seen.first()
-        apart = empty if seen is None else seen.max() - seen.min()
-        moved = set(apart.index[(apart[["latitude", "longitude"]] > SAME_PLACE_DEG).any(axis=1)])
-        if self.places is not None:
-            moved -= set(self.places.index)
-            found = self.places.combine_first(found)
-        wanted = found.reindex(list(stations))
-        unknown = wanted[["latitude", "longitude"]].isna().any(axis=1)
-        left_out = {
-            "at_two_places": [name for name in stations if name in moved],
-            "without_a_position": [name for name in stations if unknown[name]],
-        }
-        kept = [name for name in stations if name not in moved and not unknown[name]]
-        return wanted.loc[kept], left_out
+    for pollutant, rows in table.groupby("pollutant", observed=True).indices.items():
+        canonical = canonical_units[str(pollutant)]
+        given = table["units"].array[rows]
+        for units in given.unique():
+            of_it = rows[(given == units) | (pd.isna(given) & pd.isna(units))]
+            stated = "" if pd.isna(units) else str(units).strip()
+            stated = stated or settings.units.get(str(pollutant), "")
+            if not stated:
+                raise AirshedError(
+                    "the unit of observations is unknown",
+                    where=f"{path}, {pollutant}",
+                    expected="a column named units, or stations.units in the configuration",
+                    found="neither",
+                    hint=f"add stations.units.{pollutant} to the study, for example {canonical}",
+                )
+            try:
+                factors[of_it] = linear_conversion(stated, canonical)[0]
+            except ValueError:
+                series.count(f"units_{stated}", table["pollutant"].iloc[of_it])
+    known = np.isfinite(factors)
+    return table[known].assign(value=(table["value"] * factors)[known]).reset_index(drop=True)
 
 
 def _matched(

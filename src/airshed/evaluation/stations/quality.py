@@ -41,10 +41,10 @@ class Series:
         hour = self.times.get_indexer(pd.DatetimeIndex(table["time"]))
         kept = on_the_hour & (hour >= 0) & table["value"].notna()
         rows = self._rows_of(table.loc[kept, "station"])
-        pollutant = pd.Index([each.name for each in self.targets]).get_indexer(
-            pd.Index(table.loc[kept, "pollutant"])
-        )
-        cell = (rows * len(self.targets) + pollutant) * len(self.times) + hour[kept]
+        names = [each.name for each in self.targets]
+        of_target = pd.Categorical(table.loc[kept, "pollutant"], categories=names)
+        pollutant = of_target.codes.astype(np.int64)
+        cell = (rows * len(names) + pollutant) * len(self.times) + hour[kept]
         given = (
             table.loc[kept, "value"].astype(np.float32).groupby(cell).agg(["min", "max", "size"])
         )
@@ -68,8 +68,8 @@ class Series:
 
     def _rows_of(self, stations: pd.Series) -> Integers:
         """Row of each station; new ones get new rows."""
-        for station in stations.unique():
-            self._rows.setdefault(station, len(self._rows))
+        codes, names = pd.factorize(stations)
+        row_of = [self._rows.setdefault(str(name), len(self._rows)) for name in names]
         lacking = len(self._rows) - len(self._values)
         if lacking > 0:
             more = max(lacking, len(self._values))  # doubled, so that growing takes little time
@@ -77,8 +77,7 @@ class Series:
             unknown = np.full(shape, np.nan, dtype=np.float32)
             self._values = np.concatenate([self._values, unknown])
             self._contradicted = np.concatenate([self._contradicted, np.zeros(shape, dtype=bool)])
-        rows: Integers = stations.map(self._rows).to_numpy(np.int64)
-        return rows
+        return np.array(row_of, dtype=np.int64)[codes]
 
     def count(self, reason: str, pollutants: pd.Series) -> None:
         """Count rows that are not taken, each given by its pollutant."""

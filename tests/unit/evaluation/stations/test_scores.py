@@ -184,6 +184,18 @@ def test_stations_at_two_places_and_without_a_place(tiny_study: Study, static: P
     assert found["station_elevation"].sel(station="unknown") == 12
 
 
+def test_what_is_not_read_stands_in_the_quality_table(tiny_study: Study, static: Path) -> None:
+    """Times that are none, in a table beside the others; a site that its list has at two places."""
+    table = observed()
+    table.loc[table.index[:3], "time"] = "yesterday"
+    sites = static.parent / "sites.csv"
+    sites.write_text("ID,Lat,Lon\nlow,35,110\nlow,35.5,110\n")
+    found, quality = made(tiny_study, static, table, sites=str(sites))
+    assert quality["not_believed"]["time_unreadable"] == {"pm25": 2, "co": 1}
+    assert quality["stations"]["left_out"]["at_two_places"] == ["low"]
+    assert "low" not in found["station"]
+
+
 def test_units(tiny_study: Study, static: Path) -> None:
     table = observed()
     ppm = (table["station"] == "ridge") & (table["parameter"] == "co")

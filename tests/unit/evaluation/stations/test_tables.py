@@ -10,7 +10,9 @@ import pytest
 
 from airshed.config.supplement import StationsConfig
 from airshed.errors import AirshedError
-from airshed.evaluation.stations.tables import read_positions, read_table, target_of
+from airshed.evaluation.stations.columns import pollutant_of
+from airshed.evaluation.stations.places import read_positions
+from airshed.evaluation.stations.tables import read_table
 from airshed.variables import TARGETS
 
 
@@ -137,7 +139,7 @@ def test_sites_in_chinese(tmp_path: Path) -> None:
     [("PM2.5", "pm25"), ("pm2_5", "pm25"), ("O3", "o3"), ("O3_8h", None), ("AQI", None)],
 )
 def test_pollutant_names(name: str, expected: str | None) -> None:
-    assert target_of(name, TARGETS) == expected
+    assert pollutant_of(name, TARGETS) == expected
 
 
 def test_a_table_of_another_kind_is_refused_with_its_columns(tmp_path: Path) -> None:
