@@ -151,20 +151,27 @@ class Quantities:
         hourly: Names of the fields that its store holds, in that order.
         file_units: Names of quantities, each with the unit that raw files have it in where they
             carry no unit attribute.
+        overridden: Names of those whose unit attributes do not count.
     """
 
     known: tuple[Variable, ...] = DICTIONARY
     hourly: tuple[str, ...] = HOURLY
     file_units: tuple[tuple[str, str], ...] = ()
+    overridden: frozenset[str] = frozenset()
 
     @classmethod
     def of(
-        cls, known: Mapping[str, Variable], hourly: Iterable[str], file_units: Mapping[str, str]
+        cls,
+        known: Mapping[str, Variable],
+        hourly: Iterable[str],
+        file_units: Mapping[str, str],
+        overridden: Iterable[str] = (),
     ) -> Quantities:
         """From a dictionary, names in any order, and units by name."""
         everything = cls(tuple(known.values()))
         ordered = everything.in_order(hourly)
-        return cls(everything.known, ordered, tuple(sorted(file_units.items())))
+        units = tuple(sorted(file_units.items()))
+        return cls(everything.known, ordered, units, frozenset(overridden))
 
     @cached_property
     def _by_name(self) -> dict[str, Variable]:
@@ -194,6 +201,10 @@ class Quantities:
     def file_unit(self, name: str) -> str | None:
         """The unit that the configuration states for raw files."""
         return dict(self.file_units).get(name)
+
+    def attribute(self, name: str, said: Any) -> Any:
+        """The unit attribute of a raw field, unless the configuration overrides it."""
+        return None if name in self.overridden else said
 
     @property
     def read(self) -> tuple[str, ...]:

@@ -218,6 +218,7 @@ class DatasetConfig(Section):
         Shapes("raw", "hourly", used_by=("static", "climatology", "observations", *SCORES)),
     ] = Field(default_factory=dict)
     units: Annotated[dict[str, str], Shapes("hourly", "static")] = Field(default_factory=dict)
+    units_override: Annotated[tuple[str, ...], Shapes("hourly", "static")] = ()
     crop: Annotated[Crop | None, Shapes("hourly")] = None
     box: Annotated[Box | None, Shapes("hourly")] = None
     grid: Annotated[
@@ -265,7 +266,7 @@ class DatasetConfig(Section):
     @property
     def quantities(self) -> Quantities:
         """What is known, which of it the hourly store holds, and units of raw files."""
-        return Quantities.of(self.dictionary, self.hourly, self.units)
+        return Quantities.of(self.dictionary, self.hourly, self.units, self.units_override)
 
     @model_validator(mode="after")
     def _quantities_are_known(self) -> Self:
@@ -277,5 +278,6 @@ class DatasetConfig(Section):
         readable = (*quantities.changing, *(helper.name for helper in HELPERS))
         check_known(self.units, (*readable, "elevation"), "units")
         check_known(self.gridded.names, readable, "gridded.names")
+        check_known(self.units_override, list(self.units), "units_override")
         check_known(self.quality.limits, quantities.changing, "quality.limits")
         return self

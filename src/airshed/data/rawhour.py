@@ -51,7 +51,7 @@ class Stored:
         Raises:
             AirshedError: The unit is unknown, wrong, or contradicts the configuration.
         """
-        said, known = self.attribute, quantities[name]
+        said, known = quantities.attribute(name, self.attribute), quantities[name]
         if said is None and name in STATIC:
             said = known.units  # the name says it
         if self.values is not None:

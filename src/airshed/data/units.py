@@ -129,7 +129,8 @@ def contradicting(name: str, stated: str, found: object, where: str) -> AirshedE
         where=where,
         expected=f"{stated} (dataset.units.{name})",
         found=found,
-        hint="correct dataset.units, or the file",
+        hint="correct dataset.units, or the file; if the file is wrong, name the variable in"
+        " dataset.units_override",
     )
 
 

@@ -19,7 +19,7 @@ from airshed.graph.table import BEGIN, END, rerunning_table
 from airshed.graph.views import view
 
 ROOT = Path(__file__).resolve().parents[3]
-PINNED = "da78735ba685"
+PINNED = "806fb9f7279b"
 
 
 @pytest.fixture(scope="module")

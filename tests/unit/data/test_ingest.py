@@ -279,6 +279,11 @@ def test_a_unit_attribute_that_contradicts_the_configuration_stops_the_run(
     assert "mg m-3" in message
     same = dataset.model_copy(update={"units": {"co": "mg/m3", "psfc": "Pa"}})
     run(same, raw)  # another spelling is no contradiction
+    wrong = dataset.model_copy(
+        update={"units": dataset.units | {"co": "ug m-3"}, "units_override": ("co",)}
+    )
+    right, taken = (run(each, raw)[0]["co"] for each in (same, wrong))
+    np.testing.assert_allclose(taken, right / 1000, rtol=1e-6)  # what the file says does not count
 
 
 def test_a_truncated_archive_is_named(dataset: DatasetConfig, raw: Path) -> None:

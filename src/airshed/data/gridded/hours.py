@@ -89,6 +89,7 @@ class Reading:
                 found=repr(units),
             )
         variable, place = known_variable(self.quantities, name), f"{part.place}, variable {stored}"
+        units = self.quantities.attribute(name, units)
         return Conversion(variable, units, self.quantities.file_unit(name), place)
 
 

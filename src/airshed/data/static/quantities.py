@@ -43,8 +43,9 @@ def open_elevation(dataset: DatasetConfig, path: Path) -> tuple[Raster | Curvili
     field = open_field(wanted)
 
     def convert(values: Floats) -> Floats:
+        said = quantities.attribute("elevation", field.units)
         stated = quantities.file_unit("elevation")
-        metres = to_canonical(values, VARIABLES["elevation"], field.units, stated, field.where)
+        metres = to_canonical(values, VARIABLES["elevation"], said, stated, field.where)
         if dataset.elevation_floor_m is None:
             return metres
         return np.where(_undeclared(metres), metres, np.maximum(metres, dataset.elevation_floor_m))
