@@ -49,12 +49,20 @@ class StationQuality(Section):
     spike_factor: Positive = 20.0
 
 
+class AirState(Section):
+    """Temperature and pressure at which mixing ratios become concentrations."""
+
+    temperature_c: Annotated[float, Field(gt=-100, lt=100)]
+    pressure_hpa: Annotated[float, Field(gt=100, lt=1200)]
+
+
 class StationsConfig(Section):
     """Observations at stations: tables, and how they are matched with the grid."""
 
     tables: Annotated[list[str], Field(min_length=1), Shapes("observations", content=True)]
     sites: Annotated[str | None, Shapes("observations", content=True)] = None
     units: dict[str, str] = Field(default_factory=dict)
+    mixing_ratios_at: AirState | None = None
     utc_offset_h: Annotated[float, Field(ge=-12, le=14)] = 0
     dates: Literal["day_first", "month_first"] | None = None
     matching: Matching = "bilinear"

@@ -320,9 +320,11 @@ def test_mixing_ratios_need_the_density_of_the_air() -> None:
     np.testing.assert_allclose(found, 6e-11)  # mg m-3
     with pytest.raises(AirshedError, match="density of the air"):
         concentration(ratio, NO2, "kg kg**-1", None, lambda: None, "x")
-    for units in ("ppb", "mol mol-1", "ppmv"):
-        with pytest.raises(AirshedError, match="cannot be converted"):
-            concentration(ratio, NO2, units, None, lambda: density, "x")
+    # 40 ppb of NO2 at 1.2 kg m-3: 4e-8 x 46.0055 / 28.9647 x 1.2e9 ug m-3
+    found = concentration(np.full((2, 3), 40.0), NO2, "ppb", None, lambda: density, "x")
+    np.testing.assert_allclose(found, 76.24, rtol=1e-4)
+    with pytest.raises(AirshedError, match="cannot be converted"):
+        concentration(ratio, VARIABLES["pm25"], "ppb", None, lambda: density, "x")
     with pytest.raises(AirshedError, match="contradicts"):
         concentration(ratio, NO2, "kg m-3", "ug m-3", lambda: density, "x")
     with pytest.raises(AirshedError, match="unknown"):

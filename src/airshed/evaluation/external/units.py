@@ -1,11 +1,11 @@
-"""Concentrations from mass concentrations, or from mass mixing ratios and the air's density."""
+"""Concentrations from mass concentrations, or from mixing ratios and the air's density."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from airshed.arrays import Floats
-from airshed.data.ratios import ratio_of
+from airshed.data.ratios import AIR_G_MOL, MOLAR_MASS_G_MOL, ratio_of
 from airshed.data.units import linear_conversion, to_canonical
 from airshed.errors import AirshedError
 from airshed.variables import Variable
@@ -21,8 +21,8 @@ def concentration(
 ) -> Floats:
     """Values of a pollutant as mass concentration in its canonical units.
 
-    A mass mixing ratio (kg kg-1) is multiplied by the density of the air, if that is known.
-    Mixing ratios by volume are refused: convert them first.
+    A mixing ratio, by mass (kg kg-1) or of a known gas by volume (ppb), is multiplied by the
+    density of the air, if that is known.
 
     Args:
         values: Fields of a file.
@@ -38,12 +38,12 @@ def concentration(
     """
     units = attribute if attribute is not None else stated
     ratio = ratio_of(units or "")
-    if ratio is None or ratio.molar:
+    if ratio is None or (ratio.molar and pollutant.name not in MOLAR_MASS_G_MOL):
         return to_canonical(values, pollutant, attribute, stated, where)
     density = air_density()
     if density is None:
         raise AirshedError(
-            "a mass mixing ratio needs the density of the air to become a concentration",
+            "a mixing ratio needs the density of the air to become a concentration",
             where=where,
             expected=f"{pollutant.units}, or surface pressure and 2 m temperature in the"
             " same files",
@@ -51,4 +51,5 @@ def concentration(
             hint="add them (sp and t2m), or convert the forecast first",
         )
     factor, _ = linear_conversion("kg m-3", pollutant.units)
-    return ratio.concentration(values, density) * factor
+    molar_g = MOLAR_MASS_G_MOL.get(pollutant.name, AIR_G_MOL)
+    return ratio.concentration(values, density, molar_g) * factor

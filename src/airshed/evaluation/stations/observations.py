@@ -15,7 +15,8 @@ import pandas as pd
 import xarray as xr
 
 from airshed.config import Study
-from airshed.config.supplement import StationsConfig
+from airshed.config.supplement import AirState, StationsConfig
+from airshed.data.ratios import MOLAR_MASS_G_MOL, dry_air_density, ratio_of
 from airshed.data.samples import bounds
 from airshed.data.stores import open_static, write_netcdf
 from airshed.data.units import linear_conversion
@@ -26,6 +27,9 @@ from airshed.evaluation.stations.quality import Series
 from airshed.evaluation.stations.tables import read_table
 from airshed.integrity.atomic import write_json
 from airshed.progress import progress
+from airshed.variables import Variable
+
+KELVIN = 273.15  # of 0 degrees Celsius
 
 
 def write_observations(
@@ -96,9 +100,9 @@ def _in_canonical_units(
 ) -> pd.DataFrame:
     """The rows whose unit is one of this quantity, converted; the others are counted."""
     factors = np.full(len(table), np.nan)
-    canonical_units = {target.name: target.units for target in series.targets}
+    targets = {target.name: target for target in series.targets}
     for pollutant, rows in table.groupby("pollutant", observed=True).indices.items():
-        canonical = canonical_units[str(pollutant)]
+        target = targets[str(pollutant)]
         given = table["units"].array[rows]
         for units in given.unique():
             of_it = rows[(given == units) | (pd.isna(given) & pd.isna(units))]
@@ -110,14 +114,26 @@ def _in_canonical_units(
                     where=f"{path}, {pollutant}",
                     expected="a column named units, or stations.units in the configuration",
                     found="neither",
-                    hint=f"add stations.units.{pollutant} to the study, for example {canonical}",
+                    hint=f"add stations.units.{pollutant} to the study, for example {target.units}",
                 )
             try:
-                factors[of_it] = linear_conversion(stated, canonical)[0]
+                factors[of_it] = _factor(stated, target, settings.mixing_ratios_at)
             except ValueError:
                 series.count(f"units_{stated}", table["pollutant"].iloc[of_it])
     known = np.isfinite(factors)
     return table[known].assign(value=(table["value"] * factors)[known]).reset_index(drop=True)
+
+
+def _factor(units: str, target: Variable, air: AirState | None) -> float:
+    """What takes a value to the target's unit; ValueError if nothing does."""
+    ratio = ratio_of(units)
+    if ratio is None:
+        return linear_conversion(units, target.units)[0]
+    if air is None or target.name not in MOLAR_MASS_G_MOL:
+        raise ValueError("nothing tells how much air, or what gas, a mixing ratio is of")
+    density = dry_air_density(np.float64(100 * air.pressure_hpa), air.temperature_c + KELVIN)
+    one = ratio.concentration(np.float64(1), density, MOLAR_MASS_G_MOL[target.name])
+    return float(one * linear_conversion("kg m-3", target.units)[0])
 
 
 def _matched(

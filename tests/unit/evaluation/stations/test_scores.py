@@ -203,6 +203,15 @@ def test_units(tiny_study: Study, static: Path) -> None:
     found, quality = made(tiny_study, static, table)
     assert quality["not_believed"]["units_ppm"] == {"co": len(HOURS)}
     assert found["value"].sel(station="ridge", pollutant="co").isnull().all()
+    # the factor of ppm of CO to mg m-3 at 25 degrees and 1013.25 hPa that is in use: 1.145
+    at = {"temperature_c": 25, "pressure_hpa": 1013.25}
+    table.loc[ppm, "value"] /= 1000
+    known, _ = made(tiny_study, static, table, mixing_ratios_at=at)
+    plain, _ = made(tiny_study, static, observed())
+    chosen = {"station": "ridge", "pollutant": "co"}
+    ratio = known["value"].sel(chosen) / plain["value"].sel(chosen)
+    np.testing.assert_allclose(ratio.dropna("time"), 1.145, rtol=1e-3)
+    assert ratio.notnull().any()
     bare = observed().drop(columns="units")
     with pytest.raises(AirshedError, match=r"stations\.units\.(co|pm25)"):
         made(tiny_study, static, bare)
