@@ -367,7 +367,7 @@ def studies(scale: float) -> dict[str, Any]:
 
 def power(design: StudyDesign, replicates: int) -> dict[str, Any]:
     """How often changes of the first variant are found; the last is the smallest promised."""
-    smallest = design.precision().smallest()
+    smallest = design.precision().smallest
     rates = [
         counted(replace(design, change=(change,)), replicates) for change in (*EFFECTS, smallest)
     ]
