@@ -355,7 +355,7 @@ def studies(scale: float) -> dict[str, Any]:
                 for way in WAYS
             },
             "looks": {
-                f"{variants} variants, correlated {correlation}": looks(
+                f"{variants} of {variants} without any change, correlated {correlation}": looks(
                     StudyDesign(variants=variants, seed_correlation=correlation), replicates
                 )
                 for variants in (1, 6)
