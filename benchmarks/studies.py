@@ -28,7 +28,7 @@ Truths = npt.NDArray[np.bool_]
 
 CELLS = 24
 ALPHA, MARGIN = 0.05, 0.01
-REPLICATES, BATCH = 2000, 1000
+REPLICATES, BATCH = 10_000, 1000
 PAIRED_FROM = {3: 0.58, 5: 0.31, 10: 0.14}  # correlation from which pairing by seed gains
 
 
