@@ -21,7 +21,7 @@ RESULTS = Path("results")
 STUDIES = ("recovery", "recovery_flat")
 HEAD = (
     "| terrain blocks | variant | against | change of RMSE (95 % interval) | p | verdict |"
-    " tests that help, hurt, are equivalent, inconclusive |\n" + "|---" * 7 + "|"
+    " tests that help, hurt, are small, equivalent, inconclusive |\n" + "|---" * 7 + "|"
 )
 
 

@@ -28,7 +28,7 @@ Truths = npt.NDArray[np.bool_]
 
 CELLS = 24
 ALPHA, MARGIN = 0.05, 0.01
-REPLICATES, BATCH = 4000, 1000
+REPLICATES, BATCH = 10_000, 1000
 PAIRED_FROM = {3: 0.58, 5: 0.31, 10: 0.14}  # correlation from which pairing by seed gains
 
 
@@ -130,30 +130,21 @@ def _cells(design: StudyDesign, rng: np.random.Generator, shape: tuple[int, ...]
 def estimates(design: StudyDesign, drawn: Draws, way: str = "adopted") -> Iterator[Estimate]:
     """The estimate of each variant's change, by one of the ways to take seeds into account.
 
-    ``adopted`` is the package's; ``own`` takes a pair's own variance, ``unguarded`` the moderated
-    one also where it is smaller, ``larger`` never does but trusts the study for every model, and
-    ``paired`` takes differences by seed where their correlation says so.
+    ``adopted`` is the package's; ``own`` takes a pair's own variance, ``larger`` the moderated one
+    where it is larger, also of a model that stands out, and ``paired`` differences by seed where
+    their correlation says so.
     """
     spreads = [Spread.of(log_rmse) for log_rmse in drawn.trainings]
     study, reference = reduce(add, spreads), drawn.trainings[-1]
     for model, log_rmse in enumerate(drawn.trainings[:-1]):
         own, counts = spreads[model] + spreads[-1], (len(log_rmse), len(reference))
-        moderated = 4 * study.variance + own.degrees * own.variance
-        alone = {
-            "own": (own.variance, own.degrees),
-            "unguarded": (
-                moderated / (4 + own.degrees),
-                min(4 + own.degrees, study.degrees),
-            ),
-            "larger": (
-                np.maximum(own.variance, moderated / (4 + own.degrees)),
-                min(4 + own.degrees, study.degrees),
-            ),
-        }
-        if way in alone:
-            variance, degrees = alone[way]
-            shared = sum(1 / count for count in counts)
-            parts: list[Part] = [Part(variance * shared, np.array(float(degrees)))]
+        shared = sum(1 / count for count in counts)
+        weighted = (4 * study.variance + own.degrees * own.variance) / (4 + own.degrees)
+        if way == "own":
+            parts = [Part(shared * own.variance, np.array(float(own.degrees)))]
+        elif way == "larger":
+            degrees = float(min(4 + own.degrees, study.degrees))
+            parts = [Part(shared * np.maximum(own.variance, weighted), np.array(degrees))]
         else:
             parts = list(seed_parts((spreads[model], spreads[-1]), counts, study))
         if way == "paired" and counts[0] in PAIRED_FROM:
@@ -169,7 +160,14 @@ def estimates(design: StudyDesign, drawn: Draws, way: str = "adopted") -> Iterat
         ratio = log_rmse.mean(axis=0) - reference.mean(axis=0)
         ratio += drawn.times[model] - drawn.times[-1]
         over_time = Part(drawn.time_variances[model], np.array(design.time_degrees))
-        yield Estimate(ratio, (*parts, over_time))
+        even = [piece for part in parts for piece in _by_degrees(part)]
+        yield Estimate(ratio, (*even, over_time))
+
+
+def _by_degrees(part: Part) -> Iterator[Part]:
+    """The same as parts of one number of degrees of freedom each, whose quantile is found once."""
+    for degrees in np.unique(part.degrees):
+        yield Part(np.where(part.degrees == degrees, part.variance, 0.0), np.array(degrees))
 
 
 def correlations(one: Floats, other: Floats) -> Floats:
@@ -198,37 +196,29 @@ def claims(found: list[Estimate], level: float = ALPHA) -> Claims:
     them with. So no p-value has to be solved for.
     """
     tests = max(CELLS, len(found))
-    two_sided = np.stack([_below(np.abs(one.log_ratio), one, level, tests, 1) for one in found], 1)
     low, high = np.log1p(-MARGIN), np.log1p(MARGIN)
-    inside = np.stack(
-        [
-            _below(np.minimum(one.log_ratio - low, high - one.log_ratio), one, level, tests, 2)
-            for one in found
-        ],
-        1,
-    )
-    outside = np.stack(
-        [
-            _below(np.maximum(low - one.log_ratio, one.log_ratio - high), one, level, tests, 2)
-            for one in found
-        ],
-        1,
-    )
-    different = _adjusted(two_sided, level)
+    p_values: list[list[Floats]] = [[], [], []]
+    for one in found:
+        size, inside, outside = (
+            np.abs(one.log_ratio),
+            np.minimum(one.log_ratio - low, high - one.log_ratio),
+            np.maximum(low - one.log_ratio, one.log_ratio - high),
+        )
+        counts = np.zeros((3, *size.shape))
+        for number in range(1, tests + 1):
+            two_sided, one_sided = (one.half_width(n * level / number) for n in (1, 2))
+            counts += size > two_sided, inside > one_sided, outside > one_sided
+        rounded = np.where(counts > 0, level / np.maximum(counts, 1) * (1 - 1e-9), 1.0)
+        for kind, values in zip(p_values, rounded, strict=True):
+            kind.append(values)
+    alone, equivalent, beyond = (np.stack(kind, axis=1) for kind in p_values)
+    different = _adjusted(alone, level)
     return Claims(
-        alone=two_sided < level,
+        alone=alone < level,
         different=different,
-        equivalent=_adjusted(inside, level),
-        beyond=_adjusted(outside, level) & different,
+        equivalent=_adjusted(equivalent, level),
+        beyond=_adjusted(beyond, level) & different,
     )
-
-
-def _below(distance: Floats, found: Estimate, level: float, tests: int, sides: int) -> Floats:
-    """P-values rounded up to the next level / n, n = 1 ... tests; 1 above the level."""
-    count = np.zeros(distance.shape)
-    for number in range(1, tests + 1):
-        count += distance > found.half_width(sides * level / number)
-    return np.where(count > 0, level / np.maximum(count, 1) * (1 - 1e-9), 1.0)
 
 
 def _adjusted(p_values: Floats, level: float) -> Truths:
@@ -324,55 +314,71 @@ DEPARTURES = {
 EFFECTS = (-0.01, -0.02, -0.05, -0.1)
 
 
+WAYS = ("own", "larger", "adopted", "paired")
+WAYS_TRIED_ON = {
+    f"{seeds} seeds, correlated {correlation}": StudyDesign(
+        seeds=seeds, seed_correlation=correlation, time_sd=0.0
+    )
+    for seeds in (2, 3, 5)
+    for correlation in (0.0, 0.6)
+} | {
+    f"{seeds} seeds, {name} spreads 3 times as far": design
+    for seeds in (2, 3, 5)
+    for name, design in {
+        "the last variant": StudyDesign(seeds=seeds, noisy=3.0),
+        "the reference": StudyDesign(seeds=seeds, noisy_reference=3.0),
+    }.items()
+}
+LOOKS = (2, 3, 5)
+
+
 def studies(scale: float) -> dict[str, Any]:
     """Rates of all designs, of power, of looks, and of ways that are not taken."""
     replicates = max(BATCH, round(scale * REPLICATES))
-    found: dict[str, Any] = {
-        "null": {name: errors(design, replicates) for name, design in NULL.items()},
-        "departures": {name: errors(design, replicates) for name, design in DEPARTURES.items()},
-        "power": {},
-        "ways": {},
-        "looks": {},
+    return {
+        "studies": {
+            "null": {name: errors(design, replicates) for name, design in NULL.items()},
+            "departures": {name: errors(design, replicates) for name, design in DEPARTURES.items()},
+            "power": {
+                f"{seeds} seeds, correlated {correlation}": power(
+                    StudyDesign(seeds=seeds, seed_correlation=correlation), replicates
+                )
+                for seeds in LOOKS
+                for correlation in (0.0, 0.5, 0.85)
+            },
+            "ways": {
+                way: {
+                    name: errors(design, replicates, way)
+                    | {"power": counted(replace(design, change=(-0.02,)), replicates, way)}
+                    for name, design in WAYS_TRIED_ON.items()
+                }
+                for way in WAYS
+            },
+            "looks": {
+                f"{variants} of {variants} without any change, correlated {correlation}": looks(
+                    StudyDesign(variants=variants, seed_correlation=correlation), replicates
+                )
+                for variants in (1, 6)
+                for correlation in (0.0, 0.85)
+            },
+        }
     }
-    for seeds in (2, 3, 5):
-        for correlation in (0.0, 0.5, 0.85):
-            design = StudyDesign(seeds=seeds, seed_correlation=correlation)
-            smallest = design.precision().smallest()
-            rates = {}
-            for change in (*EFFECTS, smallest):
-                power = counted(replace(design, change=(change,)), replicates)
-                rates[f"{change:.4f}"] = {k: v for k, v in power.items() if k.startswith("first")}
-            found["power"][f"{seeds} seeds, correlated {correlation}"] = {
-                "replicates": replicates,
-                "smallest": smallest,
-                "rates": list(rates.values()),
-            }
-    for way in ("own", "unguarded", "larger", "adopted", "paired"):
-        designs = {
-            f"{seeds} seeds, correlated {correlation}, no variance over time": StudyDesign(
-                seeds=seeds, seed_correlation=correlation, time_sd=0.0
-            )
-            for seeds in (2, 3, 5, 10)
-            for correlation in (0.0, 0.3, 0.6, 0.85)
-        } | {
-            f"{seeds} seeds, {name} spreads 3 times as far": StudyDesign(seeds=seeds, **noisy)
-            for seeds in (2, 3, 5)
-            for name, noisy in {
-                "the last variant": {"noisy": 3.0},
-                "the reference": {"noisy_reference": 3.0},
-            }.items()
-        }
-        found["ways"][way] = {
-            name: errors(design, replicates, way)
-            | {"power": counted(replace(design, change=(-0.02,)), replicates, way)}
-            for name, design in designs.items()
-        }
-    for variants in (1, 6):
-        for correlation in (0.0, 0.85):
-            design = StudyDesign(variants=variants, seed_correlation=correlation)
-            found["looks"][f"{variants} variants, correlated {correlation}"] = {
-                "replicates": replicates,
-                "undeclared": looked_at(design, (2, 3, 5), ALPHA, replicates),
-                "declared": looked_at(design, (2, 3, 5), ALPHA / 3, replicates),
-            }
-    return {"studies": found}
+
+
+def power(design: StudyDesign, replicates: int) -> dict[str, Any]:
+    """How often changes of the first variant are found; the last is the smallest promised."""
+    smallest = design.precision().smallest
+    rates = [
+        counted(replace(design, change=(change,)), replicates) for change in (*EFFECTS, smallest)
+    ]
+    return {"replicates": replicates, "smallest": smallest, "rates": rates}
+
+
+def looks(design: StudyDesign, replicates: int) -> dict[str, float]:
+    """Rates of studies that are looked at several times, with the level shared and without."""
+    shared = ALPHA / len(LOOKS)
+    return {
+        "replicates": replicates,
+        "undeclared": looked_at(design, LOOKS, ALPHA, replicates),
+        "declared": looked_at(design, LOOKS, shared, replicates),
+    }

@@ -195,6 +195,7 @@ VALUES: list[tuple[str, Any, tuple[str, ...]]] = [
         {"kind": "barrier", "blocks": [0], "alpha_init": 0.2},
         ("'wind_baseline' and 'physics_mask' are the same training", "seed_offset"),
     ),
+    ("comparison.looks", [3, 5], ("comparison.looks", "3, 5 seeds, but has 2")),
     (f"{STANZA}.pretrained", CHECKPOINT | {"variables": []}, ("pretrained.variables", "at least")),
     (
         f"{STANZA}.pretrained",

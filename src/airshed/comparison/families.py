@@ -60,5 +60,5 @@ def _with_detectable(rows: pd.DataFrame, level: float) -> pd.DataFrame:
     for _, alike in rows.groupby(ALIKE):
         known = precision(alike, level)
         if known is not None:
-            found.loc[alike.index, names] = known.smallest(), *known.range()
+            found.loc[alike.index, names] = known.smallest, *known.range()
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,7 @@ class Precision:
             time_degrees=self.time_degrees * longer,
         )
 
+    @cached_property
     def smallest(self) -> float:
         """The relative change that is found in 8 of 10 repetitions of the study.
 
@@ -88,7 +90,7 @@ class Precision:
         return math.expm1(low * error)
 
     def range(self) -> tuple[float, float]:
-        """Within what :meth:`smallest` lies, since the variances are estimates themselves.
+        """Within what :attr:`smallest` lies, since the variances are estimates themselves.
 
         A 95 % interval of their sum (Graybill and Wang 1980) changes it in proportion to its root.
         """
@@ -103,20 +105,20 @@ class Precision:
             tails = np.array([1 + CONFIDENCE, 1 - CONFIDENCE]) / 2
             squares += np.square(variance * (degrees / chi2.ppf(tails, degrees) - 1))
         low, high = np.sqrt((total + np.array([-1, 1]) * np.sqrt(squares)) / total)
-        size = math.log1p(self.smallest())
+        size = math.log1p(self.smallest)
         return math.expm1(size * float(low)), math.expm1(size * float(high))
 
     def seeds_needed(self, change: float) -> int | None:
         """The fewest seeds each that find a change; None if no number up to MOST_SEEDS does."""
         return next(
-            (n for n in range(2, MOST_SEEDS + 1) if self.planned(n).smallest() <= change), None
+            (n for n in range(2, MOST_SEEDS + 1) if self.planned(n).smallest <= change), None
         )
 
     def longer_needed(self, change: float) -> float | None:
         """By how much longer the test period must be, with these seeds; None if nothing helps."""
         longer = LONGER_STEP
         while longer <= MOST_LONGER:
-            if self.planned(min(self.seeds), longer).smallest() <= change:
+            if self.planned(min(self.seeds), longer).smallest <= change:
                 return longer
             longer *= LONGER_STEP
         return None

@@ -87,15 +87,17 @@ def seed_parts(
 
 
 def _stands_out(model: Spread, pair: Spread, study: Spread) -> Any:
-    """[..., 1]: whether a model's trainings lie apart farther than chance allows in one of ten.
+    """[..., 1]: whether a model's trainings lie apart farther than chance makes one of ten.
 
-    All tests together are asked, of which an F-test is none any more but sees more than of one.
+    Variances are means over the tests, which tell more than a single one; that the ratio then
+    has no F distribution any more makes this only rarer.
     """
     if study.degrees == pair.degrees or 0 in (model.degrees, pair.degrees - model.degrees):
         return np.array([False])
     others = Spread(study.squares - model.squares, study.degrees - model.degrees)
-    ratio = model.variance[..., 1:].mean(axis=-1) / others.variance[..., 1:].mean(axis=-1)
-    return (ratio > f_distribution.ppf(STANDS_OUT, model.degrees, others.degrees))[..., None]
+    own, usual = (spread.variance[..., 1:].mean(axis=-1) for spread in (model, others))
+    most = f_distribution.ppf(STANDS_OUT, model.degrees, others.degrees)
+    return (own > most * usual)[..., None]
 
 
 def seed_correlation(one: Floats, other: Floats, seeds: Sequence[Sequence[int]]) -> float:

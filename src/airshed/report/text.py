@@ -155,7 +155,9 @@ def caveat(results: Results) -> str:
 def families(results: Results) -> str:
     """Which verdicts stand together."""
     overall = results.comparisons[results.comparisons["pollutant"] == ALL]
-    sizes = overall.groupby("family")["family_size"].first()
+    sizes = overall.groupby("family", sort=False)["family_size"].first()
+    level = percent(results.study.comparison.significance, signed=False)
+    told = listed([_together(count, str(family)) for family, count in sizes.items()])
     level = percent(results.study.comparison.significance, signed=False)
     told = f"Verdicts over all pollutants and horizons: {_together(sizes.get('primary', 0), '')}"
     if "control" in sizes:
@@ -163,15 +165,18 @@ def families(results: Results) -> str:
     looks = results.study.comparison.looks
     shared = f", divided among looks at {listed(list(map(str, looks)))} seeds" if looks else ""
     return (
-        f"{told}; a false difference among them is found in at most {level} of such studies"
-        f"{shared}. Adding a variant can change another's verdict. Pairs of pollutant and horizon"
-        " are judged together for each variant, to be read as detail."
+        f"Verdicts over all pollutants and horizons: {told}; a false difference is found in at most"
+        f" {level} of such studies{shared}{', in each family' if len(sizes) > 1 else ''}. Adding a"
+        " variant can change another's verdict. Pairs of pollutant and horizon are judged together"
+        " for each variant, to be read as detail."
     )
 
 
-def _together(count: int, what: str) -> str:
-    name = f"{what} variant".strip()
-    return f"{count_word(count)} {name}{'s are' if count != 1 else ' is'} judged together"
+def _together(count: int, family: str) -> str:
+    name = "control" if family == "control" else "variant"
+    if count == 1:
+        return f"one {name} is judged by itself"
+    return f"{count_word(count)} {name}s are judged together"
 
 
 def finds(results: Results) -> str | None:

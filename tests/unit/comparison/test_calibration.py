@@ -78,7 +78,7 @@ def test_studies_without_a_change_rarely_find_one(benchmark_module: Load) -> Non
 def test_the_smallest_change_is_found_as_often_as_is_said(benchmark_module: Load) -> None:
     studies = benchmark_module("studies")
     design = studies.StudyDesign(seeds=3)
-    smallest = design.precision().smallest()
+    smallest = design.precision().smallest
     found = studies.counted(replace(design, change=(smallest,)), 1000)
     assert found["first different"] == pytest.approx(0.8, abs=0.06)
 

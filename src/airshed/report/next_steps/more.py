@@ -48,7 +48,7 @@ def _seeds_wanted(results: Results, variant: str) -> tuple[str, int]:
         unknown = "with one seed the variance between trainings is not known"
         return f"how many is unknown: {unknown}", looks[0] if looks else FEW_SEEDS
     seeds, margin = min(known.seeds), study.comparison.margin
-    if known.smallest() == 0:
+    if known.smallest == 0:
         return f"{variant}: no variance was seen", 0
     part = f"{variant}: {_share_of_seeds(known)}; {_found(seeds, known)}"
     needed = known.seeds_needed(margin)
@@ -62,7 +62,7 @@ def _seeds_wanted(results: Results, variant: str) -> tuple[str, int]:
 
 
 def _found(seeds: int, known: Precision) -> str:
-    change = percent(known.smallest(), signed=False)
+    change = percent(known.smallest, signed=False)
     return f"{seeds} seeds find a true change of {change} {IN_MOST}"
 
 
