@@ -74,8 +74,9 @@ lint: $(INSTALLED)
 	snakemake --lint
 	bandit --quiet --recursive --configfile pyproject.toml src
 
+# one process more than cores: one often waits while another makes a fixture that all of them share
 unit: $(TESTABLE)
-	pytest --numprocesses $(CORES) --dist worksteal tests/unit tests/bad_input
+	pytest --numprocesses $$(($(CORES) + 1)) --dist worksteal tests/unit tests/bad_input
 
 workflow: $(INSTALLED)
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/workflow
