@@ -16,7 +16,7 @@ from airshed.simulate.projection import cell_positions
 from airshed.simulate.terrain import make_land
 from airshed.simulate.transport import Transport
 from airshed.simulate.wind import SimulatedWind
-from airshed.variables import Variable
+from airshed.variables import Quantities, Variable
 
 SPIN_UP_H = 96
 LAPSE_K_M = 0.0055
@@ -36,7 +36,7 @@ class World:
         rows, columns = settings.grid.rows, settings.grid.columns
         cell_m = 1e3 * settings.cell_km
         self.wind_frame = dataset.wind_frame
-        self._quantities = dataset.quantities
+        self._quantities = Quantities.of(dataset.dictionary, dataset.hourly, {})
         self.start = datetime.combine(dataset.period.start, datetime.min.time())
         self.lat_deg, self.lon_deg = cell_positions(rows, columns, cell_m)
         self.land = make_land(rows, columns, settings.seed)
