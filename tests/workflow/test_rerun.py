@@ -189,7 +189,17 @@ def candidates(value: Any) -> Iterator[Any]:
         yield f"{value}x"
     elif isinstance(value, list | tuple) and value:
         yield from (value[:-1], [other(value[0], type(value[0])), *value[1:]])
-    yield from ("given/mask.npy", "%Y%m%d.nc", 2, 1.5, [datetime(2016, 3, 6, 5)], [0], [2], "all")
+    yield from (
+        "given/mask.npy",
+        "%Y%m%d.nc",
+        2,
+        1.5,
+        [datetime(2016, 3, 6, 5)],
+        [0],
+        [2],
+        ["pm25"],
+        "all",
+    )
     yield from ({"pm25": "ug m-3"}, {"pm25": 1.0}, {"pm25": [0.0, 9.0]})
 
 

@@ -278,6 +278,6 @@ class DatasetConfig(Section):
         readable = (*quantities.changing, *(helper.name for helper in HELPERS))
         check_known(self.units, (*readable, "elevation"), "units")
         check_known(self.gridded.names, readable, "gridded.names")
-        check_known(self.units_override, list(self.units), "units_override")
+        check_known(self.units_override, (*readable, "elevation"), "units_override")
         check_known(self.quality.limits, quantities.changing, "quality.limits")
         return self

@@ -42,6 +42,7 @@ def fused_attention(q: Tensor, k: Tensor, v: Tensor, features: Tensor, bias: Bia
         features: [B, F, N] of the bias.
         bias: What is added to the scores; it must be elementwise.
     """
+    _allow(type(bias))
     score = score_modifier(_constant(bias), features)
     out, computed = _kernel()(q, k, v, score_mod=score, return_aux=AuxRequest(lse=True))
     learnable = {name: value for name, value in bias.named_parameters() if value.requires_grad}
@@ -50,9 +51,18 @@ def fused_attention(q: Tensor, k: Tensor, v: Tensor, features: Tensor, bias: Bia
     return learned
 
 
+_compiled_kinds: list[type[Bias]] = []
+
+
+@functools.cache
+def _allow(kind: type[Bias]) -> None:
+    """Make room for the forms of one more kind of bias in this process."""
+    _compiled_kinds.append(kind)
+    allow_forms(len(_compiled_kinds))
+
+
 @functools.cache
 def _kernel() -> Callable[..., Any]:
-    allow_forms()
     return torch.compile(flex_attention, dynamic=False)
 
 
