@@ -32,6 +32,7 @@ SUPPLEMENTED = {
 # read by steps of studies that have them, or where several processes share the work
 NOT_IN_THIS_STUDY = (
     *("stations", "external", "episodes", "preprocessing.", "loader.start_method"),
+    "dataset.gridded.",
     *("variant_stanzas.*.backbone.", "variant_stanzas.*.bias."),
 )
 READ_ELSEWHERE = {

@@ -71,7 +71,11 @@ EVERYTHING = {
     },
     "normalisation": {"fixed": {"pm25": {"mean": 40.0, "std": 30.0}}},
     "jobs": {"variants": {"physics_mask": {"mem_mb": 5000}}},
-    "stations": {"tables": ["given/stations*.csv"], "sites": "given/sites.csv"},
+    "stations": {
+        "tables": ["given/stations*.csv"],
+        "sites": "given/sites.csv",
+        "mixing_ratios_at": {"temperature_c": 25, "pressure_hpa": 1013},
+    },
     "external": {"other": {"path": "given/forecast.nc"}},
     "episodes": {
         "haze": {
