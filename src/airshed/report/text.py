@@ -158,10 +158,6 @@ def families(results: Results) -> str:
     sizes = overall.groupby("family", sort=False)["family_size"].first()
     level = percent(results.study.comparison.significance, signed=False)
     told = listed([_together(count, str(family)) for family, count in sizes.items()])
-    level = percent(results.study.comparison.significance, signed=False)
-    told = f"Verdicts over all pollutants and horizons: {_together(sizes.get('primary', 0), '')}"
-    if "control" in sizes:
-        told += f", {_together(sizes['control'], 'control')}"
     looks = results.study.comparison.looks
     shared = f", divided among looks at {listed(list(map(str, looks)))} seeds" if looks else ""
     return (
