@@ -142,11 +142,13 @@ def computed_content(path: Path) -> dict[str, str]:
     stored = xr.open_zarr(path, consolidated=False)
     hours, names = pd.DatetimeIndex(stored["time"].values), hourly_fields(stored)
     found = {}
-    for day, steps in hours.groupby(hours.strftime("%Y-%m-%d")).items():
-        digest, (first, last) = hashlib.sha256(), hours.get_indexer(steps[[0, -1]])
+    days = hours.normalize()
+    for day in days.unique():
+        digest, here = hashlib.sha256(), np.flatnonzero(days == day)
         for name in names:
-            digest.update(np.ascontiguousarray(_array(group, name)[first : last + 1]).data)
-        found[str(day)] = digest.hexdigest()[:DIGITS]
+            values = _array(group, name)[here[0] : here[-1] + 1]
+            digest.update(np.ascontiguousarray(values).data)
+        found[f"{day:%Y-%m-%d}"] = digest.hexdigest()[:DIGITS]
     return found
 
 

@@ -131,9 +131,10 @@ def _factor(units: str, target: Variable, air: AirState | None) -> float:
         return linear_conversion(units, target.units)[0]
     if air is None or target.name not in MOLAR_MASS_G_MOL:
         raise ValueError("nothing tells how much air, or what gas, a mixing ratio is of")
-    density = dry_air_density(np.float64(100 * air.pressure_hpa), air.temperature_c + KELVIN)
-    one = ratio.concentration(np.float64(1), density, MOLAR_MASS_G_MOL[target.name])
-    return float(one * linear_conversion("kg m-3", target.units)[0])
+    pressure_pa, temp_k = np.array([100 * air.pressure_hpa]), np.array([air.temperature_c + KELVIN])
+    density = dry_air_density(pressure_pa, temp_k)
+    one = ratio.concentration(np.ones(1), density, MOLAR_MASS_G_MOL[target.name])
+    return float(one[0]) * linear_conversion("kg m-3", target.units)[0]
 
 
 def _matched(
