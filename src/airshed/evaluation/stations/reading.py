@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError  # nosec B405  (the exception alone; openpyxl parses)
+from xml.etree.ElementTree import ParseError  # nosec B405
 
 import numpy as np
 import pandas as pd
