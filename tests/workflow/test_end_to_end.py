@@ -43,6 +43,9 @@ READ_ELSEWHERE = {
         "dataset.quality.missing_cells",
         "dataset.quality.missing_hours",
     },
+    "static": {
+        "dataset.mask_rows"
+    },  # of a mask that tells neither positions nor, by data, its rows
     "comparison": {"study"},  # in a message
 }
 DATA = "results/data/tiny"
