@@ -45,7 +45,7 @@ READ_ELSEWHERE = {
     },
     "static": {
         "dataset.mask_rows"
-    },  # of a mask that tells neither positions nor, by data, its rows
+    },  # of a bare array
     "comparison": {"study"},  # in a message
 }
 DATA = "results/data/tiny"
