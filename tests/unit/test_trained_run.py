@@ -131,15 +131,7 @@ def test_scores_are_those_of_a_plain_loop(
     state = load_checkpoint(run.parent / "checkpoints/best.ckpt")["state_dict"]
     network.load_state_dict(state)
     network.eval()
-    samples = ForecastDataset(
-        prepared.hourly,
-        prepared.static,
-        prepared.statistics,
-        study.splits.test,
-        study.horizons_h,
-        study.inputs,
-        study.targets,
-    )
+    samples = ForecastDataset.of(study, prepared, study.splits.test)
     moments = open_statistics(prepared.statistics).sel(variable=list(TARGETS))
     mean, std = moments["mean"].values[:, None, None], moments["std"].values[:, None, None]
     hourly = open_hourly(prepared.hourly).load()

@@ -115,13 +115,4 @@ def batch_of(study: Study, prepared: Prepared | None) -> MaskedBatch:
 
 def training_samples(study: Study, prepared: Prepared) -> ForecastDataset:
     """What the study trains with."""
-    return ForecastDataset(
-        prepared.hourly,
-        prepared.static,
-        prepared.statistics,
-        study.splits.train,
-        study.horizons_h,
-        study.inputs,
-        study.targets,
-        hold="never",
-    )
+    return ForecastDataset.of(study, prepared, study.splits.train, hold="never")

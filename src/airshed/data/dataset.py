@@ -17,10 +17,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from airshed.arrays import Floats32
+from airshed.config import Study
 from airshed.config.data import Split
 from airshed.config.preprocessing import LoaderConfig
 from airshed.data.mapped import MappedHours
 from airshed.data.normalisation import Normaliser
+from airshed.data.prepared import Prepared
 from airshed.data.samples import bounds, sample_index
 from airshed.data.shards import HourReader
 from airshed.data.stores import hourly_fields, open_hourly, open_static
@@ -166,6 +168,18 @@ class ForecastDataset(Dataset[Batch]):
         self._inputs = self.samples["input_index"].to_numpy()
         self._targets = self.samples["target_index"].to_numpy()
         self._lead_hours = torch.from_numpy(self.samples["horizon_h"].to_numpy(np.float32))
+
+    @classmethod
+    def of(
+        cls,
+        study: Study,
+        prepared: Prepared,
+        split: Split,
+        hold: Literal["auto", "always", "never"] = "auto",
+    ) -> ForecastDataset:
+        """The samples of a study's split, from its prepared data."""
+        files = prepared.hourly, prepared.static, prepared.statistics
+        return cls(*files, split, study.horizons_h, study.inputs, study.targets, hold)
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -66,16 +66,7 @@ def interpret(study: Study, run: Path, prepared: Prepared, output: Path) -> None
     network = build_network(study, variant, prepared, seed)
     network.load_state_dict(trained_weights(run))
     network.to(device_of(study)).eval()
-    everything = ForecastDataset(
-        prepared.hourly,
-        prepared.static,
-        prepared.statistics,
-        study.splits.test,
-        study.horizons_h,
-        study.inputs,
-        study.targets,
-        hold="never",
-    )
+    everything = ForecastDataset.of(study, prepared, study.splits.test, hold="never")
     samples = drawn(everything, study.interpretation.samples)
     watched = MovedMass(network, study.interpretation.queries)
     losses = setting_losses(study, network, samples, everything.mask, watched)

@@ -40,16 +40,7 @@ def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evalua
     of = study, record["variant"], prepared, record["seed"]
     network = build_network(*of, dtype=torch.float32)  # forecasts are made in float32
     _load_weights(network, run)
-    samples = ForecastDataset(
-        prepared.hourly,
-        prepared.static,
-        prepared.statistics,
-        study.splits.test,
-        study.horizons_h,
-        study.inputs,
-        study.targets,
-        study.loader.hold,
-    )
+    samples = ForecastDataset.of(study, prepared, study.splits.test, study.loader.hold)
     forecaster = NetworkForecaster(
         network.to(device_of(study)),
         samples,

@@ -145,16 +145,7 @@ def _run(training: Training, attempts: Attempts, endings: Endings, scalars: Path
 
 def _samples(study: Study, prepared: Prepared) -> Samples:
     def of(split: Split) -> ForecastDataset:
-        return ForecastDataset(
-            prepared.hourly,
-            prepared.static,
-            prepared.statistics,
-            split,
-            study.horizons_h,
-            study.inputs,
-            study.targets,
-            study.loader.hold,
-        )
+        return ForecastDataset.of(study, prepared, split, study.loader.hold)
 
     train = of(study.splits.train)
     options = loader_options(study.loader, study.train.workers)

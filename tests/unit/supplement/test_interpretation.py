@@ -32,15 +32,7 @@ def network(study: Study, prepared: Prepared, run: Path) -> ClimaX:
 @pytest.fixture
 def items(study: Study, prepared: Prepared) -> Batch:
     """Every sample of the test split as one batch."""
-    samples = ForecastDataset(
-        prepared.hourly,
-        prepared.static,
-        prepared.statistics,
-        study.splits.test,
-        study.horizons_h,
-        study.inputs,
-        study.targets,
-    )
+    samples = ForecastDataset.of(study, prepared, study.splits.test)
     return samples.__getitems__(range(len(samples)))
 
 

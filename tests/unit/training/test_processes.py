@@ -94,15 +94,7 @@ def together(prepared: Prepared, made_once: MadeOnce) -> Path:
 
 
 def training_samples(study: Study, prepared: Prepared) -> ForecastDataset:
-    return ForecastDataset(
-        prepared.hourly,
-        prepared.static,
-        prepared.statistics,
-        study.splits.train,
-        study.horizons_h,
-        study.inputs,
-        study.targets,
-    )
+    return ForecastDataset.of(study, prepared, study.splits.train)
 
 
 def test_one_process_trains_as_a_plain_loop_over_whole_batches(
