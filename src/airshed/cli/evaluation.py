@@ -149,14 +149,15 @@ def compare_study(
     config: Config,
     scores: Annotated[Path, typer.Option(help="Table of all scores to write.")],
     comparisons: Annotated[Path, typer.Option(help="Table of paired comparisons to write.")],
+    by_score: Annotated[Path, typer.Option(help="Table of those by other scores to write.")],
     files: Annotated[list[Path], typer.Argument(exists=True, help="scores.nc of every run.")],
 ) -> None:
     """Compare each variant with its reference: change of RMSE, interval, verdict."""
-    from airshed.comparison.study import write_comparisons
+    from airshed.comparison.study import Tables, write_comparisons
     from airshed.graph.notes import making
 
     with making("comparison", config, comparisons) as study:
-        write_comparisons(study, files, scores, comparisons)
+        write_comparisons(study, files, Tables(scores, comparisons, by_score))
 
 
 @app.command()
