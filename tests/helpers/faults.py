@@ -38,6 +38,7 @@ OUTPUTS = {
     "statistics": [str(PLACES.statistics)],
     "scan_tables": [str(PLACES.scan_tables)],
     "climatology": [str(PLACES.climatology)],
+    "damping": [str(PLACES.damping)],
     "cost": [f"{RESULTS}/cost.json"],
     "train": [f"{SEED}/run.json", f"{SEED}/history.csv"],
     "evaluate": [f"{SEED}/scores.nc"],

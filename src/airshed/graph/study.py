@@ -14,7 +14,7 @@ from airshed.errors import AirshedError
 from airshed.graph.changes import of_files, reingested, retrained
 from airshed.graph.notes import Note, note_path
 from airshed.graph.places import Places
-from airshed.graph.products import PRODUCTS
+from airshed.graph.products import PREPARED, PRODUCTS, made_from
 from airshed.graph.settings import FOLDER, OF_A_VARIANT, SettingsFiles, name_of
 from airshed.graph.sharing import Pair, Sharing
 from airshed.graph.user_files import Known, Listing, UserFiles
@@ -60,10 +60,12 @@ class StudyGraph:
             places.patch_elevation,
             places.statistics,
             places.scan_tables,
+            **{name: getattr(places, name) for name in self.departed_from()},
         )
         simulated = ["raw"] if self._study.dataset.source == "simulator" else []
         needed = [*simulated, "hourly", "static", *(["observations"] if observations else [])]
-        there = [*vars(prepared).values(), *([observations] if observations else [])]
+        read = [*vars(prepared).values(), observations]
+        there = [path for path in read if path is not None]
         if not (
             self._study.jobs.take_over
             and all(path.exists() for path in there)
@@ -72,6 +74,10 @@ class StudyGraph:
             return
         sharing = Sharing(self._study, prepared, places.climatology, self.results, observations)
         self.trainings, self.scores = sharing.trainings(), sharing.scores()
+
+    def departed_from(self) -> list[str]:
+        """What trainings read beside the prepared data of every network."""
+        return [name for name in made_from("training", self._study) if name not in PREPARED]
 
     def _is_current(self, product: str) -> bool:
         """Whether what is there of a product is of these settings and of the files as they are."""
@@ -110,6 +116,7 @@ class StudyGraph:
             "statistics": [places.statistics],
             "scan_tables": [places.scan_tables],
             "climatology": [places.climatology],
+            "damping": [places.damping],
             "wind_roses": [results / "wind_roses.nc"],
             "observations": [results / "stations/observations.nc"],
             "training": [one / f"seed{seed}/run.json" for one in variants for seed in study.seeds],

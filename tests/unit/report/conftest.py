@@ -17,11 +17,11 @@ from made_once import MadeOnce
 from airshed.comparison.by_score import COLUMNS as BY_SCORE
 from airshed.comparison.other_scores import OTHER_SCORES
 from airshed.config import Study, read_yaml, validate_study
+from airshed.data.climatology import Climatology
 from airshed.data.sphere import axis_directions
 from airshed.data.stores import write_netcdf
 from airshed.evaluation.baselines import BASELINES
 from airshed.evaluation.batch import Batch, Domain, Samples
-from airshed.evaluation.climatology import Climatology
 from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.roses import PARTS, SECTORS
 from airshed.evaluation.scores import Subject, write_scores
