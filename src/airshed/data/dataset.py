@@ -74,11 +74,13 @@ class Batch(NamedTuple):
             outside the domain.
         y: Targets [B, T, Y, X] in the study's order, normalised, NaN where missing and outside it.
         lead_hours: Horizon [B] of each sample, hours.
+        init_hours: Init time [B] of each sample, int64 hours since 1970.
     """
 
     x: Tensor
     y: Tensor
     lead_hours: Tensor
+    init_hours: Tensor
 
 
 class Channels:
@@ -168,6 +170,8 @@ class ForecastDataset(Dataset[Batch]):
         self._inputs = self.samples["input_index"].to_numpy()
         self._targets = self.samples["target_index"].to_numpy()
         self._lead_hours = torch.from_numpy(self.samples["horizon_h"].to_numpy(np.float32))
+        init_hours = self.samples["init_time"].to_numpy("datetime64[h]").astype(np.int64)
+        self._init_hours = torch.from_numpy(init_hours)
 
     @classmethod
     def of(
@@ -205,7 +209,8 @@ class ForecastDataset(Dataset[Batch]):
                 torch.nan_to_num(fields[number][there], nan=0.0, out=x[number, here])
             for here, there in channels.targets:
                 y[number, here] = fields[count + number][there]
-        return Batch(x, y, self._lead_hours[torch.from_numpy(chosen)])
+        which = torch.from_numpy(chosen)
+        return Batch(x, y, self._lead_hours[which], self._init_hours[which])
 
 
 def loader_options(settings: LoaderConfig, workers: int) -> dict[str, Any]:

@@ -53,25 +53,26 @@ class StudyGraph:
     def _share(self) -> None:
         """Find what other studies hold, if the data are as they will be read."""
         observations = self.outputs("observations")[0] if self._study.stations else None
-        places = self.places
-        prepared = Prepared(
-            places.hourly,
-            places.static,
-            places.patch_elevation,
-            places.statistics,
-            places.scan_tables,
-        )
+        prepared = {name: self.prepared(name) for name in self._study.variants}
         simulated = ["raw"] if self._study.dataset.source == "simulator" else []
         needed = [*simulated, "hourly", "static", *(["observations"] if observations else [])]
-        there = [*vars(prepared).values(), *([observations] if observations else [])]
+        read = [path for each in prepared.values() for path in vars(each).values()]
+        there = [*read, *([observations] if observations else [])]
         if not (
             self._study.jobs.take_over
             and all(path.exists() for path in there)
             and all(self._is_current(product) for product in needed)
         ):
             return
-        sharing = Sharing(self._study, prepared, places.climatology, self.results, observations)
+        climatology = self.places.climatology
+        sharing = Sharing(self._study, prepared, climatology, self.results, observations)
         self.trainings, self.scores = sharing.trainings(), sharing.scores()
+
+    def prepared(self, variant: str) -> Prepared:
+        """Where the data lie that a variant is trained and scored with."""
+        names = ("hourly", "static", "patch_elevation", "statistics")
+        places = self.places
+        return Prepared(*(getattr(places, name) for name in names), places.scan_tables(variant))
 
     def _is_current(self, product: str) -> bool:
         """Whether what is there of a product is of these settings and of the files as they are."""
@@ -108,7 +109,9 @@ class StudyGraph:
             "static": [places.static],
             "patch_elevation": [places.patch_elevation],
             "statistics": [places.statistics],
-            "scan_tables": [places.scan_tables],
+            "scan_tables": [
+                places.scan_tables(name) for name in (study.variants if of is None else [of])
+            ],
             "climatology": [places.climatology],
             "wind_roses": [results / "wind_roses.nc"],
             "observations": [results / "stations/observations.nc"],
@@ -153,7 +156,7 @@ class StudyGraph:
     def handed_out(self) -> Iterator[tuple[str, str | None]]:
         """The products whose steps are handed settings, of each variant or other forecast."""
         for product in (name for name, made in PRODUCTS.items() if made.rule):
-            if product in OF_A_VARIANT:
+            if product in (*OF_A_VARIANT, "scan_tables"):
                 yield from ((product, name) for name in self._study.variants)
             elif product == "external":
                 yield from ((product, name) for name in self._study.external)
