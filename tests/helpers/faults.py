@@ -36,7 +36,7 @@ OUTPUTS = {
     "static_fields": [str(PLACES.static)],
     "patch_elevation": [str(PLACES.patch_elevation)],
     "statistics": [str(PLACES.statistics)],
-    "scan_tables": [str(PLACES.scan_tables)],
+    "scan_tables": [str(PLACES.scan_tables())],
     "climatology": [str(PLACES.climatology)],
     "damping": [str(PLACES.damping)],
     "cost": [f"{RESULTS}/cost.json"],

@@ -60,7 +60,7 @@ rule report:
 rule manifest:
     input:
         **SIMULATED,
-        prepared=list(PREPARED.values()),
+        prepared=[*SHARED_DATA.values(), *expand(rules.scan_tables.output, tables=SCAN_TABLES)],
         report=rules.report.output,
         tables=[*rules.compare.output, *rules.score_tables.output],
     output:

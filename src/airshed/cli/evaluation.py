@@ -103,10 +103,11 @@ def evaluate(
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
     read = {"climatology": climatology, "observations": observations}
-    check_read("scores", config, vars(prepared) | read)
+    record = read_json(run, RUN)
+    check_read("scores", config, vars(prepared) | read, record["variant"])
     study = handed(config, "scores")
     made = Making("scores", study, output)
-    weights = read_json(run, RUN)["checkpoint"]["sha256"]
+    weights = record["checkpoint"]["sha256"]
     identity = scores_identity(study, weights, prepared, climatology, observations)
     if take_over is not None:
         from airshed.evaluation.taking_over import take_over_scores

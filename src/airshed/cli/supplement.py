@@ -44,10 +44,12 @@ def interpret(
     """Does a trained run use its bias? Losses with alpha at 0 and doubled; attention moved."""
     from airshed.data.prepared import Prepared
     from airshed.graph.notes import making
+    from airshed.integrity.formats import RUN, read_json
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
     target = run.with_name("interpretation.json") if output is None else output
-    with making("interpretation", config, target, read=vars(prepared)) as study:
+    variant = read_json(run, RUN)["variant"]
+    with making("interpretation", config, target, variant, read=vars(prepared)) as study:
         claim_devices(study)
         from airshed.evaluation.interpretation import interpret as run_interpretation
 

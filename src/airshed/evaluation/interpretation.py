@@ -177,13 +177,13 @@ def setting_losses(
     batches = progress(loader, "interpretation", total=-(-len(samples) // size))
     device = network.pos_embed.device
     for batch in batches:
-        x, y, lead_hours = (values.to(device) for values in batch)
+        x, y, lead_hours, init_hours = (values.to(device) for values in batch)
         known = mask.to(device) & y.isfinite()
         counts += int(known.sum())
         for name, changed in settings.items():
             watching = watched if name == "as_trained" else nullcontext()
             with torch.no_grad(), changed(), watching:
-                error = network(x, lead_hours, study.targets).double() - y
+                error = network(x, lead_hours, study.targets, init_hours).double() - y
             squared[name] += float(torch.where(known, error, 0).square().sum())
     return {name: total / counts for name, total in squared.items()}
 

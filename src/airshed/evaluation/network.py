@@ -25,6 +25,8 @@ from airshed.evaluation.reading import at_samples
 from airshed.evaluation.scores import Subject
 from airshed.training.finished import read_run, trained
 
+Inputs = tuple[Tensor, Tensor, Tensor, Tensor]
+
 
 def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evaluation) -> None:
     """Score a trained run on the test split at each horizon, in physical units.
@@ -95,26 +97,28 @@ class NetworkForecaster:
                 physical = self._normaliser.departed(reference, normalised)
             yield physical.astype(np.float32)
 
-    def _read(self, samples: Samples) -> tuple[tuple[Tensor, Tensor, Tensor], Floats | None]:
+    def _read(self, samples: Samples) -> tuple[Inputs, Floats | None]:
         """Inputs of the network, and what it departs from."""
         return self.inputs(samples), None if self._reference is None else self._reference(samples)
 
-    def inputs(self, samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs [I, V, Y, X] of the init times; of the samples their init's number and horizon."""
+    def inputs(self, samples: Samples) -> Inputs:
+        """Inputs [I, V, Y, X] and hours [I] of init times; each sample's init time and horizon."""
         _, firsts, number = np.unique(samples.input_index, return_index=True, return_inverse=True)
-        x = self._samples.__getitems__(samples.numbers[firsts].tolist()).x
+        read = self._samples.__getitems__(samples.numbers[firsts].tolist())
         lead_hours = samples.horizons_h.astype(np.float32)
-        return x, torch.from_numpy(number), torch.from_numpy(lead_hours)
+        return read.x, read.init_hours, torch.from_numpy(number), torch.from_numpy(lead_hours)
 
-    def forward(self, x: Tensor, init: Tensor, lead_hours: Tensor) -> npt.NDArray[np.float32]:
+    def forward(
+        self, x: Tensor, init_hours: Tensor, init: Tensor, lead_hours: Tensor
+    ) -> npt.NDArray[np.float32]:
         """Normalised forecasts [B, T, Y, X]."""
-        x, size = x.to(self._device), self._batch_size
+        x, init_hours, size = x.to(self._device), init_hours.to(self._device), self._batch_size
         parts = []
         with torch.inference_mode():
             for start in range(0, len(init), size):
-                which, hours = init[start : start + size], lead_hours[start : start + size]
-                inputs = x[which.to(self._device)]
-                of = inputs, hours.to(self._device), self._normaliser.names
+                here = slice(start, start + size)
+                which, hours = (each[here].to(self._device) for each in (init, lead_hours))
+                of = x[which], hours, self._normaliser.names, init_hours[which]
                 parts.append(self._network(*of).float().cpu())
         forecasts: npt.NDArray[np.float32] = torch.cat(parts).numpy()
         return forecasts

@@ -40,7 +40,7 @@ class Samples:
     """What is learned from.
 
     Attributes:
-        train: Items with ``x`` [V, Y, X], ``y`` [targets, Y, X] and ``lead_hours``.
+        train: Items with ``x`` [V, Y, X], ``y`` [targets, Y, X] and ``lead_hours``, ``init_hours``.
         validation: The same, of other days.
         mask: bool [Y, X], True inside the domain.
         targets: Names of the variables to forecast.
@@ -70,7 +70,8 @@ class Training:
 
     Args:
         fabric: Connects the processes.
-        network: Called with (x [B, V, Y, X], lead_hours [B], targets); all its parameters exist.
+        network: Called with (x [B, V, Y, X], lead_hours [B], targets, init_hours [B]); all its
+            parameters exist.
         samples: What it learns from.
         settings: Optimisation settings.
         learning_rate: Peak learning rate.
@@ -219,7 +220,7 @@ class Training:
         self._save()
 
     def _squares(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        forecast = self.learner.forecast(batch.x, batch.lead_hours, self.samples.targets)
+        forecast = self.learner.forecast(batch, self.samples.targets)
         return masked_squares(forecast, batch.y, self.mask)
 
     def _reading(self, samples: Dataset[Any], dealt: list[MicroBatch]) -> closing[Generator[Batch]]:

@@ -19,7 +19,7 @@ from airshed.graph.table import BEGIN, END, rerunning_table
 from airshed.graph.views import view
 
 ROOT = Path(__file__).resolve().parents[3]
-PINNED = "5ba07c36799a"
+PINNED = "57d8d3836662"
 
 
 @pytest.fixture(scope="module")

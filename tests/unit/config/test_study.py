@@ -320,10 +320,14 @@ def test_what_asks_nothing_new_is_a_control_unless_said_otherwise(
     stanzas["with_bias"] = base | {"bias": {"kind": "barrier"}}
     stanzas["again"] = {"label": "again", "scan": "wind", "seed_offset": 7}
     stanzas["said"] = stanzas["again"] | {"family": "primary"}
+    stanzas["blind"] = {"label": "blind", "scan": "wind", "without": ["wind"]}
+    stanzas["drawn"] = {"label": "drawn", "scan": "random"}
+    stanzas["coarse"] = {"label": "coarse", "scan": "wind", "regions": {"rows": 1, "columns": 1}}
     study = validate_study(tiny_values, "tiny")
     found = {name: stanza.family for name, stanza in study.variant_stanzas.items()}
     controls = {name for name, family in found.items() if family == "control"}
-    assert controls == {"trained_on", "again"}
+    listed = {"baseline_finetune", "random_scan", "no_elevation_input", "no_wind_input"}
+    assert controls - listed == {"trained_on", "again", "blind", "drawn"}
     assert validate_study(study.model_dump(mode="json"), "again") == study
 
 
