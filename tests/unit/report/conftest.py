@@ -209,11 +209,15 @@ def _write_winds(made: Made) -> None:
 
 def _write_tables(made: Made, verdict: str) -> None:
     scores = [
-        (name, seed, pollutant, horizon, "rmse", RMSE[name], VARIABLES[pollutant].units)
+        (name, seed, pollutant, horizon, metric, value, units)
         for name in [*made.study.variants, *BASELINES]
         for seed in (made.study.seeds if name in made.study.variants else [None])
         for pollutant in TARGETS
         for horizon in made.study.horizons_h
+        for metric, value, units in (
+            ("rmse", RMSE[name], VARIABLES[pollutant].units),
+            ("skill_climatology", 1 - (RMSE[name] / RMSE["climatology"]) ** 2, "1"),
+        )
     ]
     columns = ["variant", "seed", "pollutant", "horizon_h", "metric", "value", "units"]
     pd.DataFrame(scores, columns=columns).to_csv(made.results / "scores.csv", index=False)

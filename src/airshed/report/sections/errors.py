@@ -21,7 +21,7 @@ def horizon(results: Results) -> dict[str, Any]:
 
 def horizon_drawings(results: Results) -> Iterator[Drawing]:
     """Errors over the horizons."""
-    yield scores.rmse_by_horizon(results)
+    yield scores.skill_by_horizon(results)
 
 
 def map_drawings(results: Results) -> Iterator[Drawing]:
