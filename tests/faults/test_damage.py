@@ -17,6 +17,7 @@ READERS = {
     str(PLACES.statistics): "evaluate",
     str(PLACES.scan_tables()): "evaluate",
     str(PLACES.climatology): "baseline",
+    str(PLACES.damping): "baseline",
     f"{SEED}/checkpoints/best.ckpt": "evaluate",
     f"{SEED}/scores.nc": "compare",
 }

@@ -19,6 +19,7 @@ RULES = {
     "statistics",
     "scan_tables",
     "climatology",
+    "damping",
     "train",
     "evaluate",
     "baseline",
@@ -43,7 +44,7 @@ def test_dry_run_plans_every_step_once_per_variant_and_seed(snakemake: Snakemake
     planned = jobs(done.stdout)
     assert set(planned) >= RULES
     assert planned["train"] == planned["evaluate"] == 4
-    assert planned["baseline"] == 4
+    assert planned["baseline"] == 5
 
 
 def test_one_ablation_needs_its_own_training_and_no_other(snakemake: Snakemake) -> None:

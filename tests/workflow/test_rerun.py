@@ -92,7 +92,7 @@ ANOTHER = "given/another"
 ANEW = {
     "study": {product.rule for product in PRODUCTS.values()}
     - {"", "simulate", "ingest", "static_fields", "patch_elevation", "statistics", "scan_tables"}
-    - {"climatology"},
+    - {"climatology", "damping"},
     "dataset.name": {product.rule for product in PRODUCTS.values()} - {""},
     "dataset.grid.rows": {product.rule for product in PRODUCTS.values()} - {"", "simulate"},
     "dataset.grid.columns": {product.rule for product in PRODUCTS.values()} - {"", "simulate"},

@@ -151,6 +151,58 @@ rule scan_tables:
         f"airshed scan-tables {HANDED}" " --output {output:q} 2> {log:q}"
 
 
+rule climatology:
+    input:
+        hourly=rules.ingest.output.hourly,
+        static=rules.static_fields.output[0],
+    output:
+        str(GRAPH.places.climatology),
+    log:
+        f"{DATA}/logs/{GRAPH.places.climatology.stem}.log",
+    benchmark:
+        f"{DATA}/benchmarks/{GRAPH.places.climatology.stem}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(240),
+    params:
+        settings=settings("climatology"),
+        work=work("climatology"),
+    shell:
+        f"airshed climatology {HANDED}"
+        " --hourly {input.hourly:q}"
+        " --static {input.static:q} --output {output:q} 2> {log:q}"
+
+
+rule damping:
+    input:
+        hourly=rules.ingest.output.hourly,
+        static=rules.static_fields.output[0],
+        climatology=rules.climatology.output[0],
+    output:
+        str(GRAPH.places.damping),
+    log:
+        f"{DATA}/logs/{GRAPH.places.damping.stem}.log",
+    benchmark:
+        f"{DATA}/benchmarks/{GRAPH.places.damping.stem}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(240),
+    params:
+        settings=settings("damping"),
+        work=work("damping"),
+    shell:
+        f"airshed damping {HANDED}"
+        " --hourly {input.hourly:q}"
+        " --static {input.static:q} --climatology {input.climatology:q}"
+        " --output {output:q} 2> {log:q}"
+
+
 # What training and evaluation read, by the names of their options.
 SHARED_DATA = {
     "hourly": rules.ingest.output.hourly,
@@ -167,3 +219,6 @@ PREPARED_OPTIONS = (
     " --patch-elevation {input.patch_elevation:q} --statistics {input.statistics:q}"
     " --scan-tables {input.scan_tables:q}"
 )
+# What trainings read of the forecast that their networks depart from; a trained run brings it along.
+DEPARTED_FROM = {name: str(getattr(GRAPH.places, name)) for name in GRAPH.departed_from()}
+DEPARTED_FROM_OPTIONS = "".join(f" --{name} {{input.{name}:q}}" for name in DEPARTED_FROM)

@@ -7,6 +7,7 @@ rule report:
     input:
         scores=rules.compare.output.scores,
         comparisons=rules.compare.output.comparisons,
+        by_score=rules.compare.output.by_score,
         runs=rules.compare.input.runs,
         histories=expand(rules.train.output.history, variant=STUDY.variants, seed=STUDY.seeds),
         baselines=rules.compare.input.baselines,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from airshed.arrays import Floats
 from airshed.comparison.pairing import PairedErrors
-from airshed.comparison.resampling import log_ratios, time_variances
+from airshed.comparison.resampling import time_variances
 from airshed.comparison.trainings import Part, Spread, seed_parts
 
 CONFIDENCE = 0.95
@@ -41,8 +41,13 @@ class Estimate:
 
     def interval(self) -> tuple[Floats, Floats]:
         """95 % interval of the relative change."""
+        low, high = self.bounds()
+        return np.expm1(low), np.expm1(high)
+
+    def bounds(self) -> tuple[Floats, Floats]:
+        """95 % interval on the log scale, or on that of another score."""
         width = self.half_width(1 - CONFIDENCE)
-        return np.expm1(self.log_ratio - width), np.expm1(self.log_ratio + width)
+        return self.log_ratio - width, self.log_ratio + width
 
     def p_values(self) -> Floats:
         """Two-sided p-values of no change: the p at which the interval just reaches zero."""
@@ -105,7 +110,6 @@ def estimate(
     Raises:
         AirshedError: Init times are too few.
     """
-    mse = errors.mse()
     over_time, interaction = time_variances(errors, block, resamples, rng)
     time_degrees = time_degrees_of_freedom(errors.exists, block)
     if errors.seeds == (1, 1):
@@ -116,7 +120,7 @@ def estimate(
             *seed_parts(models, errors.seeds, study or models[0] + models[1]),
             Part(np.maximum(over_time - interaction, 0), time_degrees),
         )
-    return Estimate(log_ratios(mse, errors.seeds[0]), parts)
+    return Estimate(errors.change(errors.means()), parts)
 
 
 def time_degrees_of_freedom(exists: npt.NDArray[np.bool_], block: int) -> Floats:

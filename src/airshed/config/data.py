@@ -20,6 +20,7 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 NETWORKS = ("scores", "interpretation")
 """Steps that build a trained network again: what shaped it they read, and it comes with it."""
+FITTED = ("climatology", "damping")
 SCORES = ("scores", "baseline", "external")
 SAMPLES = ("training", "cost", *SCORES, "interpretation")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
@@ -96,8 +97,8 @@ class Splits(Section):
     train: Annotated[
         Split,
         Shapes(
-            *("statistics", "climatology", "training", "cost", "baseline"),
-            init_every_h=Shapes("training", "cost", "baseline"),
+            *("statistics", "climatology", "damping", "training", "cost", "baseline"),
+            init_every_h=Shapes("damping", "training", "cost", "baseline"),
         ),
     ]
     validation: Annotated[Split, Shapes("training")]
@@ -215,7 +216,7 @@ class DatasetConfig(Section):
     ] = HOURLY
     variables: Annotated[
         dict[QuantityName, QuantityConfig],
-        Shapes("raw", "hourly", used_by=("static", "climatology", "observations", *SCORES)),
+        Shapes("raw", "hourly", used_by=("static", *FITTED, "observations", "training", *SCORES)),
     ] = Field(default_factory=dict)
     units: Annotated[dict[str, str], Shapes("hourly", "static")] = Field(default_factory=dict)
     units_override: Annotated[tuple[str, ...], Shapes("hourly", "static")] = ()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
@@ -24,11 +25,18 @@ Edges = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_rising
 """Inner edges of classes, rising."""
 
 
+class ClimatologyConfig(Section):
+    """What is expected without knowing the weather."""
+
+    harmonics: Annotated[int, Field(ge=0, le=12), Shapes("climatology")] = 2
+
+
 class EvaluationConfig(Section):
     """How forecasts are scored."""
 
+    RENAMED: ClassVar[Mapping[str, str]] = {"climatology_harmonics": "climatology.harmonics"}
+
     batch_size: Annotated[Count, Shapes(*SCORES, used_by=("interpretation",))] = 16
-    climatology_harmonics: Annotated[int, Field(ge=0, le=12), Shapes("climatology")] = 2
     ridge_penalty: Annotated[Positive, Shapes("baseline")] = 0.01
     elevation_edges_m: Annotated[Edges, Shapes(*SCORES)] = (500.0, 1500.0, 3000.0)
     ruggedness_edges_m: Annotated[Edges, Shapes(*SCORES)] = (50.0, 200.0)

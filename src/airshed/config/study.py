@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from airshed.config.base import Section, unknown_key_message
 from airshed.config.biases import Blocks
-from airshed.config.data import NETWORKS, SAMPLES, DatasetConfig, Splits, TableName
-from airshed.config.evaluation import ComparisonConfig, EvaluationConfig
+from airshed.config.data import FITTED, NETWORKS, SAMPLES, DatasetConfig, Splits, TableName
+from airshed.config.evaluation import ClimatologyConfig, ComparisonConfig, EvaluationConfig
 from airshed.config.jobs import JobsConfig
 from airshed.config.model import ModelConfig
 from airshed.config.preprocessing import DaskConfig, LoaderConfig, NormalisationConfig
@@ -41,7 +41,7 @@ class Study(Section):
         Field(min_length=1),
         Shapes(*TABLES, "cost_table"),
     ]
-    horizons_h: Annotated[list[Horizon], Field(min_length=1), Shapes(*SAMPLES)]
+    horizons_h: Annotated[list[Horizon], Field(min_length=1), Shapes("damping", *SAMPLES)]
     inputs: Annotated[
         tuple[str, ...],
         Field(min_length=1),
@@ -50,7 +50,7 @@ class Study(Section):
     targets: Annotated[
         tuple[str, ...],
         Field(min_length=1),
-        Shapes("climatology", "observations", "pace", *SAMPLES, used_by=("comparison",)),
+        Shapes(*(*FITTED, "observations", "pace"), *SAMPLES, used_by=("comparison",)),
     ] = TARGETS
     dataset: DatasetConfig
     splits: Splits
@@ -60,6 +60,7 @@ class Study(Section):
     model: Annotated[ModelConfig, Shapes("training", "cost", "pace", used_by=NETWORKS)] = (
         ModelConfig()
     )
+    climatology: ClimatologyConfig = ClimatologyConfig()
     train: TrainConfig = TrainConfig()
     jobs: Annotated[JobsConfig, NOTHING] = JobsConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

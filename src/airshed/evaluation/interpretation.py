@@ -30,7 +30,7 @@ from airshed.integrity.provenance import code_commit
 from airshed.model import Forecaster
 from airshed.model.attention import PlainAttention
 from airshed.progress import progress
-from airshed.training.finished import read_run, trained_weights
+from airshed.training.finished import read_run, trained
 from airshed.training.learned import BIAS, column, numbers
 from airshed.training.record import biased_blocks
 
@@ -41,7 +41,8 @@ def interpret(study: Study, run: Path, prepared: Prepared, output: Path) -> None
     """Write ``interpretation.json`` of a trained run with a bias.
 
     Losses are masked mean squared errors on normalised targets, as in training, of the same
-    samples of the test split in every setting; the weights are the best ones.
+    samples of the test split in every setting; the weights are the best ones. Of a network that
+    departs from a reference forecast these are the same numbers, by its departures.
 
     Args:
         study: The resolved study; ``interpretation`` says how many samples and queries.
@@ -64,9 +65,10 @@ def interpret(study: Study, run: Path, prepared: Prepared, output: Path) -> None
             found=variant,
         )
     network = build_network(study, variant, prepared, seed)
-    network.load_state_dict(trained_weights(run))
+    weights, reference = trained(run)
+    network.load_state_dict(weights)
     network.to(device_of(study)).eval()
-    everything = ForecastDataset.of(study, prepared, study.splits.test, hold="never")
+    everything = ForecastDataset.of(study, prepared, study.splits.test, "never", reference)
     samples = drawn(everything, study.interpretation.samples)
     watched = MovedMass(network, study.interpretation.queries)
     losses = setting_losses(study, network, samples, everything.mask, watched)

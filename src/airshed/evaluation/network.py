@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +10,22 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from airshed.arrays import Floats
 from airshed.assembly import build_network, device_of
 from airshed.config import Study
 from airshed.data.dataset import ForecastDataset
 from airshed.data.normalisation import Normaliser
 from airshed.data.prepared import Prepared
+from airshed.data.stores import open_hourly
 from airshed.errors import refusing
 from airshed.evaluation.batch import Samples
 from airshed.evaluation.evaluate import Evaluation, evaluate
 from airshed.evaluation.loop import ahead
+from airshed.evaluation.reading import at_samples
 from airshed.evaluation.scores import Subject
-from airshed.training.finished import read_run, trained_weights
+from airshed.training.finished import read_run, trained
+
+Inputs = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evaluation) -> None:
@@ -36,19 +41,23 @@ def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evalua
         AirshedError: The checkpoint is missing, changed or does not fit, or data do not fit.
     """
     torch.set_num_threads(study.train.threads)
-    record = read_run(run)
+    record, (weights, reference) = read_run(run), trained(run)
     of = study, record["variant"], prepared, record["seed"]
     network = build_network(*of, dtype=torch.float32)  # forecasts are made in float32
-    _load_weights(network, run)
+    what, hint = "the checkpoint does not fit the network", "train this run again"
+    with refusing(RuntimeError, what=what, where=run, hint=hint, told=str):
+        network.load_state_dict(weights)
     samples = ForecastDataset.of(study, prepared, study.splits.test, study.loader.hold)
     forecaster = NetworkForecaster(
         network.to(device_of(study)),
         samples,
         Normaliser.read(prepared.statistics, study.targets),
         study.evaluation.batch_size,
+        reference
+        and at_samples(reference, open_hourly(prepared.hourly, None, study.targets), study.targets),
     )
-    weights = record["checkpoint"]["sha256"]
-    subject = Subject.of(study, "variant", record["variant"], record["seed"], weights)
+    checksum = record["checkpoint"]["sha256"]
+    subject = Subject.of(study, "variant", record["variant"], record["seed"], checksum)
     evaluate(study, subject, forecaster, evaluation)
 
 
@@ -62,6 +71,8 @@ class NetworkForecaster:
         samples: Gives the inputs; the samples to be forecast are numbered as it numbers them.
         normaliser: Of the targets, which it names.
         batch_size: Samples in a forward pass.
+        reference: The forecast [B, T, Y, X] that the network departs from, in physical units; None:
+            it predicts fields.
     """
 
     def __init__(
@@ -70,18 +81,27 @@ class NetworkForecaster:
         samples: ForecastDataset,
         normaliser: Normaliser,
         batch_size: int,
+        reference: Callable[[Samples], Floats] | None = None,
     ) -> None:
         self._network, self._samples = network.eval(), samples
         self._normaliser, self._batch_size = normaliser, batch_size
-        self._device = next(network.parameters()).device
+        self._reference, self._device = reference, next(network.parameters()).device
 
     def __call__(self, batches: Iterable[Samples]) -> Iterator[npt.NDArray[np.float32]]:
         """Forecasts [B, T, Y, X] of each batch, in physical units."""
-        for inputs in ahead(map(self.inputs, batches)):
-            physical = self._normaliser.inverse(self.forward(*inputs))
+        for inputs, reference in ahead(map(self._read, batches)):
+            normalised = self.forward(*inputs)
+            if reference is None:
+                physical = self._normaliser.inverse(normalised)
+            else:
+                physical = self._normaliser.departed(reference, normalised)
             yield physical.astype(np.float32)
 
-    def inputs(self, samples: Samples) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _read(self, samples: Samples) -> tuple[Inputs, Floats | None]:
+        """Inputs of the network, and what it departs from."""
+        return self.inputs(samples), None if self._reference is None else self._reference(samples)
+
+    def inputs(self, samples: Samples) -> Inputs:
         """Inputs [I, V, Y, X] and hours [I] of init times; each sample's init time and horizon."""
         _, firsts, number = np.unique(samples.input_index, return_index=True, return_inverse=True)
         read = self._samples.__getitems__(samples.numbers[firsts].tolist())
@@ -91,7 +111,7 @@ class NetworkForecaster:
     def forward(
         self, x: Tensor, init_hours: Tensor, init: Tensor, lead_hours: Tensor
     ) -> npt.NDArray[np.float32]:
-        """Normalised forecasts [B, T, Y, X]."""
+        """Normalised forecasts [B, T, Y, X], of what :meth:`inputs` gives."""
         x, init_hours, size = x.to(self._device), init_hours.to(self._device), self._batch_size
         parts = []
         with torch.inference_mode():
@@ -102,9 +122,3 @@ class NetworkForecaster:
                 parts.append(self._network(*of).float().cpu())
         forecasts: npt.NDArray[np.float32] = torch.cat(parts).numpy()
         return forecasts
-
-
-def _load_weights(network: nn.Module, run: Path) -> None:
-    what, hint = "the checkpoint does not fit the network", "train this run again"
-    with refusing(RuntimeError, what=what, where=run, hint=hint, told=str):
-        network.load_state_dict(trained_weights(run))

@@ -64,6 +64,8 @@ def training_identity(
         "prepared": {name: checksum(path) for name, path in prepared.small_files().items()},
         "hours": [hours(prepared.hourly, split) for split in (splits.train, splits.validation)],
     }
+    if departs := {name: checksum(path) for name, path in prepared.departed_from().items()}:
+        parts["departs_from"] = departs
     return identity("training", study.for_variant(variant), variant, parts)
 
 

@@ -47,9 +47,15 @@ class Places:
     @cached_property
     def climatology(self) -> Path:
         """Climatology of the training split."""
-        harmonics = self._study.evaluation.climatology_harmonics
+        harmonics = self._study.climatology.harmonics
         name = f"climatology_{self._study.splits.train}_h{harmonics}"
         return self._named(name, "climatology", "static")
+
+    @cached_property
+    def damping(self) -> Path:
+        """Coefficients of damped persistence, from the training split."""
+        name = f"damping_{self._study.splits.train}"
+        return self._named(name, "damping", "climatology", "static")
 
     def scan_tables(self, variant: str | None = None) -> Path:
         """Tables of scans, of a variant if it is named; all that shapes them is in the name."""

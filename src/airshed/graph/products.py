@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from airshed.integrity.formats import (
     COMPARISON,
@@ -19,6 +20,9 @@ from airshed.integrity.formats import (
     Format,
 )
 
+if TYPE_CHECKING:
+    from airshed.config import Study
+
 
 @dataclass(frozen=True)
 class Product:
@@ -30,6 +34,8 @@ class Product:
         made_from: Other products that its rule reads.
         format: What its version is; a new one makes it anew. None: it has no version of its own.
         whole: Whether its step reads the whole study, of which only what is declared shapes it.
+        departing: Further products that its rule reads in a study whose networks depart from
+            damped persistence.
     """
 
     rule: str
@@ -37,6 +43,7 @@ class Product:
     made_from: tuple[str, ...] = ()
     format: Format | None = None
     whole: bool = False
+    departing: tuple[str, ...] = ()
 
 
 FIELDS = ("hourly", "static")
@@ -53,11 +60,12 @@ PRODUCTS = {
     "statistics": Product("statistics", "statistics", FIELDS, STORE),
     "scan_tables": Product("scan_tables", "scan tables", (), STORE),
     "climatology": Product("climatology", "climatology", FIELDS, STORE),
+    "damping": Product("damping", "damped persistence", (*FIELDS, "climatology"), STORE),
     "wind_roses": Product("wind_roses", "wind roses", FIELDS, STORE),
     "observations": Product("stations", "observations", ("static",), STORE),
-    "training": Product("train", "trainings", PREPARED, RUN),
+    "training": Product("train", "trainings", PREPARED, RUN, departing=("climatology", "damping")),
     "scores": Product("evaluate", "scores of trainings", (*SCORED, "training", *PREPARED), SCORES),
-    "baseline": Product("baseline", "scores of baselines", SCORED, SCORES),
+    "baseline": Product("baseline", "scores of baselines", (*SCORED, "damping"), SCORES),
     "external": Product("external", "scores of other forecasts", SCORED, SCORES),
     "interpretation": Product(
         "interpret", "interpretation", (*PREPARED, "training"), INTERPRETATION
@@ -80,15 +88,22 @@ PRODUCTS = {
 }
 
 
-def following(names: Collection[str]) -> set[str]:
+def made_from(name: str, study: Study | None = None) -> tuple[str, ...]:
+    """The products that the rule of one reads, in a study; in every study if none is given."""
+    product = PRODUCTS[name]
+    departs = study is not None and study.model.departs_from == "damped_persistence"
+    return product.made_from + (product.departing if departs else ())
+
+
+def following(names: Collection[str], study: Study | None = None) -> set[str]:
     """The products that are made from these, directly or not, and these themselves."""
     found = set(names)
-    for name, product in PRODUCTS.items():  # each stands after those that it is made from
-        if found.intersection(product.made_from):
+    for name in PRODUCTS:  # each stands after those that it is made from
+        if found.intersection(made_from(name, study)):
             found.add(name)
     return found
 
 
-def leading_to(name: str) -> set[str]:
+def leading_to(name: str, study: Study | None = None) -> set[str]:
     """The products that one is made from, directly or not, and it itself."""
-    return {name}.union(*(leading_to(part) for part in PRODUCTS[name].made_from))
+    return {name}.union(*(leading_to(part, study) for part in made_from(name, study)))

@@ -11,12 +11,12 @@ from typing import Any
 from airshed.config import Study, load_study, read_yaml
 from airshed.config.load import merge
 from airshed.errors import AirshedError
-from airshed.graph.products import PREPARED, PRODUCTS
+from airshed.graph.products import PREPARED, made_from
 from airshed.graph.views import digest, from_values, view
 from airshed.integrity.atomic import write_text
 
 FOLDER = Path("results/settings")
-DATA = (*PREPARED, "raw", "climatology", "observations")
+DATA = (*PREPARED, "raw", "climatology", "damping", "observations")
 """Products of which a study has one each."""
 OF_A_VARIANT = ("training", "scores", "interpretation", "cost")
 
@@ -64,7 +64,7 @@ def name_of(product: str, study: Study, of: str | None = None) -> str:
 def read_by(product: str, study: Study, of: str | None = None) -> dict[str, str]:
     """Of the data that a step reads, the names of what shapes them: they should be made of that."""
     variant = of if product in OF_A_VARIANT else None
-    names = [name for name in PRODUCTS[product].made_from if name in DATA]
+    names = [name for name in made_from(product, study) if name in DATA]
     return {name: name_of(name, study, variant) for name in names}
 
 

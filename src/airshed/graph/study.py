@@ -14,7 +14,7 @@ from airshed.errors import AirshedError
 from airshed.graph.changes import of_files, reingested, retrained
 from airshed.graph.notes import Note, note_path
 from airshed.graph.places import Places
-from airshed.graph.products import PRODUCTS
+from airshed.graph.products import PREPARED, PRODUCTS, made_from
 from airshed.graph.settings import FOLDER, OF_A_VARIANT, SettingsFiles, name_of
 from airshed.graph.sharing import Pair, Sharing
 from airshed.graph.user_files import Known, Listing, UserFiles
@@ -57,7 +57,7 @@ class StudyGraph:
         simulated = ["raw"] if self._study.dataset.source == "simulator" else []
         needed = [*simulated, "hourly", "static", *(["observations"] if observations else [])]
         read = [path for each in prepared.values() for path in vars(each).values()]
-        there = [*read, *([observations] if observations else [])]
+        there = [path for path in (*read, observations) if path is not None]
         if not (
             self._study.jobs.take_over
             and all(path.exists() for path in there)
@@ -70,9 +70,19 @@ class StudyGraph:
 
     def prepared(self, variant: str) -> Prepared:
         """Where the data lie that a variant is trained and scored with."""
-        names = ("hourly", "static", "patch_elevation", "statistics")
         places = self.places
-        return Prepared(*(getattr(places, name) for name in names), places.scan_tables(variant))
+        return Prepared(
+            places.hourly,
+            places.static,
+            places.patch_elevation,
+            places.statistics,
+            places.scan_tables(variant),
+            **{name: getattr(places, name) for name in self.departed_from()},
+        )
+
+    def departed_from(self) -> list[str]:
+        """What trainings read beside the prepared data of every network."""
+        return [name for name in made_from("training", self._study) if name not in PREPARED]
 
     def _is_current(self, product: str) -> bool:
         """Whether what is there of a product is of these settings and of the files as they are."""
@@ -113,6 +123,7 @@ class StudyGraph:
                 places.scan_tables(name) for name in (study.variants if of is None else [of])
             ],
             "climatology": [places.climatology],
+            "damping": [places.damping],
             "wind_roses": [results / "wind_roses.nc"],
             "observations": [results / "stations/observations.nc"],
             "training": [one / f"seed{seed}/run.json" for one in variants for seed in study.seeds],

@@ -99,6 +99,13 @@ class Forecaster(nn.Module):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 nn.init.zeros_(module.bias)
 
+    def silence(self) -> list[str]:
+        """Let the network predict 0 until it has learned otherwise; names of what was set to 0."""
+        last = dict(self.head[-1].named_parameters(f"head.{len(self.head) - 1}"))
+        for parameter in last.values():
+            nn.init.zeros_(parameter)
+        return [*last]
+
     @property
     @abstractmethod
     def cores(self) -> list[Core]:

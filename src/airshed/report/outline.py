@@ -18,6 +18,7 @@ SECTIONS = {
     "alpha": "Strength of the bias",
     "maps": "Maps",
     "conditions": "Terrain, wind and season",
+    "scores": "Other scores",
     "exceedance": "Exceedances",
     "episodes": "Episodes",
     "stations": "Stations",

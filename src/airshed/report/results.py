@@ -39,6 +39,7 @@ class Results:
     Attributes:
         scores: ``scores.csv``; baselines have seed -1.
         comparisons: ``comparisons.csv``.
+        by_score: ``comparisons_by_score.csv``.
         runs: ``run.json`` by variant and seed.
         histories: ``history.csv`` by variant and seed.
         maps: Mean squared error of each cell (horizon_h, pollutant, y, x), mean over seeds.
@@ -58,6 +59,7 @@ class Results:
     study: Study
     scores: pd.DataFrame
     comparisons: pd.DataFrame
+    by_score: pd.DataFrame
     runs: dict[tuple[str, int], dict[str, Any]]
     histories: dict[tuple[str, int], pd.DataFrame]
     maps: dict[str, xr.DataArray]
@@ -164,6 +166,7 @@ def load_results(
         study=study,
         scores=_scores(tables / "scores.csv"),
         comparisons=_table(tables / "comparisons.csv"),
+        by_score=_table(tables / "comparisons_by_score.csv"),
         runs={key: _json(folder / "run.json", RUN) for key, folder in folders.items()},
         histories={key: _table(folder / "history.csv") for key, folder in folders.items()},
         maps=_maps(study, folders),

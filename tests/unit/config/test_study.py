@@ -18,6 +18,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from airshed.biases import BIASES
+from airshed.cli.cluster import _load
 from airshed.cluster.plan import training_steps
 from airshed.config import dump_study, json_schema, load_study, validate_study
 from airshed.config.backbones import Backbone
@@ -58,6 +59,12 @@ def test_every_study_file_is_valid() -> None:
     assert load_study(DEFAULTS).study == "demo"
     for path in (CONFIG / "studies").glob("*.yaml"):
         assert load_study([*DEFAULTS, path]).study == path.stem
+
+
+def test_without_a_named_study_the_demo_runs_and_others_inherit_nothing_of_it() -> None:
+    demo, other = CONFIG / "studies/demo.yaml", CONFIG / "studies/aa.yaml"
+    assert _load([]) == load_study([*DEFAULTS, demo])
+    assert _load([other]) == load_study([*DEFAULTS, other])
 
 
 def test_founding_study_has_the_published_setup() -> None:
