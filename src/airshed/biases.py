@@ -22,6 +22,7 @@ class Registered:
             added in the first one.
         wind: Whether it reads the wind; a setting that is the only reason to is called
             ``wind_modulation``.
+        terrain: Whether it reads elevation.
         settings: Type and default of each setting, by the name of the class's argument.
     """
 
@@ -33,10 +34,11 @@ class Registered:
         *,
         everywhere: bool = False,
         wind: bool = False,
+        terrain: bool = True,
         **settings: tuple[Any, Any],
     ) -> None:
         self.where, self.what, self.everywhere, self.settings = where, what, everywhere, settings
-        self.wind = wind
+        self.wind, self.terrain = wind, terrain
 
     @property
     def blocks(self) -> str | list[int]:
@@ -73,6 +75,7 @@ BIASES = {
         "airshed.model.bias.position:RelativePosition",
         "A learned table over row and column offsets (Swin).",
         everywhere=True,
+        terrain=False,
     ),
     "relative_position_3d": Registered(
         "airshed.model.bias.position:RelativePosition3d",

@@ -19,7 +19,7 @@ from airshed.graph.table import BEGIN, END, rerunning_table
 from airshed.graph.views import view
 
 ROOT = Path(__file__).resolve().parents[3]
-PINNED = "57d8d3836662"
+PINNED = "228d90ab7b16"
 
 
 @pytest.fixture(scope="module")
