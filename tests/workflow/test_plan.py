@@ -38,6 +38,13 @@ def override(folder: Path, values: dict[str, Any]) -> str:
     return str(path)
 
 
+def trained_from(said: str) -> list[str]:
+    """What each training of a dry run reads; only the demo's networks depart from anything."""
+    found = re.findall(r"rule train:\n    input: (.*)\n", said)
+    assert found
+    return found
+
+
 def test_dry_run_plans_every_step_once_per_variant_and_seed(snakemake: Snakemake) -> None:
     done = snakemake("-n")
     assert done.returncode == 0, done.stderr
@@ -45,6 +52,7 @@ def test_dry_run_plans_every_step_once_per_variant_and_seed(snakemake: Snakemake
     assert set(planned) >= RULES
     assert planned["train"] == planned["evaluate"] == 4
     assert planned["baseline"] == 5
+    assert all("damping_" in read and "climatology_" in read for read in trained_from(done.stdout))
 
 
 def test_one_ablation_needs_its_own_training_and_no_other(snakemake: Snakemake) -> None:
@@ -95,6 +103,7 @@ def test_the_same_model_is_trained_twice_with_two_sets_of_seeds(snakemake: Snake
     assert done.returncode == 0, done.stderr
     assert jobs(done.stdout)["train"] == 6
     assert "results/aa/variants/wind_baseline_again/seed2/run.json" in done.stdout
+    assert not any("damping_" in read or "climat" in read for read in trained_from(done.stdout))
 
 
 def test_truth_recovery_plans_a_world_of_its_own_for_each_blocking(snakemake: Snakemake) -> None:

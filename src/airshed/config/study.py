@@ -358,6 +358,10 @@ class Study(Section):
         """Peak learning rate of a variant: its own, or that of all."""
         return self.variant_stanzas[variant].learning_rate or self.train.learning_rate
 
+    def strength_learning_rate(self, variant: str) -> float:
+        """Peak learning rate of the strength of a variant's bias."""
+        return self.train.strength_learning_rate or self.learning_rate(variant)
+
     def for_variant(self, variant: str) -> Self:
         """The study as ``variant`` is trained: with the precision of its stanza, if it has one.
 

@@ -181,10 +181,10 @@ class ForecastDataset(Dataset[Batch]):
         self._inputs = self.samples["input_index"].to_numpy()
         self._targets = self.samples["target_index"].to_numpy()
         self._lead_hours = torch.from_numpy(self.samples["horizon_h"].to_numpy(np.float32))
-        init_hours = self.samples["init_time"].to_numpy("datetime64[h]").astype(np.int64)
-        self._init_hours = torch.from_numpy(init_hours)
         self._reference = reference
         self._of_targets = Normaliser.read(statistics, targets)
+        init_hours = self.samples["init_time"].to_numpy("datetime64[h]").astype(np.int64)
+        self._init_hours = torch.from_numpy(init_hours)
 
     @classmethod
     def of(

@@ -57,7 +57,7 @@ class StudyGraph:
         simulated = ["raw"] if self._study.dataset.source == "simulator" else []
         needed = [*simulated, "hourly", "static", *(["observations"] if observations else [])]
         read = [path for each in prepared.values() for path in vars(each).values()]
-        there = [path for path in (*read, observations) if path is not None]
+        there = [path for path in [*read, observations] if path is not None]
         if not (
             self._study.jobs.take_over
             and all(path.exists() for path in there)
@@ -70,15 +70,9 @@ class StudyGraph:
 
     def prepared(self, variant: str) -> Prepared:
         """Where the data lie that a variant is trained and scored with."""
-        places = self.places
-        return Prepared(
-            places.hourly,
-            places.static,
-            places.patch_elevation,
-            places.statistics,
-            places.scan_tables(variant),
-            **{name: getattr(places, name) for name in self.departed_from()},
-        )
+        common = ("hourly", "static", "patch_elevation", "statistics", *self.departed_from())
+        paths = {name: getattr(self.places, name) for name in common}
+        return Prepared(scan_tables=self.places.scan_tables(variant), **paths)
 
     def departed_from(self) -> list[str]:
         """What trainings read beside the prepared data of every network."""

@@ -93,6 +93,12 @@ FIGURES = {
         "RMSE by class, root of the mean square over horizons. Points: mean of the seeds, bars:"
         " smallest to largest of them; grey: forecasts that need no training.",
     ),
+    "spectra": Kind(
+        "scores",
+        "Power of the forecasts\u2019 variations in space over that of the observations, by their"
+        " wavelength, on the largest rectangle of the domain; all seeds together, geometric mean of"
+        " the pollutants. Below 100\u00a0%: blurred. Source: Denis et al. (2002).",
+    ),
     "exceedance": Kind(
         "exceedance",
         "Of the hours above a limit: share that was forecast (hit rate), share of forecast ones"

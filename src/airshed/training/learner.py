@@ -13,7 +13,7 @@ from airshed.config.training import TrainConfig
 from airshed.data.dataset import Batch
 from airshed.training import graphs
 from airshed.training.lightning import Fabric
-from airshed.training.optimisation import adamw
+from airshed.training.optimisation import adamw, are_strengths
 from airshed.training.sharding import clip_gradients, like, own, whole
 
 
@@ -59,12 +59,13 @@ class Learner:
         """For a backward pass: the processes exchange gradients in the last one of a step."""
         return self.fabric.no_backward_sync(self.module, enabled=more_follows)
 
-    def step(self, scale: Tensor, rate: float) -> None:
+    def step(self, scale: Tensor, rate: float, strength_rate: float) -> None:
         """One step of AdamW with the accumulated gradients times ``scale``, which are used up.
 
         Args:
             scale: One number on the device, which the host does not wait for.
             rate: Learning rate.
+            strength_rate: That of the strengths of biases.
         """
         sharded = self.settings.strategy == "fsdp" and self.fabric.world_size > 1
         gradients = [value.grad for value in self.parameters if value.grad is not None]
@@ -74,7 +75,7 @@ class Learner:
         torch._foreach_mul_([own(gradient) for gradient in gradients], scale.to(gradients[0].dtype))
         clip_gradients(self.parameters, self.settings.clip)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = strength_rate if are_strengths(group["params"]) else rate
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=not self._keeps_gradients)
 

@@ -114,11 +114,12 @@ def train(
         attempts = Attempts(folder / "attempts.json", fingerprint, device_name(fabric.device))
         keepers = Keepers(checkpoints, notes, progress, stop, dog)
         dog.beat(0, "preparing samples")
-        rate, samples = study.learning_rate(variant), _samples(study, prepared, reference)
-        training = Training(fabric, network, samples, settings, rate, random_seed, keepers)
+        rates = study.learning_rate(variant), study.strength_learning_rate(variant)
+        samples = _samples(study, prepared, reference)
+        training = Training(fabric, network, samples, settings, *rates, random_seed, keepers)
         note = Making("training", study, run, variant) if fabric.is_global_zero else None
         _run(training, attempts, endings, run.with_name("tensorboard"))
-        found = learned(network).since(at_start)
+        found = learned(network).since(at_start) | {"reach": training.strength_reach}
         if note is not None:
             write_text(history, notes.csv())  # the record asks git, and hashes the best weights
             record = outcome(study, variant, network, started, notes, found, fabric.device, folder)

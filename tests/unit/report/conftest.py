@@ -42,6 +42,7 @@ RMSE = {
     "climax": 11.0,
     "persistence": 12.0,
     "same_hour_persistence": 11.5,
+    "damped_persistence": 11.0,
     "climatology": 9.8,
     "ridge": 9.7,
 }
@@ -276,7 +277,10 @@ def _write_run(made: Made, variant: str, seed: int) -> None:
         "seconds_per_step": {"median": median, "p10": 0.9 * median, "p90": 1.2 * median},
         "training_seconds": 60.0,
         "peak_memory_mb": 800.0,
-        "bias": {"parameters": {"blocks.0.alpha": ALPHA_END[seed]} if biased else {}},
+        "bias": {
+            "parameters": {"blocks.0.alpha": ALPHA_END[seed]} if biased else {},
+            "reach": 0.25,
+        },
         "attention_path": ["plain", "tiled"] if biased else ["plain"],
         "device": "CPU",
         "threads": 1,

@@ -79,7 +79,7 @@ def training(model: Forecaster) -> Training:
     )
     mask = torch.ones(GRID, dtype=torch.bool)
     samples = Samples([0] * 4, [0], mask, TARGETS, {})  # type: ignore[arg-type]
-    return Training(OneDevice(), model, samples, settings, 1e-3, 0, keepers)  # type: ignore[arg-type]
+    return Training(OneDevice(), model, samples, settings, 1e-3, 1e-3, 0, keepers)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 from airshed.evaluation.metrics.exceedance import LIMITS
 from airshed.report import by_score, classes, tables, text
 from airshed.report.drawing import Drawing
-from airshed.report.figures import conditions, exceedance, maps, scores
+from airshed.report.figures import conditions, exceedance, maps, scores, spectra
 from airshed.report.results import Results
 from airshed.report.sections.outcome import are_folded
 
@@ -55,6 +55,12 @@ def other_scores(results: Results) -> dict[str, Any] | None:
         "variance": by_score.variance(results),
         "variance_caption": by_score.VARIANCE_CAPTION,
     }
+
+
+def spectra_drawings(results: Results) -> Iterator[Drawing]:
+    """How blurred forecasts are."""
+    if len(results.spectra):
+        yield spectra.spectra(results)
 
 
 def exceedances(results: Results) -> dict[str, Any] | None:
