@@ -11,7 +11,7 @@ import numpy.typing as npt
 from airshed.arrays import Floats
 from airshed.comparison.pairing import PairedErrors
 from airshed.comparison.resampling import time_variances
-from airshed.comparison.trainings import Part, Spread, seed_parts
+from airshed.comparison.trainings import Part, Spread
 
 CONFIDENCE = 0.95
 SMALLEST_P = 1e-100
@@ -115,9 +115,8 @@ def estimate(
     if errors.seeds == (1, 1):
         parts: tuple[Part, ...] = (Part(over_time, time_degrees),)
     else:
-        models = errors.spreads()
         parts = (
-            *seed_parts(models, errors.seeds, study or models[0] + models[1]),
+            *errors.seed_parts(study),
             Part(np.maximum(over_time - interaction, 0), time_degrees),
         )
     return Estimate(errors.change(errors.means()), parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import xarray as xr
 
 from airshed.arrays import Floats
 from airshed.comparison.table import ALL
-from airshed.comparison.trainings import Spread
+from airshed.comparison.trainings import Part, Spread, seed_parts
 from airshed.errors import AirshedError
 
 DIMS = ("seed", "init_time", "pollutant", "horizon_h")
@@ -30,6 +30,18 @@ def with_overall(logarithms: Floats) -> Floats:
 def log_rmse(mse: Floats) -> Floats:
     """[..., K] mean squared errors to [..., 1 + K] log RMSE."""
     return with_overall(np.log(mse) / 2)
+
+
+def seed_variance(values: Floats, variant_seeds: int) -> Floats:
+    """Variance of the difference of two means over independent seeds, [S + S', ...] to [...].
+
+    Both groups of seeds are taken to spread alike, as the two-sample t-test does.
+    """
+    groups = np.split(values, [variant_seeds])
+    counts = [len(group) for group in groups]
+    squares = sum(np.square(group - group.mean(axis=0)).sum(axis=0) for group in groups)
+    pooled: Floats = squares / max(sum(counts) - 2, 1)
+    return pooled * sum(1 / count for count in counts)
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,20 @@ class PairedErrors:
         variant, reference = np.split(self.scale(self.means()), [len(self.variant)])
         return Spread.of(variant), Spread.of(reference)
 
+    def seed_variance(self, values: Floats) -> Floats:
+        """Variance of the difference of means over seeds, [S + S', ..., K] to [..., K]."""
+        return seed_variance(values, len(self.variant))
+
+    def seed_parts(self, study: Spread | None) -> tuple[Part, ...]:
+        """Variance of the change between trainings.
+
+        Args:
+            study: How far the trainings of each model of the study lie apart; None: there are no
+                others.
+        """
+        models = self.spreads()
+        return seed_parts(models, self.seeds, study or models[0] + models[1])
+
     def differences(self) -> Floats:
         """[T, K]: half the difference of the errors relative to their means, seeds averaged.
 
@@ -88,6 +114,32 @@ class PairedErrors:
             mean = errors.mean(axis=0)
             parts.append(mean / (mean.sum(axis=0) / self.exists.sum(axis=0)) - self.exists)
         return (parts[0] - parts[1]) / 2
+
+
+class SameNetworks(PairedErrors):
+    """Errors of trained networks, and of the same networks with something else about them.
+
+    Seed k of the variant is seed k of the reference, so that what they share drops out of their
+    differences; these are all that is known of the variance between trainings.
+    """
+
+    def seed_variance(self, values: Floats) -> Floats:
+        """Variance of the mean difference over seeds, [2 S, ..., K] to [..., K]; 0 for one."""
+        count = len(self.variant)
+        apart = values[:count] - values[count:]
+        squares = np.square(apart - apart.mean(axis=0)).sum(axis=0)
+        variance: Floats = squares / (max(count - 1, 1) * count)
+        return variance
+
+    def seed_parts(self, study: Spread | None) -> tuple[Part, ...]:
+        """Variance of the mean difference over seeds, with S - 1 degrees of freedom."""
+        variance = self.seed_variance(self.scale(self.means()))
+        return (Part(variance, np.array(len(self.variant) - 1.0)),)
+
+    def each(self) -> Iterator[SameNetworks]:
+        """One network after the other."""
+        for variant, reference in zip(self.variant, self.reference, strict=True):
+            yield SameNetworks(variant[None], reference[None], self.exists, self.scale)
 
 
 @dataclass(frozen=True)

@@ -19,18 +19,6 @@ MIN_BLOCKS = 3
 QUARTILE = 0.75
 
 
-def seed_variance(values: Floats, variant_seeds: int) -> Floats:
-    """Variance of the difference of two means over independent seeds, [S + S', ...] to [...].
-
-    Both groups of seeds are taken to spread alike, as the two-sample t-test does.
-    """
-    groups = np.split(values, [variant_seeds])
-    counts = [len(group) for group in groups]
-    squares = sum(np.square(group - group.mean(axis=0)).sum(axis=0) for group in groups)
-    pooled: Floats = squares / max(sum(counts) - 2, 1)
-    return pooled * sum(1 / count for count in counts)
-
-
 def automatic_block_length(errors: PairedErrors) -> int:
     """Init times per block: of the lengths that the tests' differences ask for, the upper quartile.
 
@@ -99,13 +87,13 @@ def _variances(
             f" {np.unique(errors.exists.sum(axis=0)).tolist()}",
             hint="lengthen splits.test or shorten comparison.block_length_h",
         )
-    means, seeds = means[:, defined], errors.seeds[0]
+    means = means[:, defined]
     by_seed, changes = errors.scale(means), errors.change(means)
     undefined = np.isfinite(changes).mean(axis=0) < MIN_DEFINED
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # what is never defined has no mean
         apart = by_seed - np.nanmean(by_seed, axis=1, keepdims=True)
-        interaction = np.nanmean(seed_variance(apart, seeds), axis=0)
+        interaction = np.nanmean(errors.seed_variance(apart), axis=0)
         total = np.nanvar(changes, axis=0, ddof=1)
     total[undefined] = interaction[undefined] = math.nan
     drawn, whole = block * _blocks(errors.init_times, block), errors.init_times

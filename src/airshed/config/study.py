@@ -10,6 +10,7 @@ from airshed.config.base import Section, unknown_key_message
 from airshed.config.biases import Blocks
 from airshed.config.data import FITTED, NETWORKS, SAMPLES, DatasetConfig, Splits, TableName
 from airshed.config.evaluation import ClimatologyConfig, ComparisonConfig, EvaluationConfig
+from airshed.config.interventions import Intervention, InterventionsConfig
 from airshed.config.jobs import JobsConfig
 from airshed.config.model import ModelConfig
 from airshed.config.preprocessing import DaskConfig, LoaderConfig, NormalisationConfig
@@ -64,7 +65,11 @@ class Study(Section):
     train: TrainConfig = TrainConfig()
     jobs: Annotated[JobsConfig, NOTHING] = JobsConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
-    comparison: Annotated[ComparisonConfig, Shapes("comparison")] = ComparisonConfig()
+    comparison: Annotated[ComparisonConfig, Shapes("comparison", "interventions_table")] = (
+        ComparisonConfig()
+    )
+    interventions: InterventionsConfig = InterventionsConfig()
+    intervention_stanzas: dict[TableName, Intervention] = Field(default_factory=dict)
     interpretation: Annotated[InterpretationConfig, Shapes("interpretation")] = (
         InterpretationConfig()
     )
@@ -108,6 +113,7 @@ class Study(Section):
         self._check_splits()
         self._check_grids()
         self._check_variants()
+        self._check_interventions()
         self._check_supplement()
         return self
 
@@ -300,6 +306,25 @@ class Study(Section):
                 f" {', '.join(map(str, shared))} with the other variants"
             )
 
+    def _check_interventions(self) -> None:
+        names, known = self.interventions.apply, self.intervention_stanzas
+        if len(set(names)) != len(names):
+            raise ValueError(f"interventions.apply: the same value stands there twice: {names}")
+        for name in names:
+            if name not in known:
+                message = unknown_key_message(name, list(known), "intervention")
+                raise ValueError(f"interventions.apply: {message}")
+            for field in known[name].changed():
+                if field not in (*self.inputs, "elevation"):
+                    message = unknown_key_message(field, list(self.inputs), "input")
+                    raise ValueError(f"intervention_stanzas.{name}.fields: {message}")
+        every, step = self.interventions.init_every_h, self.splits.test.init_every_h
+        if every is not None and every % step:
+            raise ValueError(
+                f"interventions.init_every_h {every} is not a multiple of"
+                f" splits.test.init_every_h, {step}"
+            )
+
     def _check_supplement(self) -> None:
         for name, episode in self.episodes.items():
             if not self.splits.test.overlaps(episode):
@@ -359,6 +384,19 @@ class Study(Section):
     def random_seed(self, variant: str, seed: int) -> int:
         """What the random numbers of a variant's training with that seed are drawn from."""
         return seed + self.variant_stanzas[variant].seed_offset
+
+    def interventions_on(self, variant: str) -> list[str]:
+        """The interventions that a variant's networks can notice, of those that are made."""
+        known, of = self.intervention_stanzas, (self.variant_stanzas[variant], self.inputs)
+        return [name for name in self.interventions.apply if known[name].met_by(*of)]
+
+    def thinned(self) -> Self:
+        """The study with the init times of its interventions instead of the test split's."""
+        every = self.interventions.init_every_h
+        if every is None:
+            return self
+        test = self.splits.test.model_copy(update={"init_every_h": every})
+        return self.model_copy(update={"splits": self.splits.model_copy(update={"test": test})})
 
     def references(self) -> dict[str, str]:
         """Each variant that has a reference, with that reference."""

@@ -86,13 +86,17 @@ class Variant(Section):
     def reading_wind(self) -> list[str]:
         """Its parts that need the wind at the init time, as they are called in its stanza."""
         bias, backbone = self.bias.kind, self.backbone.kind
-        modulated = getattr(self.bias, "wind_modulation", True)
         parts = {
             f"scan '{self.scan}'": self.scan in WIND_SCANS,
-            f"bias '{bias}'": bias in BIASES and BIASES[bias].wind and modulated,
+            f"bias '{bias}'": self.bias_reads_wind(),
             f"backbone '{backbone}'": backbone in WIND_BACKBONES,
         }
         return [name for name, reads in parts.items() if reads]
+
+    def bias_reads_wind(self) -> bool:
+        """Whether its bias needs the wind."""
+        kind, modulated = self.bias.kind, getattr(self.bias, "wind_modulation", True)
+        return kind in BIASES and BIASES[kind].wind and modulated
 
     def left_out(self) -> tuple[str, ...]:
         """The inputs that the network does not see."""

@@ -85,6 +85,13 @@ class Batch(NamedTuple):
     init_hours: Tensor
 
 
+class Readable(Protocol):
+    """Samples by their numbers."""
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Some of them as one batch."""
+
+
 class Channels:
     """Where the fields that are read of an hour, and those that do not change, go in a sample.
 

@@ -140,6 +140,10 @@ class Subject:
         source = dataset.data_source
         return cls(kind, name, seed, dataset.name, source, commit, fingerprint=fingerprint)
 
+    def __str__(self) -> str:
+        of = f" of {self.made_from}" if self.made_from else ""
+        return f"{self.name}{of}" + (f", seed {self.seed}" if self.seed >= 0 else "")
+
     @property
     def trained(self) -> bool:
         """Whether networks make the forecasts."""

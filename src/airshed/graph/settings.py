@@ -18,7 +18,7 @@ from airshed.integrity.atomic import write_text
 FOLDER = Path("results/settings")
 DATA = (*PREPARED, "raw", "climatology", "damping", "observations")
 """Products of which a study has one each."""
-OF_A_VARIANT = ("training", "scores", "interpretation", "cost")
+OF_A_VARIANT = ("training", "scores", "interventions", "interpretation", "cost")
 
 
 def chosen(product: str, study: Study, of: str | None) -> dict[str, list[str]]:
@@ -35,7 +35,10 @@ def chosen(product: str, study: Study, of: str | None) -> dict[str, list[str]]:
         return {"external": [of]}
     if product in OF_A_VARIANT and of is not None:
         beside = study.variant_stanzas[of].reference if product == "cost" else None
-        return {"variant_stanzas": [of, *([] if beside is None else [beside])]}
+        found = {"variant_stanzas": [of, *([] if beside is None else [beside])]}
+        if product == "interventions":
+            found["intervention_stanzas"] = study.interventions_on(of)
+        return found
     if product in ("comparison", "report"):
         return {"variant_stanzas": study.variants}
     return {}

@@ -122,6 +122,10 @@ class StudyGraph:
             "observations": [results / "stations/observations.nc"],
             "training": [one / f"seed{seed}/run.json" for one in variants for seed in study.seeds],
             "scores": [one / f"seed{seed}/scores.nc" for one in variants for seed in study.seeds],
+            "interventions": [
+                one / f"seed{seed}/interventions.json" for one in variants for seed in study.seeds
+            ],
+            "interventions_table": [results / "interventions.csv"],
             "baseline": sorted(results.glob("baselines/*/scores.nc")),
             "external": [results / "external" / name / "scores.nc" for name in external],
             "interpretation": [

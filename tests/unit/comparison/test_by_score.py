@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from airshed.evaluation.climatology import Climatology
 from scoring import TARGET_VARIABLES
 
 from airshed.comparison.by_score import COLUMNS, compare_scores
@@ -16,7 +17,6 @@ from airshed.comparison.other_scores import (
     score_sums,
 )
 from airshed.evaluation.batch import Batch, Domain, Samples
-from airshed.evaluation.climatology import Climatology
 from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.scores import Subject
 from airshed.variables import TARGETS

@@ -19,7 +19,7 @@ from airshed.graph.table import BEGIN, END, rerunning_table
 from airshed.graph.views import view
 
 ROOT = Path(__file__).resolve().parents[3]
-PINNED = "82b0f7de60fc"
+PINNED = "dcee4f1a074c"
 
 
 @pytest.fixture(scope="module")
