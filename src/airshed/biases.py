@@ -22,6 +22,7 @@ class Registered:
             added in the first one.
         wind: Whether it reads the wind; a setting that is the only reason to is called
             ``wind_modulation``.
+        terrain: Whether it reads elevation.
         negative: What it means that its strength is negative, in words; nothing if no more than
             that it is.
         settings: Type and default of each setting, by the name of the class's argument.
@@ -35,11 +36,12 @@ class Registered:
         *,
         everywhere: bool = False,
         wind: bool = False,
+        terrain: bool = True,
         negative: str = "",
         **settings: tuple[Any, Any],
     ) -> None:
         self.where, self.what, self.everywhere, self.settings = where, what, everywhere, settings
-        self.wind, self.negative = wind, negative
+        self.wind, self.terrain, self.negative = wind, terrain, negative
 
     @property
     def blocks(self) -> str | list[int]:
@@ -77,6 +79,7 @@ BIASES = {
         "airshed.model.bias.position:RelativePosition",
         "A learned table over row and column offsets (Swin).",
         everywhere=True,
+        terrain=False,
     ),
     "relative_position_3d": Registered(
         "airshed.model.bias.position:RelativePosition3d",

@@ -16,6 +16,7 @@ from refusals import airshed, refused
 
 from airshed.config import read_yaml, validate_study
 from airshed.errors import AirshedError
+from airshed.variables import INPUTS
 
 ROOT = Path(__file__).resolve().parents[2]
 NAN, INFINITY = float("nan"), float("inf")
@@ -24,6 +25,7 @@ EPISODE = {"start": "2016-03-05", "end": "2016-03-06", "box": BOX}
 CHECKPOINT = {"checkpoint": "a.ckpt", "variables": ["u", "v"]}
 NH3 = {"standard_name": "ammonia", "units": "ug m-3", "limits": [0, 500]}
 STANZA = "variant_stanzas.physics_mask"
+CALM = {"label": "x", "scan": "raster"}
 
 
 def small_study() -> dict[str, Any]:
@@ -179,6 +181,19 @@ VALUES: list[tuple[str, Any, tuple[str, ...]]] = [
     ("variants", ["physics_musk"], ("variants", "'physics_musk'", "did you mean 'physics_mask'")),
     ("model.patch", 3, ("dataset.grid.rows 8", "model.patch 3")),
     ("model.regions.rows", 3, ("model.regions.rows 3", "4 rows")),
+    (
+        f"{STANZA}.regions",
+        {"rows": 3, "columns": 1},
+        ("variants.physics_mask.regions.rows 3", "patch grid's", "rows"),
+    ),
+    (f"{STANZA}.without", ["elevations"], ("variants.physics_mask", "did you mean 'elevation'")),
+    (f"{STANZA}.without", [*INPUTS], ("variants.physics_mask", "leaves no input")),
+    ("variant_stanzas.wind_baseline", CALM | {"sectors": 8}, ("sectors", "no use", "'raster'")),
+    (
+        "variant_stanzas.wind_baseline",
+        CALM | {"start_from": "physics_mask", "without": ["wind"]},
+        ("starts from 'physics_mask'", "other inputs"),
+    ),
     ("model.heads", 5, ("model", "dim 16", "heads 5")),
     (f"{STANZA}.bias.blocks", [7], ("variants.physics_mask", "[7]", "depth of 2")),
     (f"{STANZA}.reference", "nothing", ("variants.physics_mask", "reference 'nothing'")),

@@ -19,7 +19,7 @@ from prepared_data import prepare, prepared_in
 from tiny_runs import tiny_study, trained
 
 from airshed.assembly import build_geography, build_network
-from airshed.comparison.study import write_comparisons
+from airshed.comparison.study import Tables, write_comparisons
 from airshed.config import Study
 from airshed.config.data import DatasetConfig
 from airshed.data.climatology import fit_climatology, open_climatology
@@ -101,7 +101,7 @@ def finish(folder: Path) -> None:
         of = folder / "baselines" / name
         evaluate_baseline(study, name, scored_in(of), damping)
         files.append(of / "scores.nc")
-    write_comparisons(study, files, folder / "scores.csv", folder / "comparisons.csv")
+    write_comparisons(study, files, Tables.within(folder))
     write_stratum_table(files, folder / "scores_by_stratum.csv")
     page = folder / "report.html", folder / "report.md", folder / "figures", folder / "tables"
     build_report(study, folder, data, *page)

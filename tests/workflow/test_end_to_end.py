@@ -34,6 +34,7 @@ NOT_IN_THIS_STUDY = (
     *("stations", "external", "episodes", "preprocessing.", "loader.start_method"),
     "dataset.gridded.",
     *("variant_stanzas.*.backbone.", "variant_stanzas.*.bias."),
+    *("variant_stanzas.*.regions.", "variant_stanzas.*.sectors"),
 )
 READ_ELSEWHERE = {
     "hourly": {

@@ -34,7 +34,7 @@ HELPERS = Path(__file__).resolve().parents[1] / "helpers"
 BOX = {"south": 20.0, "north": 45.0, "west": 90.0, "east": 120.0}
 STANZAS: dict[str, Any] = {
     "wind_baseline": {"backbone": {"kind": "wind_graph", "reaches": [1]}},
-    "physics_mask": {},
+    "physics_mask": {"regions": {"rows": 1, "columns": 2}},
     "finetune": {
         "label": "trained on",
         "backbone": {"kind": "advection_diffusion"},

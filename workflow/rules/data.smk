@@ -125,13 +125,19 @@ rule statistics:
         " --static {input.static:q} --workers {threads} --output {output:q} 2> {log:q}"
 
 
+# One file for each geometry of regions and sectors that a variant's scan has.
+SCAN_TABLES = {GRAPH.places.scan_tables(name).stem: name for name in STUDY.variants}
+
+
 rule scan_tables:
     output:
-        str(GRAPH.places.scan_tables),
+        f"{DATA}/{{tables}}.nc",
     log:
-        f"{DATA}/logs/{GRAPH.places.scan_tables.stem}.log",
+        f"{DATA}/logs/{{tables}}.log",
     benchmark:
-        f"{DATA}/benchmarks/{GRAPH.places.scan_tables.stem}.tsv"
+        f"{DATA}/benchmarks/{{tables}}.tsv"
+    wildcard_constraints:
+        tables="|".join(SCAN_TABLES),
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -139,7 +145,7 @@ rule scan_tables:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        settings=settings("scan_tables"),
+        settings=lambda wildcards: GRAPH.settings("scan_tables", SCAN_TABLES[wildcards.tables]),
         work=work("scan_tables"),
     shell:
         f"airshed scan-tables {HANDED}" " --output {output:q} 2> {log:q}"
@@ -198,12 +204,14 @@ rule damping:
 
 
 # What training and evaluation read, by the names of their options.
-PREPARED = {
+SHARED_DATA = {
     "hourly": rules.ingest.output.hourly,
     "static": rules.static_fields.output[0],
     "patch_elevation": rules.patch_elevation.output[0],
     "statistics": rules.statistics.output[0],
-    "scan_tables": rules.scan_tables.output[0],
+}
+PREPARED = SHARED_DATA | {
+    "scan_tables": lambda wildcards: str(GRAPH.places.scan_tables(wildcards.variant)),
 }
 PREPARED_OPTIONS = (
     f"{HANDED}"

@@ -158,6 +158,7 @@ rule compare:
     output:
         scores=f"{RESULTS}/scores.csv",
         comparisons=f"{RESULTS}/comparisons.csv",
+        by_score=f"{RESULTS}/comparisons_by_score.csv",
     log:
         f"{RESULTS}/logs/compare.log",
     benchmark:
@@ -174,4 +175,5 @@ rule compare:
     shell:
         f"airshed compare-study {HANDED}"
         " --scores {output.scores:q}"
-        " --comparisons {output.comparisons:q} {input.runs:q} {input.baselines:q} 2> {log:q}"
+        " --comparisons {output.comparisons:q} --by-score {output.by_score:q}"
+        " {input.runs:q} {input.baselines:q} 2> {log:q}"

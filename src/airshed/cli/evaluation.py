@@ -103,10 +103,11 @@ def evaluate(
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
     read = {"climatology": climatology, "observations": observations}
-    check_read("scores", config, vars(prepared) | read)
+    record = read_json(run, RUN)
+    check_read("scores", config, vars(prepared) | read, record["variant"])
     study = handed(config, "scores")
     made = Making("scores", study, output)
-    weights = read_json(run, RUN)["checkpoint"]["sha256"]
+    weights = record["checkpoint"]["sha256"]
     identity = scores_identity(study, weights, prepared, climatology, observations)
     if take_over is not None:
         from airshed.evaluation.taking_over import take_over_scores
@@ -165,14 +166,15 @@ def compare_study(
     config: Config,
     scores: Annotated[Path, typer.Option(help="Table of all scores to write.")],
     comparisons: Annotated[Path, typer.Option(help="Table of paired comparisons to write.")],
+    by_score: Annotated[Path, typer.Option(help="Table of those by other scores to write.")],
     files: Annotated[list[Path], typer.Argument(exists=True, help="scores.nc of every run.")],
 ) -> None:
     """Compare each variant with its reference: change of RMSE, interval, verdict."""
-    from airshed.comparison.study import write_comparisons
+    from airshed.comparison.study import Tables, write_comparisons
     from airshed.graph.notes import making
 
     with making("comparison", config, comparisons) as study:
-        write_comparisons(study, files, scores, comparisons)
+        write_comparisons(study, files, Tables(scores, comparisons, by_score))
 
 
 @app.command()

@@ -91,7 +91,7 @@ def train(
     whole = load_study(config if study is None else [study]).for_variant(variant)
     fields = hourly, static, patch_elevation, statistics, scan_tables
     prepared = Prepared(*fields, climatology, damping)
-    check_read("training", config, vars(prepared))
+    check_read("training", config, vars(prepared), variant)
     own = handed(config, "training", variant).for_variant(variant)
     wanted = kept.Wanted(own, whole, variant, seed, prepared, start, run, history)
     if take_over is not None:

@@ -18,10 +18,10 @@ from airshed.variables import HELPERS, HOURLY, Quantities, Variable, extended
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-NETWORKS = ("scores", "interpretation")
+NETWORKS = ("scores", "interventions", "interpretation")
 """Steps that build a trained network again: what shaped it they read, and it comes with it."""
 FITTED = ("climatology", "damping")
-SCORES = ("scores", "baseline", "external")
+SCORES = ("scores", "interventions", "baseline", "external")
 SAMPLES = ("training", "cost", *SCORES, "interpretation")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 
@@ -105,8 +105,8 @@ class Splits(Section):
     test: Annotated[
         Split,
         Shapes(
-            *("scores", "baseline", "external", "observations", "wind_roses", "interpretation"),
-            init_every_h=Shapes("scores", "baseline", "external", "interpretation", "comparison"),
+            *(*SCORES, "observations", "wind_roses", "interpretation"),
+            init_every_h=Shapes(*SCORES, "interpretation", "comparison", "interventions_table"),
         ),
     ]
 

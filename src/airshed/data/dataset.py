@@ -76,11 +76,20 @@ class Batch(NamedTuple):
         y: Targets [B, T, Y, X] in the study's order, normalised, NaN where missing and outside it;
             what they depart from a reference forecast, if there is one.
         lead_hours: Horizon [B] of each sample, hours.
+        init_hours: Init time [B] of each sample, int64 hours since 1970.
     """
 
     x: Tensor
     y: Tensor
     lead_hours: Tensor
+    init_hours: Tensor
+
+
+class Readable(Protocol):
+    """Samples by their numbers."""
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Some of them as one batch."""
 
 
 class Channels:
@@ -174,6 +183,8 @@ class ForecastDataset(Dataset[Batch]):
         self._lead_hours = torch.from_numpy(self.samples["horizon_h"].to_numpy(np.float32))
         self._reference = reference
         self._of_targets = Normaliser.read(statistics, targets)
+        init_hours = self.samples["init_time"].to_numpy("datetime64[h]").astype(np.int64)
+        self._init_hours = torch.from_numpy(init_hours)
 
     @classmethod
     def of(
@@ -214,7 +225,8 @@ class ForecastDataset(Dataset[Batch]):
                 y[number, here] = fields[count + number][there]
         if self._reference is not None:
             y -= self._expected(self._reference, chosen, fields[:count])
-        return Batch(x, y, self._lead_hours[torch.from_numpy(chosen)])
+        which = torch.from_numpy(chosen)
+        return Batch(x, y, self._lead_hours[which], self._init_hours[which])
 
     def _expected(self, reference: Reference, chosen: Integers, at_init: list[Tensor]) -> Tensor:
         """The reference forecast of some samples, normalised, from their init times' hours."""

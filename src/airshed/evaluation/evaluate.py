@@ -29,7 +29,11 @@ from airshed.graph.identity import hours, identity
 from airshed.integrity.provenance import sha256
 from airshed.variables import STATIC
 
-PRODUCT_OF: dict[Kind, str] = {"baseline": "baseline", "external": "external"}
+PRODUCT_OF: dict[Kind, str] = {
+    "baseline": "baseline",
+    "external": "external",
+    "intervention": "interventions",
+}
 """What scores of a kind are among the products; all else are scores of trainings."""
 
 
@@ -140,7 +144,7 @@ def evaluate(
         forecaster,
         SampleReader(hourly, study.targets, max(horizons)),
         scorers,
-        f"scores of {subject.name}" + (f", seed {subject.seed}" if subject.seed >= 0 else ""),
+        f"scores of {subject}",
         savepoint,
     )
     scores = supplement.add_to(gridded.dataset(subject))

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from airshed.arrays import Floats
 from airshed.assembly import build_network, device_of
 from airshed.config import Study
-from airshed.data.dataset import ForecastDataset
+from airshed.data.dataset import ForecastDataset, Readable
 from airshed.data.normalisation import Normaliser
 from airshed.data.prepared import Prepared
+from airshed.data.reference import Reference
 from airshed.data.stores import open_hourly
 from airshed.errors import refusing
 from airshed.evaluation.batch import Samples
@@ -23,7 +24,10 @@ from airshed.evaluation.evaluate import Evaluation, evaluate
 from airshed.evaluation.loop import ahead
 from airshed.evaluation.reading import at_samples
 from airshed.evaluation.scores import Subject
+from airshed.model import Forecaster
 from airshed.training.finished import read_run, trained
+
+Inputs = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evaluation) -> None:
@@ -39,14 +43,36 @@ def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evalua
         AirshedError: The checkpoint is missing, changed or does not fit, or data do not fit.
     """
     torch.set_num_threads(study.train.threads)
+    record, (network, reference) = read_run(run), trained_network(study, run, prepared)
+    samples = ForecastDataset.of(study, prepared, study.splits.test, study.loader.hold)
+    forecaster = forecaster_of(study, network, samples, prepared, reference)
+    checksum = record["checkpoint"]["sha256"]
+    subject = Subject.of(study, "variant", record["variant"], record["seed"], checksum)
+    evaluate(study, subject, forecaster, evaluation)
+
+
+def trained_network(
+    study: Study, run: Path, prepared: Prepared
+) -> tuple[Forecaster, Reference | None]:
+    """The network of a run with its best weights, and the forecast that it departs from, if any."""
     record, (weights, reference) = read_run(run), trained(run)
     of = study, record["variant"], prepared, record["seed"]
     network = build_network(*of, dtype=torch.float32)  # forecasts are made in float32
     what, hint = "the checkpoint does not fit the network", "train this run again"
     with refusing(RuntimeError, what=what, where=run, hint=hint, told=str):
         network.load_state_dict(weights)
-    samples = ForecastDataset.of(study, prepared, study.splits.test, study.loader.hold)
-    forecaster = NetworkForecaster(
+    return network, reference
+
+
+def forecaster_of(
+    study: Study,
+    network: Forecaster,
+    samples: Readable,
+    prepared: Prepared,
+    reference: Reference | None,
+) -> NetworkForecaster:
+    """Forecasts of a study's network for samples of its test split."""
+    return NetworkForecaster(
         network.to(device_of(study)),
         samples,
         Normaliser.read(prepared.statistics, study.targets),
@@ -54,9 +80,6 @@ def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evalua
         reference
         and at_samples(reference, open_hourly(prepared.hourly, None, study.targets), study.targets),
     )
-    checksum = record["checkpoint"]["sha256"]
-    subject = Subject.of(study, "variant", record["variant"], record["seed"], checksum)
-    evaluate(study, subject, forecaster, evaluation)
 
 
 class NetworkForecaster:
@@ -76,7 +99,7 @@ class NetworkForecaster:
     def __init__(
         self,
         network: nn.Module,
-        samples: ForecastDataset,
+        samples: Readable,
         normaliser: Normaliser,
         batch_size: int,
         reference: Callable[[Samples], Floats] | None = None,
@@ -95,26 +118,28 @@ class NetworkForecaster:
                 physical = self._normaliser.departed(reference, normalised)
             yield physical.astype(np.float32)
 
-    def _read(self, samples: Samples) -> tuple[tuple[Tensor, Tensor, Tensor], Floats | None]:
+    def _read(self, samples: Samples) -> tuple[Inputs, Floats | None]:
         """Inputs of the network, and what it departs from."""
         return self.inputs(samples), None if self._reference is None else self._reference(samples)
 
-    def inputs(self, samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs [I, V, Y, X] of the init times; of the samples their init's number and horizon."""
+    def inputs(self, samples: Samples) -> Inputs:
+        """Inputs [I, V, Y, X] and hours [I] of init times; each sample's init time and horizon."""
         _, firsts, number = np.unique(samples.input_index, return_index=True, return_inverse=True)
-        x = self._samples.__getitems__(samples.numbers[firsts].tolist()).x
+        read = self._samples.__getitems__(samples.numbers[firsts].tolist())
         lead_hours = samples.horizons_h.astype(np.float32)
-        return x, torch.from_numpy(number), torch.from_numpy(lead_hours)
+        return read.x, read.init_hours, torch.from_numpy(number), torch.from_numpy(lead_hours)
 
-    def forward(self, x: Tensor, init: Tensor, lead_hours: Tensor) -> npt.NDArray[np.float32]:
-        """Normalised forecasts [B, T, Y, X]."""
-        x, size = x.to(self._device), self._batch_size
+    def forward(
+        self, x: Tensor, init_hours: Tensor, init: Tensor, lead_hours: Tensor
+    ) -> npt.NDArray[np.float32]:
+        """Normalised forecasts [B, T, Y, X], of what :meth:`inputs` gives."""
+        x, init_hours, size = x.to(self._device), init_hours.to(self._device), self._batch_size
         parts = []
         with torch.inference_mode():
             for start in range(0, len(init), size):
-                which, hours = init[start : start + size], lead_hours[start : start + size]
-                inputs = x[which.to(self._device)]
-                of = inputs, hours.to(self._device), self._normaliser.names
+                here = slice(start, start + size)
+                which, hours = (each[here].to(self._device) for each in (init, lead_hours))
+                of = x[which], hours, self._normaliser.names, init_hours[which]
                 parts.append(self._network(*of).float().cpu())
         forecasts: npt.NDArray[np.float32] = torch.cat(parts).numpy()
         return forecasts

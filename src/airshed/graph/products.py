@@ -49,7 +49,10 @@ class Product:
 FIELDS = ("hourly", "static")
 PREPARED = (*FIELDS, "patch_elevation", "statistics", "scan_tables")
 ALL_SCORES = ("scores", "baseline", "external")
-TABLES = ("comparison", "strata", "stations_table", "episodes_table", "external_table")
+TABLES = (
+    *("comparison", "interventions_table", "strata"),
+    *("stations_table", "episodes_table", "external_table"),
+)
 SCORED = (*FIELDS, "climatology", "observations")
 
 PRODUCTS = {
@@ -65,6 +68,12 @@ PRODUCTS = {
     "observations": Product("stations", "observations", ("static",), STORE),
     "training": Product("train", "trainings", PREPARED, RUN, departing=("climatology", "damping")),
     "scores": Product("evaluate", "scores of trainings", (*SCORED, "training", *PREPARED), SCORES),
+    "interventions": Product(
+        "intervene",
+        "scores under interventions",
+        (*FIELDS, "climatology", "training", *PREPARED),
+        SCORES,
+    ),
     "baseline": Product("baseline", "scores of baselines", (*SCORED, "damping"), SCORES),
     "external": Product("external", "scores of other forecasts", SCORED, SCORES),
     "interpretation": Product(
@@ -74,6 +83,9 @@ PRODUCTS = {
     "cost": Product("measure_cost", "the measured cost", PREPARED, COST),
     "cost_table": Product("cost", "the table of costs", ("cost",), COST),
     "comparison": Product("compare", "the comparison", ALL_SCORES, COMPARISON),
+    "interventions_table": Product(
+        "interventions_table", "the table of interventions", ("scores", "interventions"), COMPARISON
+    ),
     "strata": Product("score_tables", "scores by stratum", ALL_SCORES),
     "stations_table": Product("stations_summary", "scores at stations", ALL_SCORES),
     "episodes_table": Product("episodes_table", "scores in episodes", ALL_SCORES),

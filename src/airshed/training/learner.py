@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from airshed.config.training import TrainConfig
+from airshed.data.dataset import Batch
 from airshed.training import graphs
 from airshed.training.lightning import Fabric
 from airshed.training.optimisation import adamw, are_strengths
@@ -41,14 +42,17 @@ class Learner:
         self._to_record = graphs.wanted(settings, fabric.device, fabric.world_size)
         self._keeps_gradients = False
 
-    def forecast(self, x: Tensor, lead_hours: Tensor, targets: Sequence[str]) -> Tensor:
+    def forecast(self, batch: Batch, targets: Sequence[str]) -> Tensor:
         """Normalised forecast [B, targets, Y, X]."""
+        x, lead_hours, init_hours = batch.x, batch.lead_hours, batch.init_hours
         if self._to_record and self.module.training:
             self._to_record = False
             network, precision = self.network, self.precision
-            self._keeps_gradients = graphs.record(network, x, lead_hours, targets, precision)
+            self._keeps_gradients = graphs.record(
+                network, x, lead_hours, targets, precision, init_hours
+            )
         with self.autocast:
-            forecast: Tensor = self.module(x, lead_hours, targets)
+            forecast: Tensor = self.module(x, lead_hours, targets, init_hours)
         return forecast
 
     def accumulating(self, more_follows: bool) -> AbstractContextManager[Any]:

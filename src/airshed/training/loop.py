@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -30,6 +30,7 @@ from airshed.training.learner import Learner
 from airshed.training.lightning import Fabric
 from airshed.training.optimisation import masked_squares, reach, warmup_cosine
 from airshed.training.progress import TrainingProgress
+from airshed.training.readers import read
 from airshed.training.stopping import InterruptedTrainingError, StopRequest, ignore_stop_signals
 from airshed.training.watchdog import EXCHANGING, WAITING, Watchdog
 
@@ -39,7 +40,7 @@ class Samples:
     """What is learned from.
 
     Attributes:
-        train: Items with ``x`` [V, Y, X], ``y`` [targets, Y, X] and ``lead_hours``.
+        train: Items with ``x`` [V, Y, X], ``y`` [targets, Y, X] and ``lead_hours``, ``init_hours``.
         validation: The same, of other days.
         mask: bool [Y, X], True inside the domain.
         targets: Names of the variables to forecast.
@@ -69,7 +70,8 @@ class Training:
 
     Args:
         fabric: Connects the processes.
-        network: Called with (x [B, V, Y, X], lead_hours [B], targets); all its parameters exist.
+        network: Called with (x [B, V, Y, X], lead_hours [B], targets, init_hours [B]); all its
+            parameters exist.
         samples: What it learns from.
         settings: Optimisation settings.
         learning_rate: Peak learning rate.
@@ -224,28 +226,19 @@ class Training:
         self._save()
 
     def _squares(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        forecast = self.learner.forecast(batch.x, batch.lead_hours, self.samples.targets)
+        forecast = self.learner.forecast(batch, self.samples.targets)
         return masked_squares(forecast, batch.y, self.mask)
 
-    @contextmanager
-    def _reading(self, samples: Dataset[Any], dealt: list[MicroBatch]) -> Iterator[Iterator[Batch]]:
+    def _reading(self, samples: Dataset[Any], dealt: list[MicroBatch]) -> closing[Generator[Batch]]:
         """The micro-batches in their order; processes that read them end with the block."""
-        batches = iter(
-            DataLoader(
-                samples,
-                batch_sampler=[micro.indices for micro in dealt],
-                **self.samples.reading,
-                worker_init_fn=ignore_stop_signals,
-                pin_memory=self.fabric.device.type == "cuda",
-            )
+        loader = DataLoader(
+            samples,
+            batch_sampler=[micro.indices for micro in dealt],
+            **self.samples.reading,
+            worker_init_fn=ignore_stop_signals,
+            pin_memory=self.fabric.device.type == "cuda",
         )
-        try:
-            yield batches
-        finally:
-            # they ignore the signal by which Python would end them at exit, and an error's
-            # traceback keeps the iterator alive, which would otherwise do this
-            if self.settings.workers:
-                batches._shutdown_workers()  # type: ignore[attr-defined]
+        return closing(read(loader))
 
     def _next(self, batches: Iterator[Batch]) -> Batch:
         """The next micro-batch; between two of them the training may be saved or stopped."""

@@ -1,24 +1,64 @@
-"""What a process that reads samples for a training says when it fails or dies."""
+"""Processes that read samples for a training, and what is said when one fails or dies."""
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Generator
+from multiprocessing.connection import wait
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from airshed.data.dataset import Batch
 from airshed.errors import AirshedError, brief
 
-DIED = "DataLoader worker"  # begins torch's message of a process that is gone
+ENDING_S = 5.0  # a process's connections break before it counts as gone
 FROM_READER = "AirshedError: "  # stands before the message, at the end of the reader's traceback
 
 
-def reader_died(error: Exception) -> AirshedError | None:
-    """What it means that a reader is gone; None if the error is another one.
+class ReaderDiedError(Exception):
+    """A process that reads samples is gone."""
 
-    Torch's handler of SIGCHLD raises it wherever the training stands, not only where it reads.
+
+def read(loader: DataLoader[Batch]) -> Generator[Batch]:
+    """What the loader reads; its processes end with the generator, so close that in any case.
+
+    Raises:
+        ReaderDiedError: One of its processes is gone. What torch raises then depends on which of
+            the connections to it broke.
     """
-    if not isinstance(error, RuntimeError) or DIED not in str(error):
+    handler = signal.getsignal(signal.SIGCHLD)
+    batches: Any = iter(loader)
+    signal.signal(signal.SIGCHLD, handler)  # torch's would raise wherever the training stands
+    readers = batches._workers if loader.num_workers else []
+    try:
+        yield from batches
+    except AirshedError:
+        raise
+    except Exception as error:
+        gone = wait([reader.sentinel for reader in readers], ENDING_S)
+        if not gone:
+            raise
+        ended = [reader for reader in readers if reader.sentinel in gone]
+        for reader in ended:
+            reader.join()
+        codes = [reader.exitcode for reader in ended]
+        raise ReaderDiedError(f"exit codes {codes}, {brief(error)}") from error
+    finally:
+        # they ignore the signal by which Python would end them at exit, and an error's traceback
+        # keeps the iterator alive, which would otherwise do this
+        if readers:
+            batches._shutdown_workers()
+
+
+def reader_died(error: Exception) -> AirshedError | None:
+    """What it means that a reader is gone; None if the error is another one."""
+    if not isinstance(error, ReaderDiedError):
         return None
     return AirshedError(
         "a process that reads samples died",
         where="train.workers",
-        found=brief(error),
+        found=error,
         hint="was memory short (jobs.mem_mb)? run again: the training continues from its last"
         " checkpoint",
     )

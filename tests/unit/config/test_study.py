@@ -7,10 +7,12 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from datetime import date
+from functools import reduce
 from io import StringIO
 from pathlib import Path
 from typing import Any, get_args
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -129,6 +131,18 @@ def test_dump_and_load_give_the_same_study(tiny_values: dict[str, Any], tmp_path
 def test_schema_file_is_up_to_date(root: Path) -> None:
     kept = json.loads((root / "workflow/schemas/config.schema.json").read_text(encoding="utf-8"))
     assert kept == json_schema(), "run: airshed schema --output workflow/schemas/config.schema.json"
+
+
+@pytest.mark.parametrize("name", ["config", "studies/ablation", "studies/supplement"])
+def test_the_schema_accepts_what_is_accepted_here_and_no_unknown_key(name: str) -> None:
+    accepts = jsonschema.Draft202012Validator(json_schema()).is_valid
+    paths = [*DEFAULTS, CONFIG / f"{name}.yaml"]
+    written = reduce(merge, [yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths])
+    study = load_study(paths).model_dump(mode="json")
+    assert accepts(study)
+    assert accepts(json.loads(json.dumps(written, default=str)))  # dates
+    assert not accepts(study | {"trian": {}})
+    assert not accepts(study | {"seeds": "three"})
 
 
 def test_every_default_is_in_the_commented_config() -> None:
@@ -320,10 +334,14 @@ def test_what_asks_nothing_new_is_a_control_unless_said_otherwise(
     stanzas["with_bias"] = base | {"bias": {"kind": "barrier"}}
     stanzas["again"] = {"label": "again", "scan": "wind", "seed_offset": 7}
     stanzas["said"] = stanzas["again"] | {"family": "primary"}
+    stanzas["blind"] = {"label": "blind", "scan": "wind", "without": ["wind"]}
+    stanzas["drawn"] = {"label": "drawn", "scan": "random"}
+    stanzas["coarse"] = {"label": "coarse", "scan": "wind", "regions": {"rows": 1, "columns": 1}}
     study = validate_study(tiny_values, "tiny")
     found = {name: stanza.family for name, stanza in study.variant_stanzas.items()}
     controls = {name for name, family in found.items() if family == "control"}
-    assert controls == {"trained_on", "again"}
+    listed = {"baseline_finetune", "random_scan", "no_elevation_input", "no_wind_input"}
+    assert controls - listed == {"trained_on", "again", "blind", "drawn"}
     assert validate_study(study.model_dump(mode="json"), "again") == study
 
 
