@@ -1,9 +1,14 @@
 # Airshed: ablation studies of air-quality forecasting transformers.
-# Defaults are the demo study; another study: --configfile config/studies/<study>.yaml
+# Without --configfile this is the demo study; another one: --configfile config/studies/<study>.yaml
 
 
 configfile: "config/config.yaml"
 configfile: "config/variants.yaml"
+
+
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/studies/demo.yaml"
 
 
 include: "workflow/rules/common.smk"

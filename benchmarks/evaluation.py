@@ -25,6 +25,7 @@ import xarray as xr
 from airshed.bench.measure import peak_mb, spread
 from airshed.bench.problem import random_geography
 from airshed.config import Study, read_yaml, validate_study
+from airshed.data.climatology import Climatology
 from airshed.data.dataset import ForecastDataset
 from airshed.data.hourly import create, write_day, write_present
 from airshed.data.normalisation import Normaliser
@@ -33,7 +34,6 @@ from airshed.data.stores import STATIC_VARIABLES, open_hourly, open_static, writ
 from airshed.evaluation.baselines.known import Known
 from airshed.evaluation.baselines.ridge import ridge
 from airshed.evaluation.batch import Domain
-from airshed.evaluation.climatology import Climatology
 from airshed.evaluation.evaluate import init_times
 from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.loop import batches_of, score_forecasts

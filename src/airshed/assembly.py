@@ -63,6 +63,7 @@ def assemble(
         scan=scan,
         geography=geography,
         targets=study.targets,
+        without=study.variant_stanzas[variant].left_out(),
         seed=seed,
         patch_size=model.patch,
         embed_dim=model.dim,
@@ -113,11 +114,13 @@ def build_variant_scan(name: str, prepared: Prepared) -> RasterScan | WindScan:
     """The scan of that name, with the prepared tables if it needs any."""
     if name not in SCANS:
         return RasterScan()
-    stored = open_scan_tables(prepared.scan_tables, name)
-    order, token = (stored[f"{name}_{part}"].values for part in ("local_order", "region_token"))
+    scan = SCANS[name]
+    stored = open_scan_tables(prepared.scan_tables, scan.tables)
+    parts = ("local_order", "region_token")
+    order, token = (stored[f"{scan.tables}_{part}"].values for part in parts)
     rows, columns = stored.attrs["region_cells"]
     tables = Tables(torch.from_numpy(order), torch.from_numpy(token), (int(rows), int(columns)))
-    return SCANS[name][0](tables)
+    return scan(tables)
 
 
 def build_geography(study: Study, prepared: Prepared) -> Geography:

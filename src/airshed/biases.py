@@ -22,6 +22,9 @@ class Registered:
             added in the first one.
         wind: Whether it reads the wind; a setting that is the only reason to is called
             ``wind_modulation``.
+        terrain: Whether it reads elevation.
+        negative: What it means that its strength is negative, in words; nothing if no more than
+            that it is.
         settings: Type and default of each setting, by the name of the class's argument.
     """
 
@@ -33,10 +36,12 @@ class Registered:
         *,
         everywhere: bool = False,
         wind: bool = False,
+        terrain: bool = True,
+        negative: str = "",
         **settings: tuple[Any, Any],
     ) -> None:
         self.where, self.what, self.everywhere, self.settings = where, what, everywhere, settings
-        self.wind = wind
+        self.wind, self.terrain, self.negative = wind, terrain, negative
 
     @property
     def blocks(self) -> str | list[int]:
@@ -54,6 +59,7 @@ BIASES = {
         "airshed.model.bias.barrier:Barrier",
         "Elevation barriers between patches, modulated by wind speed, with a learnable strength.",
         wind=True,
+        negative="higher ground attracts attention instead of keeping it away",
         alpha_init=(float, 0.2),
         wind_modulation=(bool, True),
     ),
@@ -73,6 +79,7 @@ BIASES = {
         "airshed.model.bias.position:RelativePosition",
         "A learned table over row and column offsets (Swin).",
         everywhere=True,
+        terrain=False,
     ),
     "relative_position_3d": Registered(
         "airshed.model.bias.position:RelativePosition3d",
@@ -81,6 +88,7 @@ BIASES = {
     "topoflow": Registered(
         "airshed.model.bias.position:TopoFlow",
         "Elevation barriers without wind, plus a table over logarithmic offsets.",
+        negative="its barrier is clamped to zero, and no gradient brings it back",
         alpha_init=(float, 2.0),
     ),
 }

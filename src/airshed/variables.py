@@ -134,6 +134,13 @@ INPUTS = (
     *("u", "v", "temp", "rh", "psfc", "pm10", "so2", "no2", "co", "o3"),
     *("lat2d", "lon2d", "pm25", "elevation", "population"),
 )
+
+
+def with_wind(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of inputs, ``wind`` replaced by both its components."""
+    return tuple(one for name in names for one in (WIND if name == "wind" else (name,)))
+
+
 HOURLY = tuple(name for name in INPUTS if name not in STATIC)
 TARGETS = ("pm25", "pm10", "so2", "no2", "co", "o3")
 """The CAQRA set, in the order of the model: defaults of the configuration and nothing else."""

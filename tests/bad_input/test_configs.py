@@ -16,6 +16,7 @@ from refusals import airshed, refused
 
 from airshed.config import read_yaml, validate_study
 from airshed.errors import AirshedError
+from airshed.variables import INPUTS
 
 ROOT = Path(__file__).resolve().parents[2]
 NAN, INFINITY = float("nan"), float("inf")
@@ -24,6 +25,7 @@ EPISODE = {"start": "2016-03-05", "end": "2016-03-06", "box": BOX}
 CHECKPOINT = {"checkpoint": "a.ckpt", "variables": ["u", "v"]}
 NH3 = {"standard_name": "ammonia", "units": "ug m-3", "limits": [0, 500]}
 STANZA = "variant_stanzas.physics_mask"
+CALM = {"label": "x", "scan": "raster"}
 
 
 def small_study() -> dict[str, Any]:
@@ -105,7 +107,9 @@ VALUES: list[tuple[str, Any, tuple[str, ...]]] = [
     ("dataset.quality.limits", {"pm25": [NAN, 1]}, ("limits.pm25", "found nan")),
     ("comparison.significance", 0.7, ("comparison.significance", "found 0.7")),
     ("comparison.resamples", 10, ("comparison.resamples", "1000", "found 10")),
-    ("evaluation.climatology_harmonics", 13, ("climatology_harmonics", "found 13")),
+    ("climatology.harmonics", 13, ("climatology.harmonics", "found 13")),
+    ("evaluation.climatology_harmonics", 3, ("is now called 'climatology.harmonics'",)),
+    ("model.departs_from", "persistance", ("did you mean 'persistence'",)),
     ("evaluation.elevation_edges_m", [9, 1], ("elevation_edges_m", "must rise", "9.0, 1.0")),
     ("evaluation.wind_speed_edges_ms", [1, NAN], ("wind_speed_edges_ms.1", "found nan")),
     ("normalisation.fixed", {"pm25": {"mean": 1, "std": 0}}, ("fixed.pm25.std", "found 0")),
@@ -177,6 +181,19 @@ VALUES: list[tuple[str, Any, tuple[str, ...]]] = [
     ("variants", ["physics_musk"], ("variants", "'physics_musk'", "did you mean 'physics_mask'")),
     ("model.patch", 3, ("dataset.grid.rows 8", "model.patch 3")),
     ("model.regions.rows", 3, ("model.regions.rows 3", "4 rows")),
+    (
+        f"{STANZA}.regions",
+        {"rows": 3, "columns": 1},
+        ("variants.physics_mask.regions.rows 3", "patch grid's", "rows"),
+    ),
+    (f"{STANZA}.without", ["elevations"], ("variants.physics_mask", "did you mean 'elevation'")),
+    (f"{STANZA}.without", [*INPUTS], ("variants.physics_mask", "leaves no input")),
+    ("variant_stanzas.wind_baseline", CALM | {"sectors": 8}, ("sectors", "no use", "'raster'")),
+    (
+        "variant_stanzas.wind_baseline",
+        CALM | {"start_from": "physics_mask", "without": ["wind"]},
+        ("starts from 'physics_mask'", "other inputs"),
+    ),
     ("model.heads", 5, ("model", "dim 16", "heads 5")),
     (f"{STANZA}.bias.blocks", [7], ("variants.physics_mask", "[7]", "depth of 2")),
     (f"{STANZA}.reference", "nothing", ("variants.physics_mask", "reference 'nothing'")),

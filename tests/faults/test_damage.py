@@ -15,8 +15,9 @@ READERS = {
     str(PLACES.static): "statistics",
     str(PLACES.patch_elevation): "train",
     str(PLACES.statistics): "evaluate",
-    str(PLACES.scan_tables): "evaluate",
+    str(PLACES.scan_tables()): "evaluate",
     str(PLACES.climatology): "baseline",
+    str(PLACES.damping): "baseline",
     f"{SEED}/checkpoints/best.ckpt": "evaluate",
     f"{SEED}/scores.nc": "compare",
 }

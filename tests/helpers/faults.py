@@ -36,15 +36,19 @@ OUTPUTS = {
     "static_fields": [str(PLACES.static)],
     "patch_elevation": [str(PLACES.patch_elevation)],
     "statistics": [str(PLACES.statistics)],
-    "scan_tables": [str(PLACES.scan_tables)],
+    "scan_tables": [str(PLACES.scan_tables())],
     "climatology": [str(PLACES.climatology)],
+    "damping": [str(PLACES.damping)],
     "cost": [f"{RESULTS}/cost.json"],
     "train": [f"{SEED}/run.json", f"{SEED}/history.csv"],
     "evaluate": [f"{SEED}/scores.nc"],
     "interpret": [f"{SEED}/interpretation.json"],
+    "ensemble": [f"{RESULTS}/variants/physics_mask/ensemble.csv"],
     "baseline": [f"{RESULTS}/baselines/ridge/scores.nc"],
     "score_tables": [f"{RESULTS}/scores_by_stratum.csv"],
-    "compare": [f"{RESULTS}/scores.csv", f"{RESULTS}/comparisons.csv"],
+    "compare": [
+        f"{RESULTS}/{name}.csv" for name in ("scores", "comparisons", "comparisons_by_score")
+    ],
     "report": [f"{RESULTS}/report.html", f"{RESULTS}/report.md", f"{RESULTS}/figures"],
     "manifest": [f"{RESULTS}/manifest.json"],
 }

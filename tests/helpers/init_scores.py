@@ -46,6 +46,11 @@ def scores(name: str, seed: int, init_mse: np.ndarray) -> xr.Dataset:
         "coarse_column": np.tile(np.arange(COLUMNS), ROWS),
         "scored": np.isfinite(init_mse).any(axis=2),
         "origin": np.zeros(len(TARGETS)),
+        **dict.fromkeys(
+            ("forecast_power", "truth_power"), np.ones((len(HORIZONS), 1, len(TARGETS)))
+        ),
+        "spectrum_samples": np.ones_like(pooled, dtype=int),
+        "wavelength_km": [1000.0],
     }
     subject = Subject("baseline" if seed < 0 else "variant", name, seed, "tiny", "simulated", "abc")
     counts = {"samples": 228, "cells_skipped": 0}

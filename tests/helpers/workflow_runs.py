@@ -30,7 +30,8 @@ while [ $# -gt 0 ]; do
         *--supplement) mkdir -p "$2" ;;
         ingest--report|ingest--quality|stations--report|train--run|train--history) echo > "$2" ;;
         score-tables--by-stratum|report--html|report--markdown) echo > "$2" ;;
-        compare-study--scores|compare-study--comparisons|*--output) echo > "$2" ;;
+        compare-study--scores|compare-study--comparisons|compare-study--by-score) echo > "$2" ;;
+        *--output) echo > "$2" ;;
     esac
     shift
 done

@@ -39,9 +39,9 @@ def run(study: Study, prepared: Prepared, made_once: MadeOnce) -> Path:
 
 @pytest.fixture(scope="session")
 def climatology(study: Study, prepared: Prepared, made_once: MadeOnce) -> Path:
-    from airshed.evaluation.climatology import fit_climatology
+    from airshed.data.climatology import fit_climatology
 
-    harmonics = study.evaluation.climatology_harmonics
+    harmonics = study.climatology.harmonics
 
     def make(folder: Path) -> None:
         path = folder / "climatology.nc"

@@ -18,6 +18,7 @@ STEPS = (
     "statistics",
     "scan-tables",
     "climatology",
+    "damping",
     "train",
     "evaluate",
     "baseline",

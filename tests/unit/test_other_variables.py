@@ -19,15 +19,16 @@ from prepared_data import prepare, prepared_in
 from tiny_runs import tiny_study, trained
 
 from airshed.assembly import build_geography, build_network
-from airshed.comparison.study import write_comparisons
+from airshed.comparison.study import Tables, write_comparisons
 from airshed.config import Study
 from airshed.config.data import DatasetConfig
+from airshed.data.climatology import fit_climatology, open_climatology
+from airshed.data.damping import fit_damping
 from airshed.data.dataset import ForecastDataset
 from airshed.data.hourly import create, write_day, write_present
 from airshed.data.stores import open_hourly, open_static, open_statistics, open_wind_roses
 from airshed.errors import AirshedError
 from airshed.evaluation.baselines import BASELINES
-from airshed.evaluation.climatology import fit_climatology, open_climatology
 from airshed.evaluation.evaluate import Evaluation, evaluate_baseline
 from airshed.evaluation.network import evaluate_run
 from airshed.evaluation.rescoring import rescored
@@ -83,6 +84,9 @@ def finish(folder: Path) -> None:
     train, test = study.splits.train, study.splits.test
     fit_climatology(prepared.hourly, prepared.static, train, study.target_variables, 2, climatology)
     wind_roses(prepared.hourly, prepared.static, test, [2.0, 5.0], roses)
+    damping = data / "damping.nc"
+    fields = prepared.hourly, prepared.static, climatology
+    fit_damping(*fields, train, study.horizons_h, study.target_variables, damping)
     (data / Places(study).static.name).symlink_to(prepared.static)
 
     def scored_in(of: Path) -> Evaluation:
@@ -95,9 +99,9 @@ def finish(folder: Path) -> None:
         files.append(of / "scores.nc")
     for name in BASELINES:
         of = folder / "baselines" / name
-        evaluate_baseline(study, name, scored_in(of))
+        evaluate_baseline(study, name, scored_in(of), damping)
         files.append(of / "scores.nc")
-    write_comparisons(study, files, folder / "scores.csv", folder / "comparisons.csv")
+    write_comparisons(study, files, Tables.within(folder))
     write_stratum_table(files, folder / "scores_by_stratum.csv")
     page = folder / "report.html", folder / "report.md", folder / "figures", folder / "tables"
     build_report(study, folder, data, *page)

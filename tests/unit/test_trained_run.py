@@ -325,7 +325,7 @@ def baseline_run(ablation: Study, prepared: Prepared, made_once: MadeOnce) -> Pa
 def test_every_variant_trains(
     ablation: Study, prepared: Prepared, baseline_run: Path, variant: str, tmp_path: Path
 ) -> None:
-    start = baseline_run if variant == "physics_finetune" else None
+    start = baseline_run if ablation.variant_stanzas[variant].start_from else None
     record = json.loads(trained(ablation, variant, 0, prepared, tmp_path, start).read_text())
     bias = ablation.variant_stanzas[variant].bias_stanza()
     blocks = [] if bias["kind"] == "none" else [0, 1] if bias["blocks"] == "all" else [0]

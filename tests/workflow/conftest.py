@@ -31,8 +31,9 @@ def finished(made_once: MadeOnce, quickly: dict[str, str]) -> Run:
     """The small study, finished; other files than its results may be changed."""
 
     def make(folder: Path) -> None:
-        # the ingest alone starts processes of dask
-        done = Run(folder / "checkout", **quickly)("--set-threads", "statistics=1")
+        run = Run(folder / "checkout", **quickly)
+        run.configure({"evaluation": {"ensemble": True}})
+        done = run("--set-threads", "statistics=1")  # the ingest alone starts dask
         assert done.returncode == 0, done.stderr[-4000:]
         assert f"the report is {folder}/checkout/results/tiny/report.html" in done.stderr
         shutil.copy(Path(quickly["AIRSHED_BIN"]) / READ, folder)

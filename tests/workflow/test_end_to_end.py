@@ -34,6 +34,7 @@ NOT_IN_THIS_STUDY = (
     *("stations", "external", "episodes", "preprocessing.", "loader.start_method"),
     "dataset.gridded.",
     *("variant_stanzas.*.backbone.", "variant_stanzas.*.bias."),
+    *("variant_stanzas.*.regions.", "variant_stanzas.*.sectors"),
 )
 READ_ELSEWHERE = {
     "hourly": {
@@ -69,8 +70,8 @@ def test_every_setting_that_a_step_declares_is_read_by_it(finished: Run) -> None
 def test_every_result_is_there_and_complete(finished: Run) -> None:
     with finished.path("scores.csv").open() as stream:
         scores = list(csv.DictReader(stream))
-    # (2 variants x 2 seeds + 4 baselines) x 6 pollutants x 2 horizons x (7 + 2 x 6 metrics)
-    assert len(scores) == 8 * 6 * 2 * 19
+    # (2 variants x 2 seeds + 5 baselines) x 6 pollutants x 2 horizons x (7 + 2 x 6 metrics)
+    assert len(scores) == 9 * 6 * 2 * 19
     assert all(row["units"] for row in scores)
     pooled = ("rmse", "mae", "bias", "correlation", "skill_persistence", "skill_climatology")
     assert all(row["value"] for row in scores if row["metric"] in pooled)

@@ -19,6 +19,7 @@ RULES = {
     "statistics",
     "scan_tables",
     "climatology",
+    "damping",
     "train",
     "evaluate",
     "baseline",
@@ -37,13 +38,21 @@ def override(folder: Path, values: dict[str, Any]) -> str:
     return str(path)
 
 
+def trained_from(said: str) -> list[str]:
+    """What each training of a dry run reads; only the demo's networks depart from anything."""
+    found = re.findall(r"rule train:\n    input: (.*)\n", said)
+    assert found
+    return found
+
+
 def test_dry_run_plans_every_step_once_per_variant_and_seed(snakemake: Snakemake) -> None:
     done = snakemake("-n")
     assert done.returncode == 0, done.stderr
     planned = jobs(done.stdout)
     assert set(planned) >= RULES
     assert planned["train"] == planned["evaluate"] == 4
-    assert planned["baseline"] == 4
+    assert planned["baseline"] == 5
+    assert all("damping_" in read and "climatology_" in read for read in trained_from(done.stdout))
 
 
 def test_one_ablation_needs_its_own_training_and_no_other(snakemake: Snakemake) -> None:
@@ -60,13 +69,13 @@ def test_the_ablation_plans_every_variant_with_five_seeds(snakemake: Snakemake) 
     assert done.returncode == 0, done.stderr
     ablation = yaml.safe_load(Path("config/studies/ablation.yaml").read_text())
     stanzas = yaml.safe_load(Path("config/variants.yaml").read_text())["variant_stanzas"]
-    assert len(ablation["variants"]) >= 18
+    assert len(ablation["variants"]) >= 23
     assert set(ablation["variants"]) <= stanzas.keys()
     assert jobs(done.stdout)["train"] == 5 * len(ablation["variants"])
 
 
 def test_a_large_study_is_planned_in_bounded_memory(tmp_path: Path) -> None:
-    """Eighteen variants with five seeds at four horizons, in less than 400 MB of data."""
+    """Every variant with five seeds at four horizons, in less than 400 MB of data."""
     checkout(tmp_path)
     limited = ["sh", "-c", 'ulimit -d 400000 && exec snakemake "$@"', "sh"]
     given = ["-n", "--configfile", "config/studies/ablation.yaml"]
@@ -75,7 +84,7 @@ def test_a_large_study_is_planned_in_bounded_memory(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     planned = jobs(done.stdout)
-    assert planned["train"] == planned["evaluate"] == 18 * 5
+    assert planned["train"] == planned["evaluate"] == 23 * 5
     assert planned["interpret"] == 5 * len(biased())
     assert planned["total"] == sum(planned.values()) - planned["total"]
 
@@ -94,6 +103,7 @@ def test_the_same_model_is_trained_twice_with_two_sets_of_seeds(snakemake: Snake
     assert done.returncode == 0, done.stderr
     assert jobs(done.stdout)["train"] == 6
     assert "results/aa/variants/wind_baseline_again/seed2/run.json" in done.stdout
+    assert not any("damping_" in read or "climat" in read for read in trained_from(done.stdout))
 
 
 def test_truth_recovery_plans_a_world_of_its_own_for_each_blocking(snakemake: Snakemake) -> None:

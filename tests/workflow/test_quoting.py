@@ -13,7 +13,7 @@ from airshed.config.load import merge
 
 HELPERS = Path(__file__).resolve().parents[1] / "helpers"
 ODD = """it's a "test" $HOME; touch pwned"""
-VARIANTS = ["wind_baseline", "physics_mask", "physics_finetune"]  # the last has a --start
+VARIANTS = ["wind_baseline", "physics_mask", "baseline_finetune"]  # the last has a --start
 
 
 def study(folder: Path, **changes: Any) -> str:

@@ -34,7 +34,7 @@ HELPERS = Path(__file__).resolve().parents[1] / "helpers"
 BOX = {"south": 20.0, "north": 45.0, "west": 90.0, "east": 120.0}
 STANZAS: dict[str, Any] = {
     "wind_baseline": {"backbone": {"kind": "wind_graph", "reaches": [1]}},
-    "physics_mask": {},
+    "physics_mask": {"regions": {"rows": 1, "columns": 2}},
     "finetune": {
         "label": "trained on",
         "backbone": {"kind": "advection_diffusion"},
@@ -92,7 +92,7 @@ ANOTHER = "given/another"
 ANEW = {
     "study": {product.rule for product in PRODUCTS.values()}
     - {"", "simulate", "ingest", "static_fields", "patch_elevation", "statistics", "scan_tables"}
-    - {"climatology"},
+    - {"climatology", "damping"},
     "dataset.name": {product.rule for product in PRODUCTS.values()} - {""},
     "dataset.grid.rows": {product.rule for product in PRODUCTS.values()} - {"", "simulate"},
     "dataset.grid.columns": {product.rule for product in PRODUCTS.values()} - {"", "simulate"},
@@ -101,7 +101,10 @@ OTHER_KIND = {
     "backbone": SwinBackbone(kind="swin", window=4),
     "bias": TypeAdapter(Bias).validate_python({"kind": "relative_position"}),
 }
-NEW_RUNS = {"seeds": {"train", "evaluate", "interpret"}}  # the one seed is another
+NEW_RUNS = {
+    "seeds": {"train", "evaluate", "interpret"},  # the one seed is another
+    "evaluation.ensemble": {"ensemble"},
+}
 NOT_HERE = {"dataset.path"}  # the data are simulated
 
 

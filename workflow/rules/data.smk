@@ -125,13 +125,19 @@ rule statistics:
         " --static {input.static:q} --workers {threads} --output {output:q} 2> {log:q}"
 
 
+# One file for each geometry of regions and sectors that a variant's scan has.
+SCAN_TABLES = {GRAPH.places.scan_tables(name).stem: name for name in STUDY.variants}
+
+
 rule scan_tables:
     output:
-        str(GRAPH.places.scan_tables),
+        f"{DATA}/{{tables}}.nc",
     log:
-        f"{DATA}/logs/{GRAPH.places.scan_tables.stem}.log",
+        f"{DATA}/logs/{{tables}}.log",
     benchmark:
-        f"{DATA}/benchmarks/{GRAPH.places.scan_tables.stem}.tsv"
+        f"{DATA}/benchmarks/{{tables}}.tsv"
+    wildcard_constraints:
+        tables="|".join(SCAN_TABLES),
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -139,19 +145,73 @@ rule scan_tables:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        settings=settings("scan_tables"),
+        settings=lambda wildcards: GRAPH.settings("scan_tables", SCAN_TABLES[wildcards.tables]),
         work=work("scan_tables"),
     shell:
         f"airshed scan-tables {HANDED}" " --output {output:q} 2> {log:q}"
 
 
+rule climatology:
+    input:
+        hourly=rules.ingest.output.hourly,
+        static=rules.static_fields.output[0],
+    output:
+        str(GRAPH.places.climatology),
+    log:
+        f"{DATA}/logs/{GRAPH.places.climatology.stem}.log",
+    benchmark:
+        f"{DATA}/benchmarks/{GRAPH.places.climatology.stem}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(240),
+    params:
+        settings=settings("climatology"),
+        work=work("climatology"),
+    shell:
+        f"airshed climatology {HANDED}"
+        " --hourly {input.hourly:q}"
+        " --static {input.static:q} --output {output:q} 2> {log:q}"
+
+
+rule damping:
+    input:
+        hourly=rules.ingest.output.hourly,
+        static=rules.static_fields.output[0],
+        climatology=rules.climatology.output[0],
+    output:
+        str(GRAPH.places.damping),
+    log:
+        f"{DATA}/logs/{GRAPH.places.damping.stem}.log",
+    benchmark:
+        f"{DATA}/benchmarks/{GRAPH.places.damping.stem}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(240),
+    params:
+        settings=settings("damping"),
+        work=work("damping"),
+    shell:
+        f"airshed damping {HANDED}"
+        " --hourly {input.hourly:q}"
+        " --static {input.static:q} --climatology {input.climatology:q}"
+        " --output {output:q} 2> {log:q}"
+
+
 # What training and evaluation read, by the names of their options.
-PREPARED = {
+SHARED_DATA = {
     "hourly": rules.ingest.output.hourly,
     "static": rules.static_fields.output[0],
     "patch_elevation": rules.patch_elevation.output[0],
     "statistics": rules.statistics.output[0],
-    "scan_tables": rules.scan_tables.output[0],
+}
+PREPARED = SHARED_DATA | {
+    "scan_tables": lambda wildcards: str(GRAPH.places.scan_tables(wildcards.variant)),
 }
 PREPARED_OPTIONS = (
     f"{HANDED}"
@@ -159,3 +219,6 @@ PREPARED_OPTIONS = (
     " --patch-elevation {input.patch_elevation:q} --statistics {input.statistics:q}"
     " --scan-tables {input.scan_tables:q}"
 )
+# What trainings read of the forecast that their networks depart from; a trained run brings it along.
+DEPARTED_FROM = {name: str(getattr(GRAPH.places, name)) for name in GRAPH.departed_from()}
+DEPARTED_FROM_OPTIONS = "".join(f" --{name} {{input.{name}:q}}" for name in DEPARTED_FROM)

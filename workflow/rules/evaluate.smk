@@ -1,31 +1,6 @@
 # Scores of every trained run and of the baselines, and their paired comparison.
 
 
-rule climatology:
-    input:
-        hourly=rules.ingest.output.hourly,
-        static=rules.static_fields.output[0],
-    output:
-        str(GRAPH.places.climatology),
-    log:
-        f"{DATA}/logs/{GRAPH.places.climatology.stem}.log",
-    benchmark:
-        f"{DATA}/benchmarks/{GRAPH.places.climatology.stem}.tsv"
-    conda:
-        "../../envs/train.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=minutes(240),
-    params:
-        settings=settings("climatology"),
-        work=work("climatology"),
-    shell:
-        f"airshed climatology {HANDED}"
-        " --hourly {input.hourly:q}"
-        " --static {input.static:q} --output {output:q} 2> {log:q}"
-
-
 rule wind_roses:
     input:
         hourly=rules.ingest.output.hourly,
@@ -131,6 +106,7 @@ rule baseline:
         hourly=rules.ingest.output.hourly,
         static=rules.static_fields.output[0],
         climatology=rules.climatology.output[0],
+        damping=rules.damping.output[0],
     output:
         **scored_in(f"{RESULTS}/baselines/{{baseline}}"),
     log:
@@ -149,7 +125,8 @@ rule baseline:
     shell:
         f"airshed baseline {{wildcards.baseline:q}} {HANDED}"
         " --hourly {input.hourly:q} --static {input.static:q}"
-        " --climatology {input.climatology:q} --output {output.scores:q}"
+        " --climatology {input.climatology:q} --damping {input.damping:q}"
+        " --output {output.scores:q}"
         f" {SUPPLEMENT_OPTIONS} 2> {{log:q}}"
 
 
@@ -181,6 +158,7 @@ rule compare:
     output:
         scores=f"{RESULTS}/scores.csv",
         comparisons=f"{RESULTS}/comparisons.csv",
+        by_score=f"{RESULTS}/comparisons_by_score.csv",
     log:
         f"{RESULTS}/logs/compare.log",
     benchmark:
@@ -197,4 +175,5 @@ rule compare:
     shell:
         f"airshed compare-study {HANDED}"
         " --scores {output.scores:q}"
-        " --comparisons {output.comparisons:q} {input.runs:q} {input.baselines:q} 2> {log:q}"
+        " --comparisons {output.comparisons:q} --by-score {output.by_score:q}"
+        " {input.runs:q} {input.baselines:q} 2> {log:q}"

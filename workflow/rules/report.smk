@@ -7,6 +7,7 @@ rule report:
     input:
         scores=rules.compare.output.scores,
         comparisons=rules.compare.output.comparisons,
+        by_score=rules.compare.output.by_score,
         runs=rules.compare.input.runs,
         histories=expand(rules.train.output.history, variant=STUDY.variants, seed=STUDY.seeds),
         baselines=rules.compare.input.baselines,
@@ -59,7 +60,7 @@ rule report:
 rule manifest:
     input:
         **SIMULATED,
-        prepared=list(PREPARED.values()),
+        prepared=[*SHARED_DATA.values(), *expand(rules.scan_tables.output, tables=SCAN_TABLES)],
         report=rules.report.output,
         tables=[*rules.compare.output, *rules.score_tables.output],
     output:

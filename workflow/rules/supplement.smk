@@ -79,6 +79,65 @@ rule interpret:
         " --output {output:q} 2> {log:q}"
 
 
+# One job for each run and all its interventions. The scores are no declared output: they outlive a job
+# that dies, and the next one makes those that are not there.
+rule intervene:
+    input:
+        **PREPARED,
+        climatology=rules.climatology.output[0],
+        run=rules.train.output.run,
+    output:
+        f"{RUN}/interventions.json",
+    log:
+        f"{RUN}/logs/intervene.log",
+    benchmark:
+        f"{RUN}/benchmarks/intervene.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: STUDY.train.threads
+    resources:
+        devices=1,
+        mem_mb=memory(requested("mem_mb")),
+        runtime=minutes(requested("runtime_min")),
+        slots=slots(1),
+        gres=gpus(1),
+    params:
+        settings=settings("interventions", "variant"),
+        work=work("interventions", "variant"),
+    shell:
+        "airshed intervene --run {input.run:q}"
+        f" {PREPARED_OPTIONS}"
+        " --climatology {input.climatology:q} --output {output:q} 2> {log:q}"
+
+
+# All seeds of a variant, in one pass over the test split.
+rule ensemble:
+    input:
+        **PREPARED,
+        runs=expand(rules.train.output.run, seed=STUDY.seeds, allow_missing=True),
+    output:
+        f"{RESULTS}/variants/{{variant}}/ensemble.csv",
+    log:
+        f"{RESULTS}/variants/{{variant}}/logs/ensemble.log",
+    benchmark:
+        f"{RESULTS}/variants/{{variant}}/benchmarks/ensemble.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: STUDY.train.threads
+    resources:
+        devices=1,
+        mem_mb=memory(STUDY.jobs.mem_mb),
+        runtime=minutes(STUDY.jobs.runtime_min),
+        slots=slots(1),
+        gres=gpus(1),
+    params:
+        settings=settings("ensemble", "variant"),
+        work=work("ensemble", "variant"),
+    shell:
+        f"airshed ensemble {PREPARED_OPTIONS}" " --output {output:q} {input.runs:q} 2> {log:q}"
+
+
+INTERVENED = [name for name in STUDY.variants if STUDY.interventions_on(name)]
 BIASED = [name for name in STUDY.variants if STUDY.variant_stanzas[name].bias.kind != "none"]
 INTERPRETATIONS = expand(rules.interpret.output, variant=BIASED, seed=STUDY.seeds)
 
@@ -113,6 +172,37 @@ rule external:
 
 
 SUPPLEMENT = []
+
+if STUDY.evaluation.ensemble:
+    SUPPLEMENT += expand(rules.ensemble.output, variant=STUDY.variants)
+
+if INTERVENED:
+
+    rule interventions_table:
+        input:
+            interventions=expand(rules.intervene.output, variant=INTERVENED, seed=STUDY.seeds),
+            scores=expand(rules.evaluate.output.scores, variant=INTERVENED, seed=STUDY.seeds),
+        output:
+            f"{RESULTS}/interventions.csv",
+        log:
+            f"{RESULTS}/logs/interventions_table.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/interventions_table.tsv"
+        conda:
+            "../../envs/report.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(2000),
+            runtime=minutes(60),
+        params:
+            settings=settings("interventions_table"),
+            work=work("interventions_table"),
+        shell:
+            f"airshed interventions-table {HANDED}"
+            " --output {output:q} {input.interventions:q} 2> {log:q}"
+
+    SUPPLEMENT += rules.interventions_table.output
+
 
 if STUDY.external:
 

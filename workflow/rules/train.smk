@@ -6,6 +6,7 @@
 rule train:
     input:
         **PREPARED,
+        **DEPARTED_FROM,
         start=start_of,
     output:
         run=f"{RUN}/run.json",
@@ -39,7 +40,7 @@ rule train:
     shell:
         "{params.launch}airshed train --variant {wildcards.variant:q} --seed {wildcards.seed}"
         " --nodes {resources.nodes} --devices {resources.devices}"
-        f" {PREPARED_OPTIONS}"
+        f" {PREPARED_OPTIONS}{DEPARTED_FROM_OPTIONS}"
         " {params.start} {params.take_over} --study {params.study:q} --run {output.run:q} --history {output.history:q} 2> {log:q}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 
 from airshed.model.geography import Geography
-from airshed.model.scan import SCANS, RasterScan, WindScan
+from airshed.model.scan import SCANS, TABLES, RasterScan, WindScan
 
 HIGHEST_M, WIND_MS, SPACING_KM = 5000, 5.0, (40.0, 25.0)
 
@@ -52,5 +52,5 @@ def computed_scan(
     """
     if name not in SCANS:
         return RasterScan()
-    made, make_tables = SCANS[name]
-    return made(make_tables(patch_grid, regions, sectors, patch))
+    scan = SCANS[name]
+    return scan(TABLES[scan.tables](patch_grid, regions, sectors, patch))

@@ -28,6 +28,7 @@ class MaskedBatch(NamedTuple):
     x: Tensor
     y: Tensor
     lead_hours: Tensor
+    init_hours: Tensor
     mask: Tensor
 
 
@@ -53,7 +54,7 @@ def network_of(study: Study, variant: str, prepared: Prepared | None) -> Forecas
     if prepared is not None:
         network = build_network(study, variant, prepared, seed)
     else:
-        grid, model = study.dataset.grid, study.model
+        grid, model = study.dataset.grid, study.scanned_as(variant).model
         regions = (model.regions.rows, model.regions.columns)
         scan = study.variant_stanzas[variant].scan
         network = assemble(
@@ -73,12 +74,12 @@ def step_of(
     settings = study.for_variant(variant).train
     autocast = torch.bfloat16 if settings.precision == "bf16-mixed" else None
     recorded = graphs.wanted(settings, batch.x.device) and graphs.record(
-        network, batch.x, batch.lead_hours, study.targets, autocast
+        network, batch.x, batch.lead_hours, study.targets, autocast, batch.init_hours
     )
     optimizer = adamw(network, study.learning_rate(variant), settings.weight_decay)
 
     def loss() -> Tensor:
-        forecast = network(batch.x, batch.lead_hours, study.targets)
+        forecast = network(batch.x, batch.lead_hours, study.targets, batch.init_hours)
         squares, known = masked_squares(forecast, batch.y, batch.mask)
         return squares / known
 
@@ -108,6 +109,7 @@ def batch_of(study: Study, prepared: Prepared | None) -> MaskedBatch:
             random(size, len(study.inputs), *cells),
             random(size, len(study.targets), *cells),
             lead_hours,
+            torch.arange(size),
             torch.ones(cells, dtype=torch.bool),
         )
     return MaskedBatch(*(tensor.to(device) for tensor in tensors))

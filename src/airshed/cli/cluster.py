@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from airshed.config import Study
 
 DEFAULTS = (Path("config/config.yaml"), Path("config/variants.yaml"))
+DEMO = Path("config/studies/demo.yaml")  # what snakemake runs if no study is named
 RESULTS = Path("results")
 
 StudyFiles = Annotated[
@@ -102,7 +103,7 @@ def remove(
 def _load(files: list[Path]) -> Study:
     from airshed.config import load_study
 
-    return load_study([*DEFAULTS, *files])
+    return load_study([*DEFAULTS, *(files or [DEMO])])
 
 
 def _studies(folder: Path | None, files: list[Path] | None) -> dict[Path, Study]:

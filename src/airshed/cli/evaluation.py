@@ -12,6 +12,7 @@ from airshed.cli.app import app
 from airshed.cli.options import (
     Climatology,
     Config,
+    Damping,
     Horizons,
     Hourly,
     Observations,
@@ -35,13 +36,27 @@ WithTruth = Annotated[bool, typer.Option("--with-truth", help="Keep what came tr
 @app.command()
 def climatology(config: Config, hourly: Hourly, static: Static, output: Output) -> None:
     """Fit what is expected at each hour of the day and day of the year, from the training split."""
-    from airshed.evaluation.climatology import fit_climatology
+    from airshed.data.climatology import fit_climatology
     from airshed.graph.notes import making
 
     with making("climatology", config, output, read={"hourly": hourly, "static": static}) as study:
-        harmonics = study.evaluation.climatology_harmonics
+        harmonics = study.climatology.harmonics
         targets = study.target_variables
         fit_climatology(hourly, static, study.splits.train, targets, harmonics, output)
+
+
+@app.command()
+def damping(
+    config: Config, hourly: Hourly, static: Static, climatology: Climatology, output: Output
+) -> None:
+    """Fit how much of an anomaly is left after each horizon, from the training split."""
+    from airshed.data.damping import fit_damping
+    from airshed.graph.notes import making
+
+    fields = {"hourly": hourly, "static": static}
+    with making("damping", config, output, read=fields | {"climatology": climatology}) as study:
+        split, horizons, targets = study.splits.train, study.horizons_h, study.target_variables
+        fit_damping(hourly, static, climatology, split, horizons, targets, output)
 
 
 @app.command()
@@ -88,10 +103,11 @@ def evaluate(
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
     read = {"climatology": climatology, "observations": observations}
-    check_read("scores", config, vars(prepared) | read)
+    record = read_json(run, RUN)
+    check_read("scores", config, vars(prepared) | read, record["variant"])
     study = handed(config, "scores")
     made = Making("scores", study, output)
-    weights = read_json(run, RUN)["checkpoint"]["sha256"]
+    weights = record["checkpoint"]["sha256"]
     identity = scores_identity(study, weights, prepared, climatology, observations)
     if take_over is not None:
         from airshed.evaluation.taking_over import take_over_scores
@@ -115,6 +131,7 @@ def baseline(
     static: Static,
     climatology: Climatology,
     output: Output,
+    damping: Damping = None,
     horizon: Horizons = None,
     save_forecasts: SaveForecasts = None,
     with_truth: WithTruth = False,
@@ -127,10 +144,10 @@ def baseline(
 
     wanted = (tuple(horizon or ()), observations, supplement, save_forecasts, with_truth)
     evaluation = Evaluation(hourly, static, climatology, output, *wanted)
-    fields = {"hourly": hourly, "static": static}
-    read = {**fields, "climatology": climatology, "observations": observations}
+    fields = {"hourly": hourly, "static": static, "climatology": climatology}
+    read = {**fields, "damping": damping, "observations": observations}
     with making("baseline", config, output, read=read) as study:
-        evaluate_baseline(study, name.value, evaluation)
+        evaluate_baseline(study, name.value, evaluation, damping)
 
 
 @app.command()
@@ -149,14 +166,15 @@ def compare_study(
     config: Config,
     scores: Annotated[Path, typer.Option(help="Table of all scores to write.")],
     comparisons: Annotated[Path, typer.Option(help="Table of paired comparisons to write.")],
+    by_score: Annotated[Path, typer.Option(help="Table of those by other scores to write.")],
     files: Annotated[list[Path], typer.Argument(exists=True, help="scores.nc of every run.")],
 ) -> None:
     """Compare each variant with its reference: change of RMSE, interval, verdict."""
-    from airshed.comparison.study import write_comparisons
+    from airshed.comparison.study import Tables, write_comparisons
     from airshed.graph.notes import making
 
     with making("comparison", config, comparisons) as study:
-        write_comparisons(study, files, scores, comparisons)
+        write_comparisons(study, files, Tables(scores, comparisons, by_score))
 
 
 @app.command()

@@ -38,6 +38,10 @@ Statistics = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Mad
 Climatology = Annotated[
     Path, typer.Option(exists=True, dir_okay=False, help="Made by climatology.")
 ]
+Damping = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="Made by damping, for damped persistence."),
+]
 Horizons = Annotated[
     list[int] | None,
     typer.Option("--horizon", help="Score this horizon, h; may be repeated. Default: all."),

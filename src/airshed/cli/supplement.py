@@ -44,14 +44,85 @@ def interpret(
     """Does a trained run use its bias? Losses with alpha at 0 and doubled; attention moved."""
     from airshed.data.prepared import Prepared
     from airshed.graph.notes import making
+    from airshed.integrity.formats import RUN, read_json
 
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
     target = run.with_name("interpretation.json") if output is None else output
-    with making("interpretation", config, target, read=vars(prepared)) as study:
+    variant = read_json(run, RUN)["variant"]
+    with making("interpretation", config, target, variant, read=vars(prepared)) as study:
         claim_devices(study)
         from airshed.evaluation.interpretation import interpret as run_interpretation
 
         run_interpretation(study, run, prepared, target)
+
+
+@app.command()
+def intervene(
+    run: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="run.json of a training.")],
+    config: Config,
+    hourly: Hourly,
+    static: Static,
+    patch_elevation: PatchElevation,
+    statistics: Statistics,
+    scan_tables: ScanTables,
+    climatology: Climatology,
+    output: Annotated[
+        Path, typer.Option(help="List of what was scored; scores lie in a folder of its name.")
+    ],
+) -> None:
+    """Score a trained run with fields or the strength of its bias changed, as the study says."""
+    from airshed.data.prepared import Prepared
+    from airshed.graph.notes import making
+    from airshed.integrity.formats import RUN, read_json
+
+    prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
+    read, variant = vars(prepared) | {"climatology": climatology}, read_json(run, RUN)["variant"]
+    with making("interventions", config, output, variant, read=read) as study:
+        claim_devices(study)
+        from airshed.evaluation.interventions.run import intervene as score
+
+        score(study, run, prepared, climatology, output)
+
+
+@app.command()
+def ensemble(
+    config: Config,
+    hourly: Hourly,
+    static: Static,
+    patch_elevation: PatchElevation,
+    statistics: Statistics,
+    scan_tables: ScanTables,
+    output: Output,
+    runs: Annotated[list[Path], typer.Argument(exists=True, help="run.json of every seed.")],
+) -> None:
+    """Score the seeds of a variant as an ensemble, on the test split."""
+    from airshed.data.prepared import Prepared
+    from airshed.graph.notes import making
+    from airshed.integrity.formats import RUN, read_json
+
+    prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
+    variant = read_json(runs[0], RUN)["variant"]
+    with making("ensemble", config, output, variant, read=vars(prepared)) as study:
+        claim_devices(study)
+        from airshed.evaluation.ensemble.run import score_ensemble
+
+        score_ensemble(study, runs, prepared, output)
+
+
+@app.command()
+def interventions_table(
+    config: Config,
+    output: Output,
+    files: Annotated[
+        list[Path], typer.Argument(exists=True, help="interventions.json of every run.")
+    ],
+) -> None:
+    """Compare trained runs under interventions with the same runs as they are."""
+    from airshed.comparison.interventions import write_interventions
+    from airshed.graph.notes import making
+
+    with making("interventions_table", config, output) as study:
+        write_interventions(study, files, output)
 
 
 @app.command()

@@ -12,6 +12,7 @@ import typer
 from airshed.cli.app import app
 from airshed.cli.options import (
     Config,
+    Damping,
     Hourly,
     PatchElevation,
     ScanTables,
@@ -33,6 +34,15 @@ def train(
     scan_tables: ScanTables,
     run: Annotated[Path, typer.Option(help="run.json; checkpoints/ is made beside it.")],
     history: Annotated[Path, typer.Option(help="CSV with losses and alpha over the steps.")],
+    climatology: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Made by climatology, for networks that depart from damped persistence.",
+        ),
+    ] = None,
+    damping: Damping = None,
     start: Annotated[
         Path | None,
         typer.Option(
@@ -79,8 +89,9 @@ def train(
     )
 
     whole = load_study(config if study is None else [study]).for_variant(variant)
-    prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-    check_read("training", config, vars(prepared))
+    fields = hourly, static, patch_elevation, statistics, scan_tables
+    prepared = Prepared(*fields, climatology, damping)
+    check_read("training", config, vars(prepared), variant)
     own = handed(config, "training", variant).for_variant(variant)
     wanted = kept.Wanted(own, whole, variant, seed, prepared, start, run, history)
     if take_over is not None:

@@ -16,7 +16,7 @@ import xarray as xr
 
 from airshed.arrays import Floats
 from airshed.comparison.diebold_mariano import diebold_mariano
-from airshed.comparison.families import CELLS, judged
+from airshed.comparison.families import CELLS, judged, with_detectable
 from airshed.comparison.inference import Estimate, estimate
 from airshed.comparison.pairing import Aligned, PairedErrors, Tests, align
 from airshed.comparison.resampling import automatic_block_length
@@ -111,9 +111,11 @@ def compare_all(
             "variant": labels[0],
             "reference": labels[1],
             **aligned.tests.labels(),
-            **_changes(found, margin, limit),
+            **changes(found, margin, limit),
             "family": [pair.family, *[CELLS] * len(aligned.tests.pairs)],
-            **_variances(found, study),
+            **variances(found),
+            "training_variance": study.variance,
+            "training_degrees": study.degrees,
             "seed_correlation": _correlation(aligned, *places),
             **_cross_checks(errors, aligned.tests),
             "init_times": [errors.exists.any(axis=1).sum(), *errors.exists.sum(axis=0)],
@@ -124,18 +126,24 @@ def compare_all(
         }
         tables.append(pd.DataFrame(columns))
     rows = pd.concat(tables, ignore_index=True)
-    return judged(rows, significance, looks)[list(COLUMNS)]
+    rows = with_detectable(judged(rows, significance, looks), significance / looks)
+    return rows[list(COLUMNS)]
+
+
+def is_short(errors: PairedErrors, block: int) -> bool:
+    """Whether a test has fewer blocks of init times than a verdict needs."""
+    return bool(errors.exists.sum(axis=0).min() < BLOCKS_FOR_A_VERDICT * block)
 
 
 def _limit(errors: PairedErrors, block: int, accept_single_seed: bool) -> Limit | None:
-    short = errors.exists.sum(axis=0).min() < BLOCKS_FOR_A_VERDICT * block
+    short = is_short(errors, block)
     if errors.seeds == (1, 1):
         accepted = Limit.these_networks if accept_single_seed else Limit.one_seed
         return Limit.short_test if short else accepted
     return Limit.these_days if short else None
 
 
-def _changes(found: Estimate, margin: float, limit: Limit | None) -> dict[str, object]:
+def changes(found: Estimate, margin: float, limit: Limit | None) -> dict[str, object]:
     """Changes, intervals and p-values of each row alone; the overall row comes first."""
     if limit == Limit.these_days:
         found = replace(found, parts=found.parts[:-1])
@@ -150,14 +158,13 @@ def _changes(found: Estimate, margin: float, limit: Limit | None) -> dict[str, o
     }
 
 
-def _variances(found: Estimate, study: Spread) -> dict[str, object]:
+def variances(found: Estimate) -> dict[str, object]:
+    """The parts of the variance of each row, and their degrees of freedom."""
     *between_seeds, over_time = found.parts
     known = bool(between_seeds)
     return {
         "seed_variance": sum(part.variance for part in between_seeds) if known else math.nan,
         "seed_degrees": _degrees(between_seeds) if known else math.nan,
-        "training_variance": study.variance,
-        "training_degrees": study.degrees,
         "time_variance": over_time.variance,
         "time_degrees": over_time.degrees,
     }

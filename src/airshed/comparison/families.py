@@ -8,6 +8,8 @@ itself, so that each kind is wrong, in any row of a family, in at most ``signifi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -26,16 +28,19 @@ ALIKE = ["family", "family_size", "variant_seeds", "reference_seeds", "limit"]
 """Rows that are equal in these find changes of the same size."""
 
 
-def judged(rows: pd.DataFrame, significance: float, looks: int) -> pd.DataFrame:
-    """Rows with adjusted p-values, verdicts, and the smallest change that they could have found.
+def judged(
+    rows: pd.DataFrame, significance: float, looks: int, of: Sequence[str] = ("variant",)
+) -> pd.DataFrame:
+    """Rows with adjusted p-values and verdicts.
 
     Args:
-        rows: With ``variant``, ``family``, ``limit`` and p-values of each row alone.
+        rows: With the columns ``of``, ``family``, ``limit`` and p-values of each row alone.
         significance: Level that adjusted p-values must stay below.
         looks: How often the study is judged while it grows; the level is divided among them.
+        of: Columns that tell whose the rows by pollutant and horizon are.
     """
-    of_variant = rows["variant"].where(rows["family"] == CELLS, "")
-    groups = [rows["family"], of_variant]
+    cells = rows["family"] == CELLS
+    groups = [rows["family"], *(rows[name].where(cells, "") for name in of)]
     refused = rows["limit"].isin([limit.value for limit in Limit if limit.refuses])
     found = rows.assign(family_size=rows.groupby(groups)["family"].transform("size"))
     for name, alone in ALONE.items():
@@ -50,10 +55,10 @@ def judged(rows: pd.DataFrame, significance: float, looks: int) -> pd.DataFrame:
         )
     ]
     found["beyond_margin"] = holds["p_adjusted"] & holds["p_beyond_margin"]
-    return _with_detectable(found, significance / looks)
+    return found
 
 
-def _with_detectable(rows: pd.DataFrame, level: float) -> pd.DataFrame:
+def with_detectable(rows: pd.DataFrame, level: float) -> pd.DataFrame:
     """Rows with the smallest change that a study like this finds, and the range of that number."""
     names = ["detectable_change", "detectable_low", "detectable_high"]
     found = rows.assign(**dict.fromkeys(names, np.nan))

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from airshed.arrays import Floats
 from airshed.comparison.pairing import PairedErrors
-from airshed.comparison.resampling import log_ratios, time_variances
-from airshed.comparison.trainings import Part, Spread, seed_parts
+from airshed.comparison.resampling import time_variances
+from airshed.comparison.trainings import Part, Spread
 
 CONFIDENCE = 0.95
 SMALLEST_P = 1e-100
@@ -41,8 +41,13 @@ class Estimate:
 
     def interval(self) -> tuple[Floats, Floats]:
         """95 % interval of the relative change."""
+        low, high = self.bounds()
+        return np.expm1(low), np.expm1(high)
+
+    def bounds(self) -> tuple[Floats, Floats]:
+        """95 % interval on the log scale, or on that of another score."""
         width = self.half_width(1 - CONFIDENCE)
-        return np.expm1(self.log_ratio - width), np.expm1(self.log_ratio + width)
+        return self.log_ratio - width, self.log_ratio + width
 
     def p_values(self) -> Floats:
         """Two-sided p-values of no change: the p at which the interval just reaches zero."""
@@ -105,18 +110,16 @@ def estimate(
     Raises:
         AirshedError: Init times are too few.
     """
-    mse = errors.mse()
     over_time, interaction = time_variances(errors, block, resamples, rng)
     time_degrees = time_degrees_of_freedom(errors.exists, block)
     if errors.seeds == (1, 1):
         parts: tuple[Part, ...] = (Part(over_time, time_degrees),)
     else:
-        models = errors.spreads()
         parts = (
-            *seed_parts(models, errors.seeds, study or models[0] + models[1]),
+            *errors.seed_parts(study),
             Part(np.maximum(over_time - interaction, 0), time_degrees),
         )
-    return Estimate(log_ratios(mse, errors.seeds[0]), parts)
+    return Estimate(errors.change(errors.means()), parts)
 
 
 def time_degrees_of_freedom(exists: npt.NDArray[np.bool_], block: int) -> Floats:

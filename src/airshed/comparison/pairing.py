@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import xarray as xr
 
 from airshed.arrays import Floats
 from airshed.comparison.table import ALL
-from airshed.comparison.trainings import Spread
+from airshed.comparison.trainings import Part, Spread, seed_parts
 from airshed.errors import AirshedError
 
 DIMS = ("seed", "init_time", "pollutant", "horizon_h")
@@ -27,20 +27,42 @@ def with_overall(logarithms: Floats) -> Floats:
     return np.concatenate([logarithms.mean(axis=-1, keepdims=True), logarithms], axis=-1)
 
 
+def log_rmse(mse: Floats) -> Floats:
+    """[..., K] mean squared errors to [..., 1 + K] log RMSE."""
+    return with_overall(np.log(mse) / 2)
+
+
+def seed_variance(values: Floats, variant_seeds: int) -> Floats:
+    """Variance of the difference of two means over independent seeds, [S + S', ...] to [...].
+
+    Both groups of seeds are taken to spread alike, as the two-sample t-test does.
+    """
+    groups = np.split(values, [variant_seeds])
+    counts = [len(group) for group in groups]
+    squares = sum(np.square(group - group.mean(axis=0)).sum(axis=0) for group in groups)
+    pooled: Floats = squares / max(sum(counts) - 2, 1)
+    return pooled * sum(1 / count for count in counts)
+
+
 @dataclass(frozen=True)
 class PairedErrors:
     """Mean squared errors of a variant and its reference at the same init times.
 
+    Other scores come from several sums instead, which then have an axis M before that of time.
+
     Attributes:
-        variant: [S, T, K] for seeds, init times and tests (pollutants x horizons); 0 where
+        variant: [S, (M,) T, K] for seeds, init times and tests (pollutants x horizons); 0 where
             ``exists`` is false.
-        reference: [S', T, K]; its seeds are its own.
+        reference: [S', (M,) T, K]; its seeds are its own.
         exists: [T, K], whether all seeds of both have the init time.
+        scale: Makes scores [..., 1 + K], the overall one first, of means over init times
+            [..., (M,) K]; changes of them add up.
     """
 
     variant: Floats
     reference: Floats
     exists: npt.NDArray[np.bool_]
+    scale: Callable[[Floats], Floats] = log_rmse
 
     @property
     def init_times(self) -> int:
@@ -52,21 +74,35 @@ class PairedErrors:
         """Seeds of the variant and of the reference."""
         return len(self.variant), len(self.reference)
 
-    def mse(self) -> Floats:
-        """[S + S', K]: mean squared error of every seed, the variant's first."""
+    def means(self) -> Floats:
+        """[S + S', (M,) K]: over the init times of every training, the variant's first."""
         both = np.concatenate([self.variant, self.reference])
-        means: Floats = both.sum(axis=1) / self.exists.sum(axis=0)
+        means: Floats = both.sum(axis=-2) / self.exists.sum(axis=0)
         return means
 
-    def log_rmse(self) -> tuple[Floats, Floats]:
-        """[S, 1 + K] and [S', 1 + K]: of every training, the mean over all tests first."""
-        logarithms = with_overall(np.log(self.mse()) / 2)
-        return logarithms[: len(self.variant)], logarithms[len(self.variant) :]
+    def change(self, means: Floats) -> Floats:
+        """[..., 1 + K]: change of the scores of means pooled over seeds, [S + S', ..., (M,) K]."""
+        variant, reference = (part.mean(axis=0) for part in np.split(means, [len(self.variant)]))
+        return self.scale(variant) - self.scale(reference)
 
     def spreads(self) -> tuple[Spread, Spread]:
         """How far the trainings of each of the two models lie apart."""
-        variant, reference = self.log_rmse()
+        variant, reference = np.split(self.scale(self.means()), [len(self.variant)])
         return Spread.of(variant), Spread.of(reference)
+
+    def seed_variance(self, values: Floats) -> Floats:
+        """Variance of the difference of means over seeds, [S + S', ..., K] to [..., K]."""
+        return seed_variance(values, len(self.variant))
+
+    def seed_parts(self, study: Spread | None) -> tuple[Part, ...]:
+        """Variance of the change between trainings.
+
+        Args:
+            study: How far the trainings of each model of the study lie apart; None: there are no
+                others.
+        """
+        models = self.spreads()
+        return seed_parts(models, self.seeds, study or models[0] + models[1])
 
     def differences(self) -> Floats:
         """[T, K]: half the difference of the errors relative to their means, seeds averaged.
@@ -78,6 +114,32 @@ class PairedErrors:
             mean = errors.mean(axis=0)
             parts.append(mean / (mean.sum(axis=0) / self.exists.sum(axis=0)) - self.exists)
         return (parts[0] - parts[1]) / 2
+
+
+class SameNetworks(PairedErrors):
+    """Errors of trained networks, and of the same networks with something else about them.
+
+    Seed k of the variant is seed k of the reference, so that what they share drops out of their
+    differences; these are all that is known of the variance between trainings.
+    """
+
+    def seed_variance(self, values: Floats) -> Floats:
+        """Variance of the mean difference over seeds, [2 S, ..., K] to [..., K]; 0 for one."""
+        count = len(self.variant)
+        apart = values[:count] - values[count:]
+        squares = np.square(apart - apart.mean(axis=0)).sum(axis=0)
+        variance: Floats = squares / (max(count - 1, 1) * count)
+        return variance
+
+    def seed_parts(self, study: Spread | None) -> tuple[Part, ...]:
+        """Variance of the mean difference over seeds, with S - 1 degrees of freedom."""
+        variance = self.seed_variance(self.scale(self.means()))
+        return (Part(variance, np.array(len(self.variant) - 1.0)),)
+
+    def each(self) -> Iterator[SameNetworks]:
+        """One network after the other."""
+        for variant, reference in zip(self.variant, self.reference, strict=True):
+            yield SameNetworks(variant[None], reference[None], self.exists, self.scale)
 
 
 @dataclass(frozen=True)
@@ -122,8 +184,7 @@ class Aligned:
 
     def log_rmse(self, model: int) -> Floats:
         """[S, 1 + K]: of every training of a model, the mean over all tests first."""
-        mse = self.models[model].sum(axis=1) / self.exists.sum(axis=0)
-        return with_overall(np.log(mse) / 2)
+        return log_rmse(self.models[model].sum(axis=1) / self.exists.sum(axis=0))
 
     def pair(self, variant: int, reference: int) -> PairedErrors:
         """Two of the models, by their places."""
@@ -147,7 +208,7 @@ def align(models: Sequence[xr.DataArray]) -> Aligned:
                 expected=_shown(first.indexes[name]),
                 found=_shown(given.indexes[name]),
             )
-    positions, step_h = _even_positions(first.indexes["init_time"])
+    positions, step_h = even_positions(first.indexes["init_time"])
     stacked = []
     for given in models:
         values = given.transpose(*DIMS).values.astype(float)
@@ -204,7 +265,7 @@ def _check_counts(exists: npt.NDArray[Any], stacked: list[Floats]) -> None:
         )
 
 
-def _even_positions(init_times: pd.Index) -> tuple[npt.NDArray[Any], float]:
+def even_positions(init_times: pd.Index) -> tuple[npt.NDArray[Any], float]:
     """Positions of init times on an even axis, and its step in hours (numbers are hours)."""
     values = init_times.to_numpy()
     if np.issubdtype(values.dtype, np.datetime64):

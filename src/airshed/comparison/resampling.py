@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 from arch.bootstrap import optimal_block_length
 from scipy.sparse import csr_array
 
 from airshed.arrays import Floats
-from airshed.comparison.pairing import PairedErrors, with_overall
+from airshed.comparison.pairing import PairedErrors
 from airshed.errors import AirshedError
 
 MIN_DEFINED = 0.9
 MAX_BLOCKS = 200
 MIN_BLOCKS = 3
 QUARTILE = 0.75
-
-
-def log_ratios(mse: Floats, variant_seeds: int) -> Floats:
-    """[..., S + S', K] to [..., 1 + K]: log of the ratio of RMSEs pooled over seeds."""
-    variant, reference = (part.mean(axis=-2) for part in np.split(mse, [variant_seeds], axis=-2))
-    return with_overall(np.log(variant / reference) / 2)
-
-
-def seed_log_rmse(mse: Floats) -> Floats:
-    """[..., S, K] to [..., S, 1 + K]: log RMSE of every seed."""
-    return with_overall(np.log(mse) / 2)
-
-
-def seed_variance(values: Floats, variant_seeds: int) -> Floats:
-    """Variance of the difference of two means over independent seeds, [..., S + S', K] to [..., K].
-
-    Both groups of seeds are taken to spread alike, as the two-sample t-test does.
-    """
-    groups = np.split(values, [variant_seeds], axis=-2)
-    counts = [group.shape[-2] for group in groups]
-    squares = sum(
-        np.square(group - group.mean(axis=-2, keepdims=True)).sum(axis=-2) for group in groups
-    )
-    pooled: Floats = squares / max(sum(counts) - 2, 1)
-    return pooled * sum(1 / count for count in counts)
 
 
 def automatic_block_length(errors: PairedErrors) -> int:
@@ -64,7 +40,7 @@ def automatic_block_length(errors: PairedErrors) -> int:
 def time_variances(
     errors: PairedErrors, block: int, resamples: int, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Variances of log RMSE ratios over init times, for the trained networks at hand.
+    """Variances of changes of log RMSE over init times, for the trained networks at hand.
 
     Blocks of b init times miss the correlation between blocks, an error of order 1/b. It is
     removed to first order by extrapolation from lengths b and 2b (the flat-top window of Politis
@@ -77,8 +53,9 @@ def time_variances(
         rng: Source of random numbers.
 
     Returns:
-        [1 + K] twice: the variance of the ratio, and the part of it in which seeds differ from
-        each other (the interaction of seeds and init times; 0 with one seed each).
+        [1 + K] twice: the variance of the change, and the part of it in which seeds differ from
+        each other (the interaction of seeds and init times; 0 with one seed each). Both are NaN
+        for scores other than RMSE that hardly any resample defines.
 
     Raises:
         AirshedError: There are too few blocks, or a test has too few init times.
@@ -99,9 +76,9 @@ def time_variances(
 def _variances(
     errors: PairedErrors, block: int, resamples: int, rng: np.random.Generator
 ) -> Floats:
-    """[2, 1 + K]: variance of the log ratios, and of the interaction, with blocks of a length."""
-    mse = _resampled_mse(errors, block, resamples, rng)
-    defined = np.isfinite(mse).all(axis=(1, 2))
+    """[2, 1 + K]: variance of the changes, and of the interaction, with blocks of a length."""
+    means, counts = _resampled_means(errors, block, resamples, rng)
+    defined = (counts > 0).all(axis=1)
     if defined.mean() < MIN_DEFINED:
         raise AirshedError(
             "a pollutant and horizon has too few init times to be compared",
@@ -110,32 +87,43 @@ def _variances(
             f" {np.unique(errors.exists.sum(axis=0)).tolist()}",
             hint="lengthen splits.test or shorten comparison.block_length_h",
         )
-    seeds = errors.seeds[0]
-    by_seed = seed_log_rmse(mse[defined])
-    total = log_ratios(mse[defined], seeds).var(axis=0, ddof=1)
-    interaction = seed_variance(by_seed - by_seed.mean(axis=0), seeds).mean(axis=0)
+    means = means[:, defined]
+    by_seed, changes = errors.scale(means), errors.change(means)
+    undefined = np.isfinite(changes).mean(axis=0) < MIN_DEFINED
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # what is never defined has no mean
+        apart = by_seed - np.nanmean(by_seed, axis=1, keepdims=True)
+        interaction = np.nanmean(errors.seed_variance(apart), axis=0)
+        total = np.nanvar(changes, axis=0, ddof=1)
+    total[undefined] = interaction[undefined] = math.nan
     drawn, whole = block * _blocks(errors.init_times, block), errors.init_times
     # To the number of init times at hand; then for the mean, which is itself estimated.
     return np.stack([total, interaction]) * (drawn / whole) / (1 - block / whole)
 
 
-def _resampled_mse(
+def _resampled_means(
     errors: PairedErrors, block: int, resamples: int, rng: np.random.Generator
-) -> Floats:
-    """[R, S + S', K]: errors of resamples made of whole circular blocks.
+) -> tuple[Floats, Floats]:
+    """[S + S', R, (M,) K]: means of resamples made of whole circular blocks; their counts [R, K].
 
     Every test, seed and model gets the same blocks, because they forecast the same weather.
     """
     times, blocks = errors.init_times, _blocks(errors.init_times, block)
-    both = np.concatenate([errors.variant, errors.reference, errors.exists[None]])
-    sums = _block_sums(both.swapaxes(0, 1), block)
     starts = rng.integers(times, size=resamples * blocks)
     row_ends = np.arange(0, len(starts) + 1, blocks)
-    counts = csr_array((np.ones(len(starts)), starts, row_ends), shape=(resamples, times))
-    drawn = (counts @ sums.reshape(times, -1)).reshape(resamples, *both[:, 0].shape)
+    picked = csr_array((np.ones(len(starts)), starts, row_ends), shape=(resamples, times))
+
+    def drawn(values: Floats) -> Floats:
+        """[T, ...] to [R, ...]."""
+        sums = _block_sums(values, block)
+        return (picked @ sums.reshape(times, -1)).reshape(resamples, *values.shape[1:])
+
+    counts = drawn(errors.exists.astype(np.float64))
+    both = np.concatenate([errors.variant, errors.reference])
+    sums = np.moveaxis(drawn(np.moveaxis(both, -2, 0)), 1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        means: Floats = drawn[:, :-1] / drawn[:, -1:]
-    return means
+        means: Floats = sums / counts.reshape(resamples, *[1] * (both.ndim - 3), -1)
+    return means, counts
 
 
 def _block_sums(values: Floats, block: int) -> Floats:

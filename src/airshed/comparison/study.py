@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from airshed.comparison.by_score import COLUMNS as BY_SCORE
+from airshed.comparison.by_score import compare_scores
 from airshed.comparison.compare import Compared, compare_all
+from airshed.comparison.other_scores import score_sums
 from airshed.comparison.table import COLUMNS
 from airshed.config import Study
 from airshed.config.evaluation import ComparisonConfig
@@ -26,15 +30,35 @@ Run = tuple[str, int]
 """Name and seed of a scored variant or baseline; the seed of a baseline is -1."""
 
 
-def write_comparisons(study: Study, files: Sequence[Path], scores: Path, comparisons: Path) -> None:
-    """Write ``scores.csv`` and ``comparisons.csv``; the same input gives the same bytes.
+class Tables(NamedTuple):
+    """The tables of a study's comparison, to be written.
+
+    Attributes:
+        scores: ``scores.csv``: every score of every run.
+        comparisons: ``comparisons.csv``: the RMSE of every variant against its reference
+            (:func:`airshed.comparison.compare.compare_all`).
+        by_score: ``comparisons_by_score.csv``: the other scores
+            (:func:`airshed.comparison.by_score.compare_scores`).
+    """
+
+    scores: Path
+    comparisons: Path
+    by_score: Path
+
+    @classmethod
+    def within(cls, folder: Path) -> Tables:
+        """Under their own names."""
+        names = "scores.csv", "comparisons.csv", "comparisons_by_score.csv"
+        return cls(*(folder / name for name in names))
+
+
+def write_comparisons(study: Study, files: Sequence[Path], tables: Tables) -> None:
+    """Write the tables of a study's comparison; the same input gives the same bytes.
 
     Args:
         study: The resolved study.
         files: ``scores.nc`` of every variant and seed of the study, and of baselines.
-        scores: The table of scores to write.
-        comparisons: The table of comparisons to write, of every variant that has a reference
-            (:func:`airshed.comparison.compare.compare_all`).
+        tables: What is written.
 
     Raises:
         AirshedError: A run is missing or not of this study, or two runs were scored on different
@@ -42,37 +66,47 @@ def write_comparisons(study: Study, files: Sequence[Path], scores: Path, compari
     """
     runs = _read_runs(study, files)
     _check_complete(study, runs)
-    _write(study, runs, scores, comparisons)
+    _write(study, runs, tables)
 
 
-def write_available_comparisons(
-    study: Study, files: Sequence[Path], scores: Path, comparisons: Path
-) -> None:
+def write_available_comparisons(study: Study, files: Sequence[Path], tables: Tables) -> None:
     """As :func:`write_comparisons`, from those seeds that are there; each variant has one at least.
 
     Raises:
         AirshedError: A run is not of this study, or two runs were scored on different samples.
     """
-    _write(study, _read_runs(study, files), scores, comparisons)
+    _write(study, _read_runs(study, files), tables)
 
 
-def _write(study: Study, runs: dict[Run, xr.Dataset], scores: Path, comparisons: Path) -> None:
-    write_text(scores, _csv(pd.DataFrame(_score_rows(runs), columns=list(SCORES))))
+def _write(study: Study, runs: dict[Run, xr.Dataset], tables: Tables) -> None:
+    write_text(tables.scores, _csv(pd.DataFrame(_score_rows(runs), columns=list(SCORES))))
     pairs = [
         Compared(variant, reference, str(study.variant_stanzas[variant].family))
         for variant, reference in study.references().items()
     ]
-    table = pd.DataFrame(columns=list(COLUMNS))
+    table, by_score = (pd.DataFrame(columns=list(names)) for names in (COLUMNS, BY_SCORE))
     if pairs:
-        models = {variant: _errors(study, runs, variant) for variant in study.variants}
-        table = compare_as(study.comparison, study.splits.test.init_every_h, models, pairs)
-    write_text(comparisons, _csv(table))
+        settings, step_h = study.comparison, study.splits.test.init_every_h
+        table = compare_as(settings, step_h, _of_variants(study, runs, "init_mse"), pairs)
+        by_score = compare_scores(
+            _of_variants(study, runs, "score_sums"),
+            table,
+            settings.significance / max(1, len(settings.looks)),
+            settings.resamples,
+            settings.seed,
+        )
+    write_text(tables.comparisons, _csv(table))
+    write_text(tables.by_score, _csv(by_score))
 
 
-def _errors(study: Study, runs: dict[Run, xr.Dataset], variant: str) -> xr.DataArray:
-    """The errors of all seeds of a variant that are there."""
-    found = [scores for (name, _), scores in runs.items() if name == variant]
-    return squared_errors(found, variant, study.variant_stanzas[variant].seed_offset)
+def _of_variants(study: Study, runs: dict[Run, xr.Dataset], part: str) -> dict[str, xr.DataArray]:
+    """What the comparison needs of all seeds of each variant that are there."""
+    found = {}
+    for variant in study.variants:
+        of_seeds = [scores for (name, _), scores in runs.items() if name == variant]
+        offset = study.variant_stanzas[variant].seed_offset
+        found[variant] = of_all_seeds(of_seeds, variant, offset, part)
+    return found
 
 
 def compare_as(
@@ -96,14 +130,16 @@ def compare_as(
     )
 
 
-def squared_errors(scores: Sequence[xr.Dataset], name: str, seed_offset: int) -> xr.DataArray:
-    """(seed, init_time, horizon_h, pollutant), under a name: the errors of a variant's seeds.
+def of_all_seeds(
+    scores: Sequence[xr.Dataset], name: str, seed_offset: int, part: str = "init_mse"
+) -> xr.DataArray:
+    """A part of what :func:`read_errors` gives, with a first dimension ``seed``, under a name.
 
-    Their coordinate is what random numbers were drawn from: the study's seed and the offset.
+    Its coordinate is what random numbers were drawn from: the study's seed and the offset.
     """
     seeds = [int(one.attrs["seed"]) + seed_offset for one in scores]
-    errors = xr.concat([one["init_mse"] for one in scores], dim="seed")
-    return errors.assign_coords(seed=seeds).rename(name)
+    values = xr.concat([one[part] for one in scores], dim="seed")
+    return values.assign_coords(seed=seeds).rename(name)
 
 
 def _read_runs(study: Study, files: Sequence[Path]) -> dict[Run, xr.Dataset]:
@@ -128,11 +164,12 @@ def _wanted(study: Study) -> list[Run]:
 
 
 def read_errors(path: Path) -> xr.Dataset:
-    """The part of a file of scores that comparisons need: no maps, and errors instead of sums."""
+    """The part of a file of scores that comparisons need: no maps, and sums of the domain alone."""
     with opened_scores(path) as scores:
         domain = scores["map_mse"].notnull().any(["horizon_h", "pollutant"])
         metrics = scores[[*domain_metrics(scores), "scored"]]
-        return metrics.assign(init_mse=init_mse(scores), domain=domain).load()
+        found = {"init_mse": init_mse(scores), "score_sums": score_sums(scores), "domain": domain}
+        return metrics.assign(found).load()
 
 
 def sample_differences(one: xr.Dataset, other: xr.Dataset) -> list[str]:

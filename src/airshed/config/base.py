@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
 
@@ -17,6 +17,8 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
     )
+    RENAMED: ClassVar[Mapping[str, str]] = {}
+    """Keys that were here, and what they are called now."""
 
     @model_validator(mode="before")
     @classmethod
@@ -24,6 +26,8 @@ class Section(BaseModel):
         if isinstance(values, dict):
             known = list(cls.model_fields)
             for key in values:
+                if key in cls.RENAMED:
+                    raise ValueError(f"'{key}' is now called '{cls.RENAMED[key]}'")
                 if key not in known:
                     raise ValueError(unknown_key_message(str(key), known))
         return values

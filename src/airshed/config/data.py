@@ -18,9 +18,12 @@ from airshed.variables import HELPERS, HOURLY, Quantities, Variable, extended
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-NETWORKS = ("scores", "interpretation")
+NETWORKS = ("scores", "interventions", "ensemble", "interpretation")
 """Steps that build a trained network again: what shaped it they read, and it comes with it."""
-SCORES = ("scores", "baseline", "external")
+FITTED = ("climatology", "damping")
+BINNED = ("scores", "interventions", "baseline", "external")
+"""Steps that score forecasts in classes of cells."""
+SCORES = (*BINNED, "ensemble")
 SAMPLES = ("training", "cost", *SCORES, "interpretation")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 
@@ -96,16 +99,16 @@ class Splits(Section):
     train: Annotated[
         Split,
         Shapes(
-            *("statistics", "climatology", "training", "cost", "baseline"),
-            init_every_h=Shapes("training", "cost", "baseline"),
+            *("statistics", "climatology", "damping", "training", "cost", "baseline"),
+            init_every_h=Shapes("damping", "training", "cost", "baseline"),
         ),
     ]
     validation: Annotated[Split, Shapes("training")]
     test: Annotated[
         Split,
         Shapes(
-            *("scores", "baseline", "external", "observations", "wind_roses", "interpretation"),
-            init_every_h=Shapes("scores", "baseline", "external", "interpretation", "comparison"),
+            *(*SCORES, "observations", "wind_roses", "interpretation"),
+            init_every_h=Shapes(*SCORES, "interpretation", "comparison", "interventions_table"),
         ),
     ]
 
@@ -215,7 +218,7 @@ class DatasetConfig(Section):
     ] = HOURLY
     variables: Annotated[
         dict[QuantityName, QuantityConfig],
-        Shapes("raw", "hourly", used_by=("static", "climatology", "observations", *SCORES)),
+        Shapes("raw", "hourly", used_by=("static", *FITTED, "observations", "training", *SCORES)),
     ] = Field(default_factory=dict)
     units: Annotated[dict[str, str], Shapes("hourly", "static")] = Field(default_factory=dict)
     units_override: Annotated[tuple[str, ...], Shapes("hourly", "static")] = ()

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from airshed.config.base import Section
-from airshed.config.data import Count, Name, Positive
+from airshed.config.data import SCORES, Count, Name, Positive
 from airshed.config.shapes import Shapes
 
 
@@ -44,9 +44,7 @@ class JobOverrides(Section):
 class JobsConfig(JobRequest):
     """What training jobs ask for; no result depends on it, so changing it repeats nothing."""
 
-    checkpoint_every_min: Annotated[
-        Positive, Shapes(used_by=("training", "scores", "baseline", "external"))
-    ] = 10.0
+    checkpoint_every_min: Annotated[Positive, Shapes(used_by=("training", *SCORES))] = 10.0
     keep_states: Annotated[bool, Shapes(used_by=("training",))] = False
     take_over: bool = True
     variants: dict[Name, JobOverrides] = Field(default_factory=dict)

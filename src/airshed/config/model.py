@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import model_validator
 
@@ -12,7 +12,11 @@ from airshed.config.shapes import Shapes
 
 
 class ModelConfig(Section):
-    """Size of the ClimaX backbone and of the wind scan, shared by all variants."""
+    """Size of the ClimaX backbone and of the wind scan, shared by all variants.
+
+    ``departs_from`` names the forecast from which networks predict the departure; ``none``: they
+    predict fields.
+    """
 
     patch: Annotated[
         Count,
@@ -27,6 +31,9 @@ class ModelConfig(Section):
     dropout: Fraction = 0.1
     regions: Annotated[GridShape, Shapes("scan_tables", "pace")] = GridShape(rows=32, columns=32)
     sectors: Annotated[Count, Shapes("scan_tables", "pace")] = 16
+    departs_from: Annotated[
+        Literal["none", "persistence", "damped_persistence"], Shapes("training")
+    ] = "none"
 
     @model_validator(mode="after")
     def _dim_can_be_split(self) -> Self:

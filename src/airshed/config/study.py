@@ -8,8 +8,9 @@ from pydantic import Field, model_validator
 
 from airshed.config.base import Section, unknown_key_message
 from airshed.config.biases import Blocks
-from airshed.config.data import NETWORKS, SAMPLES, DatasetConfig, Splits, TableName
-from airshed.config.evaluation import ComparisonConfig, EvaluationConfig
+from airshed.config.data import FITTED, NETWORKS, SAMPLES, DatasetConfig, Splits, TableName
+from airshed.config.evaluation import ClimatologyConfig, ComparisonConfig, EvaluationConfig
+from airshed.config.interventions import Intervention, InterventionsConfig
 from airshed.config.jobs import JobsConfig
 from airshed.config.model import ModelConfig
 from airshed.config.preprocessing import DaskConfig, LoaderConfig, NormalisationConfig
@@ -41,7 +42,7 @@ class Study(Section):
         Field(min_length=1),
         Shapes(*TABLES, "cost_table"),
     ]
-    horizons_h: Annotated[list[Horizon], Field(min_length=1), Shapes(*SAMPLES)]
+    horizons_h: Annotated[list[Horizon], Field(min_length=1), Shapes("damping", *SAMPLES)]
     inputs: Annotated[
         tuple[str, ...],
         Field(min_length=1),
@@ -50,7 +51,7 @@ class Study(Section):
     targets: Annotated[
         tuple[str, ...],
         Field(min_length=1),
-        Shapes("climatology", "observations", "pace", *SAMPLES, used_by=("comparison",)),
+        Shapes(*(*FITTED, "observations", "pace"), *SAMPLES, used_by=("comparison",)),
     ] = TARGETS
     dataset: DatasetConfig
     splits: Splits
@@ -60,10 +61,15 @@ class Study(Section):
     model: Annotated[ModelConfig, Shapes("training", "cost", "pace", used_by=NETWORKS)] = (
         ModelConfig()
     )
+    climatology: ClimatologyConfig = ClimatologyConfig()
     train: TrainConfig = TrainConfig()
     jobs: Annotated[JobsConfig, NOTHING] = JobsConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
-    comparison: Annotated[ComparisonConfig, Shapes("comparison")] = ComparisonConfig()
+    comparison: Annotated[ComparisonConfig, Shapes("comparison", "interventions_table")] = (
+        ComparisonConfig()
+    )
+    interventions: InterventionsConfig = InterventionsConfig()
+    intervention_stanzas: dict[TableName, Intervention] = Field(default_factory=dict)
     interpretation: Annotated[InterpretationConfig, Shapes("interpretation")] = (
         InterpretationConfig()
     )
@@ -90,12 +96,14 @@ class Study(Section):
         return self
 
     def _is_control(self, stanza: Variant) -> bool:
-        """Whether it asks nothing new: another seed, or trained on without anything else."""
+        """Whether it brings nothing new: inputs left out, an order drawn, seeds, more training."""
         start = self.variant_stanzas.get(stanza.start_from or "")
+        same = ("backbone", "scan", "regions", "sectors", "without", "bias")
         trained_on = start is not None and all(
-            getattr(stanza, key) == getattr(start, key) for key in ("backbone", "scan", "bias")
+            getattr(stanza, key) == getattr(start, key) for key in same
         )
-        return stanza.seed_offset > 0 or trained_on
+        takes_away = bool(stanza.without) or stanza.scan == "random"
+        return takes_away or stanza.seed_offset > 0 or trained_on
 
     @model_validator(mode="after")
     def _cross_checks(self) -> Self:
@@ -105,6 +113,8 @@ class Study(Section):
         self._check_splits()
         self._check_grids()
         self._check_variants()
+        self._check_ensemble()
+        self._check_interventions()
         self._check_supplement()
         return self
 
@@ -167,18 +177,26 @@ class Study(Section):
                 )
 
     def _check_grids(self) -> None:
-        grid, patch, regions = self.dataset.grid, self.model.patch, self.model.regions
+        grid, patch = self.dataset.grid, self.model.patch
+        own = {name: self.variant_stanzas[name].regions for name in self._listed()}
+        given = {"model": self.model.regions} | {f"variants.{name}": own[name] for name in own}
         for axis in ("rows", "columns"):
-            cells, parts = getattr(grid, axis), getattr(regions, axis)
+            cells = getattr(grid, axis)
             if cells % patch:
                 raise ValueError(
                     f"dataset.grid.{axis} {cells} is not divisible by model.patch {patch}"
                 )
-            if (cells // patch) % parts:
-                raise ValueError(
-                    f"model.regions.{axis} {parts} does not divide the patch grid's"
-                    f" {cells // patch} {axis}"
-                )
+            for where, regions in given.items():
+                parts = 1 if regions is None else getattr(regions, axis)
+                if (cells // patch) % parts:
+                    raise ValueError(
+                        f"{where}.regions.{axis} {parts} does not divide the patch grid's"
+                        f" {cells // patch} {axis}"
+                    )
+
+    def _listed(self) -> list[str]:
+        """The variants that have a stanza; of the others :meth:`_check_variants` tells."""
+        return [name for name in self.variants if name in self.variant_stanzas]
 
     def _check_variants(self) -> None:
         for key, names in (("variants", self.variants), ("jobs.variants", self.jobs.variants)):
@@ -195,6 +213,7 @@ class Study(Section):
                         f" this study ({', '.join(self.variants)})"
                     )
             self._check_wind(name)
+            self._check_left_out(name)
             self._check_blocks(name)
             self._check_reaches(name)
             self._check_chain(name, "start_from")
@@ -208,7 +227,8 @@ class Study(Section):
         shaping = {
             path.split(".")[2]
             for path, shapes in DECLARED.items()
-            if path.startswith("variant_stanzas.") and "training" in shapes.products
+            if path.startswith("variant_stanzas.")
+            and not {"training", "scan_tables"}.isdisjoint(shapes.products)
         }
         seen: dict[str, str] = {}
         for name in self.variants:
@@ -230,6 +250,22 @@ class Study(Section):
             raise ValueError(
                 f"variants.{name}: its {' and its '.join(reading)} needs the wind: add"
                 f" {', '.join(lacking)} to inputs, or leave the variant out"
+            )
+
+    def _check_left_out(self, name: str) -> None:
+        stanza = self.variant_stanzas[name]
+        left_out = stanza.left_out()
+        for one in left_out:
+            if one not in self.inputs:
+                message = unknown_key_message(one, list(self.inputs), "input")
+                raise ValueError(f"variants.{name}: without: {message}")
+        if set(left_out) == set(self.inputs):
+            raise ValueError(f"variants.{name}: without leaves no input to the network")
+        start = self.variant_stanzas.get(stanza.start_from or "")
+        if start is not None and set(start.left_out()) != set(left_out):
+            raise ValueError(
+                f"variants.{name}: it starts from '{stanza.start_from}', whose weights are of"
+                " other inputs: give both the same 'without'"
             )
 
     def _check_blocks(self, name: str) -> None:
@@ -271,6 +307,32 @@ class Study(Section):
                 f" {', '.join(map(str, shared))} with the other variants"
             )
 
+    def _check_ensemble(self) -> None:
+        if self.evaluation.ensemble and len(self.seeds) < 2:
+            raise ValueError(
+                "evaluation.ensemble: an ensemble is made of two seeds or more; seeds has"
+                f" {len(self.seeds)}"
+            )
+
+    def _check_interventions(self) -> None:
+        names, known = self.interventions.apply, self.intervention_stanzas
+        if len(set(names)) != len(names):
+            raise ValueError(f"interventions.apply: the same value stands there twice: {names}")
+        for name in names:
+            if name not in known:
+                message = unknown_key_message(name, list(known), "intervention")
+                raise ValueError(f"interventions.apply: {message}")
+            for field in known[name].changed():
+                if field not in (*self.inputs, "elevation"):
+                    message = unknown_key_message(field, list(self.inputs), "input")
+                    raise ValueError(f"intervention_stanzas.{name}.fields: {message}")
+        every, step = self.interventions.init_every_h, self.splits.test.init_every_h
+        if every is not None and every % step:
+            raise ValueError(
+                f"interventions.init_every_h {every} is not a multiple of"
+                f" splits.test.init_every_h, {step}"
+            )
+
     def _check_supplement(self) -> None:
         for name, episode in self.episodes.items():
             if not self.splits.test.overlaps(episode):
@@ -304,6 +366,10 @@ class Study(Section):
         """Peak learning rate of a variant: its own, or that of all."""
         return self.variant_stanzas[variant].learning_rate or self.train.learning_rate
 
+    def strength_learning_rate(self, variant: str) -> float:
+        """Peak learning rate of the strength of a variant's bias."""
+        return self.train.strength_learning_rate or self.learning_rate(variant)
+
     def for_variant(self, variant: str) -> Self:
         """The study as ``variant`` is trained: with the precision of its stanza, if it has one.
 
@@ -314,9 +380,31 @@ class Study(Section):
             return self
         return self.model_copy(update={"train": self.train.model_copy(update={"precision": own})})
 
+    def scanned_as(self, variant: str) -> Self:
+        """The study with the regions and sectors of a variant's scan, if its stanza has any."""
+        stanza = self.variant_stanzas[variant]
+        given = {"regions": stanza.regions, "sectors": stanza.sectors}
+        own = {key: value for key, value in given.items() if value is not None}
+        if not own:
+            return self
+        return self.model_copy(update={"model": self.model.model_copy(update=own)})
+
     def random_seed(self, variant: str, seed: int) -> int:
         """What the random numbers of a variant's training with that seed are drawn from."""
         return seed + self.variant_stanzas[variant].seed_offset
+
+    def interventions_on(self, variant: str) -> list[str]:
+        """The interventions that a variant's networks can notice, of those that are made."""
+        known, of = self.intervention_stanzas, (self.variant_stanzas[variant], self.inputs)
+        return [name for name in self.interventions.apply if known[name].met_by(*of)]
+
+    def thinned(self) -> Self:
+        """The study with the init times of its interventions instead of the test split's."""
+        every = self.interventions.init_every_h
+        if every is None:
+            return self
+        test = self.splits.test.model_copy(update={"init_every_h": every})
+        return self.model_copy(update={"splits": self.splits.model_copy(update={"test": test})})
 
     def references(self) -> dict[str, str]:
         """Each variant that has a reference, with that reference."""

@@ -22,12 +22,16 @@ WATCHING = Shapes(used_by=("training",))
 
 
 class TrainConfig(Section):
-    """Optimisation (AdamW; linear warm-up, then cosine) and all else that shapes a result."""
+    """Optimisation (AdamW; linear warm-up, then cosine) and all else that shapes a result.
+
+    ``strength_learning_rate`` is that of the strengths of biases; None: that of all weights.
+    """
 
     epochs: Annotated[Count, Shapes("training", "cost_table")] = 1
     global_batch_size: Annotated[Count, Shapes("training", "cost", "cost_table", "pace")] = 8
     batch_size: Annotated[Count, MACHINE] = 2
     learning_rate: Annotated[Positive, WEIGHTS] = 1.5e-4
+    strength_learning_rate: Annotated[Positive | None, Shapes("training")] = None
     weight_decay: Annotated[float, Field(ge=0), WEIGHTS] = 0.01
     warmup_steps: Annotated[int, Field(ge=0), Shapes("training")] = 100
     clip: Annotated[Positive, WEIGHTS] = 1.0

@@ -10,9 +10,10 @@ from airshed.biases import BIASES
 from airshed.config.backbones import WIND_BACKBONES, Backbone, ClimaxBackbone
 from airshed.config.base import Section
 from airshed.config.biases import Bias, NoBias
-from airshed.config.data import NETWORKS, GridShape, Positive
+from airshed.config.data import NETWORKS, Count, GridShape, Positive
 from airshed.config.shapes import Shapes
 from airshed.config.training import STEP, WEIGHTS, Precision
+from airshed.variables import with_wind
 
 
 class Pretrained(Section):
@@ -24,7 +25,11 @@ class Pretrained(Section):
 
 
 NETWORK = Shapes("training", "cost", "pace", used_by=NETWORKS)
+SCAN = Shapes("scan_tables", "pace")
 
+
+WIND_SCANS = ("wind", "wind_as_published")
+"""Those that follow the wind."""
 
 Family = Literal["primary", "control"]
 """With which variants of its study the verdict on one stands together."""
@@ -35,7 +40,10 @@ class Variant(Section):
 
     label: Annotated[str, Shapes("report")]
     backbone: Annotated[Backbone, NETWORK] = ClimaxBackbone()
-    scan: Annotated[Literal["raster", "wind", "wind_as_published"], NETWORK] = "raster"
+    scan: Annotated[Literal["raster", "wind", "wind_as_published", "random"], NETWORK] = "raster"
+    regions: Annotated[GridShape | None, SCAN] = None
+    sectors: Annotated[Count | None, SCAN] = None
+    without: Annotated[tuple[str, ...], NETWORK] = ()
     bias: Annotated[Bias, NETWORK] = NoBias()
     reference: Annotated[str | None, Shapes("cost", "comparison")] = None
     family: Annotated[Family | None, Shapes("comparison")] = None
@@ -49,6 +57,12 @@ class Variant(Section):
     def _one_start(self) -> Self:
         if self.start_from is not None and self.pretrained is not None:
             raise ValueError("start_from and pretrained exclude each other: give one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _geometry_needs_regions(self) -> Self:
+        if self.scan == "raster" and (self.regions or self.sectors):
+            raise ValueError("regions and sectors are of no use to the scan 'raster'")
         return self
 
     @model_validator(mode="after")
@@ -72,13 +86,21 @@ class Variant(Section):
     def reading_wind(self) -> list[str]:
         """Its parts that need the wind at the init time, as they are called in its stanza."""
         bias, backbone = self.bias.kind, self.backbone.kind
-        modulated = getattr(self.bias, "wind_modulation", True)
         parts = {
-            f"scan '{self.scan}'": self.scan != "raster",
-            f"bias '{bias}'": bias in BIASES and BIASES[bias].wind and modulated,
+            f"scan '{self.scan}'": self.scan in WIND_SCANS,
+            f"bias '{bias}'": self.bias_reads_wind(),
             f"backbone '{backbone}'": backbone in WIND_BACKBONES,
         }
         return [name for name, reads in parts.items() if reads]
+
+    def bias_reads_wind(self) -> bool:
+        """Whether its bias needs the wind."""
+        kind, modulated = self.bias.kind, getattr(self.bias, "wind_modulation", True)
+        return kind in BIASES and BIASES[kind].wind and modulated
+
+    def left_out(self) -> tuple[str, ...]:
+        """The inputs that the network does not see."""
+        return with_wind(self.without)
 
     def backbone_stanza(self) -> dict[str, Any]:
         """The backbone as plain values, as the model package takes it."""

@@ -16,13 +16,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from airshed.arrays import Floats32
+from airshed.arrays import Floats32, Integers
 from airshed.config import Study
 from airshed.config.data import Split
 from airshed.config.preprocessing import LoaderConfig
 from airshed.data.mapped import MappedHours
 from airshed.data.normalisation import Normaliser
 from airshed.data.prepared import Prepared
+from airshed.data.reference import Reference
 from airshed.data.samples import bounds, sample_index
 from airshed.data.shards import HourReader
 from airshed.data.stores import hourly_fields, open_hourly, open_static
@@ -72,13 +73,23 @@ class Batch(NamedTuple):
     Attributes:
         x: Inputs [B, V, Y, X] in the study's order, normalised, 0 (the mean) where missing and
             outside the domain.
-        y: Targets [B, T, Y, X] in the study's order, normalised, NaN where missing and outside it.
+        y: Targets [B, T, Y, X] in the study's order, normalised, NaN where missing and outside it;
+            what they depart from a reference forecast, if there is one.
         lead_hours: Horizon [B] of each sample, hours.
+        init_hours: Init time [B] of each sample, int64 hours since 1970.
     """
 
     x: Tensor
     y: Tensor
     lead_hours: Tensor
+    init_hours: Tensor
+
+
+class Readable(Protocol):
+    """Samples by their numbers."""
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Some of them as one batch."""
 
 
 class Channels:
@@ -127,6 +138,7 @@ class ForecastDataset(Dataset[Batch]):
         targets: What it forecasts, in its order.
         hold: Whether the split's hours are mapped from a file of normalised fields beside the
             store, which is written if it is not there; ``auto``: if the disk has room for it.
+        reference: The forecast from which networks predict the departure.
 
     Attributes:
         samples: Table of the samples, see :func:`airshed.data.samples.sample_index`.
@@ -146,6 +158,7 @@ class ForecastDataset(Dataset[Batch]):
         inputs: Sequence[str],
         targets: Sequence[str],
         hold: Literal["auto", "always", "never"] = "auto",
+        reference: Reference | None = None,
     ) -> None:
         changing = [name for name in (*inputs, *targets) if name not in STATIC]
         store = open_hourly(hourly, hours_per_task=None, needed=changing)
@@ -168,6 +181,10 @@ class ForecastDataset(Dataset[Batch]):
         self._inputs = self.samples["input_index"].to_numpy()
         self._targets = self.samples["target_index"].to_numpy()
         self._lead_hours = torch.from_numpy(self.samples["horizon_h"].to_numpy(np.float32))
+        self._reference = reference
+        self._of_targets = Normaliser.read(statistics, targets)
+        init_hours = self.samples["init_time"].to_numpy("datetime64[h]").astype(np.int64)
+        self._init_hours = torch.from_numpy(init_hours)
 
     @classmethod
     def of(
@@ -176,10 +193,11 @@ class ForecastDataset(Dataset[Batch]):
         prepared: Prepared,
         split: Split,
         hold: Literal["auto", "always", "never"] = "auto",
+        reference: Reference | None = None,
     ) -> ForecastDataset:
         """The samples of a study's split, from its prepared data."""
         files = prepared.hourly, prepared.static, prepared.statistics
-        return cls(*files, split, study.horizons_h, study.inputs, study.targets, hold)
+        return cls(*files, split, study.horizons_h, study.inputs, study.targets, hold, reference)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -205,7 +223,21 @@ class ForecastDataset(Dataset[Batch]):
                 torch.nan_to_num(fields[number][there], nan=0.0, out=x[number, here])
             for here, there in channels.targets:
                 y[number, here] = fields[count + number][there]
-        return Batch(x, y, self._lead_hours[torch.from_numpy(chosen)])
+        if self._reference is not None:
+            y -= self._expected(self._reference, chosen, fields[:count])
+        which = torch.from_numpy(chosen)
+        return Batch(x, y, self._lead_hours[which], self._init_hours[which])
+
+    def _expected(self, reference: Reference, chosen: Integers, at_init: list[Tensor]) -> Tensor:
+        """The reference forecast of some samples, normalised, from their init times' hours."""
+        latest = torch.empty(len(chosen), self._channels.count[1], *self.mask.shape)
+        for number, fields in enumerate(at_init):
+            for here, there in self._channels.targets:
+                latest[number, here] = fields[there]
+        table, normaliser = self.samples.iloc[chosen], self._of_targets
+        when = pd.DatetimeIndex(table["init_time"]), table["horizon_h"].to_numpy()
+        expected = reference(normaliser.inverse(latest.numpy()), *when)
+        return torch.from_numpy(normaliser.forward(expected))
 
 
 def loader_options(settings: LoaderConfig, workers: int) -> dict[str, Any]:

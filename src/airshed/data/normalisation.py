@@ -65,6 +65,21 @@ class Normaliser:
         physical: npt.NDArray[np.float64] = transformed
         return physical
 
+    def departed(self, reference: Floats, departure: Floats) -> npt.NDArray[np.float64]:
+        """Physical fields [..., V, Y, X] that lie a normalised departure away from others.
+
+        These are ``inverse(forward(reference) + departure)`` without the way there and back, so
+        that a departure of 0 leads nowhere.
+        """
+        step = departure * self.std.reshape(-1, 1, 1)
+        physical: npt.NDArray[np.float64] = reference + step
+        logged = self.log_scale > 0
+        if logged.any():
+            chosen, scale = reference[..., logged, :, :], self.log_scale[logged].reshape(-1, 1, 1)
+            grown = (chosen + scale) * np.expm1(step[..., logged, :, :])
+            physical[..., logged, :, :] = chosen + grown
+        return physical
+
     def parameters(self) -> list[list[Any]]:
         """Everything that the result depends on, as plain values."""
         return [

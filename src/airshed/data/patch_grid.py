@@ -31,7 +31,7 @@ def scan_tables(
     patch_size: int,
     output: Path,
 ) -> None:
-    """Write, for each scan, the order within a region by wind sector and the regions' patches.
+    """Write, for each of TABLES, the order within a region by wind sector and the regions' patches.
 
     Args:
         patch_grid: Rows and columns of patches.
@@ -40,10 +40,10 @@ def scan_tables(
         patch_size: Cells per side of a patch.
         output: Where the NetCDF file goes.
     """
-    from airshed.model.scan import SCANS  # torch: needed by this step alone
+    from airshed.model.scan import TABLES  # torch: needed by this step alone
 
     content = {}
-    for name, (_, make_tables) in SCANS.items():
+    for name, make_tables in TABLES.items():
         tables = make_tables(patch_grid, regions, sectors, patch_size)
         content[f"{name}_local_order"] = (("sector", "position"), tables.local_order.numpy())
         content[f"{name}_region_token"] = (("region", "position"), tables.region_token.numpy())

@@ -182,9 +182,9 @@ def open_patch_elevation(path: Path) -> xr.Dataset:
     return open_netcdf(path, ("elevation_m",))
 
 
-def open_scan_tables(path: Path, scan: str) -> xr.Dataset:
-    """Tables of the wind scans, among them those of the one that is named."""
-    return open_netcdf(path, (f"{scan}_local_order", f"{scan}_region_token"))
+def open_scan_tables(path: Path, tables: str) -> xr.Dataset:
+    """Tables of the scans, among them those that are named."""
+    return open_netcdf(path, (f"{tables}_local_order", f"{tables}_region_token"))
 
 
 def check_targets(dataset: xr.Dataset, targets: Sequence[Variable], path: Path) -> None:

@@ -32,6 +32,7 @@ from airshed.evaluation.batch import Batch
 
 SEASONS = ("DJF", "MAM", "JJA", "SON")
 DOMAIN = "domain"
+ALL_STATIONS = "stations"
 
 
 class Binning(Protocol):

@@ -11,6 +11,8 @@ import pandas as pd
 import xarray as xr
 
 from airshed.config import Study
+from airshed.data.climatology import open_climatology
+from airshed.data.damping import open_damping
 from airshed.data.samples import sample_index
 from airshed.data.stores import open_hourly, open_static
 from airshed.errors import AirshedError
@@ -18,7 +20,6 @@ from airshed.evaluation.archive import ForecastArchive
 from airshed.evaluation.baselines import BASELINES, baseline
 from airshed.evaluation.baselines.known import Known
 from airshed.evaluation.batch import Domain, Forecaster, Scorer
-from airshed.evaluation.climatology import open_climatology
 from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.loop import Savepoint, batches_of, score_forecasts
 from airshed.evaluation.reading import SampleReader
@@ -28,7 +29,11 @@ from airshed.graph.identity import hours, identity
 from airshed.integrity.provenance import sha256
 from airshed.variables import STATIC
 
-PRODUCT_OF: dict[Kind, str] = {"baseline": "baseline", "external": "external"}
+PRODUCT_OF: dict[Kind, str] = {
+    "baseline": "baseline",
+    "external": "external",
+    "intervention": "interventions",
+}
 """What scores of a kind are among the products; all else are scores of trainings."""
 
 
@@ -62,8 +67,16 @@ class Evaluation:
     scorers: Mapping[str, Scorer] = field(default_factory=dict)
 
 
-def evaluate_baseline(study: Study, name: str, evaluation: Evaluation) -> None:
+def evaluate_baseline(
+    study: Study, name: str, evaluation: Evaluation, damping: Path | None = None
+) -> None:
     """Score a baseline on the samples on which the trained runs are scored.
+
+    Args:
+        study: The resolved study.
+        name: One of BASELINES.
+        evaluation: What is scored, and where results go.
+        damping: Coefficients of damped persistence, which no other baseline needs.
 
     Raises:
         AirshedError: The baseline is unknown, or the data do not fit the study.
@@ -71,11 +84,13 @@ def evaluate_baseline(study: Study, name: str, evaluation: Evaluation) -> None:
     if name not in BASELINES:
         raise AirshedError("unknown baseline", expected=", ".join(BASELINES), found=name)
     changing = [each for each in study.inputs if each not in STATIC]
+    of = study.target_variables, study.horizons_h
     known = Known(
         study,
         open_hourly(evaluation.hourly, None, [*study.targets, *changing]),
         open_static(evaluation.static)["domain_mask"].values.astype(bool),
         open_climatology(evaluation.climatology, study.target_variables),
+        damping and open_damping(damping, *of),
     )
     evaluate(study, Subject.of(study, "baseline", name, seed=-1), baseline(name)(known), evaluation)
 
@@ -129,7 +144,7 @@ def evaluate(
         forecaster,
         SampleReader(hourly, study.targets, max(horizons)),
         scorers,
-        f"scores of {subject.name}" + (f", seed {subject.seed}" if subject.seed >= 0 else ""),
+        f"scores of {subject}",
         savepoint,
     )
     scores = supplement.add_to(gridded.dataset(subject))

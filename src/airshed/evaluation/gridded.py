@@ -23,6 +23,7 @@ from airshed.evaluation.metrics.exceedance import exceedances, limits_of
 from airshed.evaluation.metrics.moments import MOMENTS, moments
 from airshed.evaluation.rescoring import metrics_of
 from airshed.evaluation.scores import CELLS, SCORED_MAPS, Subject, scores_dataset
+from airshed.evaluation.spectra import Spectra
 from airshed.variables import Variable
 
 COARSE_CELLS = 2048  # of the sums by block of days, at most
@@ -82,6 +83,7 @@ class GriddedScores:
         self._bins = Bins(binnings, len(self._cells))
         self._coarse, groups = _coarse_cells(domain.mask)
         self._sums = Sums(self._period, len(self._bins.names), len(self._cells), groups=groups)
+        self._spectra = Spectra(self._period, domain)
         self._parts = np.zeros((len(MOMENTS), len(targets), len(self._cells)), dtype=np.float32)
         self._totals = np.zeros(2, dtype=np.int64)  # samples, cells skipped
         self._scored = np.zeros((len(init_times), len(self._period.horizons_h)), dtype=bool)
@@ -116,6 +118,7 @@ class GriddedScores:
             events = exceedances(forecast, truth, counts, self._limits)
             weights = self._bins.weights(batch, row)
             self._sums.add(int(init), int(horizon), self._parts, events, weights)
+        self._spectra.add(places[1], batch.forecast, batch.truth)
 
     def _gather(self, fields: Floats) -> Floats:
         """The cells of the domain, [B, T, C]."""
@@ -145,12 +148,14 @@ class GriddedScores:
 
     def state(self) -> State:
         """Everything that was gathered."""
-        return {"totals": self._totals, "scored": self._scored, **self._sums.state()}
+        own = {"totals": self._totals, "scored": self._scored}
+        return {**own, **self._sums.state(), **self._spectra.state()}
 
     def restore(self, state: State) -> None:
         """Take back what was gathered."""
         self._totals, self._scored = np.array(state["totals"]), np.array(state["scored"])
         self._sums.restore(state)
+        self._spectra.restore(state)
 
     def dataset(self, subject: Subject) -> xr.Dataset:
         """The scores of all samples so far, in the form of ``scores.nc``.
@@ -174,6 +179,7 @@ class GriddedScores:
             {
                 **metrics_of(*self._sums.totals(), self._period.names),
                 **self._maps(),
+                **self._spectra.variables(),
                 "lat2d": self._domain.lat2d,
                 "lon2d": self._domain.lon2d,
                 "coarse_row": rows,

@@ -24,14 +24,15 @@ from airshed.data.dataset import Batch, ForecastDataset, loader_options
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
 from airshed.evaluation.attention_mass import MovedMass
+from airshed.evaluation.interventions.networks import strength_times, strengths
 from airshed.integrity.atomic import write_json
 from airshed.integrity.formats import INTERPRETATION, VERSION
 from airshed.integrity.provenance import code_commit
 from airshed.model import Forecaster
 from airshed.model.attention import PlainAttention
 from airshed.progress import progress
-from airshed.training.finished import read_run, trained_weights
-from airshed.training.learned import BIAS, column, numbers
+from airshed.training.finished import read_run, trained
+from airshed.training.learned import column, numbers
 from airshed.training.record import biased_blocks
 
 CHOICE_SEED = 0
@@ -41,7 +42,8 @@ def interpret(study: Study, run: Path, prepared: Prepared, output: Path) -> None
     """Write ``interpretation.json`` of a trained run with a bias.
 
     Losses are masked mean squared errors on normalised targets, as in training, of the same
-    samples of the test split in every setting; the weights are the best ones.
+    samples of the test split in every setting; the weights are the best ones. Of a network that
+    departs from a reference forecast these are the same numbers, by its departures.
 
     Args:
         study: The resolved study; ``interpretation`` says how many samples and queries.
@@ -64,9 +66,10 @@ def interpret(study: Study, run: Path, prepared: Prepared, output: Path) -> None
             found=variant,
         )
     network = build_network(study, variant, prepared, seed)
-    network.load_state_dict(trained_weights(run))
+    weights, reference = trained(run)
+    network.load_state_dict(weights)
     network.to(device_of(study)).eval()
-    everything = ForecastDataset.of(study, prepared, study.splits.test, hold="never")
+    everything = ForecastDataset.of(study, prepared, study.splits.test, "never", reference)
     samples = drawn(everything, study.interpretation.samples)
     watched = MovedMass(network, study.interpretation.queries)
     losses = setting_losses(study, network, samples, everything.mask, watched)
@@ -109,32 +112,11 @@ def drawn(samples: ForecastDataset, count: int) -> Subset[Batch]:
 def changes_of_bias(network: Forecaster) -> dict[str, Callable[[], AbstractContextManager[None]]]:
     """The ways in which a trained bias is changed, by name."""
     settings: dict[str, Callable[[], AbstractContextManager[None]]] = {"as_trained": nullcontext}
-    if _strengths(network):
-        settings["alpha_zero"] = lambda: alpha_times(network, 0.0)
-        settings["alpha_doubled"] = lambda: alpha_times(network, 2.0)
+    if strengths(network):
+        settings["alpha_zero"] = lambda: strength_times(network, 0.0)
+        settings["alpha_doubled"] = lambda: strength_times(network, 2.0)
     settings["bias_removed"] = lambda: bias_removed(network)
     return settings
-
-
-@contextmanager
-def alpha_times(network: Forecaster, factor: float) -> Iterator[None]:
-    """The network with the strength of each bias multiplied, inside the context."""
-    strengths = _strengths(network)
-    trained = [parameter.detach().clone() for parameter in strengths]
-    with torch.no_grad():
-        for parameter in strengths:
-            parameter.mul_(factor)
-        try:
-            yield
-        finally:
-            for parameter, value in zip(strengths, trained, strict=True):
-                parameter.copy_(value)
-
-
-def _strengths(network: Forecaster) -> list[nn.Parameter]:
-    return [
-        parameter for name, parameter in network.named_parameters() if name.endswith(f"{BIAS}alpha")
-    ]
 
 
 @contextmanager
@@ -175,13 +157,13 @@ def setting_losses(
     batches = progress(loader, "interpretation", total=-(-len(samples) // size))
     device = network.pos_embed.device
     for batch in batches:
-        x, y, lead_hours = (values.to(device) for values in batch)
+        x, y, lead_hours, init_hours = (values.to(device) for values in batch)
         known = mask.to(device) & y.isfinite()
         counts += int(known.sum())
         for name, changed in settings.items():
             watching = watched if name == "as_trained" else nullcontext()
             with torch.no_grad(), changed(), watching:
-                error = network(x, lead_hours, study.targets).double() - y
+                error = network(x, lead_hours, study.targets, init_hours).double() - y
             squared[name] += float(torch.where(known, error, 0).square().sum())
     return {name: total / counts for name, total in squared.items()}
 

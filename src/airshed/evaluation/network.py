@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +10,25 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from airshed.arrays import Floats
 from airshed.assembly import build_network, device_of
 from airshed.config import Study
-from airshed.data.dataset import ForecastDataset
+from airshed.data.dataset import ForecastDataset, Readable
 from airshed.data.normalisation import Normaliser
 from airshed.data.prepared import Prepared
+from airshed.data.reference import Reference
+from airshed.data.stores import open_hourly
 from airshed.errors import refusing
 from airshed.evaluation.batch import Samples
 from airshed.evaluation.evaluate import Evaluation, evaluate
 from airshed.evaluation.loop import ahead
+from airshed.evaluation.reading import at_samples
 from airshed.evaluation.scores import Subject
-from airshed.training.finished import read_run, trained_weights
+from airshed.model import Forecaster
+from airshed.training.finished import read_run, trained
+
+Inputs = tuple[Tensor, Tensor, Tensor, Tensor]
+Given = tuple[Inputs, Floats | None]
 
 
 def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evaluation) -> None:
@@ -36,20 +44,43 @@ def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evalua
         AirshedError: The checkpoint is missing, changed or does not fit, or data do not fit.
     """
     torch.set_num_threads(study.train.threads)
-    record = read_run(run)
+    record, (network, reference) = read_run(run), trained_network(study, run, prepared)
+    samples = ForecastDataset.of(study, prepared, study.splits.test, study.loader.hold)
+    forecaster = forecaster_of(study, network, samples, prepared, reference)
+    checksum = record["checkpoint"]["sha256"]
+    subject = Subject.of(study, "variant", record["variant"], record["seed"], checksum)
+    evaluate(study, subject, forecaster, evaluation)
+
+
+def trained_network(
+    study: Study, run: Path, prepared: Prepared
+) -> tuple[Forecaster, Reference | None]:
+    """The network of a run with its best weights, and the forecast that it departs from, if any."""
+    record, (weights, reference) = read_run(run), trained(run)
     of = study, record["variant"], prepared, record["seed"]
     network = build_network(*of, dtype=torch.float32)  # forecasts are made in float32
-    _load_weights(network, run)
-    samples = ForecastDataset.of(study, prepared, study.splits.test, study.loader.hold)
-    forecaster = NetworkForecaster(
+    what, hint = "the checkpoint does not fit the network", "train this run again"
+    with refusing(RuntimeError, what=what, where=run, hint=hint, told=str):
+        network.load_state_dict(weights)
+    return network, reference
+
+
+def forecaster_of(
+    study: Study,
+    network: Forecaster,
+    samples: Readable,
+    prepared: Prepared,
+    reference: Reference | None,
+) -> NetworkForecaster:
+    """Forecasts of a study's network for samples of its test split."""
+    return NetworkForecaster(
         network.to(device_of(study)),
         samples,
         Normaliser.read(prepared.statistics, study.targets),
         study.evaluation.batch_size,
+        reference
+        and at_samples(reference, open_hourly(prepared.hourly, None, study.targets), study.targets),
     )
-    weights = record["checkpoint"]["sha256"]
-    subject = Subject.of(study, "variant", record["variant"], record["seed"], weights)
-    evaluate(study, subject, forecaster, evaluation)
 
 
 class NetworkForecaster:
@@ -62,47 +93,56 @@ class NetworkForecaster:
         samples: Gives the inputs; the samples to be forecast are numbered as it numbers them.
         normaliser: Of the targets, which it names.
         batch_size: Samples in a forward pass.
+        reference: The forecast [B, T, Y, X] that the network departs from, in physical units; None:
+            it predicts fields.
     """
 
     def __init__(
         self,
         network: nn.Module,
-        samples: ForecastDataset,
+        samples: Readable,
         normaliser: Normaliser,
         batch_size: int,
+        reference: Callable[[Samples], Floats] | None = None,
     ) -> None:
         self._network, self._samples = network.eval(), samples
         self._normaliser, self._batch_size = normaliser, batch_size
-        self._device = next(network.parameters()).device
+        self._reference, self._device = reference, next(network.parameters()).device
 
     def __call__(self, batches: Iterable[Samples]) -> Iterator[npt.NDArray[np.float32]]:
         """Forecasts [B, T, Y, X] of each batch, in physical units."""
-        for x, init, lead_hours in ahead(map(self.inputs, batches)):
-            physical = self._normaliser.inverse(self.forward(x, init, lead_hours))
-            yield physical.astype(np.float32)
+        yield from map(self.forecast, ahead(map(self.read, batches)))
 
-    def inputs(self, samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs [I, V, Y, X] of the init times; of the samples their init's number and horizon."""
+    def read(self, samples: Samples) -> Given:
+        """Inputs of the network, and what it departs from."""
+        return self.inputs(samples), None if self._reference is None else self._reference(samples)
+
+    def forecast(self, given: Given) -> npt.NDArray[np.float32]:
+        """Forecasts [B, T, Y, X] from what was read of a batch, in physical units."""
+        inputs, reference = given
+        normalised = self.forward(*inputs)
+        if reference is None:
+            return self._normaliser.inverse(normalised).astype(np.float32)
+        return self._normaliser.departed(reference, normalised).astype(np.float32)
+
+    def inputs(self, samples: Samples) -> Inputs:
+        """Inputs [I, V, Y, X] and hours [I] of init times; each sample's init time and horizon."""
         _, firsts, number = np.unique(samples.input_index, return_index=True, return_inverse=True)
-        x = self._samples.__getitems__(samples.numbers[firsts].tolist()).x
+        read = self._samples.__getitems__(samples.numbers[firsts].tolist())
         lead_hours = samples.horizons_h.astype(np.float32)
-        return x, torch.from_numpy(number), torch.from_numpy(lead_hours)
+        return read.x, read.init_hours, torch.from_numpy(number), torch.from_numpy(lead_hours)
 
-    def forward(self, x: Tensor, init: Tensor, lead_hours: Tensor) -> npt.NDArray[np.float32]:
-        """Normalised forecasts [B, T, Y, X]."""
-        x, size = x.to(self._device), self._batch_size
+    def forward(
+        self, x: Tensor, init_hours: Tensor, init: Tensor, lead_hours: Tensor
+    ) -> npt.NDArray[np.float32]:
+        """Normalised forecasts [B, T, Y, X], of what :meth:`inputs` gives."""
+        x, init_hours, size = x.to(self._device), init_hours.to(self._device), self._batch_size
         parts = []
         with torch.inference_mode():
             for start in range(0, len(init), size):
-                which, hours = init[start : start + size], lead_hours[start : start + size]
-                inputs = x[which.to(self._device)]
-                of = inputs, hours.to(self._device), self._normaliser.names
+                here = slice(start, start + size)
+                which, hours = (each[here].to(self._device) for each in (init, lead_hours))
+                of = x[which], hours, self._normaliser.names, init_hours[which]
                 parts.append(self._network(*of).float().cpu())
         forecasts: npt.NDArray[np.float32] = torch.cat(parts).numpy()
         return forecasts
-
-
-def _load_weights(network: nn.Module, run: Path) -> None:
-    what, hint = "the checkpoint does not fit the network", "train this run again"
-    with refusing(RuntimeError, what=what, where=run, hint=hint, told=str):
-        network.load_state_dict(trained_weights(run))

@@ -4,7 +4,7 @@ The file holds sums from which every score is computed again
 (:mod:`airshed.evaluation.rescoring`), and beside them, for those who open it with other programs,
 the scores of the whole period. It says whose forecasts it is about, and nothing of the study that
 asked for it, so that scores can be used by another one. Readers take the variables that they know:
-further kinds of sums, such as spectra, are variables with dimensions of their own.
+further kinds of sums are variables with dimensions of their own.
 """
 
 from __future__ import annotations
@@ -93,6 +93,9 @@ SCHEMA: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("units", "origin"), ("pollutant",)),
     **dict.fromkeys(("coarse_row", "coarse_column"), ("coarse",)),
     "scored": ("init_time", "horizon_h"),
+    **dict.fromkeys(("forecast_power", "truth_power"), ("horizon_h", "band", "pollutant")),
+    "spectrum_samples": _SCORE,
+    "wavelength_km": ("band",),
 }
 """What every reader may rely on. Scores at stations stand beside it where a study has stations."""
 
@@ -136,6 +139,10 @@ class Subject:
         commit = code_commit().sha or "unknown"
         source = dataset.data_source
         return cls(kind, name, seed, dataset.name, source, commit, fingerprint=fingerprint)
+
+    def __str__(self) -> str:
+        of = f" of {self.made_from}" if self.made_from else ""
+        return f"{self.name}{of}" + (f", seed {self.seed}" if self.seed >= 0 else "")
 
     @property
     def trained(self) -> bool:
@@ -185,7 +192,7 @@ def scores_dataset(
         },
         attrs={VERSION: SCORES.version} | vars(subject) | dict(counts),
     )
-    places = {"lat2d", "lon2d", "coarse_row", "coarse_column", "bin_kind"}
+    places = {"lat2d", "lon2d", "coarse_row", "coarse_column", "bin_kind", "wavelength_km"}
     return found.set_coords([name for name in found if name in places])
 
 

@@ -50,7 +50,7 @@ def _short(value: Any) -> str:
 def retrained(study: Study, results: Path) -> list[str]:
     """One line for each set of changes that repeats finished trainings of a study."""
     found: dict[str, list[float]] = {}
-    config, products = study.model_dump(mode="json"), leading_to("training")
+    config, products = study.model_dump(mode="json"), leading_to("training", study)
     for variant in study.variants:
         now = _of_variant(config, variant)
         for seed in study.seeds:

@@ -64,6 +64,8 @@ def training_identity(
         "prepared": {name: checksum(path) for name, path in prepared.small_files().items()},
         "hours": [hours(prepared.hourly, split) for split in (splits.train, splits.validation)],
     }
+    if departs := {name: checksum(path) for name, path in prepared.departed_from().items()}:
+        parts["departs_from"] = departs
     return identity("training", study.for_variant(variant), variant, parts)
 
 
@@ -73,6 +75,7 @@ def scores_identity(
     prepared: Prepared,
     climatology: Path,
     observations: Path | None,
+    product: str = "scores",
 ) -> str:
     """What the scores of a trained run depend on.
 
@@ -82,6 +85,7 @@ def scores_identity(
         prepared: The prepared data. Of the hourly fields those of the test split count.
         climatology: The climatology.
         observations: Observations at stations, if the study has stations.
+        product: ``scores``, or ``interventions`` for those of the only one that the study makes.
     """
     files = [*prepared.small_files().values(), climatology]
     parts = {
@@ -89,7 +93,7 @@ def scores_identity(
         "files": [sha256(path) for path in (*files, *filter(None, [observations]))],
         "hours": hours(prepared.hourly, study.splits.test),
     }
-    return identity("scores", study, None, parts)
+    return identity(product, study, None, parts)
 
 
 def hours(hourly: Path, split: Split) -> str:

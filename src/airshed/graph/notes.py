@@ -88,18 +88,19 @@ class Making:
         Note(name_of(*of), shaping(*of), files, identity).write(self._output)
 
 
-def check_read(product: str, config: Sequence[Path], read: Read) -> None:
+def check_read(product: str, config: Sequence[Path], read: Read, of: str | None = None) -> None:
     """Refuse data that were made with other settings than those of the study that reads them.
 
     Args:
         product: What the step makes.
         config: Files with its settings.
         read: What it reads. What has no note is not known.
+        of: The variant whose product it is.
 
     Raises:
         AirshedError: The note of one has another name.
     """
-    expected = names_read(config, product)
+    expected = names_read(config, product, of)
     for name, path in read.items():
         note = None if path is None else Note.beside(path)
         if note is not None and note.name != expected.get(name, note.name):
@@ -130,7 +131,7 @@ def making(
         of: The variant or other forecast whose product it is.
         read: The data that it reads, as for :func:`check_read`.
     """
-    check_read(product, config, read or {})
+    check_read(product, config, read or {}, of)
     study = handed(config, product, of)
     made = Making(product, study, output, of)
     yield study

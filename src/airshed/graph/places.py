@@ -47,14 +47,19 @@ class Places:
     @cached_property
     def climatology(self) -> Path:
         """Climatology of the training split."""
-        harmonics = self._study.evaluation.climatology_harmonics
+        harmonics = self._study.climatology.harmonics
         name = f"climatology_{self._study.splits.train}_h{harmonics}"
         return self._named(name, "climatology", "static")
 
     @cached_property
-    def scan_tables(self) -> Path:
-        """Tables of the wind scans; all that shapes them stands in the name."""
-        model = self._study.model
+    def damping(self) -> Path:
+        """Coefficients of damped persistence, from the training split."""
+        name = f"damping_{self._study.splits.train}"
+        return self._named(name, "damping", "climatology", "static")
+
+    def scan_tables(self, variant: str | None = None) -> Path:
+        """Tables of scans, of a variant if it is named; all that shapes them is in the name."""
+        model = (self._study if variant is None else self._study.scanned_as(variant)).model
         return self.data / f"scan_tables_p{model.patch}_r{model.regions}_s{model.sectors}.nc"
 
     def _named(self, name: str, *products: str) -> Path:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from airshed.integrity.formats import (
     COMPARISON,
     COST,
+    ENSEMBLE,
     INGEST,
     INTERPRETATION,
     RUN,
@@ -18,6 +20,9 @@ from airshed.integrity.formats import (
     STORE,
     Format,
 )
+
+if TYPE_CHECKING:
+    from airshed.config import Study
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,8 @@ class Product:
         made_from: Other products that its rule reads.
         format: What its version is; a new one makes it anew. None: it has no version of its own.
         whole: Whether its step reads the whole study, of which only what is declared shapes it.
+        departing: Further products that its rule reads in a study whose networks depart from
+            damped persistence.
     """
 
     rule: str
@@ -37,12 +44,16 @@ class Product:
     made_from: tuple[str, ...] = ()
     format: Format | None = None
     whole: bool = False
+    departing: tuple[str, ...] = ()
 
 
 FIELDS = ("hourly", "static")
 PREPARED = (*FIELDS, "patch_elevation", "statistics", "scan_tables")
 ALL_SCORES = ("scores", "baseline", "external")
-TABLES = ("comparison", "strata", "stations_table", "episodes_table", "external_table")
+TABLES = (
+    *("comparison", "interventions_table", "strata"),
+    *("stations_table", "episodes_table", "external_table"),
+)
 SCORED = (*FIELDS, "climatology", "observations")
 
 PRODUCTS = {
@@ -53,11 +64,21 @@ PRODUCTS = {
     "statistics": Product("statistics", "statistics", FIELDS, STORE),
     "scan_tables": Product("scan_tables", "scan tables", (), STORE),
     "climatology": Product("climatology", "climatology", FIELDS, STORE),
+    "damping": Product("damping", "damped persistence", (*FIELDS, "climatology"), STORE),
     "wind_roses": Product("wind_roses", "wind roses", FIELDS, STORE),
     "observations": Product("stations", "observations", ("static",), STORE),
-    "training": Product("train", "trainings", PREPARED, RUN),
+    "training": Product("train", "trainings", PREPARED, RUN, departing=("climatology", "damping")),
     "scores": Product("evaluate", "scores of trainings", (*SCORED, "training", *PREPARED), SCORES),
-    "baseline": Product("baseline", "scores of baselines", SCORED, SCORES),
+    "interventions": Product(
+        "intervene",
+        "scores under interventions",
+        (*FIELDS, "climatology", "training", *PREPARED),
+        SCORES,
+    ),
+    "ensemble": Product(
+        "ensemble", "scores of ensembles", (*FIELDS, "training", *PREPARED), ENSEMBLE
+    ),
+    "baseline": Product("baseline", "scores of baselines", (*SCORED, "damping"), SCORES),
     "external": Product("external", "scores of other forecasts", SCORED, SCORES),
     "interpretation": Product(
         "interpret", "interpretation", (*PREPARED, "training"), INTERPRETATION
@@ -66,6 +87,9 @@ PRODUCTS = {
     "cost": Product("measure_cost", "the measured cost", PREPARED, COST),
     "cost_table": Product("cost", "the table of costs", ("cost",), COST),
     "comparison": Product("compare", "the comparison", ALL_SCORES, COMPARISON),
+    "interventions_table": Product(
+        "interventions_table", "the table of interventions", ("scores", "interventions"), COMPARISON
+    ),
     "strata": Product("score_tables", "scores by stratum", ALL_SCORES),
     "stations_table": Product("stations_summary", "scores at stations", ALL_SCORES),
     "episodes_table": Product("episodes_table", "scores in episodes", ALL_SCORES),
@@ -73,22 +97,29 @@ PRODUCTS = {
     "report": Product(
         "report",
         "the report",
-        (*TABLES, "cost_table", "interpretation", "wind_roses"),
+        (*TABLES, "ensemble", "cost_table", "interpretation", "wind_roses"),
         whole=True,
     ),
     "manifest": Product("manifest", "the manifest", ("report",), whole=True),
 }
 
 
-def following(names: Collection[str]) -> set[str]:
+def made_from(name: str, study: Study | None = None) -> tuple[str, ...]:
+    """The products that the rule of one reads, in a study; in every study if none is given."""
+    product = PRODUCTS[name]
+    departs = study is not None and study.model.departs_from == "damped_persistence"
+    return product.made_from + (product.departing if departs else ())
+
+
+def following(names: Collection[str], study: Study | None = None) -> set[str]:
     """The products that are made from these, directly or not, and these themselves."""
     found = set(names)
-    for name, product in PRODUCTS.items():  # each stands after those that it is made from
-        if found.intersection(product.made_from):
+    for name in PRODUCTS:  # each stands after those that it is made from
+        if found.intersection(made_from(name, study)):
             found.add(name)
     return found
 
 
-def leading_to(name: str) -> set[str]:
+def leading_to(name: str, study: Study | None = None) -> set[str]:
     """The products that one is made from, directly or not, and it itself."""
-    return {name}.union(*(leading_to(part) for part in PRODUCTS[name].made_from))
+    return {name}.union(*(leading_to(part, study) for part in made_from(name, study)))

@@ -11,14 +11,14 @@ from typing import Any
 from airshed.config import Study, load_study, read_yaml
 from airshed.config.load import merge
 from airshed.errors import AirshedError
-from airshed.graph.products import PREPARED, PRODUCTS
+from airshed.graph.products import PREPARED, made_from
 from airshed.graph.views import digest, from_values, view
 from airshed.integrity.atomic import write_text
 
 FOLDER = Path("results/settings")
-DATA = (*PREPARED, "raw", "climatology", "observations")
+DATA = (*PREPARED, "raw", "climatology", "damping", "observations")
 """Products of which a study has one each."""
-OF_A_VARIANT = ("training", "scores", "interpretation", "cost")
+OF_A_VARIANT = ("training", "scores", "interventions", "ensemble", "interpretation", "cost")
 
 
 def chosen(product: str, study: Study, of: str | None) -> dict[str, list[str]]:
@@ -29,19 +29,28 @@ def chosen(product: str, study: Study, of: str | None) -> dict[str, list[str]]:
         study: The study, or a view of it.
         of: The variant or other forecast whose product it is; None for all, or where there is one.
     """
+    if product == "scan_tables":
+        return {"variant_stanzas": []}
     if product == "external" and of is not None:
         return {"external": [of]}
     if product in OF_A_VARIANT and of is not None:
         beside = study.variant_stanzas[of].reference if product == "cost" else None
-        return {"variant_stanzas": [of, *([] if beside is None else [beside])]}
+        found = {"variant_stanzas": [of, *([] if beside is None else [beside])]}
+        if product == "interventions":
+            found["intervention_stanzas"] = study.interventions_on(of)
+        return found
     if product in ("comparison", "report"):
         return {"variant_stanzas": study.variants}
     return {}
 
 
 def _own(product: str, study: Study, of: str | None) -> Study:
-    """The study as a variant is trained, where its training is asked for."""
-    return study.for_variant(of) if product == "training" and of is not None else study
+    """The study as a variant is trained or scanned, where its training or tables are asked for."""
+    if of is None:
+        return study
+    if product == "scan_tables":
+        return study.scanned_as(of)
+    return study.for_variant(of) if product == "training" else study
 
 
 def shaping(product: str, study: Study, of: str | None = None) -> dict[str, Any]:
@@ -55,9 +64,11 @@ def name_of(product: str, study: Study, of: str | None = None) -> str:
     return f"{product}-{digest(product, _own(product, study, of), chosen(product, study, of))}"
 
 
-def read_by(product: str, study: Study) -> dict[str, str]:
+def read_by(product: str, study: Study, of: str | None = None) -> dict[str, str]:
     """Of the data that a step reads, the names of what shapes them: they should be made of that."""
-    return {name: name_of(name, study) for name in PRODUCTS[product].made_from if name in DATA}
+    variant = of if product in OF_A_VARIANT else None
+    names = [name for name in made_from(product, study) if name in DATA]
+    return {name: name_of(name, study, variant) for name in names}
 
 
 class SettingsFiles:
@@ -79,7 +90,7 @@ class SettingsFiles:
     def work(self, product: str, of: str | None = None) -> str:
         """Path of the file with what its step needs beside that."""
         part = view(self._study, product, "work", chosen(product, self._study, of))
-        values, reads = part.model_dump(mode="json"), read_by(product, self._study)
+        values, reads = part.model_dump(mode="json"), read_by(product, self._study, of)
         name = hashlib.sha256(json.dumps([values, reads], sort_keys=True).encode()).hexdigest()[:8]
         return self._file(f"{product}-work-{name}", product, values, reads=reads)
 
@@ -127,14 +138,14 @@ def handed(paths: Sequence[Path], product: str, of: str | None = None) -> Study:
     return from_values(values)
 
 
-def names_read(paths: Sequence[Path], product: str) -> dict[str, str]:
+def names_read(paths: Sequence[Path], product: str, of: str | None = None) -> dict[str, str]:
     """What :func:`read_by` says of a step that is handed these files."""
     contents = [read_yaml(path) for path in paths]
     if any("product" in content for content in contents):
         return {
             name: each for content in contents for name, each in content.get("reads", {}).items()
         }
-    return read_by(product, load_study(paths))
+    return read_by(product, load_study(paths), of)
 
 
 def _check_known(study: Study, product: str, of: str | None) -> None:

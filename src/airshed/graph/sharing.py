@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -22,7 +22,7 @@ class Sharing:
 
     Args:
         study: The study.
-        prepared: Its prepared data, all there and as they will be read.
+        prepared: Prepared data of each variant, all there and as they will be read.
         climatology: Its climatology.
         results: Its folder.
         observations: Its observations at stations, if it has stations.
@@ -31,7 +31,7 @@ class Sharing:
     def __init__(
         self,
         study: Study,
-        prepared: Prepared,
+        prepared: Mapping[str, Prepared],
         climatology: Path,
         results: Path,
         observations: Path | None,
@@ -62,13 +62,18 @@ class Sharing:
             scores = source.with_name("scores.nc")
             note = Note.beside(scores) if scores.is_file() else None
             weights = self._weights(pair)
-            if note is not None and weights is not None and note.identity == self._scored(weights):
+            if (
+                note is not None
+                and weights is not None
+                and note.identity == self._scored(pair, weights)
+            ):
                 found[pair] = scores
         return found
 
-    def _scored(self, weights: str) -> str:
+    def _scored(self, pair: Pair, weights: str) -> str:
+        prepared = self._prepared[pair[0]]
         return scores_identity(
-            self._study, weights, self._prepared, self._climatology, self._observations
+            self._study, weights, prepared, self._climatology, self._observations
         )
 
     def _pairs(self) -> Iterator[Pair]:
@@ -95,7 +100,8 @@ class Sharing:
             if not checkpoint.is_file():
                 return None
             weights = _sum(checkpoint)
-        wanted = training_identity(self._study, *pair, self._prepared, weights, _sum)
+        prepared = self._prepared[pair[0]]
+        wanted = training_identity(self._study, *pair, prepared, weights, _sum)
         return next((path for path in others if self._record(path)["identity"] == wanted), None)
 
     def _elsewhere(self, pair: Pair) -> list[Path]:

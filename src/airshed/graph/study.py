@@ -14,7 +14,7 @@ from airshed.errors import AirshedError
 from airshed.graph.changes import of_files, reingested, retrained
 from airshed.graph.notes import Note, note_path
 from airshed.graph.places import Places
-from airshed.graph.products import PRODUCTS
+from airshed.graph.products import PREPARED, PRODUCTS, made_from
 from airshed.graph.settings import FOLDER, OF_A_VARIANT, SettingsFiles, name_of
 from airshed.graph.sharing import Pair, Sharing
 from airshed.graph.user_files import Known, Listing, UserFiles
@@ -53,25 +53,30 @@ class StudyGraph:
     def _share(self) -> None:
         """Find what other studies hold, if the data are as they will be read."""
         observations = self.outputs("observations")[0] if self._study.stations else None
-        places = self.places
-        prepared = Prepared(
-            places.hourly,
-            places.static,
-            places.patch_elevation,
-            places.statistics,
-            places.scan_tables,
-        )
+        prepared = {name: self.prepared(name) for name in self._study.variants}
         simulated = ["raw"] if self._study.dataset.source == "simulator" else []
         needed = [*simulated, "hourly", "static", *(["observations"] if observations else [])]
-        there = [*vars(prepared).values(), *([observations] if observations else [])]
+        read = [path for each in prepared.values() for path in vars(each).values()]
+        there = [path for path in [*read, observations] if path is not None]
         if not (
             self._study.jobs.take_over
             and all(path.exists() for path in there)
             and all(self._is_current(product) for product in needed)
         ):
             return
-        sharing = Sharing(self._study, prepared, places.climatology, self.results, observations)
+        climatology = self.places.climatology
+        sharing = Sharing(self._study, prepared, climatology, self.results, observations)
         self.trainings, self.scores = sharing.trainings(), sharing.scores()
+
+    def prepared(self, variant: str) -> Prepared:
+        """Where the data lie that a variant is trained and scored with."""
+        common = ("hourly", "static", "patch_elevation", "statistics", *self.departed_from())
+        paths = {name: getattr(self.places, name) for name in common}
+        return Prepared(scan_tables=self.places.scan_tables(variant), **paths)
+
+    def departed_from(self) -> list[str]:
+        """What trainings read beside the prepared data of every network."""
+        return [name for name in made_from("training", self._study) if name not in PREPARED]
 
     def _is_current(self, product: str) -> bool:
         """Whether what is there of a product is of these settings and of the files as they are."""
@@ -108,12 +113,20 @@ class StudyGraph:
             "static": [places.static],
             "patch_elevation": [places.patch_elevation],
             "statistics": [places.statistics],
-            "scan_tables": [places.scan_tables],
+            "scan_tables": [
+                places.scan_tables(name) for name in (study.variants if of is None else [of])
+            ],
             "climatology": [places.climatology],
+            "damping": [places.damping],
             "wind_roses": [results / "wind_roses.nc"],
             "observations": [results / "stations/observations.nc"],
             "training": [one / f"seed{seed}/run.json" for one in variants for seed in study.seeds],
             "scores": [one / f"seed{seed}/scores.nc" for one in variants for seed in study.seeds],
+            "interventions": [
+                one / f"seed{seed}/interventions.json" for one in variants for seed in study.seeds
+            ],
+            "ensemble": [one / "ensemble.csv" for one in variants],
+            "interventions_table": [results / "interventions.csv"],
             "baseline": sorted(results.glob("baselines/*/scores.nc")),
             "external": [results / "external" / name / "scores.nc" for name in external],
             "interpretation": [
@@ -153,7 +166,7 @@ class StudyGraph:
     def handed_out(self) -> Iterator[tuple[str, str | None]]:
         """The products whose steps are handed settings, of each variant or other forecast."""
         for product in (name for name, made in PRODUCTS.items() if made.rule):
-            if product in OF_A_VARIANT:
+            if product in (*OF_A_VARIANT, "scan_tables"):
                 yield from ((product, name) for name in self._study.variants)
             elif product == "external":
                 yield from ((product, name) for name in self._study.external)

@@ -65,12 +65,14 @@ _RERUN = "delete it and run the workflow again"
 # 1 of the NetCDF files: the same without a checksum at the end
 STORE = Format("a prepared file", 2, _RERUN, frozenset({1}))
 # 2: means over the domain, from which no other part of the period could be scored
-SCORES = Format("scores", 3, "let snakemake make them again from the checkpoints, which stay valid")
+# 3: without spectra
+SCORES = Format("scores", 4, "let snakemake make them again from the checkpoints, which stay valid")
 # None: before checkpoints had a version
 CHECKPOINT = Format("a checkpoint", 2, "train this run again", frozenset({None}))
 RUN = Format("the record of a run", 1, "train this run again")
 INGEST = Format("the report of an ingest", 1, _RERUN)
 COST = Format("measured costs", 1, _RERUN)
+ENSEMBLE = Format("scores of an ensemble", 1, _RERUN)
 INTERPRETATION = Format("an interpretation", 1, _RERUN)
 # 2: with families, variances of the whole study, and verdicts by interval
 COMPARISON = Format("a table of comparisons", 2, "run the workflow again: scores stay valid")

@@ -178,6 +178,7 @@ class AdvectionDiffusion(Forecaster):
         steps: Steps of the solver.
         flow: What integrates.
         targets: See there.
+        without: See there.
     """
 
     def __init__(
@@ -198,6 +199,7 @@ class AdvectionDiffusion(Forecaster):
         scan: RasterScan | WindScan | None = None,
         flow: type[Flow] = Flow,
         targets: Sequence[str] = (),
+        without: Sequence[str] = (),
     ) -> None:
         def blocks() -> Iterator[nn.Module]:
             hidden = int(embed_dim * (mlp_ratio + 2 - 1 / depth))  # the gate is the rest
@@ -218,6 +220,7 @@ class AdvectionDiffusion(Forecaster):
             geography=geography,
             scan=scan,
             targets=targets,
+            without=without,
         )
 
     @property

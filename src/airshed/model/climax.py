@@ -36,6 +36,7 @@ class ClimaX(Forecaster):
         cores: One attention path per block; None means plain attention in all.
         block: What the blocks are made of.
         targets: What is to be forecast, as for :class:`Forecaster`.
+        without: Input channels that are left out, as for :class:`Forecaster`.
 
     Raises:
         ValueError: The grid is not divisible by the patch, or cores do not fit the depth.
@@ -59,6 +60,7 @@ class ClimaX(Forecaster):
         cores: Sequence[Core] | None = None,
         block: type[Block] = Block,
         targets: Sequence[str] = (),
+        without: Sequence[str] = (),
     ) -> None:
         cores = [PlainAttention() for _ in range(depth)] if cores is None else list(cores)
         if len(cores) != depth:
@@ -83,6 +85,7 @@ class ClimaX(Forecaster):
             geography=geography,
             scan=scan,
             targets=targets,
+            without=without,
         )
         wanted = (core.order for core in cores if core.order is not raster_order)
         self.block_order = next(wanted, raster_order)

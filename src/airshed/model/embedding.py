@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -10,16 +12,24 @@ class PatchEmbedding(nn.Module):
     """One patch projection per variable, stacked (ClimaX's ``parallel_patch_embed``).
 
     Parameters ``proj_weights`` [V, D, 1, p, p] and ``proj_biases`` [V, D].
+
+    Args:
+        variables: How many inputs there are.
+        patch_size: p, cells per side of a patch.
+        embed_dim: D, width of the tokens.
+        seen: Which of them are embedded, V numbers that rise; all others are left out, and these
+            start from the weights that they would have beside all.
     """
 
-    def __init__(self, variables: int, patch_size: int, embed_dim: int) -> None:
+    def __init__(
+        self, variables: int, patch_size: int, embed_dim: int, seen: Sequence[int] | None = None
+    ) -> None:
         super().__init__()
-        self.patch_size = patch_size
-        self.proj_weights = nn.Parameter(
-            torch.empty(variables, embed_dim, 1, patch_size, patch_size)
-        )
-        self.proj_biases = nn.Parameter(torch.zeros(variables, embed_dim))
-        nn.init.trunc_normal_(self.proj_weights, std=0.02)
+        self.patch_size, chosen = patch_size, list(range(variables) if seen is None else seen)
+        drawn = torch.empty(variables, embed_dim, 1, patch_size, patch_size)
+        nn.init.trunc_normal_(drawn, std=0.02)
+        self.proj_weights = nn.Parameter(drawn[chosen])
+        self.proj_biases = nn.Parameter(torch.zeros(len(chosen), embed_dim))
 
     def patches(self, x: Tensor) -> Tensor:
         """Cells of each patch: [B, V, Y, X] to [B, N, V, p p]."""
@@ -27,6 +37,20 @@ class PatchEmbedding(nn.Module):
         p = self.patch_size
         cut = x.view(batch, variables, rows // p, p, columns // p, p)
         return cut.permute(0, 2, 4, 1, 3, 5).reshape(batch, -1, variables, p * p)
+
+
+class SomeInputs(nn.Module):
+    """Channels of the input that a network sees; the others are left out."""
+
+    channels: Tensor
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.register_buffer("channels", torch.tensor(channels), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input [B, V, Y, X] without the channels that are left out."""
+        return x.index_select(1, self.channels)
 
 
 def aggregate(

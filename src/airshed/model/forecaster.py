@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from airshed.model.embedding import PatchEmbedding, aggregate, sincos_1d, sincos_2d
+from airshed.model.embedding import PatchEmbedding, SomeInputs, aggregate, sincos_1d, sincos_2d
 from airshed.model.geography import Fields, Geography, NoGeography
 from airshed.model.scan import RasterScan, WindScan
 from airshed.model.transformer import Core
@@ -34,10 +34,13 @@ class Forecaster(nn.Module):
         drop_rate: Dropout of the embedded tokens.
         geography: Gives terrain and wind; None if nothing needs them.
         scan: Order of the tokens.
+        without: Names of input channels that are left out: no token is made of them. Geography
+            still reads them. Everything else starts from the weights that it has with all inputs.
         targets: Names of what is to be forecast. The head predicts all variables, as in ClimaX, and
             after them those of the targets that are no input.
 
     Attributes:
+        variables: Names of the inputs that are seen, in their order.
         outputs: Names of what the head predicts, in its order.
         blocks: What ``make_blocks`` gave; compiled and sharded part by part.
 
@@ -59,18 +62,22 @@ class Forecaster(nn.Module):
         geography: Geography | None,
         scan: RasterScan | WindScan | None,
         targets: Sequence[str] = (),
+        without: Sequence[str] = (),
     ) -> None:
         super().__init__()
         rows, columns = grid_size[0] // patch_size, grid_size[1] // patch_size
         if (rows * patch_size, columns * patch_size) != tuple(grid_size):
             raise ValueError(f"a grid of {grid_size} is not divisible by patches of {patch_size}")
-        self.variables, self.grid_size, self.patch_size = tuple(variables), grid_size, patch_size
-        self.outputs = (*self.variables, *(name for name in targets if name not in variables))
+        self.channels, self.grid_size, self.patch_size = len(variables), grid_size, patch_size
+        seen = [place for place, name in enumerate(variables) if name not in without]
+        self.variables = tuple(variables[place] for place in seen)
+        self.outputs = (*variables, *(name for name in targets if name not in variables))
         self.geography = geography or NoGeography()
         self.scan = scan or RasterScan()
 
-        self.token_embeds = PatchEmbedding(len(variables), patch_size, embed_dim)
-        self.var_embed = nn.Parameter(sincos_1d(embed_dim, torch.arange(len(variables)))[None])
+        self.inputs = SomeInputs(seen) if without else nn.Identity()
+        self.token_embeds = PatchEmbedding(len(variables), patch_size, embed_dim, seen)
+        self.var_embed = nn.Parameter(sincos_1d(embed_dim, torch.tensor(seen))[None])
         self.var_query = nn.Parameter(torch.zeros(1, 1, embed_dim))
         self.var_agg = nn.MultiheadAttention(embed_dim, num_heads, batch_first=True)
         self.pos_embed = nn.Parameter(sincos_2d(embed_dim, rows, columns)[None])
@@ -92,6 +99,13 @@ class Forecaster(nn.Module):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 nn.init.zeros_(module.bias)
 
+    def silence(self) -> list[str]:
+        """Let the network predict 0 until it has learned otherwise; names of what was set to 0."""
+        last = dict(self.head[-1].named_parameters(f"head.{len(self.head) - 1}"))
+        for parameter in last.values():
+            nn.init.zeros_(parameter)
+        return [*last]
+
     @property
     @abstractmethod
     def cores(self) -> list[Core]:
@@ -101,23 +115,30 @@ class Forecaster(nn.Module):
     def _transform(self, tokens: Tensor, fields: Fields | None, lead_hours: Tensor) -> Tensor:
         """Mix the embedded tokens [B, N, D], whose ``fields`` are in the same order."""
 
-    def forward(self, x: Tensor, lead_hours: Tensor, out_variables: Sequence[str]) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        lead_hours: Tensor,
+        out_variables: Sequence[str],
+        init_hours: Tensor | None = None,
+    ) -> Tensor:
         """Forecast fields.
 
         Args:
-            x: [B, V, Y, X], normalised, in the order of ``variables``.
+            x: [B, V, Y, X], normalised: all inputs in their order, also those left out.
             lead_hours: [B], h.
             out_variables: Names of the variables to return.
+            init_hours: [B] int64, init times in hours since 1970; the random scan needs them.
 
         Returns:
             [B, len(out_variables), Y, X], normalised.
 
         Raises:
-            ValueError: The shape of ``x`` or a name does not fit.
+            ValueError: The shape of ``x`` or a name does not fit, or init times are missing.
         """
         self._check(x, out_variables)
         winds, fields = self.geography(x)
-        order = self.scan(winds)
+        order = self.scan(winds, init_hours)
         tokens, fields = order.apply(self._embed(x)), order.fields(fields)
         lead = self.lead_time_embed(lead_hours[:, None].to(x.dtype) / LEAD_SCALE_H)
         tokens = self.pos_drop(tokens + self.pos_embed + lead[:, None])
@@ -128,7 +149,7 @@ class Forecaster(nn.Module):
     def _embed(self, x: Tensor) -> Tensor:
         embeds = self.token_embeds
         return aggregate(
-            embeds.patches(x),
+            embeds.patches(self.inputs(x)),
             embeds.proj_weights.flatten(2),
             embeds.proj_biases + self.var_embed[0],
             self.var_query[0, 0],
@@ -141,7 +162,7 @@ class Forecaster(nn.Module):
         return cells.permute(0, 5, 1, 3, 2, 4).reshape(len(tokens), -1, rows, columns)
 
     def _check(self, x: Tensor, out_variables: Sequence[str]) -> None:
-        expected = (len(self.variables), *self.grid_size)
+        expected = (self.channels, *self.grid_size)
         if tuple(x.shape[1:]) != expected:
             raise ValueError(f"input of shape {tuple(x.shape)}; expected (B, {expected})")
         unknown = [name for name in out_variables if name not in self.outputs]

@@ -148,7 +148,7 @@ class Tables(NamedTuple):
 class RasterScan(nn.Module):
     """Row by row: the order in which patches lie in memory."""
 
-    def forward(self, winds: WindFields | None) -> Order:
+    def forward(self, winds: WindFields | None, init_hours: Tensor | None = None) -> Order:
         """No permutation."""
         return RasterOrder()
 
@@ -161,9 +161,13 @@ class WindScan(nn.Module):
 
     Args:
         tables: See :func:`wind_tables`.
+
+    Attributes:
+        tables: Whose tables a scan looks up, by their name in TABLES.
     """
 
     order: type[Order] = Order
+    tables = "wind"
     local_order: Tensor
     region_token: Tensor
 
@@ -173,7 +177,7 @@ class WindScan(nn.Module):
         self.register_buffer("local_order", tables.local_order.long(), persistent=False)
         self.register_buffer("region_token", tables.region_token.long(), persistent=False)
 
-    def forward(self, winds: WindFields | None) -> Order:
+    def forward(self, winds: WindFields | None, init_hours: Tensor | None = None) -> Order:
         """The order of each sample, from its wind.
 
         Raises:
@@ -210,11 +214,43 @@ class PublishedWindScan(WindScan):
     order, and tokens are never put back.
     """
 
-    order = UnrestoredOrder
+    order, tables = UnrestoredOrder, "wind_as_published"
 
     def wind(self, winds: WindFields) -> Tensor:
         """The wind that decides: eastward and northward, whatever the grid's axes."""
         return winds.earth_ms
+
+
+class RandomScan(WindScan):
+    """Patches of each region in an order that is drawn from the init time, whatever the wind.
+
+    What a wind scan is worth beyond having its tokens shuffled within regions. The order is a
+    function of the init time and of nothing else, so that it is the same for all horizons, seeds
+    and runs, and after a restart.
+    """
+
+    def forward(self, winds: WindFields | None, init_hours: Tensor | None = None) -> Order:
+        """The order of each sample, from its init time [B] in hours since 1970.
+
+        Raises:
+            ValueError: There is no init time.
+        """
+        if init_hours is None:
+            raise ValueError("the random scan draws its orders from init times, and got none")
+        keys = hashed(hashed(init_hours)[:, None, None] ^ hashed(self.region_token))
+        tokens = self.region_token.expand(len(keys), -1, -1)
+        return self.order(tokens.gather(2, keys.argsort(dim=2, stable=True)).flatten(1))
+
+
+def hashed(numbers: Tensor) -> Tensor:
+    """Numbers [...] int64 mixed to 32 bits that look random, the same on every device.
+
+    Source: Wellons' hash-prospector, a hash of two multiplications whose products fit into 63 bits.
+    """
+    mixed = numbers & 0xFFFFFFFF
+    for shift, factor in ((15, 0x2C1B3C6D), (12, 0x297A2D39)):
+        mixed = ((mixed ^ (mixed >> shift)) * factor) & 0xFFFFFFFF
+    return mixed ^ (mixed >> 15)
 
 
 def wind_tables(
@@ -300,8 +336,14 @@ def region_tokens(patch_grid: tuple[int, int], regions: tuple[int, int]) -> Tens
     return index.transpose(1, 2).reshape(region_rows * region_columns, -1)
 
 
-SCANS: dict[str, tuple[type[WindScan], Callable[..., Tables]]] = {
-    "wind": (WindScan, wind_tables),
-    "wind_as_published": (PublishedWindScan, published_tables),
+SCANS: dict[str, type[WindScan]] = {
+    "wind": WindScan,
+    "wind_as_published": PublishedWindScan,
+    "random": RandomScan,
 }
-"""Scans that look up tables, by their names in the configuration, and what makes the tables."""
+"""Scans that look up tables, by their names in the configuration."""
+TABLES: dict[str, Callable[..., Tables]] = {
+    "wind": wind_tables,
+    "wind_as_published": published_tables,
+}
+"""What makes the tables, by the names under which they are kept."""

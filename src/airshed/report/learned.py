@@ -1,18 +1,22 @@
 """What biases have learned: numbers such as alpha by their values, tables by their size.
 
-Alpha is the strength of a bias, by its name: at 0 the bias is off. Other numbers are told as they
-are, under their own names.
+Alpha is the strength of a bias, by its name: at 0 the bias is off. What its value says is told only
+where training could have taken it to 0; whether a network uses its bias is not told by it, but by
+what the network loses without (:mod:`airshed.report.bias`). Other numbers are told as they are,
+under their own names.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from airshed.biases import BIASES
 from airshed.report.results import Results
-from airshed.report.text import alpha_meaning
 
 STRENGTH = "alpha"
+TURNED_UP, TURNED_DOWN = 1.25, 0.5  # final over initial strength
 
 
 class Number(NamedTuple):
@@ -23,6 +27,8 @@ class Number(NamedTuple):
         name: Its name in the bias, such as ``alpha``.
         initial: Where it began; None if that is not known.
         final: Where it ended.
+        reach: How far it could have moved, about; None if that is not known.
+        negative: What it means that it is negative, if anything.
         seed: Seed of the training.
     """
 
@@ -30,7 +36,14 @@ class Number(NamedTuple):
     name: str
     initial: float | None
     final: float
+    reach: float | None
+    negative: str
     seed: int
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it could not have gone to 0 in its training."""
+        return None not in (self.initial, self.reach) and self.reach < abs(self.initial)
 
 
 def numbers(results: Results, variant: str) -> list[Number]:
@@ -44,7 +57,9 @@ def numbers(results: Results, variant: str) -> list[Number]:
         noted = run["bias"].get("initial", {})
         for label, name, final in finals(run):
             initial = getattr(bias, f"{name}_init", noted.get(label))
-            found.append(Number(label, name, initial, final, run["seed"]))
+            reach = run["bias"].get("reach")
+            negative = BIASES[bias.kind].negative if name == STRENGTH else ""
+            found.append(Number(label, name, initial, final, reach, negative, run["seed"]))
     return found
 
 
@@ -106,6 +121,26 @@ def sentences(results: Results, variant: str) -> list[str]:
 def _told(number: Number, label: str) -> str:
     if number.initial is None:
         return f"{label}: {number.final:.3g} at the end."
-    if number.name == STRENGTH:
-        return alpha_meaning(label, number.initial, number.final)
-    return f"{label}: {number.initial:.3g} at the start, {number.final:.3g} at the end."
+    told = f"{label}: {number.initial:.3g} at the start, {number.final:.3g} at the end"
+    return f"{told}; {strength_meaning(number)}." if number.name == STRENGTH else f"{told}."
+
+
+def strength_meaning(number: Number) -> str:
+    """How far a strength moved of what it could, and what training did with it if it could."""
+    initial, final = number.initial or 0.0, number.final
+    moved = "" if number.reach is None else f"moved by {abs(final - initial):.2g} of about"
+    if number.stuck:
+        return (
+            f"{moved} {number.reach:.2g} that its learning rates add up to: it could not have gone"
+            " to 0, so where it ended says little"
+        )
+    ratio = final / initial if initial else math.inf
+    if ratio >= TURNED_UP:
+        meaning = "training turned the bias up"
+    elif ratio <= TURNED_DOWN:
+        meaning = "training turned the bias down, towards switched off"
+    else:
+        meaning = "training left the bias about as strong as it began"
+    if final < 0 and number.negative:
+        meaning += f"; below 0, {number.negative}"
+    return f"{moved} {number.reach:.2g} in reach; {meaning}" if moved else meaning

@@ -18,6 +18,8 @@ SECTIONS = {
     "alpha": "Strength of the bias",
     "maps": "Maps",
     "conditions": "Terrain, wind and season",
+    "scores": "Other scores",
+    "ensembles": "The seeds as an ensemble",
     "exceedance": "Exceedances",
     "episodes": "Episodes",
     "stations": "Stations",
@@ -52,12 +54,14 @@ FIGURES = {
         "change",
         "Change of RMSE in percent, its 95\u00a0% interval in brackets, and the verdict after"
         " Holm's adjustment; *: by at least the margin, small: real but below it, \u2248: no"
-        " difference that matters, ?: undecided. Blue: lower error.",
+        " difference that matters, ?: undecided, pale. Blue: lower error; one scale for all"
+        " variants.",
     ),
-    "rmse_by_horizon": Kind(
+    "skill_by_horizon": Kind(
         "horizon",
-        "RMSE against horizon. Points: mean of the seeds, bars: smallest to largest of them."
-        " Grey lines: forecasts that need no training.",
+        "Skill against climatology, 1 \u2212 MSE / MSE of climatology, by horizon; 0 is no better"
+        " than climatology. Lines: mean of the seeds, bands: smallest to largest of them; grey:"
+        " reference forecasts without a network.",
     ),
     "learning_curves": Kind(
         "learning",
@@ -91,6 +95,12 @@ FIGURES = {
         "conditions",
         "RMSE by class, root of the mean square over horizons. Points: mean of the seeds, bars:"
         " smallest to largest of them; grey: forecasts that need no training.",
+    ),
+    "spectra": Kind(
+        "scores",
+        "Power of the forecasts\u2019 variations in space over that of the observations, by their"
+        " wavelength, on the largest rectangle of the domain; all seeds together, geometric mean of"
+        " the pollutants. Below 100\u00a0%: blurred. Source: Denis et al. (2002).",
     ),
     "exceedance": Kind(
         "exceedance",

@@ -10,7 +10,7 @@ from typing import Any
 
 from airshed.cluster.squeue import Queue
 from airshed.cluster.status import State, TrainingStatus, study_status
-from airshed.comparison.study import write_available_comparisons
+from airshed.comparison.study import Tables, write_available_comparisons
 from airshed.config import Study
 from airshed.errors import AirshedError
 from airshed.evaluation.roses import wind_roses
@@ -53,9 +53,7 @@ def build_partial_report(study: Study, results: Path, data: Path, queue: Queue) 
     with atomic_path(results / FOLDER) as folder:
         folder.mkdir()
         files = [*scored, *baselines]
-        write_available_comparisons(
-            reduced, files, folder / "scores.csv", folder / "comparisons.csv"
-        )
+        write_available_comparisons(reduced, files, Tables.within(folder))
         write_stratum_table(files, folder / "scores_by_stratum.csv")
         _provide_wind_roses(reduced, results, data, folder / "wind_roses.nc")
         found = load_results(reduced, results, data, runs=there, tables=folder)
@@ -73,7 +71,7 @@ def available_study(study: Study, there: Sequence[Run]) -> Study:
     """The study without what is missing.
 
     Variants without a seed are left out, and so are comparisons with them, and what is made of all
-    forecasts at once: stations, other forecasts and episodes.
+    forecasts at once: stations, other forecasts, episodes and ensembles.
     """
     variants = [name for name in study.variants if any(run[0] == name for run in there)]
     changes: dict[str, Any] = {
@@ -85,6 +83,7 @@ def available_study(study: Study, there: Sequence[Run]) -> Study:
             else stanza.model_copy(update={"reference": None})
             for name, stanza in study.variant_stanzas.items()
         },
+        "evaluation": study.evaluation.model_copy(update={"ensemble": False}),
     }
     return study.model_copy(update=changes | {"stations": None, "external": {}, "episodes": {}})
 

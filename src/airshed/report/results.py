@@ -21,6 +21,8 @@ from airshed.graph.places import Places
 from airshed.integrity.formats import COST, INGEST, INTERPRETATION, RUN, Format, read_json
 from airshed.variables import VARIABLES, Variable
 
+SPECTRA = ("variant", "horizon_h", "pollutant", "wavelength_km", "power_ratio")
+
 
 @dataclass(frozen=True)
 class Unfinished:
@@ -39,9 +41,13 @@ class Results:
     Attributes:
         scores: ``scores.csv``; baselines have seed -1.
         comparisons: ``comparisons.csv``.
+        by_score: ``comparisons_by_score.csv``.
         runs: ``run.json`` by variant and seed.
         histories: ``history.csv`` by variant and seed.
         maps: Mean squared error of each cell (horizon_h, pollutant, y, x), mean over seeds.
+        spectra: variant, horizon_h, pollutant, wavelength_km and power_ratio: power of the
+            forecasts over that of the observations, all seeds together; empty bands are left out.
+        ensembles: ``ensemble.csv`` of every variant; None if the study makes none.
         static: Static fields of the grid.
         ingest: ``ingest.json``.
         quality: ``quality.csv``: what the ingest found, by month and variable.
@@ -58,9 +64,12 @@ class Results:
     study: Study
     scores: pd.DataFrame
     comparisons: pd.DataFrame
+    by_score: pd.DataFrame
     runs: dict[tuple[str, int], dict[str, Any]]
     histories: dict[tuple[str, int], pd.DataFrame]
     maps: dict[str, xr.DataArray]
+    spectra: pd.DataFrame
+    ensembles: pd.DataFrame | None
     static: xr.Dataset
     ingest: dict[str, Any]
     quality: pd.DataFrame
@@ -160,13 +169,17 @@ def load_results(
         if runs is None or (variant, seed) in runs
     }
     tables = tables or results
+    maps, spectra = _from_scores(study, folders)
     return Results(
         study=study,
         scores=_scores(tables / "scores.csv"),
         comparisons=_table(tables / "comparisons.csv"),
+        by_score=_table(tables / "comparisons_by_score.csv"),
         runs={key: _json(folder / "run.json", RUN) for key, folder in folders.items()},
         histories={key: _table(folder / "history.csv") for key, folder in folders.items()},
-        maps=_maps(study, folders),
+        maps=maps,
+        spectra=spectra,
+        ensembles=_ensembles(study, results),
         static=open_static(data / Places(study).static.name),
         ingest=_json(data / "ingest.json", INGEST),
         quality=_table(data / "quality.csv"),
@@ -191,23 +204,37 @@ def load_results(
     )
 
 
-def _maps(study: Study, folders: dict[tuple[str, int], Path]) -> dict[str, xr.DataArray]:
-    """The maps of each variant, with pollutants in the order of the targets."""
-    maps = {}
+def _from_scores(
+    study: Study, folders: dict[tuple[str, int], Path]
+) -> tuple[dict[str, xr.DataArray], pd.DataFrame]:
+    """The maps of each variant, with pollutants in the order of the targets, and the spectra."""
+    maps, spectra = {}, []
     for variant in study.variants:
         parts = [
-            _map_mse(folder / "scores.nc")
+            _maps_and_spectra(folder / "scores.nc")
             for (name, _), folder in folders.items()
             if name == variant
         ]
         stacked = xr.concat(parts, dim="seed", coords="minimal", compat="override")
-        maps[variant] = stacked.mean("seed", skipna=False).sel(pollutant=list(study.targets))
-    return maps
+        stacked = stacked.sel(pollutant=list(study.targets))
+        maps[variant] = stacked["map_mse"].mean("seed", skipna=False)
+        power = stacked[["forecast_power", "truth_power"]].sum("seed")
+        ratio = (power["forecast_power"] / power["truth_power"]).rename("power_ratio")
+        table = ratio.drop_vars("units").to_dataframe().reset_index().assign(variant=variant)
+        spectra.append(table.dropna(subset="power_ratio"))
+    return maps, pd.concat(spectra, ignore_index=True)[list(SPECTRA)]
 
 
-def _map_mse(path: Path) -> xr.DataArray:
+def _maps_and_spectra(path: Path) -> xr.Dataset:
     with opened_scores(path) as scores:
-        return scores["map_mse"].load()
+        return scores[["map_mse", "forecast_power", "truth_power"]].load()
+
+
+def _ensembles(study: Study, results: Path) -> pd.DataFrame | None:
+    if not study.evaluation.ensemble:
+        return None
+    tables = (_table(results / "variants" / name / "ensemble.csv") for name in study.variants)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _cost(study: Study, path: Path) -> dict[str, Any] | None:

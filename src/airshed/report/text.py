@@ -15,7 +15,6 @@ from airshed.report.results import Results
 UNSEEN = ("label", "reference", "family")  # settings that do not change what is trained
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 DECIDED = (Verdict.helps, Verdict.hurts)
-USED, SWITCHED_OFF = 1.25, 0.5  # final over initial alpha from which it was turned up, or down
 
 
 def percent(value: float, signed: bool = True) -> str:
@@ -208,18 +207,6 @@ def _seeds_caveat(count: int) -> str:
     few = "; so few of them make it wide, and five or more narrow it" if count < 5 else ""
     seeds = count_word(count).capitalize()
     return f"{seeds} seeds: the interval allows for differences between trainings{few}."
-
-
-def alpha_meaning(name: str, initial: float, final: float) -> str:
-    """What the end value of a bias's strength says."""
-    ratio = final / initial if initial else math.inf
-    if ratio >= USED:
-        meaning = "training turned the bias up: it is used"
-    elif ratio <= SWITCHED_OFF:
-        meaning = "training turned the bias down, towards switched off"
-    else:
-        meaning = "training left the bias about as strong as it began"
-    return f"{name}: {initial:.3g} at the start, {final:.3g} at the end; {meaning}."
 
 
 def differences(results: Results, variant: str) -> str:

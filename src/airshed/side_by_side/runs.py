@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from airshed.comparison.study import read_errors, squared_errors
+from airshed.comparison.study import of_all_seeds, read_errors
 from airshed.config.study import shapes_of
 from airshed.errors import AirshedError
 from airshed.graph.products import leading_to
@@ -70,7 +70,7 @@ class Trained:
     def squared_errors(self, name: str) -> xr.DataArray:
         """Of every seed and init time, under a name."""
         offset = self.config["variant_stanzas"][self.name].get("seed_offset", 0)
-        return squared_errors(self.scores, name, offset)
+        return of_all_seeds(self.scores, name, offset)
 
     def settings(self) -> dict[str, Any]:
         """Every setting that belongs to the data, the model or its training, by dotted name."""

@@ -80,10 +80,18 @@ class Checkpoints:
         folder: Where they are kept.
         interval_min: Minutes between saved states.
         identity: Fingerprint of everything that the run's result depends on.
+        companions: What the best weights are of no use without, by name.
     """
 
-    def __init__(self, folder: Path, interval_min: float, identity: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        interval_min: float,
+        identity: str,
+        companions: Mapping[str, Any] | None = None,
+    ) -> None:
         self.folder, self.interval_s, self.identity = folder, 60 * interval_min, identity
+        self._companions = dict(companions or {})
         self._saved_at = time.monotonic()
         self._foreign = False
 
@@ -107,7 +115,8 @@ class Checkpoints:
     def save_best(self, weights: dict[str, Any]) -> None:
         """Replace the best weights."""
         remove(self.folder / COMPLETE)  # of another run
-        save_checkpoint(self.folder / BEST, {"state_dict": weights, "identity": self.identity})
+        content = {"state_dict": weights, "identity": self.identity, **self._companions}
+        save_checkpoint(self.folder / BEST, content)
 
     def newest(self) -> Path | None:
         """The newest readable state of this run, or None for a new start.

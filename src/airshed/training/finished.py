@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from airshed.data.reference import Reference, restored
 from airshed.errors import AirshedError
 from airshed.integrity.formats import RUN, read_json
 from airshed.integrity.provenance import sha256
@@ -22,8 +23,23 @@ def read_run(run: Path) -> dict[str, Any]:
     return read_json(run, RUN)
 
 
-def trained_weights(run: Path) -> dict[str, Tensor]:
-    """The best weights of a finished training, by the network's own names.
+REFERENCE = "reference"  # what the checkpoint calls the forecast that the network departs from
+
+
+class Trained(NamedTuple):
+    """What a finished training gave.
+
+    Attributes:
+        weights: The best ones, by the network's own names.
+        reference: The forecast that the network departs from; None: it predicts fields.
+    """
+
+    weights: dict[str, Tensor]
+    reference: Reference | None
+
+
+def trained(run: Path) -> Trained:
+    """All that forecasts of a finished training need beside the network and the data.
 
     Args:
         run: ``run.json`` of the training; the checkpoint that it names lies beside it.
@@ -40,5 +56,11 @@ def trained_weights(run: Path) -> dict[str, Tensor]:
         raise AirshedError(
             "the checkpoint is not the one that run.json was written for", where=path, hint=hint
         )
-    weights: dict[str, Tensor] = load_checkpoint(path)["state_dict"]
-    return weights
+    content = load_checkpoint(path)
+    state = content.get(REFERENCE)
+    return Trained(content["state_dict"], None if state is None else restored(state))
+
+
+def trained_weights(run: Path) -> dict[str, Tensor]:
+    """The best weights of a finished training; see :func:`trained`."""
+    return trained(run).weights

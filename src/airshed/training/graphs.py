@@ -36,13 +36,13 @@ class _Pass(nn.Module):
         self.network, self.targets, self.autocast = network, targets, autocast
         self.plain: Callable[..., Tensor] = network.forward
 
-    def forward(self, x: Tensor, lead_hours: Tensor) -> Tensor:
+    def forward(self, x: Tensor, lead_hours: Tensor, *init_hours: Tensor) -> Tensor:
         """Forecast fields; products of matrices in the precision of ``autocast``."""
         # a cast that is kept for later would not be part of the recording
         with torch.autocast(
             x.device.type, self.autocast, enabled=self.autocast is not None, cache_enabled=False
         ):
-            return self.plain(x, lead_hours, self.targets)
+            return self.plain(x, lead_hours, self.targets, *init_hours)
 
 
 def wanted(settings: TrainConfig, device: torch.device, processes: int = 1) -> bool:
@@ -61,6 +61,7 @@ def record(
     lead_hours: Tensor,
     targets: Sequence[str],
     autocast: torch.dtype | None,
+    init_hours: Tensor | None = None,
 ) -> bool:
     """Let a network in training replay a recording for inputs of one shape, if that is exact.
 
@@ -71,18 +72,19 @@ def record(
         lead_hours: [B].
         targets: Names of the variables to forecast.
         autocast: Precision of products of matrices; None for that of the parameters.
+        init_hours: [B], for networks that are called with it.
 
     Returns:
         Whether passes are replayed; where they cannot be, the reason is logged.
     """
     one_pass = _Pass(network, targets, autocast)
+    given = x, lead_hours, *_given(init_hours)
     with torch.random.fork_rng():  # recording draws random numbers
         try:
-            expected, again = (_results(one_pass, x, lead_hours) for _ in range(2))
-            replayed: Any = torch.cuda.make_graphed_callables(
-                one_pass, (x.clone(), lead_hours.clone())
-            )
-            found = _results(replayed, x, lead_hours)
+            expected, again = (_results(one_pass, given) for _ in range(2))
+            copies = tuple(tensor.clone() for tensor in given)
+            replayed: Any = torch.cuda.make_graphed_callables(one_pass, copies)
+            found = _results(replayed, given)
         except RuntimeError as error:  # what a recording cannot hold
             log.warning("passes are not recorded: %s", brief(error))
             return False
@@ -94,12 +96,18 @@ def record(
         )
         return False
 
-    def forward(x_: Tensor, lead_hours_: Tensor, out_variables: Sequence[str]) -> Tensor:
+    def forward(
+        x_: Tensor,
+        lead_hours_: Tensor,
+        out_variables: Sequence[str],
+        init_hours_: Tensor | None = None,
+    ) -> Tensor:
+        now = x_, lead_hours_, *_given(init_hours_)
         fits = x_.shape == x.shape and tuple(out_variables) == tuple(targets)
-        if fits and network.training and torch.is_grad_enabled():
-            out: Tensor = replayed(x_, lead_hours_)
+        if fits and len(now) == len(given) and network.training and torch.is_grad_enabled():
+            out: Tensor = replayed(*now)
             return out
-        return one_pass.plain(x_, lead_hours_, out_variables)
+        return one_pass.plain(x_, lead_hours_, out_variables, *now[2:])
 
     network.forward = forward
     for parameter in network.parameters():
@@ -107,10 +115,14 @@ def record(
     return True
 
 
-def _results(run: nn.Module, x: Tensor, lead_hours: Tensor) -> list[Tensor]:
+def _given(init_hours: Tensor | None) -> tuple[Tensor, ...]:
+    return () if init_hours is None else (init_hours,)
+
+
+def _results(run: nn.Module, given: Sequence[Tensor]) -> list[Tensor]:
     """A forecast and its gradients, always with the same draws of dropout."""
     torch.manual_seed(0)
-    out = run(x, lead_hours)
+    out = run(*given)
     gradients = torch.autograd.grad(out.float().square().sum(), [*run.parameters()])
     return [tensor.clone() for tensor in (out.detach(), *gradients)]
 

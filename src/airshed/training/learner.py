@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from airshed.config.training import TrainConfig
+from airshed.data.dataset import Batch
 from airshed.training import graphs
 from airshed.training.lightning import Fabric
-from airshed.training.optimisation import adamw
+from airshed.training.optimisation import adamw, are_strengths
 from airshed.training.sharding import clip_gradients, like, own, whole
 
 
@@ -41,26 +42,30 @@ class Learner:
         self._to_record = graphs.wanted(settings, fabric.device, fabric.world_size)
         self._keeps_gradients = False
 
-    def forecast(self, x: Tensor, lead_hours: Tensor, targets: Sequence[str]) -> Tensor:
+    def forecast(self, batch: Batch, targets: Sequence[str]) -> Tensor:
         """Normalised forecast [B, targets, Y, X]."""
+        x, lead_hours, init_hours = batch.x, batch.lead_hours, batch.init_hours
         if self._to_record and self.module.training:
             self._to_record = False
             network, precision = self.network, self.precision
-            self._keeps_gradients = graphs.record(network, x, lead_hours, targets, precision)
+            self._keeps_gradients = graphs.record(
+                network, x, lead_hours, targets, precision, init_hours
+            )
         with self.autocast:
-            forecast: Tensor = self.module(x, lead_hours, targets)
+            forecast: Tensor = self.module(x, lead_hours, targets, init_hours)
         return forecast
 
     def accumulating(self, more_follows: bool) -> AbstractContextManager[Any]:
         """For a backward pass: the processes exchange gradients in the last one of a step."""
         return self.fabric.no_backward_sync(self.module, enabled=more_follows)
 
-    def step(self, scale: Tensor, rate: float) -> None:
+    def step(self, scale: Tensor, rate: float, strength_rate: float) -> None:
         """One step of AdamW with the accumulated gradients times ``scale``, which are used up.
 
         Args:
             scale: One number on the device, which the host does not wait for.
             rate: Learning rate.
+            strength_rate: That of the strengths of biases.
         """
         sharded = self.settings.strategy == "fsdp" and self.fabric.world_size > 1
         gradients = [value.grad for value in self.parameters if value.grad is not None]
@@ -70,7 +75,7 @@ class Learner:
         torch._foreach_mul_([own(gradient) for gradient in gradients], scale.to(gradients[0].dtype))
         clip_gradients(self.parameters, self.settings.clip)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = strength_rate if are_strengths(group["params"]) else rate
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=not self._keeps_gradients)
 

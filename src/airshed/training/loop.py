@@ -28,7 +28,7 @@ from airshed.training.history import History
 from airshed.training.learned import numbers
 from airshed.training.learner import Learner
 from airshed.training.lightning import Fabric
-from airshed.training.optimisation import masked_squares, warmup_cosine
+from airshed.training.optimisation import masked_squares, reach, warmup_cosine
 from airshed.training.progress import TrainingProgress
 from airshed.training.readers import read
 from airshed.training.stopping import InterruptedTrainingError, StopRequest, ignore_stop_signals
@@ -40,7 +40,7 @@ class Samples:
     """What is learned from.
 
     Attributes:
-        train: Items with ``x`` [V, Y, X], ``y`` [targets, Y, X] and ``lead_hours``.
+        train: Items with ``x`` [V, Y, X], ``y`` [targets, Y, X] and ``lead_hours``, ``init_hours``.
         validation: The same, of other days.
         mask: bool [Y, X], True inside the domain.
         targets: Names of the variables to forecast.
@@ -70,10 +70,12 @@ class Training:
 
     Args:
         fabric: Connects the processes.
-        network: Called with (x [B, V, Y, X], lead_hours [B], targets); all its parameters exist.
+        network: Called with (x [B, V, Y, X], lead_hours [B], targets, init_hours [B]); all its
+            parameters exist.
         samples: What it learns from.
         settings: Optimisation settings.
         learning_rate: Peak learning rate.
+        strength_rate: That of the strengths of biases.
         seed: Seed of the order of samples and of dropout.
         keepers: Who keeps, tells and watches.
 
@@ -88,11 +90,13 @@ class Training:
         samples: Samples,
         settings: TrainConfig,
         learning_rate: float,
+        strength_rate: float,
         seed: int,
         keepers: Keepers,
     ) -> None:
         self.fabric, self.settings, self.samples = fabric, settings, samples
-        self.learning_rate, self.seed, self.keepers = learning_rate, seed, keepers
+        self.learning_rate, self.strength_rate = learning_rate, strength_rate
+        self.seed, self.keepers = seed, keepers
         self.history = keepers.history
         self.plan = Plan(
             len(samples.train),  # type: ignore[arg-type]
@@ -179,12 +183,15 @@ class Training:
                 self.fabric.backward(squares * (micro.counts * processes / self.nominal))
             totals += micro.counts * torch.stack([squares.detach().double(), known.double()])
         totals = self._summed(totals)
-        self.learner.step(torch.full_like(totals[1], self.nominal) / totals[1], self._rate())
+        factor = warmup_cosine(self.step, self.settings.warmup_steps, self.total_steps)
+        rates = self.learning_rate * factor, self.strength_rate * factor
+        self.learner.step(torch.full_like(totals[1], self.nominal) / totals[1], *rates)
         return totals
 
-    def _rate(self) -> float:
-        factor = warmup_cosine(self.step, self.settings.warmup_steps, self.total_steps)
-        return self.learning_rate * factor
+    @property
+    def strength_reach(self) -> float:
+        """How far the strength of a bias can move from the first step to the last, about."""
+        return reach(self.strength_rate, self.settings.warmup_steps, self.total_steps)
 
     def _note_step(self, epoch: int, loss: float, seconds: float) -> None:
         self.history.stepped(loss, seconds)
@@ -219,7 +226,7 @@ class Training:
         self._save()
 
     def _squares(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        forecast = self.learner.forecast(batch.x, batch.lead_hours, self.samples.targets)
+        forecast = self.learner.forecast(batch, self.samples.targets)
         return masked_squares(forecast, batch.y, self.mask)
 
     def _reading(self, samples: Dataset[Any], dealt: list[MicroBatch]) -> closing[Generator[Batch]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,15 +12,30 @@ from torch import Tensor, nn
 def adamw(network: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
     """The optimizer of a network that lies on its device."""
     parameters = list(network.parameters())
-    # apart from each other, because they may be held in different ways
-    strengths = [parameter for parameter in parameters if parameter.dim() == 0]
-    others = [parameter for parameter in parameters if parameter.dim() > 0]
+    # apart from each other: they may be held in different ways, and have another learning rate
+    strengths = [parameter for parameter in parameters if are_strengths([parameter])]
+    others = [parameter for parameter in parameters if not are_strengths([parameter])]
     return torch.optim.AdamW(
         [{"params": group} for group in (others, strengths) if group],
         lr=learning_rate,
         weight_decay=weight_decay,
         fused=others[0].device.type == "cuda" or None,  # one kernel for many weights
     )
+
+
+def are_strengths(parameters: Sequence[nn.Parameter]) -> bool:
+    """Whether these are strengths of biases: nothing else in a network has no dimensions."""
+    return all(parameter.dim() == 0 for parameter in parameters)
+
+
+def reach(learning_rate: float, warmup_steps: int, total_steps: int) -> float:
+    """How far a parameter can move in a training, about: the sum of its learning rates.
+
+    A step of Adam is about the learning rate if gradients have one sign, and less if they change
+    it; a gradient that grows allows for more.
+    """
+    steps = range(total_steps)
+    return learning_rate * sum(warmup_cosine(step, warmup_steps, total_steps) for step in steps)
 
 
 def masked_squares(forecast: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ from airshed.config import Study
 from airshed.config.data import Split
 from airshed.data.dataset import ForecastDataset, loader_options
 from airshed.data.prepared import Prepared
+from airshed.data.reference import Reference, open_reference
 from airshed.errors import AirshedError, brief
 from airshed.graph.identity import training_identity
 from airshed.graph.notes import Making
@@ -22,6 +23,7 @@ from airshed.training.attention import agreed_attention
 from airshed.training.checkpoints import Checkpoints
 from airshed.training.compilation import compile_blocks
 from airshed.training.fabric import launch_fabric, lost_connection, shared_store, told_by_first
+from airshed.training.finished import REFERENCE
 from airshed.training.history import History
 from airshed.training.kept import Finished
 from airshed.training.learned import learned
@@ -106,15 +108,18 @@ def train(
         at_start = learned(network)
         compiled = compile_blocks([network], settings.compile, fabric.device)
         notes = History(settings.log_every_steps)
-        checkpoints = Checkpoints(folder, study.jobs.checkpoint_every_min, fingerprint)
+        reference = open_reference(study, prepared)
+        with_it = {} if reference is None else {REFERENCE: reference.state()}
+        checkpoints = Checkpoints(folder, study.jobs.checkpoint_every_min, fingerprint, with_it)
         attempts = Attempts(folder / "attempts.json", fingerprint, device_name(fabric.device))
         keepers = Keepers(checkpoints, notes, progress, stop, dog)
         dog.beat(0, "preparing samples")
-        rate, samples = study.learning_rate(variant), _samples(study, prepared)
-        training = Training(fabric, network, samples, settings, rate, random_seed, keepers)
+        rates = study.learning_rate(variant), study.strength_learning_rate(variant)
+        samples = _samples(study, prepared, reference)
+        training = Training(fabric, network, samples, settings, *rates, random_seed, keepers)
         note = Making("training", study, run, variant) if fabric.is_global_zero else None
         _run(training, attempts, endings, run.with_name("tensorboard"))
-        found = learned(network).since(at_start)
+        found = learned(network).since(at_start) | {"reach": training.strength_reach}
         if note is not None:
             write_text(history, notes.csv())  # the record asks git, and hashes the best weights
             record = outcome(study, variant, network, started, notes, found, fabric.device, folder)
@@ -143,9 +148,9 @@ def _run(training: Training, attempts: Attempts, endings: Endings, scalars: Path
     training.run()
 
 
-def _samples(study: Study, prepared: Prepared) -> Samples:
+def _samples(study: Study, prepared: Prepared, reference: Reference | None) -> Samples:
     def of(split: Split) -> ForecastDataset:
-        return ForecastDataset.of(study, prepared, split, study.loader.hold)
+        return ForecastDataset.of(study, prepared, split, study.loader.hold, reference)
 
     train = of(study.splits.train)
     options = loader_options(study.loader, study.train.workers)

@@ -23,6 +23,9 @@ def load_start(
 ) -> dict[str, Any] | None:
     """Give a new network the weights that its variant starts from.
 
+    A network that departs from a reference forecast starts there, unless another one of the same
+    study has learned already how to depart from it.
+
     Args:
         network: The untrained network; its weights are overwritten.
         study: The resolved study.
@@ -49,13 +52,18 @@ def load_start(
             hint="give --start for variants with start_from or pretrained, and for no other",
         )
     if start is None:
-        return None
-    if stanza.pretrained is not None:
-        record = _from_checkpoint(network, stanza.pretrained, start)
+        started = None
+    elif stanza.pretrained is not None:
+        started = _from_checkpoint(network, stanza.pretrained, start)
     else:
-        record = _from_run(network, stanza.start_from, seed, start)
-    log.info("starting from %s; %d parameters keep initial values", start, len(record["kept"]))
-    return record
+        started = _from_run(network, stanza.start_from, seed, start)
+    if study.model.departs_from != "none" and stanza.start_from is None:
+        silent = network.silence()
+        if started is not None:
+            started["kept"] = sorted({*started["kept"], *silent})
+    if started is not None:
+        log.info("starting from %s; %d parameters keep initial values", start, len(started["kept"]))
+    return started
 
 
 def _from_run(network: Forecaster, variant: str | None, seed: int, start: Path) -> dict[str, Any]:

@@ -5,10 +5,9 @@ import pytest
 from arch.bootstrap import CircularBlockBootstrap, optimal_block_length
 from scipy.signal import lfilter
 
-from airshed.comparison.pairing import PairedErrors
+from airshed.comparison.pairing import PairedErrors, seed_variance
 from airshed.comparison.resampling import (
     automatic_block_length,
-    seed_variance,
     time_variances,
 )
 from airshed.errors import AirshedError

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from init_scores import HORIZONS, scores, weather
 
-from airshed.comparison.study import write_comparisons
+from airshed.comparison.study import Tables, write_comparisons
 from airshed.comparison.table import COLUMNS as NAMES
 from airshed.comparison.table import verdict_table
 from airshed.config import Study
@@ -38,7 +38,7 @@ def run_compare(study: Study, folder: Path, datasets: list[xr.Dataset]) -> pd.Da
     for number, dataset in enumerate(datasets):
         files.append(folder / f"run{number}" / "scores.nc")
         write_scores(dataset, files[-1])
-    write_comparisons(study, files, folder / "scores.csv", folder / "comparisons.csv")
+    write_comparisons(study, files, Tables.within(folder))
     return pd.read_csv(folder / "comparisons.csv")
 
 

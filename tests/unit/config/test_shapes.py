@@ -13,13 +13,13 @@ import pytest
 from airshed.config import Study, load_study
 from airshed.config.study import DECLARED
 from airshed.errors import AirshedError
-from airshed.graph.products import PRODUCTS
-from airshed.graph.settings import SettingsFiles, handed, name_of
+from airshed.graph.products import PRODUCTS, following, leading_to
+from airshed.graph.settings import SettingsFiles, handed, name_of, read_by
 from airshed.graph.table import BEGIN, END, rerunning_table
 from airshed.graph.views import view
 
 ROOT = Path(__file__).resolve().parents[3]
-PINNED = "370b7def1067"
+PINNED = "517bd6dd4763"
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +101,19 @@ def test_a_name_stands_for_what_shapes_a_product_and_nothing_else(study: Study) 
     assert named(with_own) != expected
     # its own precision counts, however it is written
     assert named(with_own.for_variant("physics_mask")) == named(with_own)
+
+
+def test_trainings_follow_from_climatology_only_where_networks_depart_from_it(
+    study: Study,
+) -> None:
+    model = study.model.model_copy(update={"departs_from": "damped_persistence"})
+    departing = study.model_copy(update={"model": model})
+    for of, read in ((study, False), (departing, True)):
+        assert ("training" in following(["climatology"], of)) is read
+        assert ("training" in following(["damping"], of)) is read
+        assert ({"climatology", "damping"} <= leading_to("training", of)) is read
+        assert ("damping" in read_by("training", of)) is read
+        assert "climatology" in read_by("scores", of)
 
 
 def test_every_product_of_the_declaration_is_made_or_looked_up() -> None:

@@ -20,6 +20,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from airshed.biases import BIASES
+from airshed.cli.cluster import _load
 from airshed.cluster.plan import training_steps
 from airshed.config import dump_study, json_schema, load_study, validate_study
 from airshed.config.backbones import Backbone
@@ -60,6 +61,12 @@ def test_every_study_file_is_valid() -> None:
     assert load_study(DEFAULTS).study == "demo"
     for path in (CONFIG / "studies").glob("*.yaml"):
         assert load_study([*DEFAULTS, path]).study == path.stem
+
+
+def test_without_a_named_study_the_demo_runs_and_others_inherit_nothing_of_it() -> None:
+    demo, other = CONFIG / "studies/demo.yaml", CONFIG / "studies/aa.yaml"
+    assert _load([]) == load_study([*DEFAULTS, demo])
+    assert _load([other]) == load_study([*DEFAULTS, other])
 
 
 def test_founding_study_has_the_published_setup() -> None:
@@ -327,10 +334,14 @@ def test_what_asks_nothing_new_is_a_control_unless_said_otherwise(
     stanzas["with_bias"] = base | {"bias": {"kind": "barrier"}}
     stanzas["again"] = {"label": "again", "scan": "wind", "seed_offset": 7}
     stanzas["said"] = stanzas["again"] | {"family": "primary"}
+    stanzas["blind"] = {"label": "blind", "scan": "wind", "without": ["wind"]}
+    stanzas["drawn"] = {"label": "drawn", "scan": "random"}
+    stanzas["coarse"] = {"label": "coarse", "scan": "wind", "regions": {"rows": 1, "columns": 1}}
     study = validate_study(tiny_values, "tiny")
     found = {name: stanza.family for name, stanza in study.variant_stanzas.items()}
     controls = {name for name, family in found.items() if family == "control"}
-    assert controls == {"trained_on", "again"}
+    listed = {"baseline_finetune", "random_scan", "no_elevation_input", "no_wind_input"}
+    assert controls - listed == {"trained_on", "again", "blind", "drawn"}
     assert validate_study(study.model_dump(mode="json"), "again") == study
 
 

@@ -10,13 +10,13 @@ import pytest
 from scoring import write_hourly
 
 from airshed.config import Study
+from airshed.data.climatology import Climatology
 from airshed.data.samples import sample_index
 from airshed.errors import AirshedError
 from airshed.evaluation.baselines import baseline
 from airshed.evaluation.baselines.known import Known
 from airshed.evaluation.baselines.ridge import ridge, solve
 from airshed.evaluation.batch import Samples
-from airshed.evaluation.climatology import Climatology
 from airshed.variables import HOURLY, TARGETS
 
 TIMES = pd.date_range("2016-02-26", "2016-03-08 23:00", freq="h")

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from scoring import TARGET_VARIABLES
 
 from airshed.config.supplement import Episode
+from airshed.data.climatology import Climatology
 from airshed.data.sphere import in_box
 from airshed.errors import AirshedError
 from airshed.evaluation.batch import Domain
-from airshed.evaluation.climatology import Climatology
 from airshed.evaluation.episodes import EpisodeMaps, episode_table, map_times
 from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.scores import Subject

@@ -14,11 +14,12 @@ import zarr
 from scoring import TARGET_VARIABLES, write_hourly, write_static
 
 from airshed.config import Study
+from airshed.data.climatology import fit_climatology
+from airshed.data.damping import fit_damping
 from airshed.errors import AirshedError
 from airshed.evaluation import loop
 from airshed.evaluation.baselines import BASELINES
 from airshed.evaluation.batch import Batch
-from airshed.evaluation.climatology import fit_climatology
 from airshed.evaluation.evaluate import Evaluation, _identity, evaluate_baseline
 from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.rescoring import init_mse
@@ -45,11 +46,15 @@ def evaluation(tiny_study: Study, tmp_path: Path) -> Evaluation:
     write_static(static, mask)
     climatology = tmp_path / "climatology.nc"
     fit_climatology(hourly, static, tiny_study.splits.train, TARGET_VARIABLES, 2, climatology)
-    return Evaluation(hourly, static, climatology, tmp_path / "run" / "scores.nc")
+    fields, train = (hourly, static, climatology), tiny_study.splits.train
+    damping = tmp_path / "damping.nc"
+    fit_damping(*fields, train, tiny_study.horizons_h, TARGET_VARIABLES, damping)
+    return Evaluation(*fields, tmp_path / "run" / "scores.nc")
 
 
 def score(study: Study, name: str, evaluation: Evaluation) -> xr.Dataset:
-    evaluate_baseline(study, name, evaluation)
+    damping = evaluation.static.with_name("damping.nc")
+    evaluate_baseline(study, name, evaluation, damping)
     return read_scores(evaluation.output)
 
 

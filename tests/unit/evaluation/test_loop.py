@@ -12,9 +12,10 @@ import pytest
 import xarray as xr
 from scoring import write_hourly
 
+from airshed.data.days import DayReader, days_spanned
 from airshed.evaluation.batch import Batch, Floats, State
 from airshed.evaluation.loop import Savepoint, ahead, batches_of, score_forecasts
-from airshed.evaluation.reading import DayReader, SampleReader, days_spanned
+from airshed.evaluation.reading import SampleReader
 from airshed.variables import TARGETS
 
 TIMES = pd.date_range("2018-01-01", periods=10 * 24, freq="h")

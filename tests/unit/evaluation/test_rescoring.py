@@ -15,9 +15,9 @@ from scoring import TARGET_VARIABLES
 
 from airshed.config.evaluation import EvaluationConfig
 from airshed.config.supplement import Episode
+from airshed.data.climatology import Climatology
 from airshed.evaluation.aggregation import BLOCK_DAYS
 from airshed.evaluation.batch import Batch, Domain
-from airshed.evaluation.climatology import Climatology
 from airshed.evaluation.episodes import episode_table
 from airshed.evaluation.gridded import COARSE_CELLS, GriddedScores
 from airshed.evaluation.rescoring import init_mse, metrics_of, rescored

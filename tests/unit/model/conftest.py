@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
+from airshed.bench.problem import computed_scan
 from airshed.model import Forecaster, build_model
 from airshed.model.build import CLIMAX
 from airshed.model.geography import Geography
-from airshed.model.scan import SCANS, RasterScan
 
 GRID, PATCH = (8, 16), 2
 VARIABLES = ("u", "v", "pm25", "o3")
@@ -42,14 +41,6 @@ def geography() -> Geography:
     )
 
 
-def build_scan(name: str) -> nn.Module:
-    """The scan of that name on 2 x 2 regions."""
-    if name == "raster":
-        return RasterScan()
-    scan, make_tables = SCANS[name]
-    return scan(make_tables((4, 8), (2, 2), 16, PATCH))
-
-
 @pytest.fixture
 def network(geography: Geography) -> Callable[..., Forecaster]:
     """Builds a small network in evaluation mode."""
@@ -59,12 +50,14 @@ def network(geography: Geography) -> Callable[..., Forecaster]:
         bias: Mapping[str, Any] = NO_BIAS,
         seed: int = 0,
         backbone: Mapping[str, Any] = CLIMAX,
+        without: Sequence[str] = (),
     ) -> Forecaster:
         return build_model(
             VARIABLES,
             GRID,
             bias=bias,
-            scan=build_scan(scan),
+            scan=computed_scan(scan, (4, 8), (2, 2), 16, PATCH),
+            without=without,
             geography=geography,
             seed=seed,
             backbone=backbone,

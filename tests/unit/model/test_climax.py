@@ -110,7 +110,7 @@ def test_a_scan_whose_positional_embedding_travels_changes_nothing(
     permutation = torch.randperm(32, generator=torch.Generator().manual_seed(5))
 
     class Shuffle(nn.Module):
-        def forward(self, winds: WindFields | None) -> Order:
+        def forward(self, winds: WindFields | None, init_hours: object = None) -> Order:
             return Order(permutation.expand(2, -1))
 
     raster, shuffled = network(bias=barrier(alpha_init=2.0)), network(bias=barrier(alpha_init=2.0))

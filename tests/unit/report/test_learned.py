@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from airshed.biases import BIASES
 from airshed.report import ablation, bias, learned
 from airshed.report.figures.training import alpha_curves
 from airshed.report.next_steps import evidence
@@ -65,6 +66,45 @@ def test_sentences_tell_numbers_and_tables_of_every_training(results: Results) -
     )
     assert len(told) == 4
     assert not learned.alpha_alone(results)
+
+
+def strength(final: float, reach: float | None = 3.0, negative: str = "") -> str:
+    """What is said of an alpha that began at 0.2."""
+    number = learned.Number("blocks.0.alpha", "alpha", 0.2, final, reach, negative, 0)
+    return learned.strength_meaning(number)
+
+
+@pytest.mark.parametrize(
+    ("final", "words"),
+    [
+        (0.25, "turned the bias up"),
+        (0.2, "about as strong"),
+        (0.1, "switched off"),
+        (-0.3, "switched off"),
+    ],
+)
+def test_what_training_did_with_a_strength_is_told_if_it_could_move(
+    final: float, words: str
+) -> None:
+    assert words in strength(final)
+    assert words in strength(final, reach=None)  # of an older record
+    stuck = strength(final, reach=0.01)
+    assert words not in stuck
+    assert "of about 0.01 that its learning rates add up to: it could not have gone to 0" in stuck
+
+
+def test_a_negative_strength_is_told_in_the_words_of_its_bias() -> None:
+    attracts, off = BIASES["barrier"].negative, BIASES["topoflow"].negative
+    assert strength(-0.1, negative=attracts).endswith(f"; below 0, {attracts}")
+    assert "below 0" not in strength(0.1, negative=attracts)
+    assert "higher ground attracts" in attracts
+    assert "no gradient" in off
+
+
+def test_whether_it_went_to_zero_is_not_asked_of_what_could_not(results: Results) -> None:
+    for run in results.runs.values():
+        run["bias"]["reach"] = 0.2
+    assert evidence.gone(results, "physics_mask") == {}
 
 
 def test_its_path_is_drawn_and_whether_it_went_to_zero_is_asked(results: Results) -> None:

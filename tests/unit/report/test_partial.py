@@ -56,7 +56,8 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> Pages:
             for name, seed in runs
         }
         tables_of = [pd.read_csv(tables / f"{name}.csv") for name in ("scores", "comparisons")]
-        return Results(study, *tables_of, records, *[nothing] * 11)
+        tables_of.append(pd.read_csv(tables / "comparisons_by_score.csv"))
+        return Results(study, *tables_of, records, *[nothing] * 13)
 
     monkeypatch.setattr(partial, "load_results", load)
     return kept

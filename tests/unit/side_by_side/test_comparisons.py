@@ -17,7 +17,7 @@ from tqdm import tqdm
 from typer.testing import CliRunner
 
 from airshed.cli import app
-from airshed.comparison.study import write_comparisons
+from airshed.comparison.study import Tables, write_comparisons
 from airshed.comparison.table import ALL
 from airshed.config import Study
 from airshed.errors import AirshedError
@@ -87,7 +87,7 @@ def test_two_variants_compare_as_their_study_compares_them(
         for variant, factor in (("wind_baseline", 1.0), ("physics_mask", 0.93))
         for seed in (0, 1)
     ]
-    write_comparisons(tiny_study, files, tmp_path / "scores.csv", tmp_path / "comparisons.csv")
+    write_comparisons(tiny_study, files, Tables.within(tmp_path))
     results = tmp_path / "results/tiny"
     document = compare_runs(
         results / "variants/wind_baseline", results / "variants/physics_mask", None, None

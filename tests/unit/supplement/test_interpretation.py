@@ -16,7 +16,8 @@ from airshed.config import Study
 from airshed.data.dataset import Batch, ForecastDataset
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
-from airshed.evaluation.interpretation import alpha_times, bias_removed, interpret
+from airshed.evaluation.interpretation import bias_removed, interpret
+from airshed.evaluation.interventions.networks import strength_times
 from airshed.model import ClimaX
 from airshed.training.finished import trained_weights
 from airshed.variables import TARGETS
@@ -49,7 +50,7 @@ def test_alpha_at_zero_is_the_network_without_the_bias(
     weights = network.state_dict()
     unbiased.load_state_dict({name: weights[name] for name in unbiased.state_dict()})
     trained = forecast(network, items)
-    with alpha_times(network, 0):
+    with strength_times(network, 0):
         torch.testing.assert_close(forecast(network, items), forecast(unbiased, items))
     with bias_removed(network):
         assert torch.equal(forecast(network, items), forecast(unbiased, items))
@@ -60,7 +61,7 @@ def test_alpha_at_zero_is_the_network_without_the_bias(
 def test_a_failure_inside_leaves_the_trained_bias(network: ClimaX) -> None:
     core = network.cores[0]
     strength = core.bias.alpha.item()
-    for changed in (alpha_times(network, 3), bias_removed(network)):
+    for changed in (strength_times(network, 3), bias_removed(network)):
         with pytest.raises(RuntimeError), changed:
             raise RuntimeError
     assert network.cores[0] is core
@@ -70,7 +71,7 @@ def test_a_failure_inside_leaves_the_trained_bias(network: ClimaX) -> None:
 def test_alpha_doubled_is_a_network_that_learned_twice_the_strength(
     network: ClimaX, items: Batch
 ) -> None:
-    with alpha_times(network, 2):
+    with strength_times(network, 2):
         doubled = forecast(network, items)
     with torch.no_grad():
         network.cores[0].bias.alpha.add_(network.cores[0].bias.alpha.clone())

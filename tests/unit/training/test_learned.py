@@ -8,8 +8,15 @@ import pytest
 import torch
 from torch import nn
 
+from airshed.assembly import build_network
+from airshed.config import Study
+from airshed.data.prepared import Prepared
 from airshed.training.history import History
 from airshed.training.learned import learned, numbers
+from airshed.training.learner import Learner
+from airshed.training.lightning import Fabric
+from airshed.training.optimisation import reach
+from airshed.variables import INPUTS, TARGETS
 
 
 def with_parameters(**parameters: torch.Tensor) -> nn.Module:
@@ -52,6 +59,27 @@ def test_numbers_are_told_by_value_and_all_others_by_size_and_root_mean_square()
             },
         },
     }
+
+
+def test_a_strength_reaches_as_far_as_its_learning_rates_add_up() -> None:
+    """Two steps of warm-up to 0.3, then half a cosine over four: 0.1, 0.2, 0.3 times these."""
+    cosine = [1, (1 + math.sqrt(0.5)) / 2, 0.5, (1 - math.sqrt(0.5)) / 2]
+    assert reach(0.3, 2, 6) == pytest.approx(0.1 + 0.2 + 0.3 * sum(cosine))
+
+
+def test_strengths_have_a_learning_rate_of_their_own(study: Study, prepared: Prepared) -> None:
+    """One step of Adam moves each by its own rate, whatever the gradient."""
+    network = build_network(study, "physics_mask", prepared, 0)
+    before = {name: value.detach().clone() for name, value in network.named_parameters()}
+    fabric = Fabric(accelerator="cpu", devices=1)
+    learner = Learner(fabric, network, study.train.model_copy(update={"weight_decay": 0.0}))
+    x = torch.randn(2, len(INPUTS), 8, 16, generator=torch.Generator().manual_seed(0))
+    learner.forecast(x, torch.tensor([12.0, 24.0]), TARGETS).square().sum().backward()
+    learner.step(torch.tensor(1.0), 1e-3, 0.05)
+    moved = {name: (value - before[name]).abs() for name, value in network.named_parameters()}
+    alpha = moved.pop("blocks.0.attn.core.bias.alpha")
+    assert float(alpha) == pytest.approx(0.05, rel=0.05)
+    assert max(float(change.max()) for change in moved.values()) == pytest.approx(1e-3, rel=1e-2)
 
 
 def test_each_number_has_a_column_in_the_history() -> None:

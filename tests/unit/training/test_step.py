@@ -79,7 +79,7 @@ def training(model: Forecaster) -> Training:
     )
     mask = torch.ones(GRID, dtype=torch.bool)
     samples = Samples([0] * 4, [0], mask, TARGETS, {})  # type: ignore[arg-type]
-    return Training(OneDevice(), model, samples, settings, 1e-3, 0, keepers)  # type: ignore[arg-type]
+    return Training(OneDevice(), model, samples, settings, 1e-3, 1e-3, 0, keepers)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_the_host_waits_for_nothing_within_a_step(
     model = network(backbone, bias).to(META)
     made = training(model)
     x, y = (torch.zeros(2, len(names), *GRID, device=META) for names in (INPUTS, TARGETS))
-    given = Batch(x, y, x.new_zeros(2))
+    given = Batch(x, y, x.new_zeros(2), x.new_zeros(2, dtype=torch.int64))
     present = [*model.parameters(), *model.buffers(), made.mask, *given]
     (micro_batches,) = made.plan.epoch(0)
     with NoCopies(present):

@@ -18,6 +18,7 @@ BASELINES = {
     "persistence": "persistence:persistence",
     "same_hour_persistence": "persistence:same_hour_persistence",
     "climatology": "climatology:climatology",
+    "damped_persistence": "persistence:damped_persistence",
     "ridge": "ridge:ridge",
 }
 """Module and function of each, by the name that scores carry; in the order of the report."""

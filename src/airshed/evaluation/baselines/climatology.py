@@ -8,7 +8,7 @@ from airshed.evaluation.batch import Forecaster, Samples
 
 
 def climatology(known: Known) -> Forecaster:
-    """What is expected at the valid time, see :mod:`airshed.evaluation.climatology`."""
+    """What is expected at the valid time, see :mod:`airshed.data.climatology`."""
 
     def forecast(samples: Samples) -> Floats:
         return known.climatology.at(samples.valid_times)

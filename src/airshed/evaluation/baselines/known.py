@@ -11,8 +11,8 @@ import xarray as xr
 
 from airshed.arrays import Floats
 from airshed.config import Study
+from airshed.data.climatology import Climatology
 from airshed.evaluation.batch import Forecaster, Samples
-from airshed.evaluation.climatology import Climatology
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,14 @@ class Known:
         hourly: The hourly store, opened without dask.
         mask: bool [Y, X], True inside the domain.
         climatology: Of the training split.
+        damping: Coefficients [horizon, T] of damped persistence, if they were fitted.
     """
 
     study: Study
     hourly: xr.Dataset
     mask: npt.NDArray[np.bool_]
     climatology: Climatology
+    damping: Floats | None = None
 
 
 def batch_by_batch(forecast: Callable[[Samples], Floats]) -> Forecaster:

@@ -1,15 +1,17 @@
-"""The last known field, or the last known field of the same hour of the day, as a forecast."""
+"""The last known field, that of the same hour of the day, or its anomaly as far as it lasts."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from airshed.arrays import Floats, Integers
+from airshed.data.days import DayReader, days_spanned
+from airshed.data.reference import DampedPersistence, lowest
 from airshed.data.stores import hours_of_day
 from airshed.errors import AirshedError
 from airshed.evaluation.baselines.known import Known, batch_by_batch
 from airshed.evaluation.batch import Forecaster, Samples
-from airshed.evaluation.reading import DayReader, days_spanned
+from airshed.evaluation.reading import at_samples
 
 HOURS_A_DAY = 24
 
@@ -52,6 +54,23 @@ def same_hour_persistence(known: Known) -> Forecaster:
         return reader.fields(found)
 
     return batch_by_batch(forecast)
+
+
+def damped_persistence(known: Known) -> Forecaster:
+    """Climatology and what is left of the latest anomaly; see :mod:`airshed.data.reference`.
+
+    Raises:
+        AirshedError: Its coefficients are not given.
+    """
+    study = known.study
+    if known.damping is None:
+        raise AirshedError(
+            "damped persistence needs its coefficients",
+            hint="give --damping, made by airshed damping",
+        )
+    floor = lowest(study.target_variables)
+    reference = DampedPersistence(known.climatology, known.damping, study.horizons_h, floor)
+    return batch_by_batch(at_samples(reference, known.hourly, study.targets))
 
 
 def _latest_of_same_hour(

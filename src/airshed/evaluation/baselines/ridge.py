@@ -28,12 +28,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from airshed.arrays import Floats, Integers
+from airshed.data.climatology import seasonal_terms
+from airshed.data.days import DayReader, days_spanned
 from airshed.data.samples import sample_index
 from airshed.errors import AirshedError
 from airshed.evaluation.baselines.known import Known, batch_by_batch
 from airshed.evaluation.batch import Forecaster, Samples
-from airshed.evaluation.climatology import seasonal_terms
-from airshed.evaluation.reading import DayReader, days_spanned
 from airshed.progress import progress
 from airshed.variables import STATIC
 

@@ -32,6 +32,7 @@ those of the archives' grid are nearly of equal area.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -117,13 +118,10 @@ def scores_of(sums: Floats) -> dict[str, Floats]:
     """The scores of POOLED_METRICS from sums [moment, ...] over pairs; each [...]."""
     total = dict(zip(MOMENTS, sums, strict=True))
     count = total["count"]
-    error, squared, truth, truth_square, truth_error = (
-        ratio(total[name], count)
-        for name in ("error", "squared", "truth", "truth_truth", "truth_error")
+    error, squared, truth_square = (
+        ratio(total[name], count) for name in ("error", "squared", "truth_truth")
     )
-    truth_variance = truth_square - truth**2
-    covariance = truth_error - truth * error
-    forecast_variance = truth_variance + 2 * covariance + squared - error**2
+    truth_variance, forecast_variance, covariance = variances_of(total)
     smallest = SMALLEST_VARIANCE * (truth_square + squared)
     vary = (truth_variance > smallest) & (forecast_variance > smallest)
     spread = np.sqrt(np.where(vary, truth_variance * forecast_variance, 0))
@@ -139,6 +137,21 @@ def scores_of(sums: Floats) -> dict[str, Floats]:
         "skill_persistence": 1 - ratio(total["paired_squared"], total["persistence_squared"]),
         "skill_climatology": 1 - ratio(total["squared"], anomalies),
     }
+
+
+def variances_of(total: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]:
+    """Variance of the truth and of the forecast, and the covariance of truth and error.
+
+    Args:
+        total: Sums over pairs, or their means, by the names of MOMENTS.
+    """
+    error, squared, truth, truth_square, truth_error = (
+        ratio(total[name], total["count"])
+        for name in ("error", "squared", "truth", "truth_truth", "truth_error")
+    )
+    truth_variance = truth_square - truth**2
+    covariance = truth_error - truth * error
+    return truth_variance, truth_variance + 2 * covariance + squared - error**2, covariance
 
 
 def root_of_mean(squares: Floats, count: npt.NDArray[Any]) -> Floats:

@@ -15,7 +15,7 @@ from airshed.arrays import Floats
 from airshed.data.stores import check_targets, open_netcdf
 from airshed.evaluation.aggregation import Bins, Period, Sums
 from airshed.evaluation.batch import Batch, State
-from airshed.evaluation.binning import FixedBins
+from airshed.evaluation.binning import ALL_STATIONS, FixedBins
 from airshed.evaluation.gridded import Expected
 from airshed.evaluation.metrics.exceedance import exceedances, limits_of
 from airshed.evaluation.metrics.moments import MOMENTS, moments
@@ -76,7 +76,7 @@ class StationScores:
         stations = len(lat_deg)
         within = observations["height_match"].values[None] == "within"
         binnings = [
-            FixedBins("stations", ["all"], np.ones((1, stations), dtype=bool)),
+            FixedBins(ALL_STATIONS, ["all"], np.ones((1, stations), dtype=bool)),
             FixedBins("height_match", ["within"], within),
         ]
         self._bins = Bins(binnings, stations)

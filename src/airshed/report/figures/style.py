@@ -30,6 +30,7 @@ BASELINE_LINES: tuple[tuple[str, Any], ...] = (
     ("0.55", (0, (4, 2))),
     ("0.7", (0, (6, 1.5, 1, 1.5))),
     ("0.25", (0, (1, 1.5))),
+    ("0.5", (0, (3, 1, 1, 1, 1, 1))),
     ("0.4", (0, (8, 2))),
 )
 """Grey and dashes of the forecasts that need no training, in their order."""

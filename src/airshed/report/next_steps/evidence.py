@@ -56,9 +56,13 @@ def diverging(results: Results, variant: str) -> str:
 
 
 def gone(results: Results, variant: str) -> dict[str, str]:
-    """Whether training took what the biases learn to 0, where a strength is off; by its name."""
+    """Whether training took what the biases learn to 0, where a strength is off; by its name.
+
+    That is not asked of what could not have moved so far.
+    """
     told = {}
-    known = [number for number in learned.numbers(results, variant) if number.initial]
+    found = learned.numbers(results, variant)
+    known = [number for number in found if number.initial and not number.stuck]
     for name in dict.fromkeys(number.name for number in known):
         ones = [number for number in known if number.name == name]
         gone = [abs(one.final) <= GONE * abs(one.initial or 0) for one in ones]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from airshed.evaluation.metrics.exceedance import LIMITS
-from airshed.report import classes, tables, text
+from airshed.report import by_ensemble, by_score, classes, tables, text
 from airshed.report.drawing import Drawing
-from airshed.report.figures import conditions, exceedance, maps, scores
+from airshed.report.figures import conditions, exceedance, maps, scores, spectra
 from airshed.report.results import Results
 from airshed.report.sections.outcome import are_folded
 
@@ -21,7 +21,7 @@ def horizon(results: Results) -> dict[str, Any]:
 
 def horizon_drawings(results: Results) -> Iterator[Drawing]:
     """Errors over the horizons."""
-    yield scores.rmse_by_horizon(results)
+    yield scores.skill_by_horizon(results)
 
 
 def map_drawings(results: Results) -> Iterator[Drawing]:
@@ -41,6 +41,36 @@ def by_class_drawings(results: Results) -> Iterator[Drawing]:
     if results.study.references():
         yield conditions.change_by_class(results)
     yield conditions.rmse_by_class(results)
+
+
+def other_scores(results: Results) -> dict[str, Any] | None:
+    """Whether other scores agree with the verdicts; None if nothing is compared."""
+    compared = list(results.study.references())
+    if not compared:
+        return None
+    return {
+        "sentences": [by_score.told(results, name) for name in compared],
+        "tables": [(name, by_score.table(results, name)) for name in compared],
+        "caption": by_score.CAPTION,
+        "variance": by_score.variance(results),
+        "variance_caption": by_score.VARIANCE_CAPTION,
+    }
+
+
+def ensembles(results: Results) -> dict[str, Any] | None:
+    """How good the mean of the seeds is, and whether their spread tells errors; no verdict."""
+    if results.ensembles is None:
+        return None
+    return {
+        "table": by_ensemble.table(results.ensembles, list(results.study.seeds)),
+        "caption": by_ensemble.CAPTION,
+    }
+
+
+def spectra_drawings(results: Results) -> Iterator[Drawing]:
+    """How blurred forecasts are."""
+    if len(results.spectra):
+        yield spectra.spectra(results)
 
 
 def exceedances(results: Results) -> dict[str, Any] | None:

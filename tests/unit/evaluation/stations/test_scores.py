@@ -15,10 +15,10 @@ from scoring import TARGET_VARIABLES
 
 from airshed.config import Study
 from airshed.config.supplement import StationsConfig
+from airshed.data.climatology import Climatology
 from airshed.data.sphere import axis_directions
 from airshed.data.stores import write_netcdf
 from airshed.errors import AirshedError
-from airshed.evaluation.climatology import Climatology
 from airshed.evaluation.points import Points
 from airshed.evaluation.stations.observations import write_observations
 from airshed.evaluation.stations.scorer import StationScores, open_observations

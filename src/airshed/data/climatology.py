@@ -68,22 +68,22 @@ def seasonal_terms(times: pd.DatetimeIndex, harmonics: int) -> npt.NDArray[np.fl
 class Climatology:
     """The expected fields at any time.
 
-    Args:
+    Attributes:
         coefficients: [term, time of the day, T, Y, X], physical units, terms in the order of
             :func:`seasonal_terms`, times evenly spaced from 0 h; NaN outside the domain.
     """
 
     def __init__(self, coefficients: npt.NDArray[np.float32]) -> None:
-        self._coefficients = coefficients
+        self.coefficients = coefficients
         self.harmonics = (len(coefficients) - 1) // 2
         self._step_h = 24 // coefficients.shape[1]
 
     def at(self, times: pd.DatetimeIndex) -> npt.NDArray[np.float32]:
         """The fields [B, T, Y, X] expected at these times [B], in physical units."""
         terms = seasonal_terms(times, self.harmonics).astype(np.float32)
-        fields = np.empty((len(times), *self._coefficients.shape[2:]), dtype=np.float32)
+        fields = np.empty((len(times), *self.coefficients.shape[2:]), dtype=np.float32)
         for row, (hour, term) in enumerate(zip(times.hour, terms, strict=True)):
-            at_hour = self._coefficients[:, hour // self._step_h]
+            at_hour = self.coefficients[:, hour // self._step_h]
             fields[row] = at_hour[0] if self.harmonics == 0 else np.tensordot(term, at_hour, 1)
         return fields
 

@@ -10,14 +10,14 @@ import xarray as xr
 from scoring import TARGET_VARIABLES, write_hourly, write_static
 
 from airshed.config.data import Split
-from airshed.data.stores import write_netcdf
-from airshed.errors import AirshedError
-from airshed.evaluation.climatology import (
+from airshed.data.climatology import (
     Climatology,
     fit_climatology,
     open_climatology,
     seasonal_terms,
 )
+from airshed.data.stores import write_netcdf
+from airshed.errors import AirshedError
 from airshed.variables import TARGETS
 
 MASK = np.array([[True, False, True]])
