@@ -19,6 +19,7 @@ SECTIONS = {
     "maps": "Maps",
     "conditions": "Terrain, wind and season",
     "scores": "Other scores",
+    "ensembles": "The seeds as an ensemble",
     "exceedance": "Exceedances",
     "episodes": "Episodes",
     "stations": "Stations",
