@@ -114,7 +114,8 @@ class StudyGraph:
             "patch_elevation": [places.patch_elevation],
             "statistics": [places.statistics],
             "scan_tables": [
-                places.scan_tables(name) for name in (study.variants if of is None else [of])
+                places.scan_tables(name)
+                for name in ([of] if of in study.variant_stanzas else study.variants)
             ],
             "climatology": [places.climatology],
             "damping": [places.damping],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from airshed.comparison.verdict import in_short, limited
 from airshed.report import text
@@ -76,36 +77,50 @@ def change_heatmap(results: Results, variant: str, folded: bool) -> Drawing:
     reference = str(cells["reference"].iloc[0])
     horizons, targets = sorted(cells["horizon_h"].unique()), results.study.targets
     found = {(row["pollutant"], row["horizon_h"]): row for row in cells.to_dict("records")}
-    change = 100 * np.array(
-        [
-            [found.get((p, h), {}).get("relative_rmse_change", np.nan) for h in horizons]
-            for p in targets
-        ]
-    ).astype(float)
+    figure, panel = coloured(found, targets, horizons)
+    panel.set_xticks(range(len(horizons)), [str(hour) for hour in horizons])
+    panel.set_yticks(range(len(targets)), [results.label(name) for name in targets])
+    panel.set(xlabel="horizon (h)", title=f"{variant} against {reference}")
+    title = text.details(results, variant) if folded else None
+    return Drawing("change_heatmap", figure, cells, _told(results, cells), variant, title)
+
+
+def coloured(
+    found: Mapping[tuple[Any, Any], dict[Hashable, Any]],
+    rows: Sequence[Any],
+    columns: Sequence[Any],
+    missing: str = "missing",
+) -> tuple[Figure, Axes]:
+    """Changes as a table of colours, with intervals and verdicts.
+
+    Args:
+        found: Comparisons by row and column.
+        rows: Keys of the rows.
+        columns: Keys of the columns.
+        missing: What is written where there is none.
+    """
+    changes = [[found.get((r, c), {}).get(CHANGE[0], np.nan) for c in columns] for r in rows]
+    change = 100 * np.array(changes).astype(float)
     limit = max(SMALLEST_SCALE, float(np.max(np.abs(change), where=~np.isnan(change), initial=0)))
-    figure, panel = plt.subplots(figsize=(1.5 * len(horizons) + 2.2, 0.4 * (len(targets) + 3)))
+    figure, panel = plt.subplots(figsize=(1.5 * len(columns) + 2.2, 0.4 * (len(rows) + 3)))
     colours = plt.get_cmap(BETTER_WORSE).with_extremes(bad=MISSING)
     mesh = panel.imshow(change, cmap=colours, vmin=-limit, vmax=limit, aspect="auto")
     for (row, column), value in np.ndenumerate(change):
-        cell = found.get((targets[row], horizons[column]))
+        cell = found.get((rows[row], columns[column]))
         decided = cell is not None and cell["verdict"] in text.DECIDED
         panel.text(
             column,
             row,
-            "missing" if cell is None or np.isnan(value) else _label(cell),
+            missing if cell is None or np.isnan(value) else _label(cell),
             ha="center",
             va="center",
             color="white" if abs(value) > DARK * limit else "black",
             weight="bold" if decided else "normal",
             fontsize="small",
         )
-    panel.set_xticks(range(len(horizons)), [str(hour) for hour in horizons])
-    panel.set_yticks(range(len(targets)), [results.label(name) for name in targets])
-    panel.set(xlabel="horizon (h)", title=f"{variant} against {reference}")
     panel.grid(False)
     figure.colorbar(mesh, ax=panel, label="change of RMSE (%)")
-    title = text.details(results, variant) if folded else None
-    return Drawing("change_heatmap", figure, cells, _told(results, cells), variant, title)
+    return figure, panel
 
 
 def _told(results: Results, cells: pd.DataFrame) -> str:
