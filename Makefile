@@ -25,6 +25,8 @@ TESTABLE := $(VENV)/.testable
 FUZZ_SECONDS ?= 60
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 SMK := Snakefile workflow/rules/*.smk
+# file by file: tests of one share what is made for it; each process imports for itself what all need
+PYTEST = pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -55,11 +57,10 @@ demo: $(INSTALLED)
 
 # tests/slurm often wait for their scheduler and mypy has one thread, so they run beside the others
 test: $(TESTABLE)
-	$(MAKE) --no-print-directory --jobs=3 --output-sync=line slurm lint others
+	$(MAKE) --no-print-directory --jobs=3 --output-sync=line slurm others lint
 
-others:
-	$(MAKE) --no-print-directory unit
-	$(MAKE) --no-print-directory workflow
+others: $(TESTABLE)
+	$(PYTEST) tests/workflow tests/unit tests/bad_input
 
 format: $(INSTALLED)
 	ruff format .
@@ -74,12 +75,11 @@ lint: $(INSTALLED)
 	snakemake --lint
 	bandit --quiet --recursive --configfile pyproject.toml src
 
-# one process more than cores: one often waits while another makes a fixture that all of them share
 unit: $(TESTABLE)
-	pytest --numprocesses $$(($(CORES) + 1)) --dist worksteal tests/unit tests/bad_input
+	$(PYTEST) tests/unit tests/bad_input
 
 workflow: $(INSTALLED)
-	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/workflow
+	$(PYTEST) tests/workflow
 
 faults: $(INSTALLED)
 	pytest tests/faults

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import start_importing
 from made_once import MadeOnce
 
 from airshed.config import Study, read_yaml, validate_study
@@ -20,6 +21,11 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
 os.environ["TRITON_INTERPRET"] = "1"
 # Disks are not waited for; that and when they would be is tested by what is called.
 os.fsync = lambda descriptor: None
+
+
+def pytest_collection_finish() -> None:
+    """All modules of tests are imported, and have said what processes of theirs need."""
+    start_importing()
 
 
 @pytest.fixture

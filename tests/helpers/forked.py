@@ -6,6 +6,7 @@ import gc
 import multiprocessing
 from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.forkserver import ensure_running
 from typing import Any
 
 _context = multiprocessing.get_context("forkserver")
@@ -13,9 +14,15 @@ _imported: list[str] = []
 
 
 def preload(*modules: str) -> None:
-    """Have modules imported by the process that is forked, if it has not started yet."""
+    """Have modules imported by the process that is forked, which has not started yet."""
     _imported.extend(modules)
     _context.set_forkserver_preload(_imported)
+
+
+def start_importing() -> None:
+    """Start that process, if there will be any other, before somebody else names other modules."""
+    if _imported:
+        ensure_running()
 
 
 def forked(target: Callable[..., object], *arguments: Any) -> ForkServerProcess:

@@ -31,7 +31,9 @@ def finished(made_once: MadeOnce, quickly: dict[str, str]) -> Run:
     """The small study, finished; other files than its results may be changed."""
 
     def make(folder: Path) -> None:
-        done = Run(folder / "checkout", **quickly)()
+        run = Run(folder / "checkout", **quickly)
+        run.configure({"evaluation": {"ensemble": True}})
+        done = run()
         assert done.returncode == 0, done.stderr[-4000:]
         assert f"the report is {folder}/checkout/results/tiny/report.html" in done.stderr
         shutil.copy(Path(quickly["AIRSHED_BIN"]) / READ, folder)

@@ -101,7 +101,10 @@ OTHER_KIND = {
     "backbone": SwinBackbone(kind="swin", window=4),
     "bias": TypeAdapter(Bias).validate_python({"kind": "relative_position"}),
 }
-NEW_RUNS = {"seeds": {"train", "evaluate", "interpret"}}  # the one seed is another
+NEW_RUNS = {
+    "seeds": {"train", "evaluate", "interpret"},  # the one seed is another
+    "evaluation.ensemble": {"ensemble"},
+}
 NOT_HERE = {"dataset.path"}  # the data are simulated
 
 

@@ -7,7 +7,7 @@ from shlex import quote
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
 
 from airshed.integrity.atomic import write_text
 from airshed.cluster.site import read_site
@@ -34,9 +34,6 @@ try:
         check_folder(Path(folder))
 except AirshedError as error:
     raise WorkflowError(str(error))
-
-RESOLVED = STUDY.model_dump(mode="json")
-validate(RESOLVED, "../schemas/config.schema.json", set_default=False)
 
 DATA = f"{DATASET}/{STUDY.dataset.grid}"
 CONFIG = f"{RESULTS}/config.resolved.yaml"

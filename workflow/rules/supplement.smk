@@ -110,6 +110,33 @@ rule intervene:
         " --climatology {input.climatology:q} --output {output:q} 2> {log:q}"
 
 
+# All seeds of a variant, in one pass over the test split.
+rule ensemble:
+    input:
+        **PREPARED,
+        runs=expand(rules.train.output.run, seed=STUDY.seeds, allow_missing=True),
+    output:
+        f"{RESULTS}/variants/{{variant}}/ensemble.csv",
+    log:
+        f"{RESULTS}/variants/{{variant}}/logs/ensemble.log",
+    benchmark:
+        f"{RESULTS}/variants/{{variant}}/benchmarks/ensemble.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: STUDY.train.threads
+    resources:
+        devices=1,
+        mem_mb=memory(STUDY.jobs.mem_mb),
+        runtime=minutes(STUDY.jobs.runtime_min),
+        slots=slots(1),
+        gres=gpus(1),
+    params:
+        settings=settings("ensemble", "variant"),
+        work=work("ensemble", "variant"),
+    shell:
+        f"airshed ensemble {PREPARED_OPTIONS}" " --output {output:q} {input.runs:q} 2> {log:q}"
+
+
 INTERVENED = [name for name in STUDY.variants if STUDY.interventions_on(name)]
 BIASED = [name for name in STUDY.variants if STUDY.variant_stanzas[name].bias.kind != "none"]
 INTERPRETATIONS = expand(rules.interpret.output, variant=BIASED, seed=STUDY.seeds)
@@ -145,6 +172,9 @@ rule external:
 
 
 SUPPLEMENT = []
+
+if STUDY.evaluation.ensemble:
+    SUPPLEMENT += expand(rules.ensemble.output, variant=STUDY.variants)
 
 if INTERVENED:
 

@@ -85,6 +85,31 @@ def intervene(
 
 
 @app.command()
+def ensemble(
+    config: Config,
+    hourly: Hourly,
+    static: Static,
+    patch_elevation: PatchElevation,
+    statistics: Statistics,
+    scan_tables: ScanTables,
+    output: Output,
+    runs: Annotated[list[Path], typer.Argument(exists=True, help="run.json of every seed.")],
+) -> None:
+    """Score the seeds of a variant as an ensemble, on the test split."""
+    from airshed.data.prepared import Prepared
+    from airshed.graph.notes import making
+    from airshed.integrity.formats import RUN, read_json
+
+    prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
+    variant = read_json(runs[0], RUN)["variant"]
+    with making("ensemble", config, output, variant, read=vars(prepared)) as study:
+        claim_devices(study)
+        from airshed.evaluation.ensemble.run import score_ensemble
+
+        score_ensemble(study, runs, prepared, output)
+
+
+@app.command()
 def interventions_table(
     config: Config,
     output: Output,

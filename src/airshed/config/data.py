@@ -18,10 +18,12 @@ from airshed.variables import HELPERS, HOURLY, Quantities, Variable, extended
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-NETWORKS = ("scores", "interventions", "interpretation")
+NETWORKS = ("scores", "interventions", "ensemble", "interpretation")
 """Steps that build a trained network again: what shaped it they read, and it comes with it."""
 FITTED = ("climatology", "damping")
-SCORES = ("scores", "interventions", "baseline", "external")
+BINNED = ("scores", "interventions", "baseline", "external")
+"""Steps that score forecasts in classes of cells."""
+SCORES = (*BINNED, "ensemble")
 SAMPLES = ("training", "cost", *SCORES, "interpretation")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 from pydantic import AfterValidator, Field
 
 from airshed.config.base import Section
-from airshed.config.data import SCORES, Count, Fraction, Positive
+from airshed.config.data import BINNED, SCORES, Count, Fraction, Positive
 from airshed.config.shapes import Shapes
 
 Numbers = TypeVar("Numbers", bound=tuple[float, ...])
@@ -38,9 +38,10 @@ class EvaluationConfig(Section):
 
     batch_size: Annotated[Count, Shapes(*SCORES, used_by=("interpretation",))] = 16
     ridge_penalty: Annotated[Positive, Shapes("baseline")] = 0.01
-    elevation_edges_m: Annotated[Edges, Shapes(*SCORES)] = (500.0, 1500.0, 3000.0)
-    ruggedness_edges_m: Annotated[Edges, Shapes(*SCORES)] = (50.0, 200.0)
-    wind_speed_edges_ms: Annotated[Edges, Shapes(*SCORES, "wind_roses")] = (2.0, 5.0)
+    elevation_edges_m: Annotated[Edges, Shapes(*BINNED)] = (500.0, 1500.0, 3000.0)
+    ruggedness_edges_m: Annotated[Edges, Shapes(*BINNED)] = (50.0, 200.0)
+    wind_speed_edges_ms: Annotated[Edges, Shapes(*BINNED, "wind_roses")] = (2.0, 5.0)
+    ensemble: Annotated[bool, Shapes("report")] = False
 
 
 class ComparisonConfig(Section):

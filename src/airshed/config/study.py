@@ -113,6 +113,7 @@ class Study(Section):
         self._check_splits()
         self._check_grids()
         self._check_variants()
+        self._check_ensemble()
         self._check_interventions()
         self._check_supplement()
         return self
@@ -304,6 +305,13 @@ class Study(Section):
             raise ValueError(
                 f"variants.{name}: with seed_offset {offset} it shares the seeds"
                 f" {', '.join(map(str, shared))} with the other variants"
+            )
+
+    def _check_ensemble(self) -> None:
+        if self.evaluation.ensemble and len(self.seeds) < 2:
+            raise ValueError(
+                "evaluation.ensemble: an ensemble is made of two seeds or more; seeds has"
+                f" {len(self.seeds)}"
             )
 
     def _check_interventions(self) -> None:

@@ -153,7 +153,6 @@ def _ingest_day(
     fields = np.full((dataset.steps_a_day, count, *shape), np.nan, dtype=np.float32)
     note = DayNote.of(day, [key, *source.fingerprint()], dataset.time_step_h)
     for each in source.hours():
-        hour = as_hour(each.read(), quantities.hourly, each.where)
         of_day = each.time_utc.hour
         if note.seen(of_day):
             if dataset.quality.duplicate_hours == "refuse":
@@ -161,10 +160,12 @@ def _ingest_day(
             note.repeated(of_day)
             fields[of_day // dataset.time_step_h] = np.nan
             continue
+        hour = as_hour(each.read(), quantities.hourly, each.where)
         found = check_hour(hour, grid, quantities, dataset.quality, each.where)
         note.add(of_day, found)
         if found.unusable is None:
             fields[of_day // dataset.time_step_h] = regrid(found.fields, shape)
+        del hour, found  # before the next one is read
     if dataset.quality.missing_hours == "refuse":
         _refuse_gaps(note, day)
     note.sha256 = source.checksums()

@@ -28,6 +28,7 @@ from airshed.model import Forecaster
 from airshed.training.finished import read_run, trained
 
 Inputs = tuple[Tensor, Tensor, Tensor, Tensor]
+Given = tuple[Inputs, Floats | None]
 
 
 def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evaluation) -> None:
@@ -110,17 +111,19 @@ class NetworkForecaster:
 
     def __call__(self, batches: Iterable[Samples]) -> Iterator[npt.NDArray[np.float32]]:
         """Forecasts [B, T, Y, X] of each batch, in physical units."""
-        for inputs, reference in ahead(map(self._read, batches)):
-            normalised = self.forward(*inputs)
-            if reference is None:
-                physical = self._normaliser.inverse(normalised)
-            else:
-                physical = self._normaliser.departed(reference, normalised)
-            yield physical.astype(np.float32)
+        yield from map(self.forecast, ahead(map(self.read, batches)))
 
-    def _read(self, samples: Samples) -> tuple[Inputs, Floats | None]:
+    def read(self, samples: Samples) -> Given:
         """Inputs of the network, and what it departs from."""
         return self.inputs(samples), None if self._reference is None else self._reference(samples)
+
+    def forecast(self, given: Given) -> npt.NDArray[np.float32]:
+        """Forecasts [B, T, Y, X] from what was read of a batch, in physical units."""
+        inputs, reference = given
+        normalised = self.forward(*inputs)
+        if reference is None:
+            return self._normaliser.inverse(normalised).astype(np.float32)
+        return self._normaliser.departed(reference, normalised).astype(np.float32)
 
     def inputs(self, samples: Samples) -> Inputs:
         """Inputs [I, V, Y, X] and hours [I] of init times; each sample's init time and horizon."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from airshed.integrity.formats import (
     COMPARISON,
     COST,
+    ENSEMBLE,
     INGEST,
     INTERPRETATION,
     RUN,
@@ -74,6 +75,9 @@ PRODUCTS = {
         (*FIELDS, "climatology", "training", *PREPARED),
         SCORES,
     ),
+    "ensemble": Product(
+        "ensemble", "scores of ensembles", (*FIELDS, "training", *PREPARED), ENSEMBLE
+    ),
     "baseline": Product("baseline", "scores of baselines", (*SCORED, "damping"), SCORES),
     "external": Product("external", "scores of other forecasts", SCORED, SCORES),
     "interpretation": Product(
@@ -93,7 +97,7 @@ PRODUCTS = {
     "report": Product(
         "report",
         "the report",
-        (*TABLES, "cost_table", "interpretation", "wind_roses"),
+        (*TABLES, "ensemble", "cost_table", "interpretation", "wind_roses"),
         whole=True,
     ),
     "manifest": Product("manifest", "the manifest", ("report",), whole=True),

@@ -18,7 +18,7 @@ from airshed.integrity.atomic import write_text
 FOLDER = Path("results/settings")
 DATA = (*PREPARED, "raw", "climatology", "damping", "observations")
 """Products of which a study has one each."""
-OF_A_VARIANT = ("training", "scores", "interventions", "interpretation", "cost")
+OF_A_VARIANT = ("training", "scores", "interventions", "ensemble", "interpretation", "cost")
 
 
 def chosen(product: str, study: Study, of: str | None) -> dict[str, list[str]]:

@@ -126,6 +126,7 @@ class StudyGraph:
             "interventions": [
                 one / f"seed{seed}/interventions.json" for one in variants for seed in study.seeds
             ],
+            "ensemble": [one / "ensemble.csv" for one in variants],
             "interventions_table": [results / "interventions.csv"],
             "baseline": sorted(results.glob("baselines/*/scores.nc")),
             "external": [results / "external" / name / "scores.nc" for name in external],

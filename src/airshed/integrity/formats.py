@@ -72,6 +72,7 @@ CHECKPOINT = Format("a checkpoint", 2, "train this run again", frozenset({None})
 RUN = Format("the record of a run", 1, "train this run again")
 INGEST = Format("the report of an ingest", 1, _RERUN)
 COST = Format("measured costs", 1, _RERUN)
+ENSEMBLE = Format("scores of an ensemble", 1, _RERUN)
 INTERPRETATION = Format("an interpretation", 1, _RERUN)
 # 2: with families, variances of the whole study, and verdicts by interval
 COMPARISON = Format("a table of comparisons", 2, "run the workflow again: scores stay valid")

@@ -20,6 +20,7 @@ SECTIONS = {
     "maps": "Maps",
     "conditions": "Terrain, wind and season",
     "scores": "Other scores",
+    "ensembles": "The seeds as an ensemble",
     "exceedance": "Exceedances",
     "episodes": "Episodes",
     "stations": "Stations",
@@ -54,7 +55,8 @@ FIGURES = {
         "change",
         "Change of RMSE in percent, its 95\u00a0% interval in brackets, and the verdict after"
         " Holm's adjustment; *: by at least the margin, small: real but below it, \u2248: no"
-        " difference that matters, ?: undecided. Blue: lower error.",
+        " difference that matters, ?: undecided, pale. Blue: lower error; one scale for all"
+        " variants.",
     ),
     "interventions": Kind(
         "interventions",
@@ -62,10 +64,11 @@ FIGURES = {
         " changed, over all pollutants and horizons; its 95\u00a0% interval in brackets. Red:"
         " higher error, so that they use what was taken from them; grey: they do not read it.",
     ),
-    "rmse_by_horizon": Kind(
+    "skill_by_horizon": Kind(
         "horizon",
-        "RMSE against horizon. Points: mean of the seeds, bars: smallest to largest of them."
-        " Grey lines: forecasts that need no training.",
+        "Skill against climatology, 1 \u2212 MSE / MSE of climatology, by horizon; 0 is no better"
+        " than climatology. Lines: mean of the seeds, bands: smallest to largest of them; grey:"
+        " reference forecasts without a network.",
     ),
     "learning_curves": Kind(
         "learning",

@@ -72,7 +72,7 @@ def available_study(study: Study, there: Sequence[Run]) -> Study:
     """The study without what is missing.
 
     Variants without a seed are left out, and so are comparisons with them, and what is made of all
-    forecasts at once: interventions, stations, other forecasts and episodes.
+    forecasts at once: interventions, stations, other forecasts, episodes and ensembles.
     """
     variants = [name for name in study.variants if any(run[0] == name for run in there)]
     changes: dict[str, Any] = {
@@ -84,6 +84,7 @@ def available_study(study: Study, there: Sequence[Run]) -> Study:
             else stanza.model_copy(update={"reference": None})
             for name, stanza in study.variant_stanzas.items()
         },
+        "evaluation": study.evaluation.model_copy(update={"ensemble": False}),
     }
     changes |= {"interventions": InterventionsConfig(), "stations": None}
     return study.model_copy(update=changes | {"external": {}, "episodes": {}})

@@ -47,6 +47,7 @@ class Results:
         maps: Mean squared error of each cell (horizon_h, pollutant, y, x), mean over seeds.
         spectra: variant, horizon_h, pollutant, wavelength_km and power_ratio: power of the
             forecasts over that of the observations, all seeds together; empty bands are left out.
+        ensembles: ``ensemble.csv`` of every variant; None if the study makes none.
         static: Static fields of the grid.
         ingest: ``ingest.json``.
         quality: ``quality.csv``: what the ingest found, by month and variable.
@@ -69,6 +70,7 @@ class Results:
     histories: dict[tuple[str, int], pd.DataFrame]
     maps: dict[str, xr.DataArray]
     spectra: pd.DataFrame
+    ensembles: pd.DataFrame | None
     static: xr.Dataset
     ingest: dict[str, Any]
     quality: pd.DataFrame
@@ -179,6 +181,7 @@ def load_results(
         histories={key: _table(folder / "history.csv") for key, folder in folders.items()},
         maps=maps,
         spectra=spectra,
+        ensembles=_ensembles(study, results),
         static=open_static(data / Places(study).static.name),
         ingest=_json(data / "ingest.json", INGEST),
         quality=_table(data / "quality.csv"),
@@ -230,6 +233,13 @@ def _from_scores(
 def _maps_and_spectra(path: Path) -> xr.Dataset:
     with opened_scores(path) as scores:
         return scores[["map_mse", "forecast_power", "truth_power"]].load()
+
+
+def _ensembles(study: Study, results: Path) -> pd.DataFrame | None:
+    if not study.evaluation.ensemble:
+        return None
+    tables = (_table(results / "variants" / name / "ensemble.csv") for name in study.variants)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _cost(study: Study, path: Path) -> dict[str, Any] | None:

@@ -80,6 +80,11 @@ def beaten(results: Results) -> tuple[Table, str]:
         f"Pairs of pollutant and horizon, from {SANITY_FROM_H} h on, in which a variant's RMSE is"
         " lower than that of a forecast that needs no training."
     )
+    if (reference := results.study.model.departs_from) != "none":
+        caption += (
+            f" The networks predict their departure from {reference.replace('_', ' ')}: before they"
+            " are trained they are that forecast."
+        )
     return Table(["variant", *scored], rows), caption
 
 

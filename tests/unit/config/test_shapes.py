@@ -19,7 +19,7 @@ from airshed.graph.table import BEGIN, END, rerunning_table
 from airshed.graph.views import view
 
 ROOT = Path(__file__).resolve().parents[3]
-PINNED = "dcee4f1a074c"
+PINNED = "517bd6dd4763"
 
 
 @pytest.fixture(scope="module")

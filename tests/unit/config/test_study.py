@@ -7,10 +7,12 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from datetime import date
+from functools import reduce
 from io import StringIO
 from pathlib import Path
 from typing import Any, get_args
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -130,6 +132,18 @@ def test_dump_and_load_give_the_same_study(tiny_values: dict[str, Any], tmp_path
 def test_schema_file_is_up_to_date(root: Path) -> None:
     kept = json.loads((root / "workflow/schemas/config.schema.json").read_text(encoding="utf-8"))
     assert kept == json_schema(), "run: airshed schema --output workflow/schemas/config.schema.json"
+
+
+@pytest.mark.parametrize("name", ["config", "studies/ablation", "studies/supplement"])
+def test_the_schema_accepts_what_is_accepted_here_and_no_unknown_key(name: str) -> None:
+    accepts = jsonschema.Draft202012Validator(json_schema()).is_valid
+    paths = [*DEFAULTS, CONFIG / f"{name}.yaml"]
+    written = reduce(merge, [yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths])
+    study = load_study(paths).model_dump(mode="json")
+    assert accepts(study)
+    assert accepts(json.loads(json.dumps(written, default=str)))  # dates
+    assert not accepts(study | {"trian": {}})
+    assert not accepts(study | {"seeds": "three"})
 
 
 def test_every_default_is_in_the_commented_config() -> None:

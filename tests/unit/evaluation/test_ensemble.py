@@ -7,7 +7,7 @@ from scoring import TARGET_VARIABLES
 
 from airshed.evaluation.aggregation import Period
 from airshed.evaluation.batch import Batch, Samples
-from airshed.evaluation.ensemble import EnsembleScores, Members
+from airshed.evaluation.ensemble.scores import EnsembleScores, Members
 
 INITS = pd.date_range("2016-03-05", periods=3, freq="6h", unit="ns")
 PERIOD = Period(INITS, (12, 24), TARGET_VARIABLES[:2])
@@ -30,12 +30,22 @@ def fields(count: int, seed: int = 0, times: int = 3) -> tuple[np.ndarray, np.nd
     return members, truth
 
 
+class Known:
+    """Forecasts that are given, by the place of a batch."""
+
+    def __init__(self, forecasts: np.ndarray) -> None:
+        self._forecasts = forecasts
+
+    def read(self, samples: Samples) -> int:
+        return int(INITS.get_loc(samples.init_times[0]))
+
+    def forecast(self, given: int) -> np.ndarray:
+        return self._forecasts[given]
+
+
 def scored(members: np.ndarray, truth: np.ndarray) -> EnsembleScores:
     """Forecast and scored as an evaluation does it."""
-    chosen = batches()
-    number = {id(samples): place for place, samples in enumerate(chosen)}
-    forecasters = [lambda place, one=one: one[place] for one in members]
-    ensemble = Members(lambda samples: number[id(samples)], forecasters)
+    chosen, ensemble = batches(), Members([Known(one) for one in members])
     scores = EnsembleScores(PERIOD, MASK, ensemble)
     for place, (samples, mean) in enumerate(zip(chosen, ensemble(chosen), strict=True)):
         np.testing.assert_allclose(mean, members[:, place].mean(axis=0), rtol=1e-6)
@@ -83,6 +93,6 @@ def test_spread_and_error_agree_when_truth_is_one_of_the_members() -> None:
 def test_taken_up_again_it_ends_the_same() -> None:
     members, truth = fields(3)
     whole = scored(members, truth)
-    again = EnsembleScores(PERIOD, MASK, Members(len, [len] * 3))
+    again = EnsembleScores(PERIOD, MASK, Members([Known(one) for one in members]))
     again.restore(whole.state())
     pd.testing.assert_frame_equal(again.table("v"), whole.table("v"))

@@ -61,8 +61,8 @@ def test_the_answer_stands_at_the_top_with_the_numbers_of_the_comparison(reporte
     assert "The data of this study are simulated" in text
     verdicts = "physics_mask against wind_baseline, 12 pairs of pollutant and horizon: helps in 12."
     assert verdicts in text
-    assert "physics_mask 6 of 6 6 of 6 6 of 6 6 of 6" in text
-    assert "wind_baseline 6 of 6 6 of 6 0 of 6 0 of 6" in text
+    assert "physics_mask 6 of 6 6 of 6 6 of 6 6 of 6 6 of 6" in text
+    assert "wind_baseline 6 of 6 6 of 6 0 of 6 6 of 6 0 of 6" in text
     assert "Two seeds: the interval allows" in text
     finds = "in 8 of 10 repetitions from about 5.1 % (between 4.0 % and 8.0 %) over all pollutants"
     assert finds in text

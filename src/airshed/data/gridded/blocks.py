@@ -58,13 +58,17 @@ class Variable:
         Raises:
             AirshedError: They cannot be read.
         """
-        if not self.start <= number < self.start + len(self.block):
-            with reading(self.place):
-                within_limit(lambda: self._read(number), self.place, "fetch it again")
-        return self.block[number - self.start]
+        if self.start <= number < self.start + len(self.block):
+            return self.block[number - self.start]
+        with reading(self.place):
+            read = within_limit(lambda: self._read(number), self.place, "fetch it again")
+        start, block = read
+        if len(block) > 1:
+            self.start, self.block = start, block
+        return block[number - start]
 
-    def _read(self, number: int) -> None:
-        """Hold the block of times in which one lies."""
+    def _read(self, number: int) -> tuple[int, Floats]:
+        """The first time of the block in which one lies, and its fields."""
         stored = opened(self.place)[self.name]
         steps = self._steps(stored)
         start = number // steps * steps
@@ -72,7 +76,7 @@ class Variable:
         part = stored.isel(times | self.levels)
         if self.time is None:
             part = part.expand_dims("times")
-        self.block, self.start = self._cells(part, self.time or "times"), start
+        return start, self._cells(part, self.time or "times")
 
     def _steps(self, stored: xr.DataArray) -> int:
         """How many times are read at once: a chunk of the file, or a few, in bounded memory."""

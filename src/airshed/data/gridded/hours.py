@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from airshed.variables import POSITIONS, Quantities
 HELD = 16  # variables of which a block is held, in each process
 SAME_SHARE = 1e-5  # of a value: rounding
 SAME_PACKED = 1.01  # of the steps of packing of both files: their rounding
+_shared: WeakValueDictionary[bytes, Positions] = WeakValueDictionary()
+"""Positions that are in use: files of one grid have one copy."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,8 @@ def _positions(
     if edges is not None:
         box = Box(**dict(zip(("south", "north", "west", "east"), edges, strict=True)))
     holder = place if file is None else places_of(Path(file))[0]
-    return positions_of(opened(holder), box, holder)
+    found = positions_of(opened(holder), box, holder)
+    return _shared.setdefault(found.digest(), found)
 
 
 @dataclass(frozen=True)
@@ -135,11 +139,10 @@ def same_values(reading: Reading, name: str, one: Found, other: Found) -> bool:
 
 @dataclass(frozen=True)
 class HourFields:
-    """One time of a series: where each quantity is, and the fields that were read."""
+    """One time of a series: where each quantity is."""
 
     reading: Reading
     found: dict[str, Found]
-    _known: dict[str, Floats] = field(default_factory=dict)
 
     def contents(self, problems: Problems, names: tuple[str, ...]) -> Contents:
         """What the hour holds, of some quantities the fields.
@@ -147,7 +150,7 @@ class HourFields:
         Raises:
             AirshedError: Something is wrong with them, unless problems are noted.
         """
-        contents = Contents()
+        contents, read = Contents(), dict[str, Floats]()
         with problems:
             contents.fields |= dict(zip(POSITIONS, self._positions(), strict=True))
         for name, found in self.found.items():
@@ -155,12 +158,12 @@ class HourFields:
                 stored = replace(self.reading.variable(found.part, name).stored, name=name)
                 contents.variables.append(stored)
                 if name in names:
-                    stored.values = self.field(name)
+                    stored.values = self.field(name, read)
                     stored.units = known_variable(self.reading.quantities, name).units
         for name in names:
             if name not in POSITIONS:
                 with problems:
-                    contents.fields[name] = self.field(name)
+                    contents.fields[name] = self.field(name, read)
         return contents
 
     def _positions(self) -> tuple[Floats, Floats]:
@@ -179,22 +182,26 @@ class HourFields:
                 )
         return positions.lat_deg, positions.lon_deg
 
-    def field(self, name: str) -> Floats:
+    def field(self, name: str, read: dict[str, Floats]) -> Floats:
         """A quantity [Y, X] in canonical units.
+
+        Args:
+            name: Of the quantity.
+            read: Fields of this hour that were read before; what is read now joins them.
 
         Raises:
             AirshedError: It cannot be read or converted.
         """
-        if name not in self._known:
+        if name not in read:
             if name in self.reading.recipes:
                 recipe = self.reading.recipes[name]
-                self._known[name] = recipe.formula(*map(self.field, recipe.made_of))
+                read[name] = recipe.formula(*(self.field(each, read) for each in recipe.made_of))
             else:
-                self._known[name] = self._converted(name)
-        return self._known[name]
+                read[name] = self._converted(name, read)
+        return read[name]
 
-    def _converted(self, name: str) -> Floats:
+    def _converted(self, name: str, read: dict[str, Floats]) -> Floats:
         found = self.found[name]
         conversion = self.reading.conversion(found.part, name)
         values = self.reading.variable(found.part, name).field(found.number)
-        return conversion.convert(values, *map(self.field, conversion.made_of))
+        return conversion.convert(values, *(self.field(each, read) for each in conversion.made_of))

@@ -18,7 +18,7 @@ from airshed.data.netcdf_library import within_limit
 from airshed.errors import refusing
 from airshed.files import files_below
 
-OPEN_AT_ONCE = 32  # one file for each variable
+OPEN_AT_ONCE = 32  # one file for each variable; the library takes 1.2 MB for each
 CACHE_BYTES = 2**16  # of chunks: what is read is held already
 AS_STORED: dict[str, Any] = {"decode_times": False, "decode_timedelta": False, "cache": False}
 HINT = "fetch it again, or remove it to treat its times as missing"
@@ -73,6 +73,12 @@ def opened(place: Place) -> xr.Dataset:
         AirshedError: It cannot be read.
     """
     return _opened(place, os.getpid())  # handles of the library do not survive a fork
+
+
+def close_unless(needed: int) -> None:
+    """Close all files of this process if more are open than are needed at once."""
+    if _opened.cache_info().currsize > needed:
+        _opened.cache_clear()
 
 
 @lru_cache(maxsize=OPEN_AT_ONCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -68,10 +69,20 @@ class Positions:
 
     def same_as(self, other: Positions) -> bool:
         """Whether both are of the same cells."""
+        if self is other:
+            return True
         pairs = ((self.lat_deg, other.lat_deg), (self.lon_deg, other.lon_deg))
         return self.lat_deg.shape == other.lat_deg.shape and all(
             np.allclose(one, another, rtol=0, atol=GRID_TOLERANCE_DEG) for one, another in pairs
         )
+
+    def digest(self) -> bytes:
+        """Of all values; other values, another digest."""
+        parts = hashlib.sha256()
+        for name, value in vars(self).items():
+            parts.update(f"{name} {np.shape(value)} ".encode())
+            parts.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
+        return parts.digest()
 
 
 def positions_of(dataset: xr.Dataset, box: Box | None, where: object) -> Positions:

@@ -15,7 +15,7 @@ import pandas as pd
 from airshed.config.data import DatasetConfig
 from airshed.data.gridded.hours import Found, HourFields, Reading, same_values
 from airshed.data.gridded.listing import series_files
-from airshed.data.gridded.opening import Place, opened, places_of
+from airshed.data.gridded.opening import Place, close_unless, opened, places_of
 from airshed.data.gridded.parts import Part, part_of
 from airshed.data.gridded.recipes import chosen_recipes
 from airshed.data.problems import STOP, Problems
@@ -59,6 +59,7 @@ class GriddedDay:
             AirshedError: Two files have different values for one time, unless problems are noted
                 or the study leaves such hours out.
         """
+        close_unless(len(self.parts))
         found: dict[pd.Timestamp, dict[str, list[Found]]] = defaultdict(lambda: defaultdict(list))
         for part in self.parts:
             for time, number in zip(part.times, part.numbers, strict=True):

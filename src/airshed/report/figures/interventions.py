@@ -7,7 +7,7 @@ import pandas as pd
 from airshed.report import interventions as rows
 from airshed.report import text
 from airshed.report.drawing import Drawing
-from airshed.report.figures.scores import coloured
+from airshed.report.figures.scores import coloured, common_scale
 from airshed.report.results import Results
 
 
@@ -17,7 +17,8 @@ def interventions(results: Results) -> Drawing:
     found = {(variant, name): row.to_dict() for (name, variant), row in overall.items()}
     names = results.study.interventions.apply
     variants = [name for name in results.study.variants if results.study.interventions_on(name)]
-    figure, panel = coloured(found, variants, names, rows.UNSEEN)
+    table = pd.DataFrame(list(overall.values()))
+    figure, panel = coloured(found, variants, names, common_scale(table), rows.UNSEEN)
     panel.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names])
     panel.set_yticks(range(len(variants)), variants)
     told = "; ".join(
@@ -25,4 +26,4 @@ def interventions(results: Results) -> Drawing:
         for (name, variant), row in overall.items()
     )
     alt = f"A table of colours, one row a variant, one column an intervention: {told}."
-    return Drawing("interventions", figure, pd.DataFrame(list(overall.values())), alt)
+    return Drawing("interventions", figure, table, alt)

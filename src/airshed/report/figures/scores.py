@@ -9,18 +9,22 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from airshed.comparison.verdict import in_short, limited
+from airshed.arrays import Floats
+from airshed.comparison.table import ALL
+from airshed.comparison.verdict import Verdict, in_short, limited
 from airshed.report import text
 from airshed.report.drawing import Drawing
-from airshed.report.figures.series import by_place, from_zero, panels
+from airshed.report.figures.series import over_horizons, panels
 from airshed.report.figures.style import BETTER_WORSE, MISSING, legend
 from airshed.report.results import Results
 
 MARKS = {"equivalent": "\u2248", "inconclusive": "?"}
 SMALLEST_SCALE = 1.0  # percent; noise below this does not fill the colour scale
-DARK = 0.6  # share of the colour scale from which text on it is white
+PALE = 0.3  # of the colour of a cell that is undecided
 VERDICT_LOOKS = {
     "helps": ("#2166ac", "<"),
     "hurts": ("#b2182b", ">"),
@@ -72,12 +76,15 @@ def _interval(panel: Axes, place: int, row: dict[Hashable, Any]) -> None:
 
 
 def change_heatmap(results: Results, variant: str, folded: bool) -> Drawing:
-    """Relative change of RMSE by pollutant and horizon, with interval and verdict."""
+    """Relative change of RMSE by pollutant and horizon, with interval and verdict.
+
+    All variants share a scale; what is undecided is pale.
+    """
     cells = results.cells(variant)
-    reference = str(cells["reference"].iloc[0])
+    reference, rows = str(cells["reference"].iloc[0]), results.comparisons
     horizons, targets = sorted(cells["horizon_h"].unique()), results.study.targets
     found = {(row["pollutant"], row["horizon_h"]): row for row in cells.to_dict("records")}
-    figure, panel = coloured(found, targets, horizons)
+    figure, panel = coloured(found, targets, horizons, common_scale(rows[rows["pollutant"] != ALL]))
     panel.set_xticks(range(len(horizons)), [str(hour) for hour in horizons])
     panel.set_yticks(range(len(targets)), [results.label(name) for name in targets])
     panel.set(xlabel="horizon (h)", title=f"{variant} against {reference}")
@@ -89,38 +96,55 @@ def coloured(
     found: Mapping[tuple[Any, Any], dict[Hashable, Any]],
     rows: Sequence[Any],
     columns: Sequence[Any],
+    limit: float,
     missing: str = "missing",
 ) -> tuple[Figure, Axes]:
-    """Changes as a table of colours, with intervals and verdicts.
+    """Changes as a table of colours, with intervals and verdicts; undecided ones are pale.
 
     Args:
         found: Comparisons by row and column.
         rows: Keys of the rows.
         columns: Keys of the columns.
+        limit: The largest change on the scale of colours, percent.
         missing: What is written where there is none.
     """
     changes = [[found.get((r, c), {}).get(CHANGE[0], np.nan) for c in columns] for r in rows]
     change = 100 * np.array(changes).astype(float)
-    limit = max(SMALLEST_SCALE, float(np.max(np.abs(change), where=~np.isnan(change), initial=0)))
     figure, panel = plt.subplots(figsize=(1.5 * len(columns) + 2.2, 0.4 * (len(rows) + 3)))
     colours = plt.get_cmap(BETTER_WORSE).with_extremes(bad=MISSING)
-    mesh = panel.imshow(change, cmap=colours, vmin=-limit, vmax=limit, aspect="auto")
+    scale = ScalarMappable(Normalize(-limit, limit), colours)
+    shades = scale.to_rgba(np.ma.masked_invalid(change))
     for (row, column), value in np.ndenumerate(change):
         cell = found.get((rows[row], columns[column]))
-        decided = cell is not None and cell["verdict"] in text.DECIDED
+        if cell is not None and cell["verdict"] == Verdict.inconclusive:
+            shades[row, column, :3] = 1 - PALE * (1 - shades[row, column, :3])
         panel.text(
             column,
             row,
             missing if cell is None or np.isnan(value) else _label(cell),
             ha="center",
             va="center",
-            color="white" if abs(value) > DARK * limit else "black",
-            weight="bold" if decided else "normal",
+            color=readable_on(shades[row, column, :3]),
+            weight="bold" if cell is not None and cell["verdict"] in text.DECIDED else "normal",
             fontsize="small",
         )
+    panel.imshow(shades, aspect="auto")
     panel.grid(False)
-    figure.colorbar(mesh, ax=panel, label="change of RMSE (%)")
+    figure.colorbar(scale, ax=panel, label="change of RMSE (%)")
     return figure, panel
+
+
+def common_scale(rows: pd.DataFrame) -> float:
+    """The largest change of any row, in percent, or SMALLEST_SCALE."""
+    sizes = 100 * rows["relative_rmse_change"].abs()
+    return max(SMALLEST_SCALE, float(sizes.max()) if sizes.notna().any() else 0.0)
+
+
+def readable_on(shade: Floats) -> str:
+    """Black or white, whichever stands out more (contrast as in WCAG 2.2); at least 4.5 to 1."""
+    linear = np.where(shade <= 0.04045, shade / 12.92, ((shade + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ [0.2126, 0.7152, 0.0722])
+    return "black" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "white"
 
 
 def _told(results: Results, cells: pd.DataFrame) -> str:
@@ -145,22 +169,26 @@ def _label(cell: dict[Hashable, Any]) -> str:
     return f"{change:+.2f} {MARKS.get(short, short)}\n{interval}".replace("-", "\u2212")
 
 
-def rmse_by_horizon(results: Results) -> Drawing:
-    """RMSE against horizon for each pollutant: variants (range of seeds) and baselines."""
-    rmse = results.scores[results.scores["metric"] == "rmse"]
-    variants, horizons = results.study.variants, sorted(results.study.horizons_h)
-    targets = results.study.targets
-    figure, drawn, _, bottom = panels(len(targets), size_of_errors, sharex=True)
+def skill_by_horizon(results: Results) -> Drawing:
+    """Skill against climatology for each pollutant: variants (range of seeds) and baselines.
+
+    Lines of RMSE lie on each other wherever pollutants are hard to forecast; skill shows how far
+    forecasts are from knowing nothing of the day.
+    """
+    skill = results.scores[results.scores["metric"] == "skill_climatology"]
+    horizons, targets = sorted(results.study.horizons_h), results.study.targets
+    figure, drawn, left, bottom = panels(len(targets), size_of_errors, sharex=True, sharey=True)
     for panel, pollutant in zip(drawn, targets, strict=True):
-        shown = rmse[rmse["pollutant"] == pollutant]
-        by_place(panel, shown, "horizon_h", horizons, variants)
-        panel.set(title=results.label(pollutant), ylabel=f"RMSE ({results.units_of(pollutant)})")
+        shown = skill[skill["pollutant"] == pollutant]
+        over_horizons(panel, shown, horizons, results.study.variants)
+        panel.set_title(results.label(pollutant))
         panel.set_xticks(horizons)
-        from_zero(panel)
+    for panel in left:
+        panel.set_ylabel("skill against climatology")
     for panel in bottom:
         panel.set_xlabel("horizon (h)")
     legend(figure)
-    return Drawing("rmse_by_horizon", figure, rmse, _rise(results, horizons))
+    return Drawing("skill_by_horizon", figure, skill, _fall(results, skill, horizons))
 
 
 def size_of_errors(columns: int, rows: int) -> tuple[float, float]:
@@ -168,14 +196,14 @@ def size_of_errors(columns: int, rows: int) -> tuple[float, float]:
     return max(6.0, 9.5 * columns / 3), 2.7 * rows + 0.6 * (rows == 1)
 
 
-def _rise(results: Results, horizons: list[int]) -> str:
-    """How errors grow from the first to the last horizon, for each variant."""
-    rmse = results.rmse().set_index(["variant", "horizon_h"])["value"].sort_index()
+def _fall(results: Results, skill: pd.DataFrame, horizons: list[int]) -> str:
+    """The skill of each variant at the first and the last horizon."""
+    mean = skill.groupby(["variant", "horizon_h"])["value"].mean()
     told = []
     for variant in results.study.variants:
-        first, last = (rmse[variant, hour].to_numpy() for hour in (horizons[0], horizons[-1]))
-        told.append(f"{variant} {np.exp(np.mean(np.log(last / first))):.2f}")
+        first, last = (mean[variant, hour] for hour in (horizons[0], horizons[-1]))
+        told.append(f"{variant} {first:.2f} and {last:.2f}".replace("-", "\u2212"))
     return (
-        f"{text.panels_told(results)}, with a line for each forecast. RMSE at"
-        f" {horizons[-1]} h over RMSE at {horizons[0]} h, mean of pollutants: {', '.join(told)}."
+        f"{text.panels_told(results)}, with a line for each forecast. Skill against climatology at"
+        f" {horizons[0]} h and at {horizons[-1]} h, mean of pollutants: {', '.join(told)}."
     )

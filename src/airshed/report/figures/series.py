@@ -88,6 +88,30 @@ def by_place(
         )
 
 
+def over_horizons(
+    panel: Axes, table: pd.DataFrame, horizons: Sequence[int], variants: Sequence[str]
+) -> None:
+    """Values over horizons: baselines as grey lines, variants as lines in a band of their seeds.
+
+    Args:
+        panel: Where to draw.
+        table: Columns ``variant``, ``seed``, ``horizon_h`` and ``value``.
+        horizons: Hours, rising.
+        variants: All of the study's, so that each keeps its look.
+    """
+    at = np.asarray(horizons)
+    for name, (grey, dashes) in zip(BASELINES, cycle(BASELINE_LINES)):
+        line = table[table["variant"] == name].groupby("horizon_h")["value"].mean()
+        if line.notna().any():
+            panel.plot(at, line.reindex(at), color=grey, linestyle=dashes, label=name)
+    for name, look in looks(variants).items():
+        seeds = table[table["variant"] == name].groupby("horizon_h")["value"]
+        spread = seeds.agg(["mean", "min", "max"]).reindex(at)
+        style = {"color": look.color, "marker": look.marker, "linestyle": look.linestyle}
+        panel.plot(at, spread["mean"], linewidth=1.2, label=name, **style)
+        panel.fill_between(at, spread["min"], spread["max"], color=look.color, alpha=0.2)
+
+
 def dodged(count: int) -> npt.NDArray[np.floating[Any]]:
     """Shifts that keep so many points apart, in distances between neighbouring places."""
     half = min(MOST_DODGE, DODGE * (count - 1)) / 2

@@ -30,6 +30,7 @@ BASELINE_LINES: tuple[tuple[str, Any], ...] = (
     ("0.55", (0, (4, 2))),
     ("0.7", (0, (6, 1.5, 1, 1.5))),
     ("0.25", (0, (1, 1.5))),
+    ("0.5", (0, (3, 1, 1, 1, 1, 1))),
     ("0.4", (0, (8, 2))),
 )
 """Grey and dashes of the forecasts that need no training, in their order."""
@@ -83,9 +84,10 @@ def save(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> None:
     """Write a figure as PNG and SVG, and its data as CSV."""
     drawn = BytesIO()
     with _laid_out(figure):
-        figure.savefig(drawn, format="png", dpi=DPI)
+        figure.savefig(drawn, format="rgba", dpi=DPI)
         figure.savefig(folder / f"{name}.svg", dpi=DPI, metadata={"Date": None})
-    colours = Image.open(drawn).convert("RGB")
+    size = figure.canvas.get_width_height(physical=True)
+    colours = Image.frombytes("RGBA", size, drawn.getvalue()).convert("RGB")
     few = colours.quantize(MOST_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(folder / f"{name}.png", optimize=True, dpi=(DPI, DPI))
     data.to_csv(folder / f"{name}.csv", index=False)
@@ -96,8 +98,8 @@ def save(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> None:
 def _laid_out(figure: Figure) -> Iterator[None]:
     """Panels are placed once for all files; each would do so anew, and draw once more for it."""
     engine = figure.get_layout_engine()
+    figure.set_dpi(DPI)
     if engine is not None:
-        figure.set_dpi(DPI)
         engine.execute(figure)
     with plt.rc_context({"figure.constrained_layout.use": False}):
         figure.set_layout_engine(None)

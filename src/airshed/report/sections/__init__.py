@@ -48,6 +48,7 @@ BUILDERS = {
     "maps": Builder(drawings=errors.map_drawings),
     "conditions": Builder(errors.by_class, errors.by_class_drawings),
     "scores": Builder(errors.other_scores, errors.spectra_drawings),
+    "ensembles": Builder(errors.ensembles),
     "exceedance": Builder(errors.exceedances, errors.exceedance_drawings),
     "episodes": Builder(supplement.episodes, supplement.episode_drawings),
     "stations": Builder(supplement.stations, supplement.station_drawings),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airshed.evaluation.metrics.exceedance import LIMITS
-from airshed.report import by_score, classes, tables, text
+from airshed.report import by_ensemble, by_score, classes, tables, text
 from airshed.report.drawing import Drawing
 from airshed.report.figures import conditions, exceedance, maps, scores, spectra
 from airshed.report.results import Results
@@ -21,7 +21,7 @@ def horizon(results: Results) -> dict[str, Any]:
 
 def horizon_drawings(results: Results) -> Iterator[Drawing]:
     """Errors over the horizons."""
-    yield scores.rmse_by_horizon(results)
+    yield scores.skill_by_horizon(results)
 
 
 def map_drawings(results: Results) -> Iterator[Drawing]:
@@ -54,6 +54,16 @@ def other_scores(results: Results) -> dict[str, Any] | None:
         "caption": by_score.CAPTION,
         "variance": by_score.variance(results),
         "variance_caption": by_score.VARIANCE_CAPTION,
+    }
+
+
+def ensembles(results: Results) -> dict[str, Any] | None:
+    """How good the mean of the seeds is, and whether their spread tells errors; no verdict."""
+    if results.ensembles is None:
+        return None
+    return {
+        "table": by_ensemble.table(results.ensembles, list(results.study.seeds)),
+        "caption": by_ensemble.CAPTION,
     }
 
 

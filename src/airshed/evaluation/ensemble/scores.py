@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from scores.probability import crps_for_ensemble, rank_histogram
 from airshed.arrays import Floats
 from airshed.evaluation.aggregation import Period
 from airshed.evaluation.batch import Batch, Samples, State
+from airshed.evaluation.loop import ahead
 
 DIMS = ("member", "sample", "pollutant", "cell")
 SUMMED = ("count", "mean_squared", "member_squared", "variance", "crps")
@@ -22,31 +23,30 @@ SUMMED = ("count", "mean_squared", "member_squared", "variance", "crps")
 variance between members, and of the continuous ranked probability score."""
 
 
+class Member(Protocol):
+    """A network of the ensemble; all read the same."""
+
+    def read(self, samples: Samples, /) -> Any:
+        """What forecasts are made from."""
+
+    def forecast(self, given: Any, /) -> npt.NDArray[np.float32]:
+        """Forecasts [B, T, Y, X], from what one of the networks has read."""
+
+
 class Members:
-    """Forecasts of several networks as one: their mean is given, and they are kept for a scorer.
+    """Forecasts of several networks as one: their mean is given, and they are kept for a scorer."""
 
-    Args:
-        inputs: Reads what all networks forecast from.
-        forecasters: Make the forecasts [B, T, Y, X] of each network from that.
-        ahead: Reads the next inputs while the networks work.
-    """
-
-    def __init__(
-        self,
-        inputs: Callable[[Samples], Any],
-        forecasters: Sequence[Callable[[Any], npt.NDArray[np.float32]]],
-        ahead: Callable[[Iterable[Any]], Iterator[Any]] = iter,
-    ) -> None:
-        self._inputs, self._forecasters, self._ahead = inputs, forecasters, ahead
+    def __init__(self, networks: Sequence[Member]) -> None:
+        self._networks = networks
         self.waiting: deque[npt.NDArray[np.float32]] = deque()
 
     def __len__(self) -> int:
-        return len(self._forecasters)
+        return len(self._networks)
 
     def __call__(self, batches: Iterable[Samples]) -> Iterator[npt.NDArray[np.float32]]:
         """The mean [B, T, Y, X] of each batch; all members [M, B, T, Y, X] wait for the scorer."""
-        for inputs in self._ahead(map(self._inputs, batches)):
-            members = np.stack([forecast(inputs) for forecast in self._forecasters])
+        for given in ahead(map(self._networks[0].read, batches)):
+            members = np.stack([network.forecast(given) for network in self._networks])
             self.waiting.append(members)
             yield members.mean(axis=0)
 
