@@ -71,6 +71,11 @@ EVERYTHING = {
     },
     "normalisation": {"fixed": {"pm25": {"mean": 40.0, "std": 30.0}}},
     "jobs": {"variants": {"physics_mask": {"mem_mb": 5000}}},
+    "interventions": {"apply": ["cold", "dry"], "init_every_h": 6},
+    "intervention_stanzas": {
+        name: {"label": name, "fields": ["temp", "rh"], "change": change}
+        for name, change in (("cold", "zero"), ("dry", "mean"))
+    },
     "stations": {
         "tables": ["given/stations*.csv"],
         "sites": "given/sites.csv",
@@ -102,7 +107,7 @@ OTHER_KIND = {
     "bias": TypeAdapter(Bias).validate_python({"kind": "relative_position"}),
 }
 NEW_RUNS = {
-    "seeds": {"train", "evaluate", "interpret"},  # the one seed is another
+    "seeds": {"train", "evaluate", "intervene", "interpret"},  # the one seed is another
     "evaluation.ensemble": {"ensemble"},
 }
 NOT_HERE = {"dataset.path"}  # the data are simulated

@@ -29,14 +29,7 @@ def _rules(plan: StudyPlan) -> Table:
 def _variants(plan: StudyPlan) -> Table:
     table = _table("Trainings: what earlier runs of the same work took", ("variant",))
     numbers = ("to train", "devices", "steps each", "s/step", "hours each", "device-hours")
-    for name in (
-        *numbers,
-        "to score",
-        "under interventions",
-        "device-hours",
-        "memory, MB",
-        "disk each, MB",
-    ):
+    for name in (*numbers, "to score", "device-hours", "memory, MB", "disk each, MB"):
         table.add_column(name, justify="right")
     table.add_column("measured in")
     for row in plan.variants:
