@@ -77,6 +77,11 @@ EVERYTHING = {
     },
     "normalisation": {"fixed": {"pm25": {"mean": 40.0, "std": 30.0}}},
     "jobs": {"variants": {"physics_mask": {"mem_mb": 5000}}},
+    "interventions": {"apply": ["cold", "dry"], "init_every_h": 6},
+    "intervention_stanzas": {
+        name: {"label": name, "fields": ["temp", "rh"], "change": change}
+        for name, change in (("cold", "zero"), ("dry", "mean"))
+    },
     "stations": {
         "tables": ["given/stations*.csv"],
         "sites": "given/sites.csv",
