@@ -43,7 +43,6 @@ OUTPUTS = {
     "train": [f"{SEED}/run.json", f"{SEED}/history.csv"],
     "evaluate": [f"{SEED}/scores.nc"],
     "interpret": [f"{SEED}/interpretation.json"],
-    "ensemble": [f"{RESULTS}/variants/physics_mask/ensemble.csv"],
     "baseline": [f"{RESULTS}/baselines/ridge/scores.nc"],
     "score_tables": [f"{RESULTS}/scores_by_stratum.csv"],
     "compare": [

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from airshed.arrays import Floats
+from airshed.arrays import Floats, Integers
 from airshed.config.data import Split
 from airshed.data.climatology import open_climatology
 from airshed.data.days import DayReader, days_spanned
@@ -59,14 +59,15 @@ def fit_damping(
     samples = sample_index(times, present, train, horizons_h)
     reader = DayReader(store, names, days_spanned(longest))
 
-    def anomalies(positions: list[int]) -> Floats:
-        fields = reader.fields(np.array(positions)) - usual.at(times[positions])
+    def anomalies(positions: Integers) -> Floats:
+        fields = reader.fields(positions) - usual.at(times[positions])
         return fields[:, :, inside].astype(np.float64)
 
     products = np.zeros((2, len(horizons_h), len(names)))
     of_init = samples.groupby("input_index", sort=True)
-    for position, rows in progress(of_init, "damped persistence", total=of_init.ngroups):
-        latest, *later = anomalies([int(position), *rows["target_index"]])
+    for _, rows in progress(of_init, "damped persistence", total=of_init.ngroups):
+        positions = np.append(rows["input_index"].iloc[:1], rows["target_index"])
+        latest, *later = anomalies(positions)
         for horizon, anomaly in zip(rows["horizon_h"], later, strict=True):
             number, known = horizons_h.index(horizon), np.isfinite(latest + anomaly)
             before = np.where(known, latest, 0)

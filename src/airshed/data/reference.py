@@ -149,6 +149,9 @@ def restored(state: Mapping[str, Any]) -> Reference:
     }
     if arrays["kind"] == "persistence":
         return Persistence(arrays["usual"])
-    climatology = Climatology(arrays["climatology"])
-    parts = (arrays[name] for name in ("coefficients", "horizons_h", "lowest"))
-    return DampedPersistence(climatology, *parts)
+    return DampedPersistence(
+        Climatology(arrays["climatology"]),
+        arrays["coefficients"],
+        arrays["horizons_h"],
+        arrays["lowest"],
+    )

@@ -90,7 +90,7 @@ def evaluate_baseline(
         open_hourly(evaluation.hourly, None, [*study.targets, *changing]),
         open_static(evaluation.static)["domain_mask"].values.astype(bool),
         open_climatology(evaluation.climatology, study.target_variables),
-        damping and open_damping(damping, *of),
+        None if damping is None else open_damping(damping, *of),
     )
     evaluate(study, Subject.of(study, "baseline", name, seed=-1), baseline(name)(known), evaluation)
 

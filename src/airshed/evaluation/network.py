@@ -73,13 +73,16 @@ def forecaster_of(
     reference: Reference | None,
 ) -> NetworkForecaster:
     """Forecasts of a study's network for samples of its test split."""
+    departs_from = None
+    if reference is not None:
+        hourly = open_hourly(prepared.hourly, None, study.targets)
+        departs_from = at_samples(reference, hourly, study.targets)
     return NetworkForecaster(
         network.to(device_of(study)),
         samples,
         Normaliser.read(prepared.statistics, study.targets),
         study.evaluation.batch_size,
-        reference
-        and at_samples(reference, open_hourly(prepared.hourly, None, study.targets), study.targets),
+        departs_from,
     )
 
 

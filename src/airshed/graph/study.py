@@ -104,18 +104,15 @@ class StudyGraph:
         """The files of a product beside which its notes lie; those of one variant or forecast."""
         study, results, places = self._study, self.results, self.places
         external = list(study.external) if of is None else [of]
-        variants = [
-            results / "variants" / name for name in (study.variants if of is None else [of])
-        ]
+        names = [of] if of in study.variants else study.variants
+        variants = [results / "variants" / name for name in names]
         found = {
             "raw": [places.dataset / "raw"],
             "hourly": [places.hourly],
             "static": [places.static],
             "patch_elevation": [places.patch_elevation],
             "statistics": [places.statistics],
-            "scan_tables": [
-                places.scan_tables(name) for name in (study.variants if of is None else [of])
-            ],
+            "scan_tables": [places.scan_tables(name) for name in names],
             "climatology": [places.climatology],
             "damping": [places.damping],
             "wind_roses": [results / "wind_roses.nc"],

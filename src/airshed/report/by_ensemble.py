@@ -13,10 +13,10 @@ from airshed.report.tables import Table
 
 CAPTION = (
     "Mean of the pollutants. Gain: RMSE of the mean of the seeds\u2019 forecasts against the root"
-    " mean square of theirs. Spread over error: 1 where the seeds differ as much as their mean errs;"
-    " below 1 they are too sure. Outside: share of observations below or above all seeds, and what"
-    " it would be if observations were one of them. No verdict rests on this. Fair CRPS, ranks and"
-    " each pollutant: variants/<variant>/ensemble.csv."
+    " mean square of theirs. Spread over error: 1 where the seeds differ as much as their mean"
+    " errs; below 1 they are too sure. Outside: share of observations below or above all seeds,"
+    " and what it would be if observations were one of them. No verdict rests on this. Fair CRPS,"
+    " ranks and each pollutant: variants/<variant>/ensemble.csv."
 )
 
 

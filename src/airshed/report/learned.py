@@ -43,7 +43,9 @@ class Number(NamedTuple):
     @property
     def stuck(self) -> bool:
         """Whether it could not have gone to 0 in its training."""
-        return None not in (self.initial, self.reach) and self.reach < abs(self.initial)
+        if self.initial is None or self.reach is None:
+            return False
+        return self.reach < abs(self.initial)
 
 
 def numbers(results: Results, variant: str) -> list[Number]:
