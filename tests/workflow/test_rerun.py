@@ -54,14 +54,13 @@ STANZAS: dict[str, Any] = {
         "backbone": {"kind": "swin", "window": 2},
     },
 }
-INTERVENTIONS = ["permuted_elevation"]
+INTERVENTIONS = {"cold": "zero", "dry": "mean"}
 ABSENT = {"pace", "ensemble"}  # no step of the workflow; made of two seeds
 EVERYTHING = {
     "study": "tiny",
     "variants": [*STANZAS],
     "variant_stanzas": STANZAS,
     "seeds": [0],
-    "interventions": {"apply": INTERVENTIONS},
     "dataset": {
         "crop": {"rows": [0, 9], "columns": [0, 19]},
         "elevation_file": "given/dem.nc",
@@ -77,10 +76,10 @@ EVERYTHING = {
     },
     "normalisation": {"fixed": {"pm25": {"mean": 40.0, "std": 30.0}}},
     "jobs": {"variants": {"physics_mask": {"mem_mb": 5000}}},
-    "interventions": {"apply": ["cold", "dry"], "init_every_h": 6},
+    "interventions": {"apply": [*INTERVENTIONS], "init_every_h": 6},
     "intervention_stanzas": {
         name: {"label": name, "fields": ["temp", "rh"], "change": change}
-        for name, change in (("cold", "zero"), ("dry", "mean"))
+        for name, change in INTERVENTIONS.items()
     },
     "stations": {
         "tables": ["given/stations*.csv"],
@@ -127,12 +126,6 @@ NEW_RUNS = {
     "seeds": {"train", "evaluate", "intervene", "interpret"},  # the one seed is another
     "evaluation.ensemble": {"ensemble"},
 }
-OTHER: dict[str, Any] = {
-    **dict.fromkeys(("reference", "start_from"), "physics_mask"),
-    "apply": ["no_population"],
-    "fields": ["population"],
-}
-"""Values that others would be refused for, or of which nothing is left to plan."""
 NOT_HERE = {"dataset.path"}  # the data are simulated
 
 
@@ -280,7 +273,7 @@ def test_every_setting_repeats_what_it_is_declared_to_shape(finished: Study) -> 
         if path[-1] == "kind":
             now = changed(finished, path[:-1], OTHER_KIND[path[-2]])
         else:
-            value = OTHER.get(path[-1])
+            value: Any = "physics_mask" if path[-1] in ("reference", "start_from") else None
             if DECLARED[setting].content:
                 value = [ANOTHER] if path[-1] == "tables" else ANOTHER
             now = changed(finished, path, value)
