@@ -22,7 +22,7 @@ import time
 
 from airshed.data import netcdf_library, rawfile
 
-netcdf_library.LIMIT_S = 1
+netcdf_library.LIMIT_S = 3
 stored = rawfile._stored
 
 def endless(content, *others):

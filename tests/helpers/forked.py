@@ -34,6 +34,9 @@ def _run(target: Callable[..., object], *arguments: Any) -> None:
     # else the garbage collector touches all that was imported, and each page of it is copied: that
     # is half of the time of a small training
     gc.freeze()
+    # this process is clean itself: what it wants to fork from a clean one need not import anew
+    methods = multiprocessing.context._concrete_contexts  # type: ignore[attr-defined]
+    methods["forkserver"] = methods["fork"]
     target(*arguments)
 
 

@@ -82,5 +82,5 @@ def _airshed(words: list[str], folder: str, variables: dict[str, str], files: li
     os.environ.clear()
     os.environ.update(variables)
     sys.argv = words
-    with noted(Path(variables["AIRSHED_BIN"]) / READ):
+    with noted(Path(words[0]).parent / READ):
         main()

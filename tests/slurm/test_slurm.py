@@ -102,7 +102,7 @@ class Disturbed:
         Something else runs here in the meantime.
         """
         profiles = ("--profile", "slurm", "--profile", str(HERE / "profile"))
-        with (self.folder / "snakemake.log").open("w+") as log:
+        with forked_airshed() as quick, (self.folder / "snakemake.log").open("w+") as log:
             with subprocess.Popen(
                 [
                     "setpriv",
@@ -115,7 +115,7 @@ class Disturbed:
                     "study.yaml",
                 ],
                 cwd=self.folder,
-                env=self.environment,
+                env=self.environment | {"QUICK": str(quick)},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             ) as process:

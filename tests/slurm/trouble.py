@@ -1,4 +1,4 @@
-"""``airshed`` on a cluster where things go wrong; stands before the real one in the PATH of jobs.
+"""``airshed train`` on a cluster where things go wrong, in place of the real one.
 
 Files in the folder named by TROUBLE say what happens to the training of a variant:
 ``<variant>.slow`` holds the seconds by which each optimiser step is longer, a word for each start
@@ -35,8 +35,7 @@ def make_trouble(variant: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "train":
-        make_trouble(sys.argv[sys.argv.index("--variant") + 1], Path(os.environ["TROUBLE"]))
+    make_trouble(sys.argv[sys.argv.index("--variant") + 1], Path(os.environ["TROUBLE"]))
     from airshed.cli import main
 
     main()

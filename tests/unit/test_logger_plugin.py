@@ -35,6 +35,15 @@ def say(
     handler.emit(logging.makeLogRecord({"levelno": level, "msg": msg, **told}))
 
 
+def printed(capsys: pytest.CaptureFixture[str], text: str) -> str:
+    """What is printed until some text is, by a thread that speaks from time to time."""
+    said, deadline = "", time.monotonic() + 60
+    while text not in said and time.monotonic() < deadline:
+        said += capsys.readouterr().err
+        time.sleep(0.01)
+    return said
+
+
 def begin(handler: plugin.LogHandler, number: int, rule: str, **wildcards: str) -> None:
     job = {"rule_name": rule, "wildcards": wildcards, "log": [f"logs/{rule}.log"]}
     say(handler, event=LogEvent.JOB_INFO, jobid=number, **job)
@@ -52,12 +61,12 @@ def test_on_a_pipe_there_is_a_line_for_each_step_and_one_from_time_to_time(
     begin(handler, 1, "train", variant="wind", seed="0")
     begin(handler, 2, "train", variant="wind", seed="1")
     say(handler, event=LogEvent.JOB_FINISHED, job_id=1)
-    time.sleep(0.2)
+    said = printed(capsys, "train (variant wind, seed 1)")
     say(handler, event=LogEvent.JOB_FINISHED, job_id=2)
     begin(handler, 0, "all")
     say(handler, event=LogEvent.JOB_FINISHED, job_id=0)
     say(handler, msg="Complete log(s): /x.log")
-    lines = capsys.readouterr().err.splitlines()
+    lines = (said + capsys.readouterr().err).splitlines()
     done = [line.split("  ")[0] for line in lines if "done in" in line]
     assert done == ["ingest", "train (variant wind, seed 0)", "train (variant wind, seed 1)"]
     assert next(line for line in lines if "3 of 3 steps" in line).endswith("3 of 3 steps")
@@ -75,8 +84,7 @@ def test_errors_are_shown_as_snakemake_words_them(
     begin(handler, 1, "train")
     say(handler, logging.ERROR, "Command ...", event=LogEvent.ERROR, exception="RuleException")
     say(handler, logging.ERROR, "Error in rule train", event=LogEvent.JOB_ERROR, jobid=1)
-    time.sleep(0.1)
-    lines = capsys.readouterr().err.splitlines()
+    lines = printed(capsys, "0 of 1 steps\n").splitlines()
     assert [line for line in lines if "as worded" in line] == ["as worded: Error in rule train"]
     assert lines[-1] == "0 of 1 steps"  # it does not run any more
 

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 from workflow_runs import Run, jobs, snakemake_in, with_stand_in
 
+# a training waits until another one has begun, and a moment for a third that must not
 LOGGED = """#!/bin/sh
-case $1 in
-    train) echo "+ $CUDA_VISIBLE_DEVICES" >> trained; sleep 0.3; echo - >> trained ;;
-esac
+if [ $1 = train ]; then
+    echo "+ $CUDA_VISIBLE_DEVICES" >> trained
+    for moment in $(seq 600); do [ $(grep -c + trained) -ge 2 ] && break; sleep 0.1; done
+    sleep 0.3
+    echo - >> trained
+fi
 exec bin/made "$@"
 """
 RUNS = [

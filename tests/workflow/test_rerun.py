@@ -33,8 +33,11 @@ from airshed.graph.study import StudyGraph
 HELPERS = Path(__file__).resolve().parents[1] / "helpers"
 BOX = {"south": 20.0, "north": 45.0, "west": 90.0, "east": 120.0}
 STANZAS: dict[str, Any] = {
-    "wind_baseline": {"backbone": {"kind": "wind_graph", "reaches": [1]}},
-    "physics_mask": {"regions": {"rows": 1, "columns": 2}},
+    "wind_baseline": {
+        "backbone": {"kind": "wind_graph", "reaches": [1]},
+        "regions": {"rows": 1, "columns": 4},
+    },
+    "physics_mask": {},
     "finetune": {
         "label": "trained on",
         "backbone": {"kind": "advection_diffusion"},
@@ -51,6 +54,8 @@ STANZAS: dict[str, Any] = {
         "backbone": {"kind": "swin", "window": 2},
     },
 }
+INTERVENTIONS = {"cold": "zero", "dry": "mean"}
+ABSENT = {"pace", "ensemble"}  # no step of the workflow; made of two seeds
 EVERYTHING = {
     "study": "tiny",
     "variants": [*STANZAS],
@@ -71,6 +76,11 @@ EVERYTHING = {
     },
     "normalisation": {"fixed": {"pm25": {"mean": 40.0, "std": 30.0}}},
     "jobs": {"variants": {"physics_mask": {"mem_mb": 5000}}},
+    "interventions": {"apply": [*INTERVENTIONS], "init_every_h": 6},
+    "intervention_stanzas": {
+        name: {"label": name, "fields": ["temp", "rh"], "change": change}
+        for name, change in INTERVENTIONS.items()
+    },
     "stations": {
         "tables": ["given/stations*.csv"],
         "sites": "given/sites.csv",
@@ -91,18 +101,29 @@ ANOTHER = "given/another"
 # what changes where results lie, so that they are made anew there: raw data have no grid
 ANEW = {
     "study": {product.rule for product in PRODUCTS.values()}
-    - {"", "simulate", "ingest", "static_fields", "patch_elevation", "statistics", "scan_tables"}
+    - {
+        "",
+        "ensemble",
+        "simulate",
+        "ingest",
+        "static_fields",
+        "patch_elevation",
+        "statistics",
+        "scan_tables",
+    }
     - {"climatology", "damping"},
-    "dataset.name": {product.rule for product in PRODUCTS.values()} - {""},
-    "dataset.grid.rows": {product.rule for product in PRODUCTS.values()} - {"", "simulate"},
-    "dataset.grid.columns": {product.rule for product in PRODUCTS.values()} - {"", "simulate"},
+    "dataset.name": {product.rule for product in PRODUCTS.values()} - {"", "ensemble"},
+    "dataset.grid.rows": {product.rule for product in PRODUCTS.values()}
+    - {"", "ensemble", "simulate"},
+    "dataset.grid.columns": {product.rule for product in PRODUCTS.values()}
+    - {"", "ensemble", "simulate"},
 }
 OTHER_KIND = {
     "backbone": SwinBackbone(kind="swin", window=4),
     "bias": TypeAdapter(Bias).validate_python({"kind": "relative_position"}),
 }
 NEW_RUNS = {
-    "seeds": {"train", "evaluate", "interpret"},  # the one seed is another
+    "seeds": {"train", "evaluate", "intervene", "interpret"},  # the one seed is another
     "evaluation.ensemble": {"ensemble"},
 }
 NOT_HERE = {"dataset.path"}  # the data are simulated
@@ -227,7 +248,7 @@ def expected(setting: str, path: tuple[str, ...], study: Study) -> set[str]:
     """The rules that a changed setting repeats, by what it is declared to shape."""
     if setting in ANEW:
         return ANEW[setting]
-    products = following(DECLARED[setting].products) - {"pace"}
+    products = following(DECLARED[setting].products) - ABSENT
     if path[0] == "variant_stanzas" and "training" in products:
         biased = [study.variant_stanzas[name].bias.kind != "none" for name in with_start(path[1])]
         products -= set() if any(biased) else {"interpretation"}
@@ -245,7 +266,8 @@ def test_every_setting_repeats_what_it_is_declared_to_shape(finished: Study) -> 
     for path in leaves(finished):
         setting = declared_as(path)
         known = setting in DECLARED and setting not in seen | NOT_HERE
-        if not known or (path[0] == "variant_stanzas" and path[1] not in STANZAS):
+        used = {"variant_stanzas": STANZAS, "intervention_stanzas": INTERVENTIONS}
+        if not known or (path[1:2] and path[1] not in used.get(path[0], path)):
             continue
         seen.add(setting)
         if path[-1] == "kind":
@@ -308,7 +330,7 @@ def test_a_file_that_is_replaced_repeats_what_is_made_from_it(finished: Study, n
     """By a newer or an older one; in the end it is as it was."""
     path = Path("given", name)
     content, before = path.read_text(), path.stat()
-    rules = {PRODUCTS[product].rule for product in following([FILES[name]]) - {"pace"}}
+    rules = {PRODUCTS[product].rule for product in following([FILES[name]]) - ABSENT}
     try:
         for time_ns in (before.st_mtime_ns + 10**9, before.st_mtime_ns - 10**12):
             path.write_text(content.upper())
@@ -356,7 +378,7 @@ def test_archives_are_known_by_their_content(on_archives: Study) -> None:
     """Replaced by a newer or an older file, gone, added again, touched, and behind a link."""
     path = sorted(ARCHIVES.rglob("*.gz"))[3]
     content, before = path.read_text(), path.stat()
-    ingested = {PRODUCTS[product].rule for product in following(["hourly"]) - {"pace"}} | {"ingest"}
+    ingested = {PRODUCTS[product].rule for product in following(["hourly"]) - ABSENT} | {"ingest"}
     for time_ns in (before.st_mtime_ns + 10**9, before.st_mtime_ns - 10**12):
         path.write_text("replaced")
         os.utime(path, ns=(time_ns, time_ns))
@@ -385,7 +407,7 @@ def test_what_static_fields_are_made_from_is_known_by_content(
     Path("given", name).touch()
     assert not plan(on_archives).jobs
     Path("given", name).write_text("replaced by something else")
-    rules = {PRODUCTS[product].rule for product in following(["static"]) - {"pace"}}
+    rules = {PRODUCTS[product].rule for product in following(["static"]) - ABSENT}
     assert plan(on_archives).rules == rules
 
 
@@ -396,7 +418,7 @@ def test_the_report_alone(finished: Study) -> None:
 def test_the_scores_of_one_run_alone(finished: Study) -> None:
     scores = "results/tiny/variants/physics_mask/seed0/scores.nc"
     after = {"compare", "score_tables", "external_table", "report", "manifest"}
-    after |= {"stations_summary", "episodes_table"}
+    after |= {"stations_summary", "episodes_table", "interventions_table"}
     found = plan(finished, forcerun={scores})
     assert found.rules == {"evaluate"} | after
     assert found.counts("evaluate") == [1]

@@ -21,14 +21,14 @@ NUMBERS = ("scores.csv", "comparisons.csv")
 def test_killed_in_the_middle_the_results_are_the_same(
     finished: Run, tmp_path: Path, quickly: dict[str, str]
 ) -> None:
-    """Everything again in another folder, killed at the first checkpoint: the same bytes.
+    """Trained and scored again in another folder, killed at the first checkpoint: the same bytes.
 
     Until then every step is the command itself, and not one that is forked.
     """
     other = Run(tmp_path / "another folder", **quickly)
-    shutil.copytree(finished.folder / DATA, other.folder / DATA, symlinks=True)
-    shutil.rmtree(other.folder / DATA / "8x16")
-    wanted = (*WITHOUT_DASK, "--", *(f"results/tiny/{name}" for name in NUMBERS))
+    for part in (DATA, ".snakemake"):
+        shutil.copytree(finished.folder / part, other.folder / part, symlinks=True)
+    wanted = ("--", *(f"results/tiny/{name}" for name in NUMBERS))
     command = ("snakemake", "--cores", "2", "--configfile", "tiny.yaml")
     with started(other.folder, *command, *wanted) as process:
         while not list(other.folder.glob("results/tiny/variants/*/*/checkpoints/last.ckpt")):
@@ -39,12 +39,13 @@ def test_killed_in_the_middle_the_results_are_the_same(
     assert other("--unlock").returncode == 0
     done = other(*wanted)
     assert done.returncode == 0, done.stderr[-4000:]
+    assert jobs(done.stderr).keys().isdisjoint({"simulate", "ingest", "statistics"})
     for name in NUMBERS:
         assert other.path(name).read_bytes() == finished.path(name).read_bytes()
 
 
 def test_a_study_with_a_killed_training_is_reported_as_partial(
-    finished: Run, tmp_path: Path
+    finished: Run, tmp_path: Path, quickly: dict[str, str]
 ) -> None:
     other = Run(tmp_path / "partial")
     shutil.copytree(finished.folder / "results", other.folder / "results", symlinks=True)
@@ -61,7 +62,7 @@ def test_a_study_with_a_killed_training_is_reported_as_partial(
     assert not (killed / "run.json").exists(), "the training ended before it was killed"
     complete = other.path("report.html").read_bytes()
     said = subprocess.run(
-        ["airshed", "partial-report", "results/tiny"],
+        [f"{quickly['AIRSHED_BIN']}/airshed", "partial-report", "results/tiny"],
         cwd=other.folder,
         env=environment(),
         capture_output=True,

@@ -45,6 +45,8 @@ class VariantPlan:
     Attributes:
         trainings: How many.
         evaluations: How many runs are to be scored.
+        interventions: How many times the test split is forecast under interventions in all, fewer
+            init times counted as parts of one.
         steps: Optimiser steps of each, if no hour of the training split is missing.
         request: What each asks for.
         found: What earlier runs took.
@@ -53,6 +55,7 @@ class VariantPlan:
     variant: str
     trainings: int
     evaluations: int
+    interventions: float
     steps: int
     request: JobRequest
     found: Measured
@@ -71,9 +74,10 @@ class VariantPlan:
 
     @property
     def scoring_hours(self) -> float | None:
-        """Expected device-hours of its evaluations."""
+        """Expected device-hours of its evaluations, those under interventions included."""
         each_s = self.found.evaluate_s
-        return None if each_s is None else self.evaluations * each_s / 3600
+        scored = self.evaluations + self.interventions
+        return None if each_s is None else scored * each_s / 3600
 
     @property
     def disk_mb(self) -> float | None:
@@ -136,10 +140,17 @@ def _variant_plan(
         variant,
         trainings=own.count("train"),
         evaluations=own.count("evaluate"),
+        interventions=own.count("intervene") * _scorings(study, variant),
         steps=training_steps(study),
         request=request,
         found=measured(study, variant, request, results),
     )
+
+
+def _scorings(study: Study, variant: str) -> float:
+    """How many times the interventions on a run forecast the test split."""
+    share = study.splits.test.init_every_h / study.thinned().splits.test.init_every_h
+    return len(study.interventions_on(variant)) * share
 
 
 def training_steps(study: Study) -> int:

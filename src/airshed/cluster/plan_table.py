@@ -47,7 +47,7 @@ def _cells(row: VariantPlan) -> list[str]:
         _number(found.seconds_per_step, 3),
         _number(row.hours_each, 2),
         _number(row.device_hours, 2),
-        str(row.evaluations),
+        _scorings(row),
         _number(row.scoring_hours, 2),
         _memory(found, request),
         _number(found.disk_mb, 0),
@@ -67,6 +67,8 @@ def _totals(plan: StudyPlan) -> list[str]:
         lines.append(f"Not measured: {', '.join(plan.unmeasured)}. Run one seed first.")
     if plan.advice is not None:
         lines.append(str(plan.advice))
+    if any(row.interventions for row in plan.variants):
+        lines.append("To score: runs, + forecasts of the test split under interventions.")
     disk = [row.disk_mb for row in plan.variants if row.trainings]
     told = sum(size for size in disk if size is not None)
     if disk and None not in disk:
@@ -76,6 +78,12 @@ def _totals(plan: StudyPlan) -> list[str]:
     lines.append(f"Disk for hourly fields: {plan.store}.")
     lines.append("Steps are those of a training split without missing hours.")
     return lines
+
+
+def _scorings(row: VariantPlan) -> str:
+    """Runs to score, and how many times more the test split is forecast under interventions."""
+    more = f" + {row.interventions:.3g}" if row.interventions else ""
+    return f"{row.evaluations}{more}"
 
 
 def _memory(found: Measured, request: JobRequest) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,6 +78,7 @@ def write_interventions(study: Study, files: Sequence[Path], output: Path) -> No
         AirshedError: Scores of a run are missing, or of other weights.
     """
     undisturbed, listed = cache(_read), {path: read_json(path, SCORES) for path in files}
+    _check_complete(study, listed)
     every = study.interventions.init_every_h or study.splits.test.init_every_h
     tables = []
     for name in study.interventions.apply:
@@ -98,6 +100,17 @@ def write_interventions(study: Study, files: Sequence[Path], output: Path) -> No
         output,
         table[list(COLUMNS)].to_csv(index=False, float_format=FLOAT_FORMAT, lineterminator="\n"),
     )
+
+
+def _check_complete(study: Study, listed: Mapping[Path, Mapping[str, Any]]) -> None:
+    there = {(made["variant"], made["seed"]) for made in listed.values()}
+    runs = {(name, seed) for name, _ in there for seed in study.seeds}
+    if missing := sorted(runs - there):
+        raise AirshedError(
+            "interventions are compared with all seeds of a variant",
+            expected=f"{len(runs)} lists of what was scored",
+            found=f"missing: {', '.join(f'{name} with seed {seed}' for name, seed in missing)}",
+        )
 
 
 def _read(path: Path) -> xr.DataArray:
@@ -146,7 +159,7 @@ def compared(
         step_h: Hours between init times.
     """
     aligned = align([changed, as_it_is])
-    errors = SameNetworks(*aligned.models, aligned.exists)
+    errors = SameNetworks(aligned.models[0], aligned.models[1], aligned.exists)
     fixed = settings.block_length_h
     own = automatic_block_length(errors) if fixed == "auto" else math.ceil(fixed / step_h)
     found = estimate(errors, own, settings.resamples, np.random.default_rng(settings.seed))

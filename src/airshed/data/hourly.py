@@ -140,14 +140,14 @@ def computed_content(path: Path) -> dict[str, str]:
     """The checksum of each day of a store that has none noted, by its date."""
     group = zarr.open_group(path, mode="r")
     stored = xr.open_zarr(path, consolidated=False)
-    hours, names = pd.DatetimeIndex(stored["time"].values), hourly_fields(stored)
+    hours = pd.DatetimeIndex(stored["time"].values)
+    arrays = [_array(group, name) for name in hourly_fields(stored)]
     found = {}
     days = hours.normalize()
     for day in days.unique():
         digest, here = hashlib.sha256(), np.flatnonzero(days == day)
-        for name in names:
-            values = _array(group, name)[here[0] : here[-1] + 1]
-            digest.update(np.ascontiguousarray(values).data)
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array[here[0] : here[-1] + 1]).data)
         found[f"{day:%Y-%m-%d}"] = digest.hexdigest()[:DIGITS]
     return found
 

@@ -13,6 +13,7 @@ SECTIONS = {
     "ablation": "Ablation table",
     "next": "What next",
     "change": "Change of RMSE by pollutant and horizon",
+    "interventions": "What trained networks notice",
     "horizon": "Error against horizon",
     "learning": "Learning curves",
     "alpha": "Strength of the bias",
@@ -56,6 +57,12 @@ FIGURES = {
         " Holm's adjustment; *: by at least the margin, small: real but below it, \u2248: no"
         " difference that matters, ?: undecided, pale. Blue: lower error; one scale for all"
         " variants.",
+    ),
+    "interventions": Kind(
+        "interventions",
+        "Change of RMSE, in percent, of trained networks that are scored again with something"
+        " changed, over all pollutants and horizons; its 95\u00a0% interval in brackets. Red:"
+        " higher error, so that they use what was taken from them; grey: they do not read it.",
     ),
     "skill_by_horizon": Kind(
         "horizon",

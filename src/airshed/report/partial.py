@@ -12,6 +12,7 @@ from airshed.cluster.squeue import Queue
 from airshed.cluster.status import State, TrainingStatus, study_status
 from airshed.comparison.study import Tables, write_available_comparisons
 from airshed.config import Study
+from airshed.config.interventions import InterventionsConfig
 from airshed.errors import AirshedError
 from airshed.evaluation.roses import wind_roses
 from airshed.evaluation.tables import write_stratum_table
@@ -71,7 +72,7 @@ def available_study(study: Study, there: Sequence[Run]) -> Study:
     """The study without what is missing.
 
     Variants without a seed are left out, and so are comparisons with them, and what is made of all
-    forecasts at once: stations, other forecasts, episodes and ensembles.
+    forecasts at once: interventions, stations, other forecasts, episodes and ensembles.
     """
     variants = [name for name in study.variants if any(run[0] == name for run in there)]
     changes: dict[str, Any] = {
@@ -85,7 +86,8 @@ def available_study(study: Study, there: Sequence[Run]) -> Study:
         },
         "evaluation": study.evaluation.model_copy(update={"ensemble": False}),
     }
-    return study.model_copy(update=changes | {"stations": None, "external": {}, "episodes": {}})
+    changes |= {"interventions": InterventionsConfig(), "stations": None}
+    return study.model_copy(update=changes | {"external": {}, "episodes": {}})
 
 
 def _provide_wind_roses(study: Study, results: Path, data: Path, output: Path) -> None:

@@ -58,6 +58,7 @@ class Results:
         episodes: ``episode_<name>.nc`` of each episode, variant and seed.
         supplement: ``stations.csv``, ``external.csv`` and ``episodes.csv``, by the name of the
             section, as far as the study has them.
+        interventions: ``interventions.csv``; None if the study has none.
         unfinished: The trainings that are not part of it yet, if the study is not finished.
     """
 
@@ -79,6 +80,7 @@ class Results:
     winds: xr.Dataset
     episodes: dict[tuple[str, str, int], xr.Dataset]
     supplement: dict[str, pd.DataFrame]
+    interventions: pd.DataFrame | None = None
     unfinished: tuple[Unfinished, ...] = ()
 
     @property
@@ -196,6 +198,9 @@ def load_results(
             for episode in study.episodes
             for key, folder in folders.items()
         },
+        interventions=_table(tables / "interventions.csv")
+        if any(map(study.interventions_on, study.variants))
+        else None,
         supplement={
             section: _table(results / f"{section}.csv")
             for section in ("stations", "external", "episodes")

@@ -229,7 +229,10 @@ def test_nothing_is_recommended_where_nothing_was_measured(
 
 
 def test_the_plan_sums_what_is_to_be_done_and_invents_nothing(
-    tiny_study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_study: Study,
+    tiny_values: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = leave_run(tmp_path, tiny_study, "wind_baseline")
     (folder / "benchmarks").mkdir()
@@ -251,6 +254,14 @@ def test_the_plan_sums_what_is_to_be_done_and_invents_nothing(
     assert plan.device_hours == pytest.approx(steps * 3.0 / 3600)
     assert [row.scoring_hours for row in plan.variants] == [pytest.approx(0.05), None]
     assert plan.unmeasured == ["physics_mask"]
+    made = {"apply": ["no_wind", "no_elevation", "alpha_zero"], "init_every_h": 12}
+    study = validate_study(tiny_values | {"interventions": made}, "tiny")
+    jobs += [PlannedJob("intervene", {"variant": "wind_baseline", "seed": "1"}, asked)] * 2
+    (baseline, _) = plan_study(study, jobs, tmp_path).variants
+    assert baseline.interventions == 2 * 2 * 3 / 12  # without a bias the third is not made
+    assert baseline.scoring_hours == pytest.approx((2 + 1) * 90 / 3600)
+    show(plan_study(study, jobs, tmp_path))
+    assert "2 + 1 " in capsys.readouterr().out
     show(plan)
     said = capsys.readouterr().out
     assert "Not measured: physics_mask" in said

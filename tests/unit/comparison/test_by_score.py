@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from airshed.evaluation.climatology import Climatology
 from scoring import TARGET_VARIABLES
 
 from airshed.comparison.by_score import COLUMNS, compare_scores
@@ -16,6 +15,7 @@ from airshed.comparison.other_scores import (
     on_scale,
     score_sums,
 )
+from airshed.data.climatology import Climatology
 from airshed.evaluation.batch import Batch, Domain, Samples
 from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.scores import Subject

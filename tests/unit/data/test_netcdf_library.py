@@ -12,8 +12,7 @@ from airshed.data.netcdf_library import GivenUpError, given_up, within_limit
 
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library that nobody has used, which is given up after a second."""
-    monkeypatch.setattr(netcdf_library, "LIMIT_S", 1)
+    """A library that nobody has used."""
     monkeypatch.setattr(netcdf_library, "LOCK", threading.Lock())
     monkeypatch.setattr(netcdf_library, "_given_up", [])
 
@@ -27,7 +26,10 @@ def test_what_a_call_returns_or_raises_is_handed_on(fresh: None) -> None:
     assert not given_up()
 
 
-def test_an_endless_call_is_given_up_and_named_from_then_on(fresh: None) -> None:
+def test_an_endless_call_is_given_up_and_named_from_then_on(
+    fresh: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(netcdf_library, "LIMIT_S", 1)
     end = threading.Event()
     with pytest.raises(GivenUpError, match=r"(?s)does not come to an end.*bad.nc.*fetch it"):
         within_limit(end.wait, "bad.nc", "fetch it")
@@ -62,18 +64,31 @@ def test_who_waits_for_an_endless_call_is_not_blamed(
 def test_an_interrupted_call_that_ends_soon_is_not_given_up(
     fresh: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    joined = threading.Thread.join
+    joined, begun, end = threading.Thread.join, threading.Event(), threading.Event()
 
-    def interrupt_once(thread: threading.Thread, timeout: float | None = None) -> None:
-        monkeypatch.setattr(threading.Thread, "join", joined)
-        raise KeyboardInterrupt
+    def call() -> None:
+        begun.set()
+        end.wait()
 
-    for seconds, left in ((0.2, False), (2, True)):
-        monkeypatch.setattr(netcdf_library, "GRACE_S", 1)
+    for soon in (True, False):
+
+        def interrupt_once(
+            thread: threading.Thread, timeout: float | None = None, soon: bool = soon
+        ) -> None:
+            monkeypatch.setattr(threading.Thread, "join", joined)
+            assert begun.wait(60)
+            if soon:
+                end.set()
+            raise KeyboardInterrupt
+
+        begun.clear()
+        end.clear()
+        monkeypatch.setattr(netcdf_library, "GRACE_S", 60 if soon else 0.1)
         monkeypatch.setattr(threading.Thread, "join", interrupt_once)
         with pytest.raises(KeyboardInterrupt):
-            within_limit(lambda seconds=seconds: threading.Event().wait(seconds), "a.nc", "")
-        assert given_up() is left
+            within_limit(call, "a.nc", "")
+        assert given_up() is not soon
+    end.set()
 
 
 def test_one_call_at_a_time(fresh: None) -> None:

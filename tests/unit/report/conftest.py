@@ -99,6 +99,7 @@ def study_in(folder: Path, variants: Sequence[str], label: str) -> Made:
     values = read_yaml(root / "tests/helpers/tiny_study.yaml")
     values |= read_yaml(root / "config/variants.yaml")
     values["variants"] = list(variants)
+    values["interventions"] = {"apply": ["no_elevation", "no_wind"]}
     values["variant_stanzas"]["physics_mask"]["label"] = label
     return Made(validate_study(values, "made"), folder / "results", folder / "data")
 
@@ -234,6 +235,24 @@ def _write_tables(made: Made, verdict: str) -> None:
     others = ["p_adjusted", "verdict", "limit", "family", "family_size"]
     table = pd.DataFrame(rows, columns=[*names.split(), *others])
     table.assign(**BESIDE).to_csv(made.results / "comparisons.csv", index=False)
+    _write_interventions(made)
+
+
+def _write_interventions(made: Made) -> None:
+    """Without wind errors rise; elevation nobody misses, and one is better off without it."""
+    changes = {"no_elevation": (0.0004, 0.003, "equivalent"), "no_wind": (0.25, 0.02, "hurts")}
+    rows = []
+    for name, (change, width, verdict) in changes.items():
+        for variant in made.study.variants:
+            better = (name, variant) == ("no_elevation", "physics_mask")
+            own = (-0.5, width, "helps") if better else (change, width, verdict)
+            numbers = (own[0], own[0] - width, own[0] + width, own[2])
+            rows += [(name, variant, place, place, *numbers) for place in ("all", 12)]
+    names = "intervention variant pollutant horizon_h relative_rmse_change ci_low ci_high verdict"
+    table = pd.DataFrame(rows, columns=names.split())
+    beside = {"beyond_margin": table["verdict"] != "equivalent", "p_all_networks": 0.001}
+    table = table.assign(**beside, networks=2, limit="")
+    table.to_csv(made.results / "interventions.csv", index=False)
     _write_by_score(made)
 
 

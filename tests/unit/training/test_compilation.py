@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from forked import exit_code, preload
 from torch import Tensor
 from torch._dynamo.exc import FailOnRecompileLimitHit
 from torch._dynamo.utils import counters
@@ -23,6 +21,8 @@ from airshed.model.geography import Geography
 from airshed.model.transformer import Block, RecomputedBlock
 from airshed.training import compilation
 from airshed.training.compilation import compile_blocks
+
+preload("airshed.training.compilation")
 
 CPU = torch.device("cpu")
 GRID, PATCH = (8, 16), 2
@@ -225,12 +225,10 @@ def test_a_compiler_is_tried_once_on_a_machine(
 
 
 def test_a_compiler_that_is_there_and_fails_is_found_out() -> None:
-    code = (
-        "import torch; from airshed.training.compilation import lacking_compiler;"
-        "print(lacking_compiler(torch.device('cpu')))"
+    program = (
+        "import os, torch; from torch._inductor import config;"
+        "os.environ['CXX'] = '/bin/false'; config.cpp.cxx = (None, os.environ['CXX']);"
+        "from airshed.training.compilation import lacking_compiler;"
+        "assert 'No working C++ compiler' in lacking_compiler(torch.device('cpu'))"
     )
-    environment = os.environ | {"CXX": "/bin/false"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    assert "No working C++ compiler" in done.stdout
+    assert exit_code(program) == 0

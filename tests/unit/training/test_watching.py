@@ -178,11 +178,11 @@ def test_a_training_does_not_outlive_the_process_that_started_it(tmp_path: Path)
         "import os, time; from airshed.training.watchdog import Watchdog; pid = os.fork();"
         "watch = None if pid else Watchdog(60, 0, None, 1, os.getppid(), print).__enter__();"
         f"open({str(tmp_path / 'child')!r}, 'w').write(str(pid)) if pid else None;"
-        "time.sleep(60)"
+        "time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", program]) as parent:
         pid = tmp_path / "child"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not (pid.exists() and pid.read_text()) and time.monotonic() < deadline:
             time.sleep(0.05)
         parent.kill()

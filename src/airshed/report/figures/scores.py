@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 
 from airshed.arrays import Floats
 from airshed.comparison.table import ALL
@@ -80,29 +81,47 @@ def change_heatmap(results: Results, variant: str, folded: bool) -> Drawing:
     All variants share a scale; what is undecided is pale.
     """
     cells = results.cells(variant)
-    reference = str(cells["reference"].iloc[0])
+    reference, rows = str(cells["reference"].iloc[0]), results.comparisons
     horizons, targets = sorted(cells["horizon_h"].unique()), results.study.targets
     found = {(row["pollutant"], row["horizon_h"]): row for row in cells.to_dict("records")}
-    change = 100 * np.array(
-        [
-            [found.get((p, h), {}).get("relative_rmse_change", np.nan) for h in horizons]
-            for p in targets
-        ]
-    ).astype(float)
-    figure, panel = plt.subplots(figsize=(1.5 * len(horizons) + 2.2, 0.4 * (len(targets) + 3)))
+    figure, panel = coloured(found, targets, horizons, common_scale(rows[rows["pollutant"] != ALL]))
+    panel.set_xticks(range(len(horizons)), [str(hour) for hour in horizons])
+    panel.set_yticks(range(len(targets)), [results.label(name) for name in targets])
+    panel.set(xlabel="horizon (h)", title=f"{variant} against {reference}")
+    title = text.details(results, variant) if folded else None
+    return Drawing("change_heatmap", figure, cells, _told(results, cells), variant, title)
+
+
+def coloured(
+    found: Mapping[tuple[Any, Any], dict[Hashable, Any]],
+    rows: Sequence[Any],
+    columns: Sequence[Any],
+    limit: float,
+    missing: str = "missing",
+) -> tuple[Figure, Axes]:
+    """Changes as a table of colours, with intervals and verdicts; undecided ones are pale.
+
+    Args:
+        found: Comparisons by row and column.
+        rows: Keys of the rows.
+        columns: Keys of the columns.
+        limit: The largest change on the scale of colours, percent.
+        missing: What is written where there is none.
+    """
+    changes = [[found.get((r, c), {}).get(CHANGE[0], np.nan) for c in columns] for r in rows]
+    change = 100 * np.array(changes).astype(float)
+    figure, panel = plt.subplots(figsize=(1.5 * len(columns) + 2.2, 0.4 * (len(rows) + 3)))
     colours = plt.get_cmap(BETTER_WORSE).with_extremes(bad=MISSING)
-    limit = _common_scale(results)
     scale = ScalarMappable(Normalize(-limit, limit), colours)
     shades = scale.to_rgba(np.ma.masked_invalid(change))
     for (row, column), value in np.ndenumerate(change):
-        cell = found.get((targets[row], horizons[column]))
-        missing = cell is None or np.isnan(value)
+        cell = found.get((rows[row], columns[column]))
         if cell is not None and cell["verdict"] == Verdict.inconclusive:
             shades[row, column, :3] = 1 - PALE * (1 - shades[row, column, :3])
         panel.text(
             column,
             row,
-            "missing" if missing or cell is None else _label(cell),
+            missing if cell is None or np.isnan(value) else _label(cell),
             ha="center",
             va="center",
             color=readable_on(shades[row, column, :3]),
@@ -110,18 +129,13 @@ def change_heatmap(results: Results, variant: str, folded: bool) -> Drawing:
             fontsize="small",
         )
     panel.imshow(shades, aspect="auto")
-    panel.set_xticks(range(len(horizons)), [str(hour) for hour in horizons])
-    panel.set_yticks(range(len(targets)), [results.label(name) for name in targets])
-    panel.set(xlabel="horizon (h)", title=f"{variant} against {reference}")
     panel.grid(False)
     figure.colorbar(scale, ax=panel, label="change of RMSE (%)")
-    title = text.details(results, variant) if folded else None
-    return Drawing("change_heatmap", figure, cells, _told(results, cells), variant, title)
+    return figure, panel
 
 
-def _common_scale(results: Results) -> float:
-    """The largest change of any variant, in percent, or SMALLEST_SCALE."""
-    rows = results.comparisons[results.comparisons["pollutant"] != ALL]
+def common_scale(rows: pd.DataFrame) -> float:
+    """The largest change of any row, in percent, or SMALLEST_SCALE."""
     sizes = 100 * rows["relative_rmse_change"].abs()
     return max(SMALLEST_SCALE, float(sizes.max()) if sizes.notna().any() else 0.0)
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from airshed.report.drawing import Drawing
 from airshed.report.results import Results
-from airshed.report.sections import basis, errors, outcome, supplement, training
+from airshed.report.sections import basis, errors, interventions, outcome, supplement, training
 
 Content = dict[str, Any]
 
@@ -41,6 +41,7 @@ BUILDERS = {
     "ablation": Builder(outcome.ablation, outcome.ablation_drawings),
     "next": Builder(outcome.next_steps),
     "change": Builder(outcome.change, outcome.change_drawings),
+    "interventions": Builder(interventions.interventions, interventions.intervention_drawings),
     "horizon": Builder(errors.horizon, errors.horizon_drawings),
     "learning": Builder(training.learning, training.learning_drawings),
     "alpha": Builder(training.alpha, training.alpha_drawings),

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from airshed.report import ablation as rows
+from airshed.report import interventions, tables, text
 from airshed.report import next_steps as decisions
-from airshed.report import tables, text
 from airshed.report import unfinished as missing
 from airshed.report.drawing import Drawing
 from airshed.report.figures import scores
@@ -40,7 +40,10 @@ def answer(results: Results) -> dict[str, Any]:
     """One sentence a variant, and what a reader must know before believing it."""
     compared = list(results.study.references())
     return {
-        "answers": [text.answer(results, variant) for variant in compared],
+        "answers": [
+            *(text.answer(results, variant) for variant in compared),
+            *interventions.unnoticed(results),
+        ],
         "warnings": tables.warnings(results),
         "notes": _notes(results) if compared else [],
     }
