@@ -37,7 +37,7 @@ Make = Callable[..., Made]
 
 COMPARED = ("physics_mask", "elevation_only", "physics_raster", "climax")
 EACH = {f"{kind}-{name}" for kind in ("change_heatmap", "change_maps") for name in COMPARED}
-BEYOND = {"exceedance", "episode_maps", "episode_transect", "stations"}  # this study has none
+BEYOND = {"exceedance", "episode_maps", "episode_transect", "stations", "spectra"}  # has none
 FIGURES_OF = EACH | (set(FIGURES) - BEYOND - {"change_heatmap", "change_maps"})
 
 
@@ -71,6 +71,19 @@ def test_the_answer_stands_at_the_top_with_the_numbers_of_the_comparison(reporte
     assert finds in text
     assert "four variants are judged together" in text
     assert "short against the correlation" not in text
+
+
+def test_what_networks_do_not_notice_stands_in_the_answer(reported: Made) -> None:
+    text = text_of(reported.page)
+    first = text[: text.index("Every variant. Change of RMSE")]
+    better = "physics_mask (RMSE \u221250.0 % (\u221250.3 % to \u221249.7 %)) forecasts better"
+    assert f"{better} without its elevation." in first
+    told = "(RMSE +0.04 % (\u22120.26 % to +0.34 %))"
+    others = f"elevation_only {told}, physics_raster {told} and climax {told}"
+    assert f"wind_baseline {told}, {others} do not notice that their elevation is gone." in first
+    assert "wind is gone" not in first
+    assert "+25.0 % (+23.0 % to +27.0 %), higher error* in all 2" in text
+    assert "no_wind: wind set to 0, tokens in raster order." in text
 
 
 @pytest.mark.parametrize(
@@ -122,7 +135,7 @@ def test_labels_are_escaped(reported: Made) -> None:
 
 def test_sections_come_in_their_order_in_both_forms(reported: Made) -> None:
     """Those of this study; each has a template, and its figures stand inside it."""
-    absent = {"unfinished", "episodes", "stations", "external"}
+    absent = {"unfinished", "episodes", "stations", "external", "ensembles"}
     expected = [title for name, title in SECTIONS.items() if name not in absent]
     assert re.findall(r"<h2[^>]*>([^<]*)</h2>", reported.page) == expected
     markdown = (reported.results / "report.md").read_text(encoding="utf-8")
