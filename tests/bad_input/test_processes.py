@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import raw_files as made
 import yaml
+from forked_airshed import forked_airshed
 from made_study import ingest_command, write_study
-from workflow_runs import checkout, planning_in, snakemake_in
+from workflow_runs import checkout, planning_in
 
 from airshed.config import read_yaml
 
@@ -22,7 +23,7 @@ import time
 
 from airshed.data import netcdf_library, rawfile
 
-netcdf_library.LIMIT_S = 3
+netcdf_library.LIMIT_S = 2
 stored = rawfile._stored
 
 def endless(content, *others):
@@ -92,7 +93,9 @@ def test_the_log_of_a_rule_says_what_is_wrong(tmp_path: Path) -> None:
     (folder / "raw").mkdir()
     (folder / "raw/CN-Reanalysis20160301.tar.gz").write_bytes(b"")
     store = "results/data/made/4x6/hourly.zarr"
-    done = snakemake_in(folder)("--cores", "1", "--configfile", "study.yaml", "--", store)
+    with forked_airshed() as quick:
+        run = planning_in(folder, AIRSHED_BIN=str(quick))
+        done = run("--cores", "1", "--configfile", "study.yaml", "--", store)
     assert done.returncode != 0
     log = (folder / "results/data/made/4x6/logs/ingest.log").read_text()
     assert "Traceback" not in log

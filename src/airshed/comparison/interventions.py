@@ -159,7 +159,7 @@ def compared(
         step_h: Hours between init times.
     """
     aligned = align([changed, as_it_is])
-    errors = SameNetworks(*aligned.models, aligned.exists)
+    errors = SameNetworks(aligned.models[0], aligned.models[1], aligned.exists)
     fixed = settings.block_length_h
     own = automatic_block_length(errors) if fixed == "auto" else math.ceil(fixed / step_h)
     found = estimate(errors, own, settings.resamples, np.random.default_rng(settings.seed))

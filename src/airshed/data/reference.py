@@ -152,6 +152,6 @@ def restored(state: Mapping[str, Any]) -> Reference:
     return DampedPersistence(
         Climatology(arrays["climatology"]),
         arrays["coefficients"],
-        arrays["horizons_h"],
+        arrays["horizons_h"].tolist(),
         arrays["lowest"],
     )

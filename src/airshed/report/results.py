@@ -16,6 +16,7 @@ from airshed.comparison.table import ALL
 from airshed.config import Study
 from airshed.data.stores import open_static, open_wind_roses
 from airshed.errors import AirshedError
+from airshed.evaluation.baselines import BASELINES
 from airshed.evaluation.scores import opened_scores
 from airshed.graph.places import Places
 from airshed.integrity.formats import COST, INGEST, INTERPRETATION, RUN, Format, read_json
@@ -121,6 +122,22 @@ class Results:
         """RMSE by variant or baseline, pollutant and horizon; mean over seeds."""
         rows = self.scores[self.scores["metric"] == "rmse"]
         return rows.groupby(["variant", "pollutant", "horizon_h"])["value"].mean().reset_index()
+
+    def lost(self) -> tuple[dict[str, int], int]:
+        """In how many pairs of pollutant and horizon a forecast that needs no training is better.
+
+        Better by more than the margin.
+
+        Returns:
+            Pairs that each variant loses to any baseline, and how many pairs there are.
+        """
+        rmse = self.rmse().pivot(
+            index=["pollutant", "horizon_h"], columns="variant", values="value"
+        )
+        best = rmse[[name for name in BASELINES if name in rmse]].min(axis=1)
+        lost = rmse.gt((1 + self.study.comparison.margin) * best, axis=0).sum()
+        variants = [name for name in self.study.variants if name in rmse]
+        return {name: int(lost[name]) for name in variants}, len(rmse)
 
     def of_variant(self, variant: str) -> list[dict[str, Any]]:
         """The records of a variant's runs, one for each seed that has one."""

@@ -151,6 +151,20 @@ def caveat(results: Results) -> str:
     return " ".join(sentences)
 
 
+def weak(results: Results) -> str:
+    """Which variants lose to a forecast that needs no training; empty if none does."""
+    lost, pairs = results.lost()
+    told = [f"{name} in {count}" for name, count in lost.items() if count]
+    if not told:
+        return ""
+    margin = percent(results.study.comparison.margin, signed=False)
+    return (
+        f"Lost to a forecast that needs no training, by more than {margin}: {listed(told)} of"
+        f" {pairs} pairs of pollutant and horizon. There a model says little about what was changed"
+        " in it."
+    )
+
+
 def families(results: Results) -> str:
     """Which verdicts stand together."""
     overall = results.comparisons[results.comparisons["pollutant"] == ALL]

@@ -173,8 +173,9 @@ def test_batches_are_their_items_whoever_reads_them(prepared: Path) -> None:
                 torch.testing.assert_close(values[row], value, rtol=0, atol=0, equal_nan=True)
             number += 1
     assert number == len(samples)
-    for hold, start_method in (("always", "fork"), ("never", "spawn"), ("always", "forkserver")):
-        found = loaded(of(prepared, hold), 2, start_method)
+    cases = ("always", 2, "fork"), ("never", 1, "spawn"), ("always", 2, "forkserver")
+    for hold, workers, start_method in cases:
+        found = loaded(of(prepared, hold), workers, start_method)
         for one, other in zip(found, expected, strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
 

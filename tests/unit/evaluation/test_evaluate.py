@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from scoring import TARGET_VARIABLES, write_hourly, write_static
 from airshed.config import Study
 from airshed.data.climatology import fit_climatology
 from airshed.data.damping import fit_damping
+from airshed.data.hourly import computed_content, write_present
 from airshed.errors import AirshedError
 from airshed.evaluation import loop
 from airshed.evaluation.baselines import BASELINES
@@ -32,24 +34,40 @@ ABSENT = pd.Timestamp("2016-03-06 06:00")
 SLOPE = {name: 0.25 * (number + 1) for number, name in enumerate(TARGETS)}  # units per hour
 
 
-@pytest.fixture
-def evaluation(tiny_study: Study, tmp_path: Path) -> Evaluation:
-    """Pollutants that grow linearly in time, one absent hour, one cell outside the domain."""
+@pytest.fixture(scope="module")
+def data(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    """Pollutants that grow linearly in time, one absent hour, one cell outside the domain.
+
+    They are only to be read.
+    """
+    folder = tmp_path_factory.mktemp("data")
     hours = ((TIMES - TIMES[0]) / pd.Timedelta("1h")).to_numpy()[:, None, None]
     noise = np.zeros((1, ROWS, COLUMNS))
     noise[:, 0, 0] = 50
     fields = {name: 100 + slope * hours + noise for name, slope in SLOPE.items()}
-    hourly, static = tmp_path / "hourly.zarr", tmp_path / "static.nc"
+    hourly, static = folder / "hourly.zarr", folder / "static.nc"
     write_hourly(hourly, TIMES, TIMES != ABSENT, fields)
+    note_content(hourly)
     mask = np.ones((ROWS, COLUMNS), dtype=bool)
     mask[0, 0] = False
     write_static(static, mask)
-    climatology = tmp_path / "climatology.nc"
-    fit_climatology(hourly, static, tiny_study.splits.train, TARGET_VARIABLES, 2, climatology)
-    fields, train = (hourly, static, climatology), tiny_study.splits.train
-    damping = tmp_path / "damping.nc"
-    fit_damping(*fields, train, tiny_study.horizons_h, TARGET_VARIABLES, damping)
-    return Evaluation(*fields, tmp_path / "run" / "scores.nc")
+    climatology = folder / "climatology.nc"
+    fit_climatology(hourly, static, study.splits.train, TARGET_VARIABLES, 2, climatology)
+    fields, train = (hourly, static, climatology), study.splits.train
+    damping = folder / "damping.nc"
+    fit_damping(*fields, train, study.horizons_h, TARGET_VARIABLES, damping)
+    return Evaluation(*fields, folder / "run" / "scores.nc")
+
+
+@pytest.fixture
+def evaluation(data: Evaluation, tmp_path: Path) -> Evaluation:
+    """Of these data, into a folder of its own."""
+    return replace(data, output=tmp_path / "run" / "scores.nc")
+
+
+def note_content(hourly: Path) -> None:
+    """As the ingest does, so that the store need not be read for it."""
+    write_present(hourly, TIMES != ABSENT, computed_content(hourly))
 
 
 def score(study: Study, name: str, evaluation: Evaluation) -> xr.Dataset:
@@ -180,9 +198,16 @@ def test_an_interrupted_evaluation_ends_in_the_same_bytes(
     [("2016-03-07 03:00", True, True), ("2016-02-27 03:00", False, True)],
 )
 def test_a_savepoint_knows_the_hours_that_it_scores(
-    tiny_study: Study, evaluation: Evaluation, hour: str, of_network: bool, of_baseline: bool
+    tiny_study: Study,
+    data: Evaluation,
+    tmp_path: Path,
+    hour: str,
+    of_network: bool,
+    of_baseline: bool,
 ) -> None:
     """An hour of the test split is scored; one of the training split, a baseline may learn from."""
+    hourly = shutil.copytree(data.hourly, tmp_path / "hourly.zarr")
+    evaluation = replace(data, hourly=hourly)
 
     def known(kind: Literal["variant", "baseline"]) -> str:
         return _identity(tiny_study, Subject.of(tiny_study, kind, "x", 0), evaluation, ["gridded"])
@@ -190,6 +215,7 @@ def test_a_savepoint_knows_the_hours_that_it_scores(
     before = known("variant"), known("baseline")
     stored: Any = zarr.open_group(evaluation.hourly, mode="r+")["pm25"]
     stored[TIMES.get_loc(pd.Timestamp(hour))] = 7.0
+    note_content(hourly)
     changed = known("variant") != before[0], known("baseline") != before[1]
     assert changed == (of_network, of_baseline)
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -156,5 +157,5 @@ def _other_times(samples: ForecastDataset, seed: int) -> npt.NDArray[np.int64]:
     ring = np.random.default_rng((seed, TIMES)).permutation(len(first))
     other = np.empty(len(first), dtype=np.int64)
     other[ring] = first.to_numpy()[np.roll(ring, 1)]
-    found: npt.NDArray[np.int64] = other[first.index.get_indexer(table["input_index"])]
+    found: npt.NDArray[np.int64] = other[first.index.get_indexer(pd.Index(table["input_index"]))]
     return found

@@ -72,9 +72,9 @@ def intervened(
         changed: The same with changed terrain.
     """
     geographies = Half(as_it_is, AS_IT_IS), Half(changed, CHANGED)
-    network.inputs = Half(network.inputs, int("input" in met))
+    network.inputs = Half(network.inputs, int("input" in met))  # type: ignore[assignment]
     network.channels *= 2
-    network.geography = TwoGeographies(
+    network.geography = TwoGeographies(  # type: ignore[assignment]  # gives what one would give
         geographies["scan" in met], geographies[not {"bias", "backbone"}.isdisjoint(met)]
     )
     if "scan" in met and intervention.change == "zero" and set(intervention.changed()) >= {*WIND}:

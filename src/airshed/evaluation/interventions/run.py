@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -108,7 +109,7 @@ def changed_fields(
 ) -> ChangedFields:
     """The inputs of samples, changed; random numbers are the same for all variants with a seed."""
 
-    def normaliser(names: tuple[str, ...]) -> Normaliser:
+    def normaliser(names: Sequence[str]) -> Normaliser:
         return Normaliser.read(prepared.statistics, names)
 
     static = open_static(prepared.static)

@@ -50,7 +50,8 @@ def answer(results: Results) -> dict[str, Any]:
 
 
 def _notes(results: Results) -> list[str]:
-    found = text.caveat(results), text.finds(results), text.families(results)
+    told = text.weak, text.caveat, text.finds, text.families
+    found = [sentences(results) for sentences in told]
     return [note for note in found if note]
 
 
