@@ -74,9 +74,10 @@ def intervened(
     geographies = Half(as_it_is, AS_IT_IS), Half(changed, CHANGED)
     network.inputs = Half(network.inputs, int("input" in met))  # type: ignore[assignment]
     network.channels *= 2
-    network.geography = TwoGeographies(  # type: ignore[assignment]  # gives what one would give
-        geographies["scan" in met], geographies[not {"bias", "backbone"}.isdisjoint(met)]
-    )
+    for_scan = geographies["scan" in met]
+    for_blocks = geographies[not {"bias", "backbone"}.isdisjoint(met)]
+    apart = TwoGeographies(for_scan, for_blocks)
+    network.geography = for_scan if for_scan is for_blocks else apart  # type: ignore[assignment]
     if "scan" in met and intervention.change == "zero" and set(intervention.changed()) >= {*WIND}:
         network.scan = RasterScan()
     return network
