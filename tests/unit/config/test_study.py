@@ -83,6 +83,25 @@ def test_founding_study_has_the_published_setup() -> None:
     assert years == [(2013, 2016), (2018, 2018)]
 
 
+def test_the_founding_run_is_repeated_to_the_letter() -> None:
+    """540 batches of 256 samples, four of which make a step, are 135; by our count 137."""
+    names = ("physics_mask", "founding")
+    study = load_study([*DEFAULTS, *(CONFIG / f"studies/{name}.yaml" for name in names)])
+    request, train = study.jobs.request("physics_mask"), study.train
+    assert (request.nodes, request.devices, study.seeds) == (16, 8, [0])
+    assert train.global_batch_size == 4 * request.processes * train.batch_size == 1024
+    assert (train.epochs, train.warmup_steps, train.precision) == (1, 100, "32-true")
+    assert (train.learning_rate, training_steps(study)) == (1.5e-4, 137)
+    reach = sum(
+        rate * train.learning_rate
+        for step in range(137)
+        for rate in [
+            (step + 1) / 100 if step < 100 else (1 + np.cos(np.pi * (step - 100) / 37)) / 2
+        ]
+    )
+    assert reach == pytest.approx(0.01, rel=0.1)
+
+
 def test_the_ablation_study_lists_every_variant() -> None:
     study = load_study([*DEFAULTS, CONFIG / "studies/ablation.yaml"])
     assert sorted(study.variants) == sorted(study.variant_stanzas)
