@@ -18,7 +18,15 @@ from airshed.data.stores import open_static, open_wind_roses
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import opened_scores
 from airshed.graph.places import Places
-from airshed.integrity.formats import COST, INGEST, INTERPRETATION, RUN, Format, read_json
+from airshed.integrity.formats import (
+    COST,
+    INGEST,
+    INTERPRETATION,
+    RUN,
+    Format,
+    read_json,
+    read_or_nothing,
+)
 from airshed.variables import VARIABLES, Variable
 
 
@@ -53,6 +61,8 @@ class Results:
         supplement: ``stations.csv``, ``external.csv`` and ``episodes.csv``, by the name of the
             section, as far as the study has them.
         unfinished: The trainings that are not part of it yet, if the study is not finished.
+        observed: ``stations/quality.json``: what was taken of tables of observations; None if the
+            study has none.
     """
 
     study: Study
@@ -71,6 +81,7 @@ class Results:
     episodes: dict[tuple[str, str, int], xr.Dataset]
     supplement: dict[str, pd.DataFrame]
     unfinished: tuple[Unfinished, ...] = ()
+    observed: dict[str, Any] | None = None
 
     @property
     def simulated(self) -> bool:
@@ -188,6 +199,7 @@ def load_results(
             for section in ("stations", "external", "episodes")
             if getattr(study, section)
         },
+        observed=read_or_nothing(results / "stations/quality.json") if study.stations else None,
     )
 
 
