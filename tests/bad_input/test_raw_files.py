@@ -199,8 +199,14 @@ CASES: dict[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
     ),
     "a unit of something else": (lambda: units("u", "K"), (UNIT, "variable u", "K", "m s-1")),
     "a unit that is none": (lambda: units("o3", "spoons"), (UNIT, "variable o3", "spoons")),
-    "a mixing ratio": (lambda: units("o3", "ppb"), (UNIT, "variable o3", "ppb", "ug m-3")),
-    "a unit by volume": (lambda: units("so2", "mol mol-1"), (UNIT, "variable so2", "mol mol-1")),
+    "a mixing ratio of particles": (
+        lambda: units("pm10", "ppb"),
+        (UNIT, "variable pm10", "ppb", "ug m-3"),
+    ),
+    "a gas by volume, of another power": (
+        lambda: units("so2", "mol mol-1"),
+        (IMPOSSIBLE, "variable so2"),
+    ),
     "an empty unit": (lambda: units("no2", ""), (UNIT, "variable no2")),
     "a unit that is a number": (lambda: units("rh", 5), ("no text", "rh", "5")),
     "a unit that is a list": (lambda: units("rh", [1, 2]), ("no text", "rh", "[1, 2]")),

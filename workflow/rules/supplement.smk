@@ -280,7 +280,7 @@ if STUDY.stations is not None:
             "airshed stations-summary --output {output:q} {input.runs:q} {input.baselines:q}"
             " {input.externals:q} 2> {log:q}"
 
-    SUPPLEMENT += rules.stations_summary.output
+    SUPPLEMENT += [rules.stations_summary.output[0], rules.stations.output.report]
 
 
 if STUDY.episodes:

@@ -55,7 +55,7 @@ def status(
         bool, typer.Option("--verbose", help="Also what was found of attention paths.")
     ] = False,
 ) -> None:
-    """Show every training: waiting, queued, running, interrupted, failed, unknown or done.
+    """Show what every training, data step and scoring of a study does, and how far it is.
 
     Without arguments it shows every study below results/. It reads files and SLURM's queue, and
     writes nothing.
@@ -63,13 +63,19 @@ def status(
     from airshed.cluster import table
     from airshed.cluster.squeue import read_queue
     from airshed.cluster.status import study_status
+    from airshed.cluster.steps import data_steps, scoring_steps
 
     studies = _studies(folder, study)
 
     def read() -> table.Statuses:
         queue = read_queue()
         return {
-            found.study: study_status(found, results, queue) for results, found in studies.items()
+            found.study: table.StudyStatus(
+                study_status(found, results, queue),
+                scoring_steps(found, results, queue),
+                data_steps(found, results, queue),
+            )
+            for results, found in studies.items()
         }
 
     if watch:

@@ -52,7 +52,15 @@ class Queue:
             folder: Where the workflow runs.
             told_id: The job in which the training says that it is, whoever sent it.
         """
-        comment = f"rule_train_wildcards_{variant}_{seed}"  # as Snakemake's executor writes it
+        return self.job("train", (variant, str(seed)), folder, told_id)
+
+    def job(
+        self, rule: str, wildcards: Sequence[str], folder: Path, told_id: object = None
+    ) -> Job | None:
+        """The job of a rule with these values of its wildcards, or of the number that it told."""
+        comment = "_".join(  # as Snakemake's executor writes it
+            [f"rule_{rule}", *(["wildcards", *wildcards] if wildcards else [])]
+        )
         found = [
             job
             for job in self._jobs

@@ -154,7 +154,7 @@ def study_status(study: Study, results: Path, queue: Queue) -> list[TrainingStat
 def training_status(folder: Path, variant: str, seed: int, queue: Queue) -> TrainingStatus:
     """The status of one training, whose folder it is."""
     progress, log_path = _read_progress(folder / "progress.json"), folder / "logs/train.log"
-    log = list(_tail(log_path))
+    log = list(tail(log_path))
     facts = Facts(
         finished=(folder / "run.json").exists(),
         progress=progress,
@@ -163,13 +163,13 @@ def training_status(folder: Path, variant: str, seed: int, queue: Queue) -> Trai
         queue_silent=queue.silent,
         process_alive=_process_alive(progress),
         silent_s=_silence_s(progress),
-        log_ends=_ending(log),
+        log_ends=ending(log),
     )
     state, scored = decide(facts), (folder / "scores.nc").exists()
     told = progress.get("message") if progress.get("state") == state else None
     message, hint = split_hint(told or "")
-    tail, hint_in_log = split_hint("\n".join(log))
-    shown = [line for line in tail.splitlines() if line.removeprefix(OURS) not in message]
+    end, hint_in_log = split_hint("\n".join(log))
+    shown = [line for line in end.splitlines() if line.removeprefix(OURS) not in message]
     words = (*shown, *_slurm_words(variant, seed, progress)) if state in NEXT else ()
     measured = read_or_nothing(folder / "checkpoints/attention.json").get("found", {})
     advice, paths = hint or hint_in_log, tuple(lines(measured))
@@ -179,7 +179,7 @@ def training_status(folder: Path, variant: str, seed: int, queue: Queue) -> Trai
     )
 
 
-def _ending(log: list[str]) -> State | None:
+def ending(log: list[str]) -> State | None:
     """What the last lines of a log say of its end."""
     if any(line.endswith(CONTINUES) for line in log):
         return State.INTERRUPTED
@@ -235,7 +235,7 @@ def _silence_s(progress: Mapping[str, Any]) -> float:
     return (datetime.now(UTC) - updated).total_seconds()
 
 
-def _tail(path: Path) -> Iterator[str]:
+def tail(path: Path) -> Iterator[str]:
     """The last lines of a log that is not read as a whole."""
     try:
         with path.open("rb") as stream:
@@ -250,4 +250,4 @@ def _slurm_words(variant: str, seed: int, progress: Mapping[str, Any]) -> list[s
     """What SLURM wrote when it ended a job: time limit, memory, cancelled by whom."""
     job = progress.get("slurm_job_id")
     log = LOGS / "rule_train" / f"{variant}_{seed}" / f"{job}.log"
-    return [line for line in _tail(log) if "slurmstepd: error" in line]
+    return [line for line in tail(log) if "slurmstepd: error" in line]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from airshed.cluster.status import State, TrainingStatus
+from airshed.cluster.steps import Step
 
 COLOURS = {
     State.WAITING: "dim",
@@ -27,7 +29,23 @@ COLOURS = {
 SILENT = "SLURM does not answer: what its jobs do is not known until it does"
 LOG_WIDTH = 160  # of tables that go to a file
 
-Statuses = Mapping[str, list[TrainingStatus]]
+
+@dataclass(frozen=True)
+class StudyStatus:
+    """All that is known of a study.
+
+    Attributes:
+        trainings: Variants and seeds, in their order.
+        scoring: The scoring of each, in the same order.
+        steps: What comes before the trainings or is scored beside them.
+    """
+
+    trainings: list[TrainingStatus]
+    scoring: list[Step]
+    steps: list[Step]
+
+
+Statuses = Mapping[str, StudyStatus]
 
 
 def console() -> Console:
@@ -55,25 +73,47 @@ def watch(read: Callable[[], Statuses], every_s: float) -> None:
 def render(statuses: Statuses, verbose: bool = False) -> Group:
     """A table for each study, below it what is to be done and, if asked for, attention paths."""
     parts: list[Table | Text] = []
-    if any(row.facts.queue_silent for rows in statuses.values() for row in rows):
-        parts.append(Text(SILENT, style=COLOURS[State.UNKNOWN]))
-    for study, rows in statuses.items():
-        parts.append(_table(study, rows))
-        parts.extend(_to_do(row) for row in rows if row.advice)
+    for study, found in statuses.items():
+        parts.append(_table(study, found))
+        parts.extend(_steps(found.steps))
+        parts.extend(_to_do(row) for row in found.trainings if row.advice)
+        parts.extend(_step_to_do(step) for step in _needing(found))
         if verbose:
-            parts.extend(_attention_paths(row) for row in rows)
+            parts.extend(_attention_paths(row) for row in found.trainings)
+    silent = [step for found in statuses.values() for step in (*found.scoring, *found.steps)]
+    if any(step.queue_silent for step in silent):
+        parts.insert(0, Text(SILENT, style=COLOURS[State.UNKNOWN]))
     return Group(*parts)
 
 
-def _table(study: str, rows: list[TrainingStatus]) -> Table:
-    counts = Counter(row.state for row in rows)
+def _needing(found: StudyStatus) -> list[Step]:
+    """The steps for which something is to be done; scoring only of what is trained."""
+    trained = zip(found.trainings, found.scoring, strict=True)
+    scoring = [step for row, step in trained if row.state is State.DONE]
+    return [step for step in (*found.steps, *scoring) if step.advice]
+
+
+def _steps(steps: list[Step]) -> list[Text]:
+    """How many are done or wait, and a line for each that does something else."""
+    counts = Counter(step.state for step in steps)
+    summary = ", ".join(f"{counts[state]} {state}" for state in State if counts[state])
+    lines = [Text(f"other steps: {summary}")] if steps else []
+    for step in steps:
+        if step.state not in (State.DONE, State.WAITING):
+            told = f"  {step.told}" if step.told and step.state is State.RUNNING else ""
+            lines.append(Text.assemble(f"  {step.name}  ", (step.state, COLOURS[step.state]), told))
+    return lines
+
+
+def _table(study: str, found: StudyStatus) -> Table:
+    counts = Counter(row.state for row in found.trainings)
     summary = ", ".join(f"{counts[state]} {state}" for state in State if counts[state])
     table = Table(title=f"{study}: {summary}", title_justify="left", box=None, pad_edge=False)
     for name in ("variant", "seed", "state", "step", "epoch", "train loss", "val loss", "s/step"):
         table.add_column(name, justify="left" if name in ("variant", "state") else "right")
     for name in ("time left", "job", "scores"):
         table.add_column(name)
-    for row in rows:
+    for row, scoring in zip(found.trainings, found.scoring, strict=True):
         told = row.facts.progress
         table.add_row(
             row.variant,
@@ -86,13 +126,27 @@ def _table(study: str, rows: list[TrainingStatus]) -> Table:
             _number(told.get("seconds_per_step"), 3),
             _time_left(row.state, told),
             _job(row),
-            "yes" if row.scored else "",
+            _scores(row, scoring),
         )
     return table
 
 
 def _state(row: TrainingStatus) -> str:
     return row.state if row.taken_over is None else f"{row.state} (in {row.taken_over})"
+
+
+def _scores(row: TrainingStatus, scoring: Step) -> Text | str:
+    """Whether a training is scored; of one that is trained, what its scoring does."""
+    if row.scored:
+        return "yes"
+    if row.state is not State.DONE or scoring.state is State.WAITING:
+        return ""
+    return Text(scoring.state, style=COLOURS[scoring.state])
+
+
+def _step_to_do(step: Step) -> Text:
+    lines = [f"{step.name}, {step.state}", *(f"    {line}" for line in step.log)]
+    return Text("\n" + "\n".join([*lines, f"  log:  {step.log_path}", f"  next: {step.advice}"]))
 
 
 def _to_do(row: TrainingStatus) -> Text:

@@ -11,7 +11,7 @@ import numpy as np
 
 from airshed.data.netcdf_library import within_limit
 from airshed.data.problems import STOP, Problems, passing
-from airshed.data.rawhour import Contents, Stored, choose_variables
+from airshed.data.rawhour import Contents, Stored, choose_variables, convert_all, with_air
 from airshed.errors import AirshedError
 from airshed.variables import Quantities
 
@@ -72,12 +72,8 @@ def read_contents(
         ordered = passing(
             problems, right, lambda name: _check_order(read[name], plane, name, where)
         )
-        said = passing(
-            problems, read, lambda name: _check_attribute(read[name], f"{where}, {name}")
-        )
-        known = passing(problems, said, lambda name: read[name].convert(name, quantities, where))
-        for name in known:
-            if name in ordered:
+        for name in convert_all(read, ordered, quantities, where, problems):
+            if name in wanted:
                 found.accept(name, read[name])
     return found
 
@@ -100,7 +96,9 @@ def _stored(
         if clock is not None and found.stated_utc is not None:
             with problems:
                 _check_time(found.stated_utc, clock, where)
-        read = {name: stored[chosen[name]] for name in names if name in chosen}
+        there = {name: stored[each] for name, each in chosen.items()}
+        needed = with_air(names, there, quantities)
+        read = {name: there[name] for name in needed if name in there}
         right = passing(
             problems,
             read,
@@ -186,14 +184,6 @@ def _check_order(stored: Stored, plane: tuple[str, ...], name: str, where: str) 
             expected=f"{', '.join(plane)}, as lat2d has",
             found=", ".join(stored.dimensions),
             hint="rows come before columns, in every variable",
-        )
-
-
-def _check_attribute(stored: Stored, where: str) -> None:
-    units = stored.attribute
-    if units is not None and not isinstance(units, str):
-        raise AirshedError(
-            "a unit attribute is no text", where=where, expected="such as 'K'", found=repr(units)
         )
 
 

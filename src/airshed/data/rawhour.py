@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -10,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from airshed.arrays import Floats
+from airshed.data.conversion import Conversion
 from airshed.data.problems import STOP, Problems, passing
-from airshed.data.units import to_canonical
 from airshed.errors import AirshedError
-from airshed.variables import STATIC, Quantities
+from airshed.variables import Quantities
 
 
 @dataclass
@@ -40,8 +41,8 @@ class Stored:
     units: str | None = None
     name: str | None = None
 
-    def convert(self, name: str, quantities: Quantities, where: str) -> None:
-        """Bring the values to canonical units.
+    def conversion(self, name: str, quantities: Quantities, where: str) -> Conversion:
+        """How it becomes a quantity of the dataset in canonical units.
 
         Args:
             name: Canonical name.
@@ -49,15 +50,75 @@ class Stored:
             where: The file, for messages.
 
         Raises:
-            AirshedError: The unit is unknown, wrong, or contradicts the configuration.
+            AirshedError: Its unit attribute is no text.
         """
-        said, known = quantities.attribute(name, self.attribute), quantities[name]
-        if said is None and name in STATIC:
-            said = known.units  # the name says it
-        if self.values is not None:
-            stated, place = quantities.file_unit(name), f"{where}, variable {name}"
-            self.values = to_canonical(self.values, known, said, stated, place)
-            self.units = known.units
+        return Conversion.of(
+            quantities[name], self.attribute, quantities, f"{where}, variable {name}"
+        )
+
+
+def with_air(
+    names: tuple[str, ...], there: Mapping[str, Stored], quantities: Quantities
+) -> tuple[str, ...]:
+    """What is read so that some variables can be converted: of a mixing ratio also the air.
+
+    Args:
+        names: Canonical names of what is wanted.
+        there: What a file has, by canonical name.
+        quantities: What the dataset knows.
+    """
+    needed = set[str]()
+    for name in there.keys() & set(names):
+        with suppress(AirshedError):  # of a wrong attribute, which converting tells
+            needed |= set(there[name].conversion(name, quantities, "").made_of)
+    return (*names, *sorted(needed - set(names)))
+
+
+def convert_all(
+    read: Mapping[str, Stored],
+    right: Iterable[str],
+    quantities: Quantities,
+    where: str,
+    problems: Problems,
+) -> tuple[str, ...]:
+    """Bring what was read to canonical units, mixing ratios with the air of the same hours.
+
+    Args:
+        read: Variables by canonical name.
+        right: Names of those in which nothing is wrong.
+        quantities: What the dataset knows.
+        where: The file, for messages.
+        problems: Takes what is wrong.
+
+    Returns:
+        The names of those that are converted.
+
+    Raises:
+        AirshedError: A unit is unknown, wrong, or contradicts the configuration; or a mixing ratio
+            lacks temperature or pressure.
+    """
+    ways, done = dict[str, Conversion](), set[str]()
+
+    def look(name: str) -> None:
+        ways[name] = read[name].conversion(name, quantities, where)
+
+    def convert(name: str) -> None:
+        way, stored = ways[name], read[name]
+        if stored.values is None:
+            return
+        way.check_air(done, "add them to the file, or convert the field first")
+        air = [read[each].values for each in way.made_of]
+        for each, values in zip(way.made_of, air, strict=True):
+            if values is None or values.shape != stored.values.shape:
+                raise differing(
+                    f"{where}, variable {each}", stored.values.shape, name, np.shape(values)
+                )
+        stored.values = way.convert(stored.values, *(each for each in air if each is not None))
+        stored.units = way.variable.units
+        done.add(name)
+
+    said = passing(problems, right, look)
+    return passing(problems, sorted(said, key=lambda name: len(ways[name].made_of)), convert)
 
 
 def described(stored_as: str, variable: Any, name: str | None = None) -> Stored:
@@ -124,6 +185,17 @@ class Hour:
         return self.reader(problems, self.quantities.read if names is None else names)
 
 
+def of_mixing_ratios(hour: Hour) -> dict[str, str]:
+    """In words, how each hourly quantity is made that an hour has as a mixing ratio."""
+    quantities, told = hour.quantities, {}
+    for stored in hour.read(names=()).variables:
+        if stored.name in quantities.hourly:
+            way = stored.conversion(stored.name, quantities, hour.where)
+            if way.ratio:
+                told[stored.name] = way.told(stored.stored_as)
+    return told
+
+
 @dataclass(frozen=True)
 class RawHour:
     """One hour: its hourly fields [V, Y, X] in the dataset's order, and its grid.
@@ -157,13 +229,7 @@ def as_hour(
 
     def check(name: str) -> None:
         if fields[name].shape != shape:
-            raise AirshedError(
-                "the variables of a raw file differ in shape",
-                where=f"{where}, variable {name}",
-                expected=f"{shape}, as lat2d has",
-                found=fields[name].shape,
-                hint="rows come before columns, in every variable",
-            )
+            raise differing(f"{where}, variable {name}", shape, "lat2d", fields[name].shape)
 
     right = passing(problems, (name for name in hourly if name in fields), check)
     check("lon2d")
@@ -172,6 +238,17 @@ def as_hour(
         [fields[name] if name in right else np.full(shape, np.nan) for name in hourly]
     )
     return RawHour(stacked, fields["lat2d"], fields["lon2d"], lacking)
+
+
+def differing(where: str, shape: object, of: str, found: object) -> AirshedError:
+    """What is said of a variable that has not the shape of another."""
+    return AirshedError(
+        "the variables of a raw file differ in shape",
+        where=where,
+        expected=f"{shape}, as {of} has",
+        found=found,
+        hint="rows come before columns, in every variable",
+    )
 
 
 def choose_variables(

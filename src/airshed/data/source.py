@@ -25,7 +25,7 @@ from airshed.data.archives import (
 from airshed.data.gridded.series import open_series
 from airshed.data.problems import STOP, Problems
 from airshed.data.rawfile import Clock, read_contents
-from airshed.data.rawhour import Hour, RawHour, as_hour
+from airshed.data.rawhour import Hour, RawHour, as_hour, of_mixing_ratios
 from airshed.data.yearly import YearlyStores, find_stores
 from airshed.errors import AirshedError
 from airshed.integrity.provenance import sha256
@@ -126,8 +126,9 @@ class Archives:
         )
 
     def conversions(self) -> dict[str, str]:
-        """None: units are all that may differ."""
-        return {}
+        """How concentrations come from mixing ratios, as the first hour has them."""
+        first = self.day_by_name(min(self.files))
+        return of_mixing_ratios(next(first.hours()))
 
 
 def open_source(dataset: DatasetConfig, folder: Path) -> Source:

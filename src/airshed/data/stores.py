@@ -16,7 +16,7 @@ import zarr
 from airshed.arrays import Integers
 from airshed.errors import AirshedError, refusing
 from airshed.integrity import sealed
-from airshed.integrity.formats import STORE, VERSION
+from airshed.integrity.formats import STORE, VERSION, Format
 from airshed.variables import HOURLY, STATIC, VARIABLES, Variable
 
 HOURLY_FIELDS = "hourly_fields"
@@ -41,23 +41,25 @@ def attributes(known: Variable) -> dict[str, str]:
     }
 
 
-def describe(dataset: xr.Dataset) -> xr.Dataset:
-    """The dataset with CF attributes on every variable that is in the dictionary."""
+def describe(dataset: xr.Dataset, kind: Format = STORE) -> xr.Dataset:
+    """The dataset with its version, and CF attributes on every variable of the dictionary."""
     for name in map(str, dataset.variables):
         if name in VARIABLES:
             dataset[name].attrs |= attributes(VARIABLES[name])
-    dataset.attrs[VERSION] = STORE.version
+    dataset.attrs[VERSION] = kind.version
     return dataset
 
 
-def check(dataset: xr.Dataset, names: Sequence[str], path: Path) -> xr.Dataset:
+def check(
+    dataset: xr.Dataset, names: Sequence[str], path: Path, kind: Format = STORE
+) -> xr.Dataset:
     """The dataset, if it has these variables in canonical units and the known format.
 
     Raises:
         AirshedError: Something is missing or different.
     """
     hint = "delete it and run the workflow again"
-    STORE.check(dataset.attrs.get(VERSION), path)
+    kind.check(dataset.attrs.get(VERSION), path)
     for name in names:
         if name not in dataset.variables:
             raise AirshedError(
@@ -158,13 +160,13 @@ def _check_shards(path: Path, names: Sequence[str], present: npt.NDArray[np.bool
                 raise damaged_hours(shard, "an empty file")
 
 
-def open_netcdf(path: Path, names: Sequence[str]) -> xr.Dataset:
+def open_netcdf(path: Path, names: Sequence[str], kind: Format = STORE) -> xr.Dataset:
     """A small file that :func:`write_netcdf` wrote, in memory, if it has these variables.
 
     Raises:
         AirshedError: It cannot be read, is damaged, or is another file.
     """
-    return check(sealed.read_netcdf(path, STORE), names, path)
+    return check(sealed.read_netcdf(path, kind), names, path, kind)
 
 
 def open_static(path: Path) -> xr.Dataset:
@@ -211,6 +213,6 @@ def open_wind_roses(path: Path) -> xr.Dataset:
     return open_netcdf(path, ("frequency", "latitude", "longitude", "from_deg"))
 
 
-def write_netcdf(dataset: xr.Dataset, path: Path) -> None:
+def write_netcdf(dataset: xr.Dataset, path: Path, kind: Format = STORE) -> None:
     """Write a small dataset atomically, with the format's version and a checksum."""
-    sealed.write_netcdf(describe(dataset), path)
+    sealed.write_netcdf(describe(dataset, kind), path)

@@ -21,7 +21,15 @@ import xarray as xr
 
 from airshed.data.archives import size_and_time
 from airshed.data.problems import STOP, Problems, passing
-from airshed.data.rawhour import Contents, Hour, choose_variables, described
+from airshed.data.rawhour import (
+    Contents,
+    Hour,
+    choose_variables,
+    convert_all,
+    described,
+    of_mixing_ratios,
+    with_air,
+)
 from airshed.errors import AirshedError
 from airshed.files import files_below
 from airshed.variables import STATIC, Quantities
@@ -62,13 +70,16 @@ class Store:
         found = Contents([described(str(n), each, known(str(n))) for n, each in variables])
         stored = {each.stored_as: each for each in found.variables}
 
-        def accept(name: str) -> None:
-            each = stored[self.names[name]]
-            each.values = self._values(name, hours)
-            each.convert(name, self.quantities, str(self.path))
-            found.accept(name, each)
+        there = {name: stored[each] for name, each in self.names.items()}
+        needed = [name for name in with_air(names, there, self.quantities) if name in there]
 
-        passing(problems, [name for name in names if name in self.names], accept)
+        def read(name: str) -> None:
+            there[name].values = self._values(name, hours)
+
+        right = passing(problems, needed, read)
+        for name in convert_all(there, right, self.quantities, str(self.path), problems):
+            if name in names:
+                found.accept(name, there[name])
         return found
 
     def _values(self, name: str, hours: slice) -> Any:
@@ -186,8 +197,9 @@ class YearlyStores:
         return YearlyDay(day, self, 0)
 
     def conversions(self) -> dict[str, str]:
-        """None: units are all that may differ."""
-        return {}
+        """How concentrations come from mixing ratios, as the first hour has them."""
+        first = open_store(self.stores[min(self.stores)], self.quantities).times[0]
+        return of_mixing_ratios(next(self.day_by_name(first.date()).hours()))
 
 
 @lru_cache(maxsize=4)

@@ -15,6 +15,7 @@ from airshed.integrity.formats import (
     ENSEMBLE,
     INGEST,
     INTERPRETATION,
+    OBSERVATIONS,
     RUN,
     SCORES,
     STORE,
@@ -66,7 +67,7 @@ PRODUCTS = {
     "climatology": Product("climatology", "climatology", FIELDS, STORE),
     "damping": Product("damping", "damped persistence", (*FIELDS, "climatology"), STORE),
     "wind_roses": Product("wind_roses", "wind roses", FIELDS, STORE),
-    "observations": Product("stations", "observations", ("static",), STORE),
+    "observations": Product("stations", "observations", ("static",), OBSERVATIONS),
     "training": Product("train", "trainings", PREPARED, RUN, departing=("climatology", "damping")),
     "scores": Product("evaluate", "scores of trainings", (*SCORED, "training", *PREPARED), SCORES),
     "interventions": Product(

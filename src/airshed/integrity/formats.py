@@ -64,6 +64,8 @@ class Format:
 _RERUN = "delete it and run the workflow again"
 # 1 of the NetCDF files: the same without a checksum at the end
 STORE = Format("a prepared file", 2, _RERUN, frozenset({1}))
+# 1 and 2, those of prepared files: by readers that lost times and units which are read now
+OBSERVATIONS = Format("a file of observations", 3, _RERUN)
 # 2: means over the domain, from which no other part of the period could be scored
 # 3: without spectra
 SCORES = Format("scores", 4, "let snakemake make them again from the checkpoints, which stay valid")

@@ -19,7 +19,15 @@ from airshed.errors import AirshedError
 from airshed.evaluation.baselines import BASELINES
 from airshed.evaluation.scores import opened_scores
 from airshed.graph.places import Places
-from airshed.integrity.formats import COST, INGEST, INTERPRETATION, RUN, Format, read_json
+from airshed.integrity.formats import (
+    COST,
+    INGEST,
+    INTERPRETATION,
+    RUN,
+    Format,
+    read_json,
+    read_or_nothing,
+)
 from airshed.variables import VARIABLES, Variable
 
 SPECTRA = ("variant", "horizon_h", "pollutant", "wavelength_km", "power_ratio")
@@ -61,6 +69,8 @@ class Results:
             section, as far as the study has them.
         interventions: ``interventions.csv``; None if the study has none.
         unfinished: The trainings that are not part of it yet, if the study is not finished.
+        observed: ``stations/quality.json``: what was taken of tables of observations; None if the
+            study has none.
     """
 
     study: Study
@@ -83,6 +93,7 @@ class Results:
     supplement: dict[str, pd.DataFrame]
     interventions: pd.DataFrame | None = None
     unfinished: tuple[Unfinished, ...] = ()
+    observed: dict[str, Any] | None = None
 
     @property
     def simulated(self) -> bool:
@@ -223,6 +234,7 @@ def load_results(
             for section in ("stations", "external", "episodes")
             if getattr(study, section)
         },
+        observed=read_or_nothing(results / "stations/quality.json") if study.stations else None,
     )
 
 

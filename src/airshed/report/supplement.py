@@ -13,6 +13,12 @@ STATIONS_CAPTION = (
     " Reanalysis: the truth of all other tables, scored at the same stations and hours; stations"
     " that it assimilated are not independent of it."
 )
+NOT_TAKEN_CAPTION = (
+    "Values of tables of observations that were not taken, by pollutant; stations/quality.json has"
+    " all counts."
+)
+LEFT_OUT_CAPTION = "Stations at which nothing is scored."
+SHOWN = 12  # names of stations
 EXTERNAL_CAPTION = (
     "RMSE of every forecast (mean of seeds) on exactly the samples of the external one that the row"
     " names."
@@ -44,6 +50,33 @@ def stations(results: Results) -> Table:
         if isinstance(key, tuple)
     ]
     return Table(header, rows)
+
+
+def not_taken(results: Results) -> Table:
+    """Values of tables of observations that were not taken, by reason; no rows if all were."""
+    targets = results.study.targets
+    counts = (results.observed or {}).get("not_believed", {})
+    rows = [
+        [reason.replace("_", " "), *(f"{counts[reason].get(name, 0):,}" for name in targets)]
+        for reason in sorted(counts)
+    ]
+    return Table(["reason", *targets], rows)
+
+
+def left_out(results: Results) -> Table:
+    """Stations that no forecast is scored at, by reason; no rows if there are none."""
+    stations = (results.observed or {}).get("stations", {}).get("left_out", {})
+    rows = [
+        [reason.replace("_", " "), f"{len(names):,}", _some(names)]
+        for reason, names in sorted(stations.items())
+        if names
+    ]
+    return Table(["reason", "stations", "which"], rows)
+
+
+def _some(names: list[str]) -> str:
+    more = f", and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def external(results: Results) -> Table:

@@ -18,9 +18,11 @@ from typer.testing import CliRunner
 from airshed.cli import app
 from airshed.cluster.squeue import Job, Queue, parse, read_queue
 from airshed.cluster.status import Facts, State, decide, study_status
-from airshed.cluster.table import Statuses, console, render, watch
+from airshed.cluster.steps import Step, data_steps, scoring_steps
+from airshed.cluster.table import Statuses, StudyStatus, console, render, watch
 from airshed.config import Study, dump_study
 from airshed.errors import AirshedError
+from airshed.graph.places import Places
 from airshed.integrity.formats import PROGRESS, VERSION
 
 COMMENT = "rule_train_wildcards_wind_baseline_0"
@@ -191,6 +193,7 @@ def test_a_study_is_read_and_shown_without_touching_it(tiny_study: Study, tmp_pa
     (tmp_path / "variants/physics_mask/seed1").mkdir()
     before = contents(tmp_path)
     rows = study_status(tiny_study, tmp_path, Queue(None))
+    scoring = scoring_steps(tiny_study, tmp_path, Queue(None))
     assert contents(tmp_path) == before
     states = {(row.variant, row.seed): row.state for row in rows}
     assert states == {
@@ -202,7 +205,7 @@ def test_a_study_is_read_and_shown_without_touching_it(tiny_study: Study, tmp_pa
     assert [row.scored for row in rows] == [True, False, False, False]
     shown = console()
     with shown.capture() as captured:
-        shown.print(render({"tiny": rows}))
+        shown.print(render({"tiny": StudyStatus(rows, scoring, [])}))
     said = captured.get()
     assert "1 waiting, 1 interrupted, 1 failed, 1 done" in said
     for part in ("the loss is not finite", "run snakemake again", "line 39", str(failed / "logs")):
@@ -211,6 +214,62 @@ def test_a_study_is_read_and_shown_without_touching_it(tiny_study: Study, tmp_pa
     assert said.count("the loss is not finite") == 1
     assert re.findall("next: +(.*?) *$", said, re.MULTILINE)[1:] == ["lower the rate"]
     assert said.count("next:") == 2  # one for each training that needs something
+
+
+def test_data_steps_and_scoring_are_shown(tiny_study: Study, tmp_path: Path) -> None:
+    """An ingest that runs, static fields that failed, a scoring that failed, one that is done."""
+    results, data = tmp_path / "tiny", tmp_path / "data" / tiny_study.dataset.name
+    logs = data / str(tiny_study.dataset.grid) / "logs"
+    logs.mkdir(parents=True)
+    (data / "raw").mkdir()
+    (logs / "ingest.log").write_text("days ingested: 3/10 in 00:07, 00:16 left\n")
+    error = AirshedError("the file with elevation is missing", where="dem.tif", hint="fetch it")
+    static = Places(tiny_study, tmp_path).static
+    (logs / f"{static.stem}.log").write_text(f"airshed: {error}\n")
+    for number, variant in enumerate(("wind_baseline", "physics_mask")):
+        folder = leave(results, variant, 0, state="done")
+        (folder / "run.json").write_text("{}")
+        (folder / ("scores.nc" if number else "logs/evaluate.log")).write_text("Traceback (most\n")
+    old = logs / "simulate.log"
+    old.touch()
+    before = contents(tmp_path)
+    queue = Queue([Job("8", "PENDING", "Priority", "rule_climatology", str(Path.cwd()))])
+    found = StudyStatus(
+        study_status(tiny_study, results, queue),
+        scoring_steps(tiny_study, results, queue),
+        data_steps(tiny_study, results, queue),
+    )
+    assert contents(tmp_path) == before
+    states = {step.name: step.state for step in found.steps}
+    assert states["simulate"] == State.DONE
+    assert states["ingest"] == State.RUNNING
+    assert states["static_fields"] == State.FAILED
+    assert states["climatology"] == State.QUEUED
+    assert states["scores of persistence"] == State.WAITING
+    shown = console()
+    with shown.capture() as captured:
+        shown.print(render({"tiny": found}))
+    said = captured.get()
+    assert re.search(r"ingest +running +days ingested: 3/10 in 00:07, 00:16 left", said)
+    assert re.search(r"wind_baseline +0 +done.* failed", said)
+    assert re.search(r"physics_mask +0 +done.* yes", said)
+    assert "scores of wind_baseline, seed 0, failed" in said
+    assert re.findall("next: +(.*?) *$", said, re.MULTILINE) == [
+        "fetch it",
+        "mend the cause, then run snakemake again",
+    ]
+
+
+def test_a_step_that_is_silent_without_a_job_was_interrupted(
+    tiny_study: Study, tmp_path: Path
+) -> None:
+    log = tmp_path / "data" / tiny_study.dataset.name / "logs/simulate.log"
+    log.parent.mkdir(parents=True)
+    log.touch()
+    os.utime(log, (0, 0))
+    first: Step = data_steps(tiny_study, tmp_path / "tiny", Queue([]))[0]
+    assert (first.name, first.state) == ("simulate", State.INTERRUPTED)
+    assert first.advice == "run snakemake again, unless it runs"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"format_version": 99, "state": "failed"}'])
@@ -233,7 +292,7 @@ def test_watching_reads_again_until_it_is_stopped(
         reads += 1
         if reads == 3:
             raise KeyboardInterrupt
-        return {"tiny": study_status(tiny_study, tmp_path, Queue(None))}
+        return {"tiny": StudyStatus([], [], [])}
 
     waited: list[float] = []
     monkeypatch.setattr("airshed.cluster.table.time.sleep", waited.append)

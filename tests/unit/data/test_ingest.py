@@ -151,6 +151,41 @@ def test_units_are_converted(dataset: DatasetConfig, raw: Path) -> None:
         np.testing.assert_allclose(store[name][9], fields[name], rtol=1e-6)
 
 
+def test_a_gas_in_ppb_becomes_a_concentration_with_the_air_of_its_hour(
+    dataset: DatasetConfig, raw: Path
+) -> None:
+    """By the molar gas constant: c = x p M / (R T), with the air that the file itself has."""
+    fields = made.hour_fields(made.START) | made.positions()
+    fields["o3"] = np.full_like(fields["o3"], 40.0) + fields["rh"] / 100
+    ppb = fields["o3"].copy()
+    celsius = fields | {"temp": fields["temp"] - 273.15}
+    replace_hour(raw, 0, made.netcdf(celsius, units={"o3": "ppb", "temp": "degC"}))
+    store, report = run(dataset, raw)
+    expected = ppb * 1e-9 * fields["psfc"] * 47.9982e-3 / (8.314463 * fields["temp"]) * 1e9
+    np.testing.assert_allclose(store["o3"][0], expected, rtol=1e-4)  # 287.05 is rounded
+    np.testing.assert_allclose(store["temp"][0], fields["temp"], rtol=1e-6)
+    assert report["conversions"] == {
+        "o3": "o3 [ppb], times the density of dry air at psfc and temp and 47.9982 / 28.9647"
+    }
+
+
+def test_ppb_without_the_air_is_refused(dataset: DatasetConfig, raw: Path) -> None:
+    """The study says ppb, and its hours hold no temperature."""
+    without = {"psfc", "temp"}
+    hours = tuple(name for name in HOURLY if name not in without)
+    own = {"hourly": hours, "units": {"o3": "ppb"}, "units_override": ("o3",)}
+    fields = made.hour_fields(made.START) | made.positions()
+    kept = {name: field for name, field in fields.items() if name not in without}
+    replace_hour(raw, 0, made.netcdf(kept))
+    message = refused(dataset.model_copy(update=own), raw)
+    for part in (
+        "mixing ratio needs temperature and pressure",
+        "variable o3",
+        "no psfc and no temp",
+    ):
+        assert part in message
+
+
 def test_units_of_the_configuration_serve_files_without_any(
     dataset: DatasetConfig, raw: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,12 @@ from typer.testing import CliRunner
 from airshed.cli import app
 from airshed.config import dump_study, read_yaml, validate_study
 from airshed.data.prepared import Prepared
+from airshed.data.stores import write_netcdf
+from airshed.errors import AirshedError
+from airshed.evaluation.stations.scorer import open_observations
 from airshed.integrity.atomic import write_text
+from airshed.report.supplement import left_out, not_taken
+from airshed.variables import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -98,6 +104,28 @@ def test_faults_of_the_stations_are_found(finished: Steps) -> None:
     assert found["flat_line"] == {"pm25": 35}
     assert found["spike"] == {"pm25": 1}
     assert found["duplicate"] == {"pm25": 10}
+
+
+def test_the_report_has_what_was_not_taken(finished: Steps) -> None:
+    """Under data quality, by pollutant, and the stations that are left out by name."""
+    found = json.loads((finished.folder / "quality.json").read_text())
+    found["stations"]["left_out"] = {"at_two_places": ["9001A"], "without_position": []}
+    study = SimpleNamespace(targets=("pm25", "o3"))
+    results: Any = SimpleNamespace(study=study, observed=found)
+    table = not_taken(results)
+    assert table.header == ["reason", "pm25", "o3"]
+    assert ["flat line", "35", "0"] in table.rows
+    assert left_out(results).rows == [["at two places", "1", "9001A"]]
+    results.observed = None
+    assert not not_taken(results).rows
+
+
+def test_observations_of_an_older_reader_are_refused(finished: Steps, tmp_path: Path) -> None:
+    with xr.open_dataset(finished.folder / "observations.nc") as stored:
+        write_netcdf(stored.load(), tmp_path / "observations.nc")  # as prepared files have it
+    targets = [VARIABLES["pm25"], VARIABLES["o3"]]
+    with pytest.raises(AirshedError, match=r"file of observations of another format version"):
+        open_observations(tmp_path / "observations.nc", targets)
 
 
 def test_the_reanalysis_itself_misses_the_stations_by_their_noise(finished: Steps) -> None:

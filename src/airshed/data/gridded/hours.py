@@ -12,11 +12,12 @@ import numpy as np
 
 from airshed.arrays import Floats
 from airshed.config.data import Box, DatasetConfig
+from airshed.data.conversion import Conversion
 from airshed.data.gridded.blocks import Variable, variable_of
 from airshed.data.gridded.opening import Place, opened, places_of
 from airshed.data.gridded.parts import Part
 from airshed.data.gridded.positions import Positions, positions_of
-from airshed.data.gridded.recipes import Conversion, Recipe, known_variable
+from airshed.data.gridded.recipes import Recipe, known_variable
 from airshed.data.problems import Problems
 from airshed.data.rawhour import Contents
 from airshed.errors import AirshedError
@@ -83,17 +84,9 @@ class Reading:
         Raises:
             AirshedError: The unit attribute is no text.
         """
-        stored, units = part.stored[name], part.units[name]
-        if units is not None and not isinstance(units, str):
-            raise AirshedError(
-                "a unit attribute is no text",
-                where=f"{part.place}, variable {stored}",
-                expected="such as 'K'",
-                found=repr(units),
-            )
-        variable, place = known_variable(self.quantities, name), f"{part.place}, variable {stored}"
-        units = self.quantities.attribute(name, units)
-        return Conversion(variable, units, self.quantities.file_unit(name), place)
+        variable = known_variable(self.quantities, name)
+        where = f"{part.place}, variable {part.stored[name]}"
+        return Conversion.of(variable, part.units[name], self.quantities, where)
 
 
 @lru_cache(maxsize=HELD)

@@ -213,14 +213,9 @@ def _air(reading: Reading, parts: Iterable[Part], there: set[str]) -> frozenset[
     for part in parts:
         for name in sorted(reading.needed & part.stored.keys()):
             conversion = reading.conversion(part, name)
-            if lacking := [each for each in conversion.made_of if each not in there]:
-                raise AirshedError(
-                    "a mixing ratio needs temperature and pressure to become a concentration",
-                    where=conversion.where,
-                    expected=" and ".join(conversion.made_of),
-                    found=f"{conversion.units}, and no {' and no '.join(lacking)}",
-                    hint="request them too, or say what they are called in dataset.gridded.names",
-                )
+            conversion.check_air(
+                there, "request them too, or say what they are called in dataset.gridded.names"
+            )
             found |= set(conversion.made_of)
     return frozenset(found)
 

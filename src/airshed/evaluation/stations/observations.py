@@ -26,6 +26,7 @@ from airshed.evaluation.stations.places import Positions, read_positions
 from airshed.evaluation.stations.quality import Series
 from airshed.evaluation.stations.tables import read_table
 from airshed.integrity.atomic import write_json
+from airshed.integrity.formats import OBSERVATIONS
 from airshed.progress import progress
 from airshed.variables import Variable
 
@@ -77,7 +78,7 @@ def write_observations(
         )
     values = series.believed(list(matched.index), settings.quality)
     observations = _dataset(matched, values, series, settings)
-    write_netcdf(observations, output)
+    write_netcdf(observations, output, OBSERVATIONS)
     write_json(
         report,
         {

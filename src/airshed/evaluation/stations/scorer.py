@@ -22,6 +22,7 @@ from airshed.evaluation.metrics.moments import MOMENTS, moments
 from airshed.evaluation.rescoring import metrics_of, reanalysis_metrics_of
 from airshed.evaluation.scores import STATIONS
 from airshed.evaluation.stations.observations import station_points
+from airshed.integrity.formats import OBSERVATIONS
 from airshed.variables import Variable
 
 ABOUT = (
@@ -156,6 +157,7 @@ def open_observations(path: Path, targets: Sequence[Variable]) -> xr.Dataset:
     Raises:
         AirshedError: It cannot be read, is another file, or of other targets.
     """
-    observations = open_netcdf(path, ("value", "cell_elevation", "height_match", "units"))
+    names = ("value", "cell_elevation", "height_match", "units")
+    observations = open_netcdf(path, names, OBSERVATIONS)
     check_targets(observations, targets, path)
     return observations

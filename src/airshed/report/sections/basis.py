@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airshed.report import calibration as rates
-from airshed.report import tables
+from airshed.report import supplement, tables
 from airshed.report.drawing import Drawing
 from airshed.report.figures.quality import data_quality
 from airshed.report.provenance import differences, runs
@@ -14,8 +14,14 @@ from airshed.report.results import Results
 
 
 def quality(results: Results) -> dict[str, Any]:
-    """Hours that are missing."""
-    return {"gaps": tables.gaps(results)}
+    """Hours that are missing, and observations that were not taken."""
+    return {
+        "gaps": tables.gaps(results),
+        "not_taken": supplement.not_taken(results),
+        "not_taken_caption": supplement.NOT_TAKEN_CAPTION,
+        "left_out": supplement.left_out(results),
+        "left_out_caption": supplement.LEFT_OUT_CAPTION,
+    }
 
 
 def quality_drawings(results: Results) -> Iterator[Drawing]:

@@ -1,0 +1,138 @@
+"""From the numbers of a raw field to a quantity in canonical units, mixing ratios with the air."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from airshed.arrays import Floats
+from airshed.data.ratios import AIR_G_MOL, MOLAR_MASS_G_MOL, Ratio, dry_air_density, ratio_of
+from airshed.data.units import contradicting, is_density, linear_conversion, to_canonical
+from airshed.errors import AirshedError
+from airshed.variables import STATIC, Quantities, Variable
+
+AIR = ("psfc", "temp")
+"""What the density of air follows from."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """From the numbers of a variable to a quantity in canonical units.
+
+    Attributes:
+        variable: The quantity, or a helper.
+        attribute: The unit that the file states, None without one.
+        stated: The unit that the study states, None without one.
+        where: File and variable, for messages.
+    """
+
+    variable: Variable
+    attribute: str | None
+    stated: str | None
+    where: str
+
+    @classmethod
+    def of(
+        cls, variable: Variable, attribute: Any, quantities: Quantities, where: str
+    ) -> Conversion:
+        """As a file and the study say.
+
+        Args:
+            variable: The quantity, or a helper.
+            attribute: The unit attribute of the file's variable, None without one.
+            quantities: What the dataset knows.
+            where: File and variable, for messages.
+
+        Raises:
+            AirshedError: The attribute is no text.
+        """
+        if attribute is not None and not isinstance(attribute, str):
+            raise AirshedError(
+                "a unit attribute is no text",
+                where=where,
+                expected="such as 'K'",
+                found=repr(attribute),
+            )
+        name = variable.name
+        said = quantities.attribute(name, attribute)
+        if said is None and name in STATIC:
+            said = variable.units  # the name says it
+        return cls(variable, said, quantities.file_unit(name), where)
+
+    @property
+    def units(self) -> str | None:
+        """The unit of the numbers."""
+        return self.attribute if self.attribute is not None else self.stated
+
+    @property
+    def ratio(self) -> Ratio | None:
+        """Of a mixing ratio where a mass concentration is wanted, what its unit means."""
+        ratio = ratio_of(self.units or "")
+        return ratio if ratio and is_density(self.variable.units) else None
+
+    @property
+    def made_of(self) -> tuple[str, ...]:
+        """Quantities that it needs beside the numbers: of a mixing ratio those of the air."""
+        return AIR if self.ratio else ()
+
+    def convert(self, values: Floats, *air: Floats) -> Floats:
+        """The quantity in canonical units.
+
+        Args:
+            values: The numbers.
+            air: Fields of what it is made of.
+
+        Raises:
+            AirshedError: The unit is unknown, of something else, or contradicts the study's.
+        """
+        ratio = self.ratio
+        if ratio is None:
+            return to_canonical(values, self.variable, self.attribute, self.stated, self.where)
+        if self.stated is not None and ratio_of(self.stated) != ratio:
+            raise contradicting(self.variable.name, self.stated, self.units, self.where)
+        with np.errstate(all="ignore"):  # what is impossible is refused with the field's limits
+            found = ratio.concentration(values, dry_air_density(*air), self._molar_mass(ratio))
+        return found * linear_conversion("kg m-3", self.variable.units)[0]
+
+    def check_air(self, there: Container[str], hint: str) -> None:
+        """Refuse a mixing ratio where what it needs of the air is not there.
+
+        Args:
+            there: Quantities that are there.
+            hint: What to do.
+
+        Raises:
+            AirshedError: One is lacking.
+        """
+        if lacking := [each for each in self.made_of if each not in there]:
+            raise AirshedError(
+                "a mixing ratio needs temperature and pressure to become a concentration",
+                where=self.where,
+                expected=" and ".join(self.made_of),
+                found=f"{self.units}, and no {' and no '.join(lacking)}",
+                hint=hint,
+            )
+
+    def _molar_mass(self, ratio: Ratio) -> float:
+        name = self.variable.name
+        if ratio.molar and name not in MOLAR_MASS_G_MOL:
+            raise AirshedError(
+                "a unit cannot be converted",
+                where=self.where,
+                expected=f"something convertible to {self.variable.units}",
+                found=f"{self.units}, of something whose molar mass is unknown",
+                hint=f"molar masses are known of {', '.join(MOLAR_MASS_G_MOL)}",
+            )
+        return MOLAR_MASS_G_MOL[name] if ratio.molar else AIR_G_MOL
+
+    def told(self, stored_as: str) -> str:
+        """What is done, in words."""
+        said = f"{stored_as} [{'no unit' if self.units is None else self.units.strip()}]"
+        if self.ratio is None:
+            return said
+        density = f"times the density of dry air at {' and '.join(AIR)}"
+        grams = f" and {self._molar_mass(self.ratio):g} / {AIR_G_MOL:g}" if self.ratio.molar else ""
+        return f"{said}, {density}{grams}"
