@@ -37,7 +37,7 @@ def chosen(product: str, study: Study, of: str | None) -> dict[str, list[str]]:
         beside = study.variant_stanzas[of].reference if product == "cost" else None
         found = {"variant_stanzas": [of, *([] if beside is None else [beside])]}
         if product == "interventions":
-            found["intervention_stanzas"] = study.interventions_on(of)
+            found["intervention_stanzas"] = study.interventions.apply
         return found
     if product in ("comparison", "report"):
         return {"variant_stanzas": study.variants}
