@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from airshed.report import text
 from airshed.report.drawing import Drawing
@@ -27,6 +27,7 @@ def spectra(results: Results) -> Drawing:
             panel.plot(at, share, color=look.color, linestyle=look.linestyle, label=variant)
         panel.axhline(100, color="0.3", linewidth=0.8)
         panel.set(xscale="log", title=f"{horizon} h")
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         panel.xaxis.set_major_formatter(ScalarFormatter())
         panel.xaxis.set_minor_formatter(NullFormatter())
         panel.invert_xaxis()
