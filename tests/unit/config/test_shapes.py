@@ -19,7 +19,7 @@ from airshed.graph.table import BEGIN, END, rerunning_table
 from airshed.graph.views import view
 
 ROOT = Path(__file__).resolve().parents[3]
-PINNED = "370b7def1067"
+PINNED = "7f8e25cfc47f"
 
 
 @pytest.fixture(scope="module")
