@@ -207,6 +207,7 @@ class DatasetConfig(Section):
     population_band: Annotated[Count | None, Shapes("static")] = None
     population_kind: Annotated[Literal["count", "density"] | None, Shapes("static")] = None
     static_crs: Annotated[str | None, Shapes("static")] = None
+    static_rows: Annotated[Literal["north_first", "south_first"] | None, Shapes("static")] = None
     period: Annotated[Period, Shapes("raw", "hourly")]
     time_step_h: Annotated[Literal[1, 2, 3, 4, 6, 8, 12, 24], Shapes("hourly")] = 1
     utc_offset_h: Annotated[float, Field(ge=-12, le=14), Shapes("raw", "hourly")] = 0

@@ -17,7 +17,7 @@ from airshed.config.data import DatasetConfig
 from airshed.config.preprocessing import DaskConfig
 from airshed.data import hourly as store
 from airshed.data.day_notes import DayNote, quality_table, summary
-from airshed.data.heap import one_heap
+from airshed.data.heap import keep_little
 from airshed.data.kept_days import KeptDays
 from airshed.data.native import NativeGrid, native_grid
 from airshed.data.quality import check_hour
@@ -67,7 +67,7 @@ def ingest(
         AirshedError: There are no raw hours, or one is damaged or does not hold what it should.
     """
     check_described(dataset)
-    one_heap()
+    keep_little()
     source, days = open_source(dataset, raw), dataset.period.days
     kept, key = _begun(dataset, source, outputs.hourly)
     held = _held(kept, key, source, days, workers)
@@ -148,7 +148,7 @@ def _ingest_day(
     day: date,
 ) -> None:
     """Read, inspect, regrid and write one day, then keep it."""
-    one_heap()  # of a worker
+    keep_little()  # in a worker
     grid = NativeGrid.read(kept.native)
     shape = (dataset.grid.rows, dataset.grid.columns)
     quantities = dataset.quantities

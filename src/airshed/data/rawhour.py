@@ -107,13 +107,13 @@ def convert_all(
         if stored.values is None:
             return
         way.check_air(done, "add them to the file, or convert the field first")
-        air = [read[each].values for each in way.made_of]
-        for each, values in zip(way.made_of, air, strict=True):
-            if values is None or values.shape != stored.values.shape:
-                raise differing(
-                    f"{where}, variable {each}", stored.values.shape, name, np.shape(values)
-                )
-        stored.values = way.convert(stored.values, *(each for each in air if each is not None))
+        air = {each: read[each].values for each in way.made_of}
+        there = {each: values for each, values in air.items() if values is not None}
+        for each, values in there.items():
+            if values.shape != stored.values.shape:
+                place = f"{where}, variable {each}"
+                raise differing(place, stored.values.shape, name, values.shape)
+        stored.values = way.convert(stored.values, *there.values())
         stored.units = way.variable.units
         done.add(name)
 

@@ -502,6 +502,37 @@ def test_yearly_stores_bring_their_own_fields_and_a_mask_is_kept(
         static_fields(chosen, folder, tmp_path / "hourly.zarr", tmp_path / "again.nc")
 
 
+def test_bare_arrays_lie_on_the_grid_as_the_study_says(
+    dataset: DatasetConfig, tmp_path: Path
+) -> None:
+    """Rows of the grid run from south to north; people per km2 times areas are people."""
+    lat, lon = np.meshgrid(30.0 + np.arange(4), 100.0 + np.arange(6), indexing="ij")
+    cells = cells_around(lat, lon, "study")
+    values, path = np.arange(24.0).reshape(4, 6), tmp_path / "field.npy"
+    np.save(path, values)
+    own = {"grid": {"rows": 4, "columns": 6}, "units": {"elevation": "m"}}
+    own |= {"static_rows": "south_first", "population_kind": "density"}
+    said = DatasetConfig.model_validate(dataset.model_dump() | own)
+    np.testing.assert_allclose(elevation(said, path, cells).values, values, atol=1e-9)
+    turned = said.model_copy(update={"static_rows": "north_first"})
+    np.testing.assert_allclose(elevation(turned, path, cells).values, values[::-1], atol=1e-9)
+    people = population(said, path, cells).values
+    strip_km2 = 6371.0**2 * np.radians(1) ** 2 * np.cos(np.radians(lat))
+    np.testing.assert_allclose(people, values * strip_km2, rtol=0.01)
+    counted = said.model_copy(update={"population_kind": "count"})
+    np.testing.assert_allclose(population(counted, path, cells).values, values, atol=1e-9)
+    for change, message in (
+        ({"static_rows": None}, r"rows of the array with elevation(.|\n)*static_rows"),
+        ({"units": {}}, r"unit of a variable is unknown(.|\n)*dataset\.units"),
+    ):
+        with pytest.raises(AirshedError, match=message):
+            elevation(said.model_copy(update=change), path, cells)
+    for wrong in (values.T, values.astype(complex)):
+        np.save(path, wrong)
+        with pytest.raises(AirshedError, match="does not fit the study grid"):
+            elevation(said, path, cells)
+
+
 @pytest.mark.parametrize("north_first", [True, False])
 def test_a_mask_that_lies_upside_down_does_not_pass(north_first: bool, tmp_path: Path) -> None:
     """A triangle of data, a mask that keeps most of it, land where the data tell nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airshed.data.problems import STOP
+from airshed.data.static.array import START, BareArray, open_array
 from airshed.data.static.curvilinear import Curvilinear
 from airshed.data.static.geotiff import open_geotiff
 from airshed.data.static.netcdf import open_netcdf
@@ -14,7 +15,7 @@ from airshed.errors import AirshedError
 NETCDF_STARTS = (b"\x89HDF", b"CDF\x01", b"CDF\x02", b"CDF\x05")
 
 
-def open_field(wanted: Wanted) -> Raster | Curvilinear:
+def open_field(wanted: Wanted) -> Raster | Curvilinear | BareArray:
     """The field, ready to be read.
 
     Raises:
@@ -31,6 +32,8 @@ def open_field(wanted: Wanted) -> Raster | Curvilinear:
         )
     with wanted.path.open("rb") as stream:
         start = stream.read(4)
+    if start == START:
+        return open_array(wanted)
     return open_netcdf(wanted) if start in NETCDF_STARTS else open_geotiff(wanted)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from airshed.arrays import Flags, Floats
 from airshed.errors import AirshedError, refusing
 
+Values = TypeVar("Values", Flags, Floats)
 DECISIVE = 0.1  # by how much the correlations of both row orders must differ
 
 
@@ -65,10 +67,9 @@ def oriented(
     Raises:
         AirshedError: The mask fits better upside down, or nothing tells how its rows run.
     """
-    turned = mask[::-1]
-    order = "south_first" if lat_deg[0].mean() < lat_deg[-1].mean() else "north_first"
+    turned, order = mask[::-1], row_order(lat_deg)
     if stated is not None:
-        return mask if stated == order else turned
+        return in_order_of(lat_deg, mask, stated)
     if np.array_equal(mask, turned):
         return mask
     for cells in likely:
@@ -78,6 +79,16 @@ def oriented(
         if gain < -DECISIVE:
             raise _refused("the mask lies upside down on the study grid", path, order, gain)
     raise _refused("how the rows of the mask run is not known", path, order)
+
+
+def row_order(lat_deg: Floats) -> str:
+    """How the rows of latitudes [Y, X] run: ``north_first`` or ``south_first``."""
+    return "south_first" if lat_deg[0].mean() < lat_deg[-1].mean() else "north_first"
+
+
+def in_order_of(lat_deg: Floats, values: Values, stated: str) -> Values:
+    """Values [Y, X] whose rows run as stated, with rows as those of latitudes [Y, X]."""
+    return values if stated == row_order(lat_deg) else values[::-1]
 
 
 def _correlation(one: Flags, other: Flags) -> float:

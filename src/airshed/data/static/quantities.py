@@ -12,6 +12,7 @@ import numpy.typing as npt
 from airshed.arrays import Floats
 from airshed.config.data import DatasetConfig
 from airshed.data.regrid import regrid, regrid_counts, regrid_directions
+from airshed.data.static.array import BareArray
 from airshed.data.static.cells import Cells
 from airshed.data.static.curvilinear import Curvilinear
 from airshed.data.static.files import open_field
@@ -22,6 +23,7 @@ from airshed.data.units import linear_conversion, to_canonical
 from airshed.errors import AirshedError
 from airshed.variables import VARIABLES
 
+Field = Raster | Curvilinear | BareArray
 DEEPEST_M = -11_000.0  # no sea is deeper
 FILLER = -9999.0
 SAME_PLACE_DEG = 1e-3
@@ -30,17 +32,23 @@ PER_CELL = re.compile(r"\bper (grid ?)?(cell|pixel|square)\s*$", re.IGNORECASE)
 PER_KM2 = re.compile(r"(\bper |/ ?)(sq(uare|\.)? ?(kilomet(er|re)s?|km)|km\^?2)", re.IGNORECASE)
 
 
-def open_elevation(dataset: DatasetConfig, path: Path) -> tuple[Raster | Curvilinear, Convert]:
+def _wanted(
+    dataset: DatasetConfig, name: str, path: Path, variable: str | None, band: int | None
+) -> Wanted:
+    return Wanted(
+        *(name, path, variable, band),
+        *(dataset.static_crs, dataset.quantities, dataset.static_rows),
+    )
+
+
+def open_elevation(dataset: DatasetConfig, path: Path) -> tuple[Field, Convert]:
     """The field of elevation and its conversion to metres, none below the floor.
 
     Raises:
         AirshedError: The file is missing or unclear, or its unit unknown.
     """
     quantities = dataset.quantities
-    wanted = Wanted(
-        "elevation", path, dataset.elevation_variable, None, dataset.static_crs, quantities
-    )
-    field = open_field(wanted)
+    field = open_field(_wanted(dataset, "elevation", path, dataset.elevation_variable, None))
 
     def convert(values: Floats) -> Floats:
         said = quantities.attribute("elevation", field.units)
@@ -61,6 +69,7 @@ def elevation(dataset: DatasetConfig, path: Path, cells: Cells) -> Gathered:
         AirshedError: The file is missing or unclear, its unit unknown, or a value impossible.
     """
     field, convert = open_elevation(dataset, path)
+    field = field.on(cells) if isinstance(field, BareArray) else field
     if _has_extent_of(field, cells):
         metres = convert(field.values)
         _check_elevation(metres, metres, dataset.elevation_floor_m, field.where)
@@ -70,23 +79,14 @@ def elevation(dataset: DatasetConfig, path: Path, cells: Cells) -> Gathered:
     return mean(sums)
 
 
-def open_population(
-    dataset: DatasetConfig, path: Path
-) -> tuple[Raster | Curvilinear, Convert, bool]:
+def open_population(dataset: DatasetConfig, path: Path) -> tuple[Field, Convert, bool]:
     """The field of population, its conversion, and whether it is per square kilometre.
 
     Raises:
         AirshedError: The file is missing or unclear, or counts and density cannot be told apart.
     """
-    wanted = Wanted(
-        "population",
-        path,
-        dataset.population_variable,
-        dataset.population_band,
-        dataset.static_crs,
-        dataset.quantities,
-    )
-    field = open_field(wanted)
+    variable, band = dataset.population_variable, dataset.population_band
+    field = open_field(_wanted(dataset, "population", path, variable, band))
     per_km2, factor = _kind(field.units, dataset.population_kind, field.where)
     return field, lambda values: values * factor, per_km2
 
@@ -98,6 +98,7 @@ def population(dataset: DatasetConfig, path: Path, cells: Cells) -> Gathered:
         AirshedError: As for :func:`open_population`, or a value is impossible.
     """
     field, convert, per_km2 = open_population(dataset, path)
+    field = field.on(cells) if isinstance(field, BareArray) else field
     known = VARIABLES["population"]
     if _has_extent_of(field, cells) and not per_km2:
         people = convert(field.values)

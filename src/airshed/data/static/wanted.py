@@ -23,6 +23,7 @@ class Wanted:
         band: Number of a layer from 1, where the configuration gives one.
         crs: Coordinate reference system that the configuration states for files without one.
         quantities: What the dataset knows.
+        rows: How the rows of a bare array run, where the configuration says it.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Wanted:
     band: int | None = None
     crs: str | None = None
     quantities: Quantities = CAQRA
+    rows: str | None = None
 
     def stated_crs(self) -> CRS | None:
         """The system that the configuration states."""
@@ -63,7 +65,7 @@ class Wanted:
         return AirshedError(
             f"the file with {self.name} cannot be read",
             where=self.path,
-            expected="NetCDF or GeoTIFF",
+            expected="NetCDF, GeoTIFF, or an array of numpy (.npy) on the study grid",
             found=f"{type(error).__name__}: {error}",
             hint=self.fetch_again,
         )
