@@ -126,10 +126,13 @@ def _steps(study: Study, results: Path) -> Iterator[tuple[str, Path, Path, str, 
         raw = places.dataset / "raw"
         yield "simulate", raw, places.dataset / "logs/simulate.log", PRODUCTS["raw"].rule, ()
     yield "ingest", places.hourly, places.data / "logs/ingest.log", PRODUCTS["hourly"].rule, ()
-    for product in ("static", "patch_elevation", "statistics", "scan_tables", "climatology"):
+    for product in ("static", "patch_elevation", "statistics", "climatology", "damping"):
         path: Path = getattr(places, product)
         rule = PRODUCTS[product].rule
         yield rule, path, places.data / f"logs/{path.stem}.log", rule, ()
+    for path in dict.fromkeys(map(places.scan_tables, study.variants)):
+        rule = PRODUCTS["scan_tables"].rule
+        yield rule, path, places.data / f"logs/{path.stem}.log", rule, (path.stem,)
     if study.stations is not None:
         rule = PRODUCTS["observations"].rule
         yield rule, results / "stations/observations.nc", results / f"logs/{rule}.log", rule, ()

@@ -394,9 +394,13 @@ class Study(Section):
         return seed + self.variant_stanzas[variant].seed_offset
 
     def interventions_on(self, variant: str) -> list[str]:
-        """The interventions that a variant's networks can notice, of those that are made."""
+        """The interventions that a variant's networks can notice, of those that are made.
+
+        A step is handed the stanzas of these alone.
+        """
         known, of = self.intervention_stanzas, (self.variant_stanzas[variant], self.inputs)
-        return [name for name in self.interventions.apply if known[name].met_by(*of)]
+        applied = [name for name in self.interventions.apply if name in known]
+        return [name for name in applied if known[name].met_by(*of)]
 
     def thinned(self) -> Self:
         """The study with the init times of its interventions instead of the test split's."""

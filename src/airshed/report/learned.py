@@ -51,14 +51,14 @@ class Number(NamedTuple):
 def numbers(results: Results, variant: str) -> list[Number]:
     """Those of all trainings of a variant; none for an unbiased one.
 
-    Where they began is what the stanza says, else what the training has noted.
+    Where they began is what the training has noted; of older records, what the stanza says.
     """
     bias = results.study.variant_stanzas[variant].bias
     found = []
     for run in results.of_variant(variant):
         noted = run["bias"].get("initial", {})
         for label, name, final in finals(run):
-            initial = getattr(bias, f"{name}_init", noted.get(label))
+            initial = noted.get(label, getattr(bias, f"{name}_init", None))
             reach = run["bias"].get("reach")
             negative = BIASES[bias.kind].negative if name == STRENGTH else ""
             found.append(Number(label, name, initial, final, reach, negative, run["seed"]))
