@@ -79,6 +79,12 @@ def judged(row: pd.Series[Any], level: float) -> str:
     return f"{WORDS[Verdict(row['verdict'])]}{star}{agree}{limited(row)}"
 
 
+def _alone(row: pd.Series[Any]) -> str:
+    """For what alone a verdict holds, within brackets."""
+    told = limited(row).strip(" ()")
+    return f"; {told}" if told else ""
+
+
 def unnoticed(results: Results) -> Iterator[str]:
     """A sentence on networks that do without their wind or elevation, or are better off."""
     found = overall(results)
@@ -89,7 +95,7 @@ def unnoticed(results: Results) -> Iterator[str]:
             continue
         for verdict, words in UNNOTICED.items():
             told = [
-                f"{variant} (RMSE {text.interval(row)}{limited(row)})"
+                f"{variant} (RMSE {text.interval(row)}{_alone(row)})"
                 for (intervention, variant), row in found.items()
                 if intervention == name and row["verdict"] == verdict
             ]

@@ -61,8 +61,9 @@ FIGURES = {
     "interventions": Kind(
         "interventions",
         "Change of RMSE, in percent, of trained networks that are scored again with something"
-        " changed, over all pollutants and horizons; its 95\u00a0% interval in brackets. Red:"
-        " higher error, so that they use what was taken from them; grey: they do not read it.",
+        " changed, over all pollutants and horizons; its 95\u00a0% interval in brackets. Red,"
+        " hurts: higher error, so that they use what was taken from them; grey: they do not read"
+        " it.",
     ),
     "skill_by_horizon": Kind(
         "horizon",

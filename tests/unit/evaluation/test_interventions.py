@@ -23,6 +23,8 @@ from airshed.evaluation.interventions.networks import intervened, strength_times
 from airshed.evaluation.interventions.places import scores_of
 from airshed.evaluation.interventions.run import changed_fields, changed_geography, intervene
 from airshed.evaluation.scores import read_scores
+from airshed.graph.settings import chosen
+from airshed.graph.views import view
 from airshed.model.scan import RasterScan
 from airshed.training.finished import read_run
 from airshed.variables import INPUTS
@@ -233,14 +235,23 @@ def test_an_intervention_that_makes_no_sense_is_refused(
         Intervention(label="x", **values)
 
 
+def handed_to(variant: str, values: dict[str, Any]) -> Study:
+    """What the step of a variant is handed of a study."""
+    whole = validate_study(values, "x")
+    return view(whole, "interventions", chosen=chosen("interventions", whole, variant))
+
+
 def test_every_intervention_is_scored_once_at_fewer_init_times(
     study: Study, prepared: Prepared, run: Path, climatology: Path, tmp_path: Path
 ) -> None:
     every = 2 * study.splits.test.init_every_h
-    values = study.model_dump(mode="json") | STANZAS
-    values["interventions"] = {"apply": ["no_wind", "alpha_zero"], "init_every_h": every}
+    values = study.model_dump(mode="json") | deepcopy(STANZAS)
+    unmet = {"label": "x", "fields": ["wind"], "change": "zero", "where": "backbone"}
+    values["intervention_stanzas"]["unmet"] = unmet
+    values["interventions"] = {"apply": ["no_wind", "unmet", "alpha_zero"], "init_every_h": every}
     listed = tmp_path / "interventions.json"
-    intervene(validate_study(values, "x"), run, prepared, climatology, listed)
+    intervene(handed_to("physics_mask", values), run, prepared, climatology, listed)
+    assert not scores_of(listed, "unmet").exists()
     files = [scores_of(listed, name) for name in ("no_wind", "alpha_zero")]
     first = read_scores(files[0])
     expected = {"kind": "intervention", "name": "no_wind", "made_from": "physics_mask", "seed": 1}
@@ -251,7 +262,7 @@ def test_every_intervention_is_scored_once_at_fewer_init_times(
     times = [path.stat().st_mtime_ns for path in files]
     files[1].unlink()
     values["interventions"]["apply"].append("no_population")
-    intervene(validate_study(values, "x"), run, prepared, climatology, listed)
+    intervene(handed_to("physics_mask", values), run, prepared, climatology, listed)
     assert files[0].stat().st_mtime_ns == times[0]  # it was there
     assert files[1].is_file()
     assert scores_of(listed, "no_population").is_file()
