@@ -192,11 +192,11 @@ class DatasetConfig(Section):
     """One set of raw files and the grid that they are brought to."""
 
     name: Annotated[
-        Name, Shapes(used_by=("hourly", "static", *SCORES, "cost", "interpretation", "comparison"))
+        Name, Shapes(used_by=("hourly", "static", *BINNED, "cost", "interpretation", "comparison"))
     ]
     source: Annotated[
         Literal["simulator", "caqra", "yearly_zarr", "gridded"],
-        Shapes("hourly", "static", used_by=(*SCORES, "cost", "interpretation")),
+        Shapes("hourly", "static", used_by=(*BINNED, "cost", "interpretation")),
     ]
     path: Annotated[str | None, Shapes("hourly", content=True)] = None
     elevation_file: Annotated[str | None, Shapes("static", content=True)] = None
