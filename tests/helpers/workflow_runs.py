@@ -21,6 +21,11 @@ TIMEOUT_S = 1800
 # dask's processes take longer to start than these steps of the small study take in one
 WITHOUT_DASK = ("--set-threads", "ingest=1", "statistics=1")
 STUDY = ROOT / "tests/helpers/tiny_study.yaml"
+# the small study with steps that studies have if they ask for them
+WHOLE: dict[str, Any] = {
+    "evaluation": {"ensemble": True},
+    "interventions": {"apply": ["no_wind", "alpha_zero"], "init_every_h": 6},
+}
 STANDS_IN = """\
 #!/bin/sh
 step=$1

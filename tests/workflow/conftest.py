@@ -10,7 +10,7 @@ import pytest
 from forked_airshed import forked_airshed
 from made_once import MadeOnce
 from reading import READ
-from workflow_runs import Run, Snakemake, checkout, planning_in
+from workflow_runs import WHOLE, Run, Snakemake, checkout, planning_in
 
 
 @pytest.fixture
@@ -32,8 +32,7 @@ def finished(made_once: MadeOnce, quickly: dict[str, str]) -> Run:
 
     def make(folder: Path) -> None:
         run = Run(folder / "checkout", **quickly)
-        made = {"apply": ["no_wind", "alpha_zero"], "init_every_h": 6}
-        run.configure({"evaluation": {"ensemble": True}, "interventions": made})
+        run.configure(WHOLE)
         done = run("--set-threads", "statistics=1")  # the ingest alone starts dask
         assert done.returncode == 0, done.stderr[-4000:]
         assert f"the report is {folder}/checkout/results/tiny/report.html" in done.stderr
