@@ -44,7 +44,7 @@ READ_ELSEWHERE = {
         "dataset.quality.missing_cells",
         "dataset.quality.missing_hours",
     },
-    "static": {"dataset.mask_rows", "dataset.static_rows"},  # of bare arrays
+    "static": {"dataset.mask_rows"},  # of a bare array
     "comparison": {"study"},  # in a message
 }
 DATA = "results/data/tiny"

@@ -170,7 +170,7 @@ def test_a_study_is_planned_before_its_data_are_there(snakemake: Snakemake, tmp_
     (line,) = (line for line in said.splitlines() if line.startswith("airshed: not there"))
     assert "dataset.path: data/caqra" in line
     assert "dataset.elevation_file: " in line
-    assert jobs(planned.stdout)["train"] == 2
+    assert jobs(planned.stdout)["train"] == 6
     assert "simulate" not in jobs(planned.stdout)
     run = snakemake("--cores", "1", *study)
     assert run.returncode != 0
