@@ -88,6 +88,22 @@ def test_a_resolved_config_is_read_back_equal(tmp_path: Path) -> None:
     assert first.read_text() == second.read_text()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--variant", "physics_msk", "--seed", "0"), "did you mean 'physics_mask'"),
+        (("--variant", "physics_mask", "--seed", "7"), "--seed: 0, 1"),
+        (("--variant", "physics_mask", "--seed", "0"), "--save-forecasts FOLDER"),
+        ((), "--variant: wind_baseline, physics_mask"),
+    ],
+)
+def test_a_training_that_is_not_there_is_not_scored(arguments: tuple[str, ...], told: str) -> None:
+    done = airshed("evaluate", "--study", "config/studies/demo.yaml", *arguments)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [("train",), ("ingest", "--raw", "nowhere"), ("sail",)])
 def test_wrong_arguments_are_explained(arguments: tuple[str, ...]) -> None:
     done = airshed(*arguments)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import xarray as xr
 from reading import READ, unread
 from workflow_runs import WHOLE, Run, environment, jobs
 
@@ -160,6 +161,24 @@ def test_a_changed_setting_repeats_what_depends_on_it_and_no_other(finished: Run
     finished.configure(WHOLE | {"jobs": {"mem_mb": 2000}})
     assert "Nothing to be done" in finished.planned().stdout
     finished.configure(WHOLE)
+
+
+def test_a_training_is_scored_again_from_the_study_alone(finished: Run, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.zarr"
+    named = ("--study", "tiny.yaml", "--variant", "physics_mask", "--seed", "1")
+    done = subprocess.run(
+        ["airshed", "evaluate", *named, "--save-forecasts", kept],
+        cwd=finished.folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    before = xr.open_dataset(finished.path("variants/physics_mask/seed1/scores.nc"))
+    with before, xr.open_dataset(f"{kept}.scores.nc") as again:
+        xr.testing.assert_equal(before, again)
+    with xr.open_zarr(kept, chunks=None) as archive:
+        assert archive["pm25"].notnull().any()
 
 
 def test_snakemakes_own_report_has_the_figures(finished: Run) -> None:

@@ -8,24 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airshed.cli.app import app
+from airshed.cli.options import StudyFiles, named_study
 from airshed.errors import AirshedError
 
 if TYPE_CHECKING:
     from airshed.config import Study
 
-DEFAULTS = (Path("config/config.yaml"), Path("config/variants.yaml"))
-DEMO = Path("config/studies/demo.yaml")  # what snakemake runs if no study is named
 RESULTS = Path("results")
-
-StudyFiles = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--study",
-        exists=True,
-        dir_okay=False,
-        help="A study's YAML file, as for --configfile; may be given several times.",
-    ),
-]
 
 
 @app.command()
@@ -37,7 +26,7 @@ def plan(study: StudyFiles = None) -> None:
     from airshed.graph.study import StudyGraph
 
     files = study or []
-    resolved = _load(files)
+    resolved = named_study(files)
     for line in StudyGraph(resolved).told():
         typer.echo(line)
     show(plan_study(resolved, planned_jobs(files), RESULTS))
@@ -106,18 +95,12 @@ def remove(
         planned.carry_out()
 
 
-def _load(files: list[Path]) -> Study:
-    from airshed.config import load_study
-
-    return load_study([*DEFAULTS, *(files or [DEMO])])
-
-
 def _studies(folder: Path | None, files: list[Path] | None) -> dict[Path, Study]:
     """Each study that is asked for, by its results folder."""
     from airshed.config import load_study
 
     if files:
-        study = _load(files)
+        study = named_study(files)
         return {RESULTS / study.study: study}
     pattern = RESULTS.glob("*") if folder is None else [folder]
     found = [path for path in pattern if (path / "config.resolved.yaml").exists()]

@@ -17,10 +17,8 @@ from airshed.cli.options import (
     Hourly,
     Observations,
     Output,
-    PatchElevation,
-    ScanTables,
     Static,
-    Statistics,
+    StudyFiles,
     SupplementFolder,
     claim_devices,
 )
@@ -29,6 +27,16 @@ from airshed.evaluation.baselines import BASELINES
 Baseline = StrEnum("Baseline", {name: name for name in BASELINES})  # type: ignore[misc]
 SaveForecasts = Annotated[
     Path | None, typer.Option(help="Keep the forecasts in this Zarr store as well.")
+]
+ConfigIfAny = Annotated[
+    list[Path] | None,
+    typer.Option(exists=True, dir_okay=False, help="Study, or files with the step's settings."),
+]
+FileIfAny = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, help="Made by the step of that name.")
+]
+HourlyIfAny = Annotated[
+    Path | None, typer.Option(exists=True, file_okay=False, help="hourly.zarr made by ingest.")
 ]
 WithTruth = Annotated[bool, typer.Option("--with-truth", help="Keep what came true beside them.")]
 
@@ -71,15 +79,19 @@ def wind_roses(config: Config, hourly: Hourly, static: Static, output: Output) -
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="run.json of a training.")],
-    config: Config,
-    hourly: Hourly,
-    static: Static,
-    patch_elevation: PatchElevation,
-    statistics: Statistics,
-    scan_tables: ScanTables,
-    climatology: Climatology,
-    output: Output,
+    run: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="run.json of a training.")
+    ] = None,
+    config: ConfigIfAny = None,
+    hourly: HourlyIfAny = None,
+    static: FileIfAny = None,
+    patch_elevation: FileIfAny = None,
+    statistics: FileIfAny = None,
+    scan_tables: FileIfAny = None,
+    climatology: FileIfAny = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Where the scores go; they appear when complete.")
+    ] = None,
     horizon: Horizons = None,
     save_forecasts: SaveForecasts = None,
     with_truth: WithTruth = False,
@@ -93,33 +105,47 @@ def evaluate(
             help="scores.nc of the same run in another study: use that instead of scoring it.",
         ),
     ] = None,
+    study: StudyFiles = None,
+    variant: Annotated[str | None, typer.Option(help="With --study: which variant.")] = None,
+    seed: Annotated[int | None, typer.Option(help="With --study: which seed.")] = None,
 ) -> None:
-    """Score a trained run on the test split at each horizon, in physical units."""
-    from airshed.data.prepared import Prepared
+    """Score a trained run on the test split at each horizon, in physical units.
+
+    Say which run by --study, --variant and --seed, or give every path, as the workflow does. With
+    --study the scores lie beside the forecasts that are kept, or where --output says.
+    """
+    from airshed.cli.given import Given, of_study
     from airshed.graph.identity import scores_identity
     from airshed.graph.notes import Making, check_read
     from airshed.graph.settings import handed
     from airshed.integrity.formats import RUN, read_json
 
-    prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
-    read = {"climatology": climatology, "observations": observations}
+    if study is not None:
+        given = of_study(study, variant, seed, output, save_forecasts)
+    else:
+        paths = (hourly, static, patch_elevation, statistics, scan_tables)
+        given = Given.complete(config, run, paths, climatology, output, observations)
+    run, prepared = given.run, given.prepared
+    read = {"climatology": given.climatology, "observations": given.observations}
     record = read_json(run, RUN)
-    check_read("scores", config, vars(prepared) | read, record["variant"])
-    study = handed(config, "scores")
-    made = Making("scores", study, output)
+    check_read("scores", given.config, vars(prepared) | read, record["variant"])
+    settings = handed(given.config, "scores")
+    made = Making("scores", settings, given.output)
     weights = record["checkpoint"]["sha256"]
-    identity = scores_identity(study, weights, prepared, climatology, observations)
+    identity = scores_identity(settings, weights, prepared, given.climatology, given.observations)
     if take_over is not None:
         from airshed.evaluation.taking_over import take_over_scores
 
-        take_over_scores(identity, take_over, output, supplement)
+        take_over_scores(identity, take_over, given.output, supplement)
     else:
-        claim_devices(study)
+        claim_devices(settings)
         from airshed.evaluation.evaluate import Evaluation
         from airshed.evaluation.network import evaluate_run
 
-        wanted = (tuple(horizon or ()), observations, supplement, save_forecasts, with_truth)
-        evaluate_run(study, run, prepared, Evaluation(hourly, static, climatology, output, *wanted))
+        of = (prepared.hourly, prepared.static, given.climatology, given.output)
+        horizons, observed = tuple(horizon or ()), given.observations
+        kept = (supplement, save_forecasts, with_truth)
+        evaluate_run(settings, run, prepared, Evaluation(*of, horizons, observed, *kept))
     made.done("" if horizon else identity)
 
 

@@ -11,6 +11,9 @@ import typer
 if TYPE_CHECKING:
     from airshed.config import Study
 
+DEFAULTS = (Path("config/config.yaml"), Path("config/variants.yaml"))
+DEMO = Path("config/studies/demo.yaml")  # what snakemake runs if no study is named
+
 InputFile = typer.Option(exists=True, dir_okay=False)
 InputFolder = typer.Option(exists=True, file_okay=False)
 
@@ -57,6 +60,24 @@ SupplementFolder = Annotated[
     typer.Option(help="Folder for the results at stations and in episodes; else there are none."),
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Tasks at a time on this machine.")]
+
+
+StudyFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--study",
+        exists=True,
+        dir_okay=False,
+        help="A study's YAML file, as for --configfile; may be given several times.",
+    ),
+]
+
+
+def named_study(files: list[Path]) -> Study:
+    """The study of some YAML files over the defaults; of none, what plain snakemake runs."""
+    from airshed.config import load_study
+
+    return load_study([*DEFAULTS, *(files or [DEMO])])
 
 
 def claim_devices(study: Study, devices: int = 1) -> None:

@@ -20,7 +20,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from airshed.biases import BIASES
-from airshed.cli.cluster import _load
+from airshed.cli.options import named_study
 from airshed.cluster.plan import training_steps
 from airshed.config import dump_study, json_schema, load_study, validate_study
 from airshed.config.backbones import Backbone
@@ -66,8 +66,8 @@ def test_every_study_file_is_valid() -> None:
 
 def test_without_a_named_study_the_demo_runs_and_others_inherit_nothing_of_it() -> None:
     demo, other = CONFIG / "studies/demo.yaml", CONFIG / "studies/aa.yaml"
-    assert _load([]) == load_study([*DEFAULTS, demo])
-    assert _load([other]) == load_study([*DEFAULTS, other])
+    assert named_study([]) == load_study([*DEFAULTS, demo])
+    assert named_study([other]) == load_study([*DEFAULTS, other])
 
 
 def test_founding_study_has_the_published_setup() -> None:
