@@ -234,7 +234,7 @@ def test_a_training_that_is_what_it_was_is_put_back_in_an_instant(
     data = tmp_path / "data"
     shutil.copytree(finished.prepared.hourly.parent, data)
     names = vars(finished.prepared).items()
-    prepared = Prepared(**{name: data / path.name for name, path in names})
+    prepared = Prepared(**{name: path and data / path.name for name, path in names})
     noted = prepared.hourly / "present/zarr.json"
     content = json.loads(noted.read_text())
     days = content["attributes"][DAYS]

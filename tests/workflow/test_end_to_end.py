@@ -47,6 +47,7 @@ READ_ELSEWHERE = {
     },
     "static": {"dataset.mask_rows"},  # of a bare array
     "comparison": {"study"},  # in a message
+    "interventions_table": {"comparison.accept_single_seed", "splits.test.init_every_h"},
 }
 DATA = "results/data/tiny"
 HOURLY = f"{DATA}/8x16/hourly.zarr"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from planning import plan
 from snakemake.exceptions import WorkflowError
-from workflow_runs import ROOT, STUDY, Run
+from workflow_runs import ROOT, STUDY, WHOLE, Run
 
 from airshed.config import Study, dump_study, read_yaml, validate_study
 from airshed.config.load import merge
@@ -40,7 +40,7 @@ def there(finished: Run, tmp_path: Path) -> Iterator[Study]:
     shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
     os.chdir(tmp_path / "copy")
     try:
-        yield tiny_study()
+        yield tiny_study(**WHOLE)
     finally:
         os.chdir(before)
 
@@ -103,11 +103,11 @@ def test_data_that_another_study_stands_on_are_not_replaced(there: Study) -> Non
 def test_what_a_change_repeats_is_said_in_a_line(there: Study) -> None:
     assert (
         "train.epochs (2 -> 3) repeats 4 trainings (took"
-        in plan(tiny_study(train={"epochs": 3})).said
+        in plan(tiny_study(train={"epochs": 3}, **WHOLE)).said
     )
     said = plan(tiny_study(dataset={"quality": {"missing_hours": "refuse"}})).said
     assert 'dataset.quality.missing_hours ("mask" -> "refuse") repeats the ingest (took' in said
-    assert " repeats " not in plan(tiny_study(comparison={"margin": 0.02})).said
+    assert " repeats " not in plan(tiny_study(comparison={"margin": 0.02}, **WHOLE)).said
 
 
 def test_without_snakemakes_records_nothing_stale_is_used(there: Study) -> None:

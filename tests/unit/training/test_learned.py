@@ -10,6 +10,7 @@ from torch import nn
 
 from airshed.assembly import build_network
 from airshed.config import Study
+from airshed.data.dataset import Batch
 from airshed.data.prepared import Prepared
 from airshed.training.history import History
 from airshed.training.learned import learned, numbers
@@ -74,7 +75,9 @@ def test_strengths_have_a_learning_rate_of_their_own(study: Study, prepared: Pre
     fabric = Fabric(accelerator="cpu", devices=1)
     learner = Learner(fabric, network, study.train.model_copy(update={"weight_decay": 0.0}))
     x = torch.randn(2, len(INPUTS), 8, 16, generator=torch.Generator().manual_seed(0))
-    learner.forecast(x, torch.tensor([12.0, 24.0]), TARGETS).square().sum().backward()
+    hours = torch.tensor([12.0, 24.0])
+    batch = Batch(x, x[:, : len(TARGETS)], hours, torch.zeros(2, dtype=torch.int64))
+    learner.forecast(batch, TARGETS).square().sum().backward()
     learner.step(torch.tensor(1.0), 1e-3, 0.05)
     moved = {name: (value - before[name]).abs() for name, value in network.named_parameters()}
     alpha = moved.pop("blocks.0.attn.core.bias.alpha")

@@ -220,7 +220,7 @@ def test_a_stalled_process_ends_all_and_is_named_with_its_step(
     study = undropped(timeout_min=0.2)
     assert start(study, prepared, tmp_path, 2, Disturbance(4, rank=1)) == [1, 1]
     assert "process 1 of 2" in said(tmp_path)
-    assert "no progress for 12 s at step 3, computing" in said(tmp_path)
+    assert re.search(r"no progress for 1[2-9] s at step 3, computing", said(tmp_path))
     assert "_squares" in (tmp_path / "said1.txt").read_text()  # the line where it stood
     assert progress(tmp_path)["state"] == "failed"
 
@@ -255,7 +255,7 @@ def command(study: Path, prepared: Prepared, folder: Path) -> list[str]:
     """``airshed train``, as a rule of the workflow calls it."""
     paths = {"config": study, **vars(prepared), "run": folder / "run.json"}
     paths["history"] = folder / "history.csv"
-    options = [f"--{name.replace('_', '-')}={path}" for name, path in paths.items()]
+    options = [f"--{name.replace('_', '-')}={path}" for name, path in paths.items() if path]
     program = [sys.executable, "-m", "airshed.cli", "train"]
     return [*program, f"--variant={VARIANT}", "--seed=1", *options]
 
