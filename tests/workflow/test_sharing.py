@@ -114,9 +114,9 @@ def test_without_snakemakes_records_nothing_stale_is_used(there: Study) -> None:
     shutil.rmtree(".snakemake")
     assert not plan(there).jobs
     with pytest.raises(WorkflowError, match="--forcerun train"):
-        plan(tiny_study(train={"epochs": 3}))
+        plan(tiny_study(train={"epochs": 3}, **WHOLE))
     with pytest.raises(WorkflowError, match="--forcerun compare"):
-        plan(tiny_study(comparison={"margin": 0.02}))
+        plan(tiny_study(comparison={"margin": 0.02}, **WHOLE))
 
 
 def test_results_of_before_notes_are_made_again_which_is_said_once(there: Study) -> None:
