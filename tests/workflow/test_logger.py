@@ -23,4 +23,4 @@ def test_it_prints_a_line_for_each_step_and_names_the_full_log(tmp_path: Path) -
         assert f"{number} of 3 steps" in line
     full = Path(lines[-1].removeprefix("Complete log(s): ")).read_text()
     assert "localrule ingest:" in full
-    assert "Shell command: airshed ingest" in full
+    assert "Shell command: MALLOC_ARENA_MAX=1 airshed ingest" in full
