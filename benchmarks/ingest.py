@@ -166,7 +166,7 @@ def mfdataset(raw: Path, out: Path) -> Callable[[], object]:
 
 
 def _alone(prepare: Callable[..., Any], raw: Path, out: Path) -> tuple[float, float]:
-    """Seconds and MB of a case in a fresh process with one heap for all threads, as in the workflow."""
+    """Seconds and MB of a case in a fresh process, with one heap as in the workflow."""
     os.environ["MALLOC_ARENA_MAX"] = "1"
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         process = psutil.Process(pool.submit(_imported, prepare, raw, out).result())
