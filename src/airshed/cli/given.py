@@ -97,7 +97,7 @@ def of_study(
         raise AirshedError(
             "it is not said where results go", expected="--save-forecasts FOLDER, or --output FILE"
         )
-    graph = StudyGraph(study)
+    graph = StudyGraph(study, main=False)  # nothing is planned: what others hold is not asked
     run = graph.results / f"variants/{variant}/seed{seed}/run.json"
     if not run.is_file():
         raise AirshedError(

@@ -18,6 +18,7 @@ from airshed.comparison.inference import Estimate, estimate, holm
 from airshed.comparison.other_scores import OTHER_SCORES, Score, compared, on_scale
 from airshed.comparison.pairing import PairedErrors, even_positions
 from airshed.comparison.table import ALL
+from airshed.comparison.trainings import Spread
 from airshed.comparison.verdict import Limit, is_refused
 
 COLUMNS = (
@@ -89,8 +90,8 @@ def compare_scores(
     sums, exists, tests = _aligned(models)
     if not tests.scores:
         return pd.DataFrame(columns=list(COLUMNS))
-    alone = {name: PairedErrors(own, own, exists, tests.scale) for name, own in sums.items()}
-    study = reduce(add, (one.spreads()[0] for one in alone.values()))
+    means = (own.sum(axis=2) / exists.sum(axis=0) for own in sums.values())
+    study = reduce(add, (Spread.of(tests.scale(mean)) for mean in means))
     tables = []
     for _, row in verdicts[verdicts["pollutant"] == ALL].iterrows():
         variant, reference = (sums[str(row[side])] for side in ("variant", "reference"))
@@ -99,7 +100,8 @@ def compare_scores(
         found = estimate(errors, int(row["block_length"]), resamples, generator, study)
         if row["limit"] == Limit.these_days:
             found = replace(found, parts=found.parts[:-1])
-        tables += [_rows(row, tests, found, errors, place) for place in range(len(tests.scores))]
+        changes = _changes(row, found, errors)
+        tables += [_rows(row, tests, changes, place) for place in range(len(tests.scores))]
     return _judged(pd.concat(tables, ignore_index=True), significance)[list(COLUMNS)]
 
 
@@ -130,18 +132,34 @@ def _aligned(models: Models) -> tuple[dict[str, Floats], Flags, _Tests]:
     return sums, exists, tests
 
 
-def _rows(
-    verdict: pd.Series, tests: _Tests, found: Estimate, errors: PairedErrors, place: int
-) -> pd.DataFrame:
+class _Changes(NamedTuple):
+    """Of a variant against its reference, on the scale of each score, [n, 1 + K].
+
+    ``values`` are those of the variant and of the reference, [2, n, 1 + K].
+    """
+
+    values: Floats
+    change: Floats
+    low: Floats
+    high: Floats
+    p_value: Floats
+
+
+def _changes(verdict: pd.Series, found: Estimate, errors: PairedErrors) -> _Changes:
+    change = found.log_ratio
+    p_values = np.ones(change.shape) if is_refused(verdict) else found.p_values()
+    return _Changes(errors.scale(_pooled(errors)), change, *found.bounds(), p_values)
+
+
+def _rows(verdict: pd.Series, tests: _Tests, changes: _Changes, place: int) -> pd.DataFrame:
     """The rows of one variant and score, the overall one first."""
     name, shown = tests.scores[place], np.concatenate([[True], tests.compared[place]])
     score = OTHER_SCORES[name]
     plain = np.expm1 if score.relative else np.positive
-    values = errors.scale(_pooled(errors))[:, place]
-    values = np.exp(values) if score.relative else values
+    values = changes.values[:, place]
+    values = np.exp(values) if score.relative else values.copy()
     if not score.units:
         values[:, 0] = math.nan  # of several units
-    p_values = np.ones(len(shown)) if is_refused(verdict) else found.p_values()[place]
     columns = {
         **{name: verdict[name] for name in ("variant", "reference", "limit")},
         "score": name,
@@ -150,13 +168,11 @@ def _rows(
         "variant_value": values[0],
         "reference_value": values[1],
         "units": [score.units, *(score.units or units for units in tests.units)],
-        "change": plain(found.log_ratio[place]),
+        "change": plain(changes.change[place]),
         "change_is": "relative" if score.relative else "difference",
-        **{
-            name: plain(bound[place])
-            for name, bound in zip(("ci_low", "ci_high"), found.bounds(), strict=True)
-        },
-        "p_value": p_values,
+        "ci_low": plain(changes.low[place]),
+        "ci_high": plain(changes.high[place]),
+        "p_value": changes.p_value[place],
         "family": [verdict["family"], *["cells"] * len(tests.pollutant)],
     }
     return pd.DataFrame(columns)[shown]

@@ -19,6 +19,7 @@ from airshed.comparison.inference import estimate
 from airshed.comparison.pairing import SameNetworks, Tests, align
 from airshed.comparison.resampling import automatic_block_length
 from airshed.comparison.study import FLOAT_FORMAT
+from airshed.comparison.table import JUDGED
 from airshed.comparison.verdict import Limit
 from airshed.config import Study
 from airshed.config.evaluation import ComparisonConfig
@@ -35,17 +36,7 @@ COLUMNS = (
     "variant",
     "pollutant",
     "horizon_h",
-    "relative_rmse_change",
-    "ci_low",
-    "ci_high",
-    "p_value",
-    "p_adjusted",
-    "verdict",
-    "beyond_margin",
-    "family",
-    "family_size",
-    "p_beyond_margin",
-    "p_equivalent",
+    *JUDGED,
     "p_all_networks",
     "networks",
     "seed_variance",

@@ -10,11 +10,7 @@ import pandas as pd
 from airshed.comparison.verdict import Verdict, in_short, in_words
 from airshed.errors import AirshedError, refusing
 
-COLUMNS = (
-    "variant",
-    "reference",
-    "pollutant",
-    "horizon_h",
+JUDGED = (
     "relative_rmse_change",
     "ci_low",
     "ci_high",
@@ -26,6 +22,14 @@ COLUMNS = (
     "family_size",
     "p_beyond_margin",
     "p_equivalent",
+)
+"""Columns of every table of changes that are judged."""
+COLUMNS = (
+    "variant",
+    "reference",
+    "pollutant",
+    "horizon_h",
+    *JUDGED,
     "detectable_change",
     "detectable_low",
     "detectable_high",
