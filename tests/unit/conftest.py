@@ -5,6 +5,7 @@ What needs torch is imported where it is used, since most tests do without its s
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,13 @@ from made_once import MadeOnce
 
 from airshed.config import Study
 from airshed.data.prepared import Prepared
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Random values, dropped paths among them, do not depend on which tests ran before."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
