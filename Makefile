@@ -3,6 +3,7 @@
 # make lint           format, lint, types, rules, security
 # make unit           unit tests and bad input
 # make workflow       dry runs and small studies end to end
+# make others         these two together: what `make test` runs beside lint and slurm
 # make slurm          a small study on a SLURM of its own
 # make faults         every rule killed, disks full, files damaged; twelve minutes
 # make test-gpu       exactness of attention on this machine's GPU
