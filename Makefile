@@ -14,6 +14,7 @@
 # make fuzz           fuzz the readers of files from elsewhere, FUZZ_SECONDS each; needs atheris
 # make audit          compare the pinned set with the advisories of PyPI; needs the network
 # make audit-offline  the same with a clone of PyPA's advisory database in ADVISORIES
+# make tables         write what README, docs/ and the schema take from the settings
 # make format         format Python and rules
 # make install        install the pinned set into .venv
 # make clean          remove results and Snakemake's records of them
@@ -33,7 +34,7 @@ PYTEST = pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench test-gpu bench-gpu fuzz audit audit-offline recovery schools format lint unit workflow others faults slurm clean
+.PHONY: help install demo test bench test-gpu bench-gpu fuzz audit audit-offline recovery schools tables format lint unit workflow others faults slurm clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -119,6 +120,9 @@ recovery: $(INSTALLED)
 schools: $(INSTALLED)
 	snakemake --cores $(CORES) --configfile config/studies/schools.yaml
 	python benchmarks/schools.py
+
+tables: $(INSTALLED)
+	python benchmarks/doc_tables.py
 
 clean:
 	rm -rf results .snakemake

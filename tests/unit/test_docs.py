@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -15,6 +17,7 @@ import torch
 import typer
 import yaml
 from doc_examples import PAGES, ROOT, examples, run_python
+from doc_tables import TABLES
 from snakemake.cli import get_argument_parser
 from torch import Tensor, nn
 
@@ -114,6 +117,24 @@ def test_settings_are_those_of_a_study(page: str) -> None:
             base = merge(base, read_yaml(path))
         every = [*base["variants"], *values.get("variant_stanzas", {})]
         validate_study(merge(base | {"variants": every}, values), shown.where)
+
+
+@pytest.mark.parametrize(("page", "name"), TABLES)
+def test_generated_tables_are_what_the_settings_say(page: str, name: str) -> None:
+    _, _, rest = TEXTS[page].partition(f"<!-- {name}: begin -->\n")
+    shown, end, _ = rest.partition(f"\n<!-- {name}: end -->")
+    assert end, f"{page} lacks the marks"
+    assert shown == TABLES[page, name](), "make tables writes it anew"
+
+
+def test_results_and_studies_of_ones_own_are_no_changes_of_the_code(tmp_path: Path) -> None:
+    """So that a report does not say that it was made with changes in no commit."""
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    for name in ("my-studies/mine.yaml", "results/demo/report.html", "site.yaml"):
+        assert (
+            subprocess.run(["git", "check-ignore", "--quiet", name], cwd=tmp_path).returncode == 0
+        )
 
 
 def test_pretrained_weights_are_loaded_as_the_page_shows(
