@@ -26,7 +26,7 @@ INSTALLED := $(VENV)/.installed
 TESTABLE := $(VENV)/.testable
 FUZZ_SECONDS ?= 60
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
-SMK := Snakefile workflow/rules/*.smk
+SMK := Snakefile workflow/Snakefile workflow/rules/*.smk
 # file by file: tests of one share what is made for it; each process imports for itself what all need.
 # One process more than cores: tests wait for others a third of the time
 PYTEST = pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
@@ -125,4 +125,5 @@ tables: $(INSTALLED)
 	python benchmarks/doc_tables.py
 
 clean:
-	rm -rf results .snakemake
+	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+	rm -rf .snakemake

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -125,16 +123,6 @@ def test_generated_tables_are_what_the_settings_say(page: str, name: str) -> Non
     shown, end, _ = rest.partition(f"\n<!-- {name}: end -->")
     assert end, f"{page} lacks the marks"
     assert shown == TABLES[page, name](), "make tables writes it anew"
-
-
-def test_results_and_studies_of_ones_own_are_no_changes_of_the_code(tmp_path: Path) -> None:
-    """So that a report does not say that it was made with changes in no commit."""
-    shutil.copy(ROOT / ".gitignore", tmp_path)
-    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
-    for name in ("my-studies/mine.yaml", "results/demo/report.html", "site.yaml"):
-        assert (
-            subprocess.run(["git", "check-ignore", "--quiet", name], cwd=tmp_path).returncode == 0
-        )
 
 
 def test_pretrained_weights_are_loaded_as_the_page_shows(

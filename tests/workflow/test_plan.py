@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from workflow_runs import Snakemake, checkout, environment, jobs
+from doc_examples import examples
+from workflow_runs import Snakemake, checkout, environment, jobs, planning_in
 
 RULES = {
     "simulate",
@@ -62,6 +63,17 @@ def test_one_ablation_needs_its_own_training_and_no_other(snakemake: Snakemake) 
     assert planned["train"] == planned["evaluate"] == 1
     assert not planned.keys() & {"baseline", "compare", "report"}
     assert "wind_baseline/seed" not in done.stdout
+
+
+def test_another_workflow_takes_the_rules_over_as_the_page_shows(tmp_path: Path) -> None:
+    checkout(tmp_path / "airshed")
+    (shown,) = examples("config/README.md", "snakemake")
+    (tmp_path / "Snakefile").write_text(shown.text, encoding="utf-8")
+    (tmp_path / "my_study.yaml").write_text("study: mine\n", encoding="utf-8")
+    done = planning_in(tmp_path)("-n")
+    assert done.returncode == 0, done.stderr
+    assert jobs(done.stdout)["train"] == 4
+    assert "results/mine/variants/physics_mask/seed1/run.json" in done.stdout
 
 
 def test_the_ablation_plans_every_variant_with_five_seeds(snakemake: Snakemake) -> None:
