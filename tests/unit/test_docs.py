@@ -69,6 +69,12 @@ def test_links_lead_somewhere(page: str) -> None:
             assert not anchor or anchor in anchors(found), target
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith(("docs/", "config/"))])
+def test_a_page_ends_with_what_to_read_next(page: str) -> None:
+    last = TEXTS[page].rstrip().rpartition("\n\n")[2]
+    assert last.startswith("Read next: [") or page == "docs/schools/README.md"  # a kept report
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_exist_with_their_options(page: str) -> None:
     for words in (words for shown in examples(page, "") for words in shown.commands()):

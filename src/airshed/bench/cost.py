@@ -227,7 +227,7 @@ def _with_references(study: Study, variants: Sequence[str]) -> list[str]:
     unknown = [name for name in variants if name not in study.variants]
     if unknown:
         raise AirshedError(
-            "a variant to be measured is none of the study's",
+            "a variant to be measured is not in the study",
             where="--variants",
             expected=", ".join(study.variants),
             found=", ".join(unknown),

@@ -111,8 +111,8 @@ class GriddedScores:
         fields = [self._gather(part) for part in (batch.forecast, batch.truth, batch.initial)]
         expected = self._gather(self._climatology.at(batch.samples.valid_times))
         rows = zip(*places, *fields, expected, strict=True)
-        for row, (init, horizon, forecast, truth, initial, usual) in enumerate(rows):
-            counts = moments(forecast, truth, initial, usual, self._origin, self._parts)
+        for row, (init, horizon, forecast, truth, initial, climatology) in enumerate(rows):
+            counts = moments(forecast, truth, initial, climatology, self._origin, self._parts)
             skipped = 0 if counts.all() else int(np.isfinite(truth).sum() - counts.sum())
             self._totals += (1, skipped)
             events = exceedances(forecast, truth, counts, self._limits)

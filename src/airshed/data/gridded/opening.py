@@ -26,7 +26,7 @@ READ_ERRORS = (
     *(OSError, RuntimeError, LookupError, ValueError, AttributeError, TypeError, MemoryError),
     OverflowError,
 )
-"""What the libraries raise for files that are none, or damaged ones."""
+"""What the libraries raise for files of another kind, or damaged ones."""
 
 
 @dataclass(frozen=True)
