@@ -61,7 +61,7 @@ def measure_cost(
         What was written.
 
     Raises:
-        AirshedError: A variant is none of the study's, or the prepared data do not fit.
+        AirshedError: A variant is not in the study, or the prepared data do not fit.
     """
     found = measured_steps(study, variants, prepared, rounds)
     cost = cost_of_study(study, dict.fromkeys(found["variants"], found))
@@ -119,7 +119,7 @@ def measured_steps(
         What was found, without what depends on the number of seeds or epochs.
 
     Raises:
-        AirshedError: A variant is none of the study's, or the prepared data do not fit.
+        AirshedError: A variant is not in the study, or the prepared data do not fit.
     """
     names = _with_references(study, variants)
     torch.set_num_threads(study.train.threads)

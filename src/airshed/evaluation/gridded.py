@@ -104,7 +104,7 @@ class GriddedScores:
         """Add the samples of a batch.
 
         Raises:
-            AirshedError: A sample's init time or horizon is none of those given.
+            AirshedError: A sample has an init time or horizon that was not given.
             ValueError: Shapes do not fit, or a sample comes twice.
         """
         places = self._places(batch)

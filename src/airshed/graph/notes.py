@@ -43,7 +43,7 @@ class Note:
 
     @classmethod
     def beside(cls, output: Path) -> Note | None:
-        """The note of a product; None if there is none that can be read."""
+        """The note of a product; None if no note can be read."""
         path = note_path(output)
         if not path.is_file():
             return None
