@@ -1,0 +1,55 @@
+"""Examples of the docs that read a finished study, run on the small one."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+import xarray as xr
+from doc_examples import examples, replaced, run_python
+from workflow_runs import Run, environment
+
+# what pages say of the demo and of CAQRA, as it is called in the small study
+INSTEAD = {
+    "config/studies/demo.yaml": "tiny.yaml",
+    "results/demo": "results/tiny",
+    "results/data/simulated_china/32x64": "results/data/tiny/8x16",
+    "results/data/caqra/128x256": "results/data/tiny/8x16",
+    "2015-12-01T08:00": "2016-03-01T08:00",
+}
+
+
+@pytest.fixture
+def folder(finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with all that the finished study's has, into which examples may write."""
+    for path in finished.folder.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    mpl.use("Agg")
+    return tmp_path
+
+
+def test_forecasts_are_kept_and_scored_as_the_page_shows(
+    folder: Path, quickly: dict[str, str]
+) -> None:
+    page, variables = "docs/forecast-archive.md", environment()
+    variables["PATH"] = f"{quickly['AIRSHED_BIN']}:{variables['PATH']}"
+    for shown in examples(page, ""):
+        command = ["sh", "-ec", replaced(shown.text, INSTEAD)]
+        done = subprocess.run(command, env=variables, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    before = xr.open_dataset("results/tiny/variants/physics_mask/seed0/scores.nc")
+    with before, xr.open_dataset("elsewhere/physics_mask.zarr.scores.nc") as again:
+        xr.testing.assert_equal(before, again)
+    with xr.open_zarr("elsewhere/physics_mask.zarr", chunks=None) as archive:
+        assert archive["pm25"].notnull().any()
+    for shown in examples(page, "python"):
+        run_python(shown, INSTEAD)
+
+
+@pytest.mark.parametrize("page", ["docs/scores.md", "docs/data-format.md"])
+def test_results_are_read_as_the_page_shows(folder: Path, page: str) -> None:
+    for shown in examples(page, "python"):
+        run_python(shown, INSTEAD)
