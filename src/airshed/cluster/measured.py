@@ -68,10 +68,9 @@ def measured(study: Study, variant: str, request: JobRequest, results: Path) -> 
             continue
         own = record.get("variant"), record.get("nodes", 1), record.get("devices", 1)
         if wanted == work_of(record.get("config", {}), *own):
-            found = _from_run(path, record, results)
-            return replace(
-                found, evaluate_s=_for_split(found.evaluate_s, planned, record["config"])
-            )
+            run = _from_run(path, record, results)
+            scoring_s = _for_split(run.evaluate_s, planned, record["config"])
+            return replace(run, evaluate_s=scoring_s)
     size = study.train.batch_size
     for path, cost in costs(results):
         found = _from_cost(cost, variant, size, f"{path.relative_to(results)}")

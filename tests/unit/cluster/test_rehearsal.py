@@ -40,7 +40,7 @@ def test_days_follow_each_other_and_belong_to_the_study(root: Path, name: str) -
 
 
 def test_a_short_study_is_rehearsed_on_all_its_days(tiny_values: dict[str, Any]) -> None:
-    """Its test split comes first and is shorter than is wanted; an episode of other days is left out."""
+    """Its test split comes first and is shorter than is wanted; other days' episode goes."""
     splits = {
         "test": {"start": "2016-02-26", "end": "2016-02-27"},
         "train": {"start": "2016-02-28", "end": "2016-03-04"},
