@@ -15,11 +15,13 @@ from doc_examples import examples, run_python
 from reading import READ, unread
 from workflow_runs import WHOLE, Run, environment, jobs
 
+from airshed.graph.places import FORECASTS
 from airshed.report.outline import FIGURES, SECTIONS
 
 SUPPLEMENT_DATA = Path(__file__).resolve().parents[2] / "docs/examples/supplement_data.py"
 SUPPLEMENTED = {
     "seeds": [0],
+    "evaluation": {"save_forecasts": True},
     "stations": {"tables": ["supplement/stations.csv"]},
     "external": {"shifted": {"path": "supplement/forecast.nc"}},
     "episodes": {
@@ -210,6 +212,9 @@ def test_stations_other_forecasts_and_episodes_are_scored_without_training_again
     assert rmse["shifted"] == pytest.approx(rmse["persistence"], rel=0.3)
     page = supplemented.path("report.html").read_text(encoding="utf-8")
     assert all(word in page for word in ("haze", "shifted", "stations"))
+    for variant in ("wind_baseline", "physics_mask"):
+        with xr.open_zarr(supplemented.path(f"variants/{variant}/seed0/{FORECASTS}")) as archive:
+            assert archive["pm25"].notnull().any()
 
     monkeypatch.chdir(supplemented.folder)
     shown_instead = {"results/supplement": "results/tiny", "north_plain": "haze"}

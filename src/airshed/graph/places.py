@@ -14,6 +14,10 @@ from airshed.config import Study
 from airshed.graph.views import digest
 
 
+FORECASTS = "forecasts.zarr"
+"""The forecasts of a network beside its scores, in a study that keeps them."""
+
+
 class Places:
     """Paths of the prepared data of a study.
 
