@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import xarray as xr
 from doc_examples import examples, run_python
 from reading import READ, unread
 from workflow_runs import WHOLE, Run, environment, jobs

@@ -13,7 +13,6 @@ from pathlib import Path
 from airshed.config import Study
 from airshed.graph.views import digest
 
-
 FORECASTS = "forecasts.zarr"
 """The forecasts of a network beside its scores, in a study that keeps them."""
 
