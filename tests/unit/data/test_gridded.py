@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import pickle
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from raw_files import ingest_into
 
 from airshed.config.data import DatasetConfig, Split
 from airshed.data import ingest as ingest_module
+from airshed.data.gridded import blocks
+from airshed.data.gridded.opening import close_unless
 from airshed.data.gridded.series import open_series
 from airshed.data.inspect import as_text, inspect_path
 from airshed.data.samples import sample_index
@@ -476,6 +479,31 @@ def test_inspect_accepts_what_an_ingest_takes(raw: Path, tmp_path: Path) -> None
     assert found.accepted, text
     assert (found.hours or {})["found"] == 8
     assert "go3 [kg kg**-1], times the density of dry air" in text
+
+
+def test_files_are_closed_by_whoever_opens_the_next(
+    raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not by the garbage collector, while another thread is inside the library."""
+    files: list[Any] = []
+    manager = xr.backends.DummyFileManager
+    monkeypatch.setattr(
+        xr.backends, "DummyFileManager", lambda file: files.append(file) or manager(file)
+    )
+    monkeypatch.setattr(blocks, "STEPS", 1)
+    first, *_, last = open_series(made.dataset(raw), str(raw)).day(made.START.date()).hours()
+    first.read()
+    opened = len(files)
+    close_unless(0)
+    last.read()
+    assert len(files) > opened
+    del first, _, last
+    close_unless(0)
+    gc.collect()
+    unneeded = files[:]
+    assert all(file.isopen() for file in unneeded[opened:])
+    open_series(made.dataset(raw), str(raw))
+    assert not any(file.isopen() for file in unneeded)
 
 
 def test_a_day_can_be_sent_to_another_process(raw: Path) -> None:

@@ -61,15 +61,15 @@ class Variable:
         if self.start <= number < self.start + len(self.block):
             return self.block[number - self.start]
         with reading(self.place):
-            read = within_limit(lambda: self._read(number), self.place, "fetch it again")
+            stored = opened(self.place)[self.name]
+            read = within_limit(lambda: self._read(stored, number), self.place, "fetch it again")
         start, block = read
         if len(block) > 1:
             self.start, self.block = start, block
         return block[number - start]
 
-    def _read(self, number: int) -> tuple[int, Floats]:
+    def _read(self, stored: xr.DataArray, number: int) -> tuple[int, Floats]:
         """The first time of the block in which one lies, and its fields."""
-        stored = opened(self.place)[self.name]
         steps = self._steps(stored)
         start = number // steps * steps
         times = {self.time: slice(start, start + steps)} if self.time else {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
+import weakref
+from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +29,7 @@ READ_ERRORS = (
     OverflowError,
 )
 """What the libraries raise for files of another kind, or damaged ones."""
+_unneeded: deque[netCDF4.Dataset] = deque()
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,13 @@ def reading(place: Place) -> Any:
 
 
 def _netcdf(place: Place) -> xr.Dataset:
+    """Open a file, after those that nothing reads any more were closed.
+
+    Left to the garbage collector, which works in any thread, they would be closed while another
+    thread is inside the library, and that crashes.
+    """
+    while _unneeded:
+        _unneeded.popleft().close()
     if place.member is None:
         file = netCDF4.Dataset(place.path)
     else:
@@ -104,5 +114,7 @@ def _netcdf(place: Place) -> xr.Dataset:
     for variable in file.variables.values():
         if isinstance(variable.chunking(), list):
             variable.set_var_chunk_cache(CACHE_BYTES)  # else 16 MB for each, in every open file
-    store: Any = xr.backends.NetCDF4DataStore(file)  # type: ignore[no-untyped-call]
+    manager = xr.backends.DummyFileManager(file)  # type: ignore[type-var]
+    weakref.finalize(manager, _unneeded.append, file).atexit = False
+    store: Any = xr.backends.NetCDF4DataStore(manager)  # type: ignore[no-untyped-call]
     return xr.open_dataset(store, **AS_STORED)
