@@ -9,7 +9,7 @@ import matplotlib as mpl
 import pytest
 import xarray as xr
 from doc_examples import examples, replaced, run_python
-from workflow_runs import Run, environment
+from workflow_runs import WHOLE, Run, environment
 
 # what pages say of the demo and of CAQRA, as it is called in the small study
 INSTEAD = {
@@ -23,9 +23,10 @@ INSTEAD = {
 
 @pytest.fixture
 def folder(finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with all that the finished study's has, into which examples may write."""
-    for path in finished.folder.iterdir():
-        (tmp_path / path.name).symlink_to(path)
+    """A folder with the finished study's results, into which examples may write."""
+    for name in ("results", "config"):
+        (tmp_path / name).symlink_to(finished.folder / name)
+    Run(tmp_path).configure(WHOLE)  # its own file: other tests change that of the finished study
     monkeypatch.chdir(tmp_path)
     mpl.use("Agg")
     return tmp_path
