@@ -32,3 +32,4 @@ rule all:
         # every run for itself, so that one whose files are removed is made again
         expand(rules.train.output, variant=STUDY.variants, seed=STUDY.seeds),
         rules.compare.input.runs,
+        ARCHIVES,

@@ -172,10 +172,18 @@ def scored_in(folder):
     return scores | ({"supplement": directory(f"{folder}/supplement")} if SUPPLEMENTED else {})
 
 
+# Of a study that keeps forecasts. They are asked for by name: an output that is new to a rule and
+# that nobody asks for does not repeat it.
+ARCHIVES = (
+    expand(f"{RUN}/{FORECASTS}", variant=STUDY.variants, seed=STUDY.seeds)
+    if STUDY.evaluation.save_forecasts
+    else []
+)
+
+
 def archived_in(folder):
     """The forecasts of a network, if the study keeps them."""
-    kept = STUDY.evaluation.save_forecasts
-    return {"forecasts": directory(f"{folder}/{FORECASTS}")} if kept else {}
+    return {"forecasts": directory(f"{folder}/{FORECASTS}")} if ARCHIVES else {}
 
 
 def growing(amount, most=None):
