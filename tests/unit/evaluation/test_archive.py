@@ -12,7 +12,7 @@ from scores.continuous import rmse
 from scoring import HORIZONS, INITS, TARGET_VARIABLES, Case
 
 from airshed.errors import AirshedError
-from airshed.evaluation import archive as module
+from airshed.evaluation import forecast_file as module
 from airshed.evaluation.archive import ForecastArchive
 from airshed.evaluation.scores import Subject
 from airshed.variables import TARGETS, VARIABLES
