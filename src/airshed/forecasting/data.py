@@ -22,7 +22,9 @@ Hour = tuple[pd.Timestamp, Floats32]
 def hours_at(
     path: Path, dataset: DatasetConfig, incoming: Incoming, times: pd.DatetimeIndex
 ) -> Iterator[Hour]:
-    """The fields [H, Y, X] of some hours on the study grid, day by day.
+    """The fields [H, Y, X] of some hours on the study grid, in their order.
+
+    Of raw files, the wanted hours of one day are in memory together.
 
     Args:
         path: An hourly store; or raw files as the study's dataset has them, of any period.
@@ -60,17 +62,18 @@ def _of_raw_files(
 ) -> Iterator[Hour]:
     source = open_source(dataset, path)
     for day in times.normalize().unique():
-        wanted = set(times[times.normalize() == day])
+        wanted, found = times[times.normalize() == day], dict[pd.Timestamp, Floats32]()
         for hour in source.day(day.date()).hours():
             time = pd.Timestamp(hour.time_utc)
-            if time in wanted:
-                wanted.remove(time)
-                contents = hour.read(STOP, incoming.quantities.read)
-                yield time, incoming.of_contents(contents, hour.where)
-            elif time in times:
+            if time in found:
                 raise there_twice(hour.where, f"{time} UTC")
-        if wanted:
-            raise _missing(path, min(wanted), source.span())
+            if time in wanted:
+                contents = hour.read(STOP, incoming.quantities.read)
+                found[time] = incoming.of_contents(contents, hour.where)
+        for time in wanted:
+            if time not in found:
+                raise _missing(path, time, source.span())
+            yield time, found[time]
 
 
 def _missing(path: Path, time: pd.Timestamp, found: str) -> AirshedError:

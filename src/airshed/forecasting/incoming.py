@@ -26,6 +26,8 @@ from airshed.data.regrid import regrid, regrid_directions
 from airshed.errors import AirshedError
 from airshed.variables import POSITIONS
 
+PLANE = ("y", "x")  # rows and columns, where that is what a dataset calls them
+
 
 class Incoming:
     """Brings the fields of hours to the study grid.
@@ -63,6 +65,7 @@ class Incoming:
             map(str, fields.variables), self.quantities.read, where, self.quantities, kind="dataset"
         )
         plane = fields[names[POSITIONS[0]]].dims
+        plane = PLANE if {*plane} == {*PLANE} else plane
         there = {name: described(stored, fields[stored], name) for name, stored in names.items()}
         wanted = with_air(self.quantities.read, there, self.quantities)
         read = {name: there[name] for name in wanted if name in there}

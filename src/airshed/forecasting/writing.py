@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from airshed.evaluation.forecast_file import ForecastFile
@@ -23,7 +25,8 @@ def write_forecasts(
 ) -> None:
     """Forecast from each init time, and write everything into one file.
 
-    One init time is in memory at a time. The file appears when it is complete.
+    Forecasts of some init times are in memory together, about 8 MB of each pollutant, unless those
+    of a single one are more. The file appears when it is complete.
 
     Args:
         forecaster: Makes the forecasts.
@@ -42,9 +45,12 @@ def write_forecasts(
     try:
         with writing(output):
             file.create()
-            for time, fields in progress(hours, f"forecasts to {output.name}", len(init_times)):
-                forecasts = forecaster.from_hour(fields, time, horizons)
-                file.write(init_times.get_loc(time), forecasts[:, None])
+            start = 0
+            made = (forecaster.from_hour(fields, time, horizons) for time, fields in hours)
+            shown = progress(made, f"forecasts to {output.name}", len(init_times))
+            while some := [*islice(shown, file.inits_a_chunk)]:
+                file.write(start, np.stack(some, axis=1))
+                start += len(some)
             file.publish()
     finally:
         remove(file.partial)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from airshed.side_by_side.document import Document
@@ -43,12 +44,17 @@ class Comparison:
             document.simulated,
             document.answers,
             document.limits,
-            document.data.get("comparisons", pd.DataFrame()),
+            _typed(document.data["comparisons"]) if document.data else pd.DataFrame(),
             {
                 section.title: pd.DataFrame(section.table.rows, columns=section.table.header)
                 for section in document.sections
             },
         )
+
+
+def _typed(comparisons: pd.DataFrame) -> pd.DataFrame:
+    """A table as :func:`airshed.comparison.table.read_comparisons` reads it."""
+    return comparisons.astype({"horizon_h": str}).replace("", np.nan).infer_objects()
 
 
 def compare(
