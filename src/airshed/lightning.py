@@ -8,30 +8,30 @@ in the same order, the same loss, optimizer, clipping and schedule. See docs/pyt
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import DataLoader, Dataset
-from torch.utils.data.distributed import DistributedSampler
+from torch.utils.data import DataLoader
 
 from airshed.assembly import build_network
 from airshed.config import Study, load_study
 from airshed.config.base import unknown_key_message
 from airshed.config.data import Split
-from airshed.data.dataset import Batch, ForecastDataset, loader_options
+from airshed.data.dataset import Batch, ForecastDataset
 from airshed.data.prepared import Prepared
 from airshed.data.reference import open_reference
 from airshed.data.stores import open_static
 from airshed.errors import AirshedError
 from airshed.graph.places import Places
-from airshed.training.batches import MicroBatch, Plan, deal
+from airshed.training.dealing import Dealt, dealing_loader
 from airshed.training.finished import trained_weights
 from airshed.training.optimisation import adamw, are_strengths, masked_squares, warmup_cosine
 from airshed.training.start import load_start
@@ -39,18 +39,6 @@ from airshed.training.start import load_start
 __all__ = ["StudyData", "VariantModule", "trainer_settings"]
 
 Folder = str | PathLike[str]
-
-
-class Dealt(NamedTuple):
-    """What one process computes at once.
-
-    Attributes:
-        batch: Some samples.
-        counts: 0 for a stand-in at the ragged end of an epoch, whose loss does not count; else 1.
-    """
-
-    batch: Batch
-    counts: int
 
 
 class VariantModule(pl.LightningModule):
@@ -72,6 +60,8 @@ class VariantModule(pl.LightningModule):
         AirshedError: There is no such study or variant, or its data are not prepared.
     """
 
+    mask: Tensor
+
     def __init__(self, results: Folder, variant: str, seed: int) -> None:
         super().__init__()
         self.save_hyperparameters({"results": str(results), "variant": variant, "seed": seed})
@@ -81,8 +71,7 @@ class VariantModule(pl.LightningModule):
         load_start(self.net, study, variant, seed, _start(Path(results), study, variant, seed))
         mask = open_static(prepared.static)["domain_mask"].values.astype(bool)
         self.register_buffer("mask", torch.from_numpy(mask), persistent=False)
-        self.register_buffer("_step_sums", torch.zeros(2, dtype=torch.float64), persistent=False)
-        self.register_buffer("_epoch_sums", torch.zeros(2, dtype=torch.float64), persistent=False)
+        self._counted: dict[str, Tensor] = {}  # no buffers: processes would share them
         self._nominal = study.train.global_batch_size * int(mask.sum()) * len(study.targets)
 
     def load_run(self, run: Folder) -> None:
@@ -109,13 +98,13 @@ class VariantModule(pl.LightningModule):
         the mean over its known cells, so that both are taken back, and the rest is done when all
         of its cells are counted.
         """
-        squares = self._count(dealt, self._step_sums)
+        squares = self._count(dealt, "train")
         means = self.trainer.accumulate_grad_batches * self.trainer.world_size
         return squares * (dealt.counts * means / self._nominal)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Make gradients those of the mean over the known cells of the step."""
-        squares, known = self._total(self._step_sums)
+        squares, known = self._total("train")
         for parameter in self.parameters():
             if parameter.grad is not None:
                 parameter.grad.mul_((self._nominal / known).to(parameter.grad.dtype))
@@ -133,14 +122,14 @@ class VariantModule(pl.LightningModule):
 
     def validation_step(self, dealt: Dealt, batch_idx: int) -> None:
         """Count the squared errors of a micro-batch."""
-        self._count(dealt, self._epoch_sums)
+        self._count(dealt, "validation")
 
     def on_validation_epoch_end(self) -> None:
         """Log the mean over all known cells of the validation split."""
-        squares, known = self._total(self._epoch_sums)
+        squares, known = self._total("validation")
         self.log("val_loss", (squares / known).float(), prog_bar=True)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW; warm-up and a cosine over all steps that the Trainer will make."""
         study, variant = self._study, self._variant
         optimizer = adamw(self.net, study.learning_rate(variant), study.train.weight_decay)
@@ -156,17 +145,17 @@ class VariantModule(pl.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
-    def _count(self, dealt: Dealt, sums: Tensor) -> Tensor:
+    def _count(self, dealt: Dealt, split: str) -> Tensor:
         """Add a micro-batch's squared errors and known cells; the former."""
         batch = dealt.batch
         squares, known = masked_squares(self(batch), batch.y, self.mask)
-        sums += dealt.counts * torch.stack([squares.detach().double(), known.double()])
+        sums = dealt.counts * torch.stack([squares.detach().double(), known.double()])
+        self._counted[split] = self._counted.get(split, torch.zeros_like(sums)) + sums
         return squares
 
-    def _total(self, sums: Tensor) -> tuple[Tensor, Tensor]:
+    def _total(self, split: str) -> tuple[Tensor, Tensor]:
         """What was counted, of all processes; the count starts anew."""
-        total = self.trainer.strategy.reduce(sums.clone(), reduce_op="sum")
-        sums.zero_()
+        total = self.trainer.strategy.reduce(self._counted.pop(split), reduce_op="sum")
         return total[0], total[1]
 
 
@@ -194,17 +183,13 @@ class StudyData(pl.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Open the samples."""
-        study = self._study
-        reference = open_reference(study, self._prepared)
-
-        def samples(split: Split) -> ForecastDataset:
-            return ForecastDataset.of(study, self._prepared, split, study.loader.hold, reference)
-
-        if not self._samples:
-            self._samples = {
-                "train": samples(study.splits.train),
-                "validation": samples(study.splits.validation),
-            }
+        if self._samples:
+            return
+        study, prepared = self._study, self._prepared
+        how = study.loader.hold, open_reference(study, prepared)
+        for name in ("train", "validation"):
+            split: Split = getattr(study.splits, name)
+            self._samples[name] = ForecastDataset.of(study, prepared, split, *how)
 
     def train_dataloader(self) -> DataLoader[Dealt]:
         """Micro-batches of the training split, in another order each epoch."""
@@ -215,54 +200,10 @@ class StudyData(pl.LightningDataModule):
         return self._loader("validation")
 
     def _loader(self, split: Literal["train", "validation"]) -> DataLoader[Dealt]:
-        samples, options = self._samples[split], loader_options(self._study.loader, self._workers)
         trainer = self.trainer
-        rank, processes = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-        micro_batches = _MicroBatches(
-            samples, self._study, self._seed, split == "train", rank, processes
-        )
-        return DataLoader(_Dealing(samples), sampler=micro_batches, batch_size=None, **options)
-
-
-class _Dealing(Dataset[Dealt]):
-    """Samples by the micro-batch."""
-
-    def __init__(self, samples: ForecastDataset) -> None:
-        self._samples = samples
-
-    def __getitem__(self, micro_batch: MicroBatch) -> Dealt:
-        return Dealt(self._samples.__getitems__(micro_batch.indices), int(micro_batch.counts))
-
-
-class _MicroBatches(DistributedSampler[MicroBatch]):
-    """This process's micro-batches of an epoch, as a training of the workflow deals them.
-
-    Lightning leaves the sampler of a distributed training as it is, and tells it the epoch.
-    """
-
-    def __init__(
-        self,
-        samples: ForecastDataset,
-        study: Study,
-        seed: int,
-        learned: bool,
-        rank: int,
-        processes: int,
-    ) -> None:
-        super().__init__(samples, processes, rank)
-        settings = study.train
-        sizes = settings.global_batch_size, settings.batch_size
-        self._plan = Plan(len(samples), *sizes, seed, rank, processes)
-        self._learned = learned
-
-    def __iter__(self) -> Iterator[MicroBatch]:  # type: ignore[override]
-        if self._learned:
-            return iter([micro for step in self._plan.epoch(self.epoch) for micro in step])
-        plan = self._plan
-        return iter(deal(range(plan.samples), plan.batch_size, plan.rank, plan.processes))
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
+        place = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        of = self._samples[split], self._study, self._seed, split == "train", self._workers
+        return dealing_loader(*of, *place)
 
 
 def trainer_settings(results: Folder, devices: int = 1) -> dict[str, Any]:

@@ -65,8 +65,8 @@ class ForecastFile:
         else:
             self._create_zarr(chunks)
 
-    def write(self, start: int, fields: Sequence[Floats]) -> None:
-        """Write all fields of the init times from position ``start`` on; each [I, ..., Y, X]."""
+    def write(self, start: int, fields: Floats) -> None:
+        """Write all fields [T, I, ..., Y, X] of the I init times from position ``start`` on."""
         with self._opened() as arrays:
             for name, values in zip(self._fields, fields, strict=True):
                 arrays[name][start : start + len(values)] = values
@@ -110,8 +110,15 @@ class ForecastFile:
         self._frame.to_netcdf(self.partial, engine="netcdf4")
         with netCDF4.Dataset(self.partial, "a") as file:
             for name, attributes in self._fields.items():
-                packed = {"compression": "zlib", "complevel": 1, "fill_value": np.float32(np.nan)}
-                field = file.createVariable(name, "f4", self._dims, chunksizes=chunks, **packed)
+                field = file.createVariable(
+                    name,
+                    "f4",
+                    self._dims,
+                    compression="zlib",
+                    complevel=1,
+                    chunksizes=chunks,
+                    fill_value=np.nan,
+                )
                 field.setncatts(attributes)
 
 

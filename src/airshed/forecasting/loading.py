@@ -43,10 +43,11 @@ def load(path: Folder | Sequence[Folder], device: str | None = None) -> Forecast
         AirshedError: There is no finished run, several variants are meant, or what the networks
             need of the prepared data or the device is not there.
     """
-    several = not isinstance(path, (str, PathLike))
-    folders = [Path(one) for one in (path if several else [path])]  # type: ignore[union-attr]
+    if isinstance(path, (str, PathLike)):
+        folders, together = [Path(path)], not (Path(path) / "run.json").is_file()
+    else:
+        folders, together = [Path(one) for one in path], True
     trained = [_variant_in(folder) for folder in folders]
-    together = several or not (folders[0] / "run.json").is_file()
     runs, study, variant = _runs(trained), _study(trained[0]), trained[0].name
     where = device_named(device) if device is not None else None
     if where is not None:

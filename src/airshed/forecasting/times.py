@@ -75,6 +75,10 @@ def hours_of(
     there = [parsed(time) for time in own]
     if TIME in fields.dims:
         times = there if wanted is None else wanted
+        if not times:
+            raise AirshedError(
+                "there is no hour to forecast from", expected="one init time or more"
+            )
         if missing := [time for time in times if time not in there]:
             raise _not_there(missing[0], there)
         return [(time, fields.isel({TIME: there.index(time)})) for time in times]
@@ -91,8 +95,9 @@ def hours_of(
 
 
 def _several(init_time: Time | Sequence[Time]) -> list[pd.Timestamp]:
-    one = isinstance(init_time, (str, datetime, np.datetime64))
-    return [parsed(time) for time in ([init_time] if one else init_time)]  # type: ignore[list-item, union-attr]
+    if isinstance(init_time, (str, datetime, np.datetime64)):
+        return [parsed(init_time)]
+    return [parsed(time) for time in init_time]
 
 
 def _not_there(time: pd.Timestamp, there: Sequence[pd.Timestamp]) -> AirshedError:

@@ -158,7 +158,7 @@ def _too_coarse(fields: xr.Dataset) -> xr.Dataset:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (_lacking, "expected:  rh"),
+        (_lacking, "expected: rh"),
         (_in_wrong_unit, "a unit cannot be converted"),
         (_without_unit, "the unit of a variable is unknown"),
         (_impossible, "physically impossible"),
@@ -181,9 +181,10 @@ def test_fields_are_checked_as_an_ingest_checks_them(
     ("arguments", "said"),
     [
         ({"init_time": "2020-01-01"}, "lack an init time"),
+        ({"init_time": []}, "no hour to forecast from"),
         ({"init_time": "noon"}, "is not understood"),
         ({"init_time": "2016-03-06T09:30"}, "is not understood"),
-        ({"init_time": [TIME.to_pydatetime()], "horizons_h": [12, 36]}, "expected:  12 h, 24 h"),
+        ({"init_time": [TIME.to_pydatetime()], "horizons_h": [12, 36]}, "expected: 12 h, 24 h"),
         ({"horizons_h": []}, "not trained for a horizon"),
     ],
 )
@@ -212,7 +213,7 @@ def test_what_cannot_be_loaded_is_explained(plain: Laid, departing: Laid, tmp_pa
     shutil.copytree(departing.runs[0], study / "variants/random_scan/seed0")
     for path, device, said in (
         (copy, None, "prepared data are not there"),
-        (study, None, "found:     physics_mask, random_scan"),
+        (study, None, "found:    physics_mask, random_scan"),
         ([plain.runs[0], copy], None, "a seed twice"),
         ([plain.runs[0], departing.runs[0]], None, "tiny/physics_mask, tiny/random_scan"),
         (tmp_path / "nowhere", None, "no folder of results"),
