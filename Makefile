@@ -3,6 +3,7 @@
 # make lint           format, lint, types, rules, security
 # make unit           unit tests and bad input
 # make workflow       dry runs and small studies end to end
+# make others         these two together: what `make test` runs beside lint and slurm
 # make slurm          a small study on a SLURM of its own
 # make faults         every rule killed, disks full, files damaged; twelve minutes
 # make test-gpu       exactness of attention on this machine's GPU
@@ -13,6 +14,7 @@
 # make fuzz           fuzz the readers of files from elsewhere, FUZZ_SECONDS each; needs atheris
 # make audit          compare the pinned set with the advisories of PyPI; needs the network
 # make audit-offline  the same with a clone of PyPA's advisory database in ADVISORIES
+# make tables         write what README, docs/ and the schema take from the settings
 # make format         format Python and rules
 # make install        install the pinned set into .venv
 # make clean          remove results and Snakemake's records of them
@@ -24,7 +26,7 @@ INSTALLED := $(VENV)/.installed
 TESTABLE := $(VENV)/.testable
 FUZZ_SECONDS ?= 60
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
-SMK := Snakefile workflow/rules/*.smk
+SMK := Snakefile workflow/Snakefile workflow/rules/*.smk
 # file by file: tests of one share what is made for it; each process imports for itself what all need.
 # One process more than cores: tests wait for others a third of the time
 PYTEST = pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
@@ -32,7 +34,7 @@ PYTEST = pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench test-gpu bench-gpu fuzz audit audit-offline recovery schools format lint unit workflow others faults slurm clean
+.PHONY: help install demo test bench test-gpu bench-gpu fuzz audit audit-offline recovery schools tables format lint unit workflow others faults slurm clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -119,5 +121,9 @@ schools: $(INSTALLED)
 	snakemake --cores $(CORES) --configfile config/studies/schools.yaml
 	python benchmarks/schools.py
 
+tables: $(INSTALLED)
+	python benchmarks/doc_tables.py
+
 clean:
-	rm -rf results .snakemake
+	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+	rm -rf .snakemake

@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT / "tests/helpers"))
 from workflow_runs import environment, jobs, with_stand_in
 
 log = logging.getLogger(__name__)
-LARGE = ("--configfile", "config/studies/ablation.yaml")  # 18 variants, 5 seeds, 4 horizons
+LARGE = ("--configfile", "config/studies/ablation.yaml")  # every variant, 5 seeds, 4 horizons
 LEAST_JOBS = 1000
 SEEDS = 200  # of two variants: trained and evaluated 400 times, interpreted 200 times
 HORIZONS_H = (12, 24, 48, 96)

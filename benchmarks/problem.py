@@ -34,13 +34,13 @@ CONFIG = Path(__file__).resolve().parents[1] / "config"
 
 
 def _stanzas() -> dict[str, Mapping[str, Any]]:
+    stanzas: dict[str, Mapping[str, Any]]
     stanzas = yaml.safe_load((CONFIG / "variants.yaml").read_text())["variant_stanzas"]
-    ablation = yaml.safe_load((CONFIG / "studies/ablation.yaml").read_text())
-    return {name: stanzas[name] for name in ablation["variants"]}
+    return stanzas
 
 
 VARIANTS = _stanzas()
-"""The stanza of every variant of the ablation."""
+"""The stanza of every variant that studies share."""
 
 
 def scan(name: str, patch_grid: tuple[int, int]) -> RasterScan | WindScan:

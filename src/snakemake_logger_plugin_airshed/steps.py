@@ -58,12 +58,12 @@ class Step:
         Args:
             usual_s: Seconds that steps of its rule take; None if there was none yet.
         """
-        told = self._told() or self._logged()
+        told = self._reported() or self._logged()
         if told is not None or not usual_s:
             return told or Progress()
         return Progress(min(0.99, self.elapsed_s / usual_s), max(0.0, usual_s - self.elapsed_s))
 
-    def _told(self) -> Progress | None:
+    def _reported(self) -> Progress | None:
         """What a training says in ``progress.json``, which lies above its folder of logs."""
         if self.log is None:
             return None

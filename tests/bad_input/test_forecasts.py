@@ -91,7 +91,7 @@ CASES: dict[str, tuple[Change | bytes | None, dict[str, Any], tuple[str, ...]]] 
         {},
         ("no pollutant", "external.other.variables"),
     ),
-    "a unit that is none": (with_units("o3", "spoons"), {}, ("cannot be converted", "o3")),
+    "an unknown unit": (with_units("o3", "spoons"), {}, ("cannot be converted", "o3")),
     "a mixing ratio by volume": (with_units("no2", "ppb"), {}, ("density of the air", "no2")),
     "a mixing ratio of particles": (with_units("pm25", "ppb"), {}, ("cannot be converted", "ppb")),
     "a mixing ratio by mass": (with_units("so2", "kg kg-1"), {}, ("density of the air", "so2")),

@@ -198,7 +198,7 @@ CASES: dict[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
         (NO_FIELD, "temp", "int16"),
     ),
     "a unit of something else": (lambda: units("u", "K"), (UNIT, "variable u", "K", "m s-1")),
-    "a unit that is none": (lambda: units("o3", "spoons"), (UNIT, "variable o3", "spoons")),
+    "an unknown unit": (lambda: units("o3", "spoons"), (UNIT, "variable o3", "spoons")),
     "a mixing ratio of particles": (
         lambda: units("pm10", "ppb"),
         (UNIT, "variable pm10", "ppb", "ug m-3"),
@@ -353,7 +353,7 @@ FILES: dict[str, tuple[dict[str, bytes], dict[str, Any], tuple[str, ...]]] = {
         {"units": {"co": "ug m-3"}},
         ("contradicts", "dataset.units.co", "mg m-3"),
     ),
-    "a configured unit that is none": (
+    "an unknown configured unit": (
         {made.member(made.START): made.whole_hour(made.START)},
         {"units": {"co": "spoons"}},
         ("a unit cannot be converted", "dataset.units.co", "spoons"),

@@ -130,7 +130,7 @@ ELEVATION: dict[str, tuple[Write | None, dict[str, Any], tuple[str, ...]]] = {
     "a sea": (field(changed(MANY, -4000)), {}, ("impossible", "elevation_floor_m")),
     "centimetres called metres": (field(MANY * 100), {}, ("impossible", "-500 to 9000")),
     "a unit of something else": (field(units="Pa"), {}, ("unit cannot be converted", "Pa")),
-    "a unit that is none": (field(units="spoons"), {}, ("unit cannot be converted", "spoons")),
+    "an unknown unit": (field(units="spoons"), {}, ("unit cannot be converted", "spoons")),
     "a unit that is a number": (with_attribute("z", units=5), {}, ("unit", "5")),
     "no unit": (field(units=None), {}, ("dataset.units.elevation", "neither")),
     "degrees that are metres": (

@@ -85,7 +85,7 @@ CASES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
         "站点,时间".encode("gbk"),
         ("none of the known layouts", "站点, 时间"),
     ),
-    "a workbook that is none": ("a.xlsx", RIGHT.encode(), (UNREADABLE, "zip")),
+    "not a workbook": ("a.xlsx", RIGHT.encode(), (UNREADABLE, "zip")),
     "an old workbook": ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\xff", (UNREADABLE, ".xlsx")),
     "two tables in a zip": ("a.zip", zipped("a.csv", "b.csv"), (UNREADABLE, "2 files")),
     "dates whose day is not known": (
@@ -118,18 +118,18 @@ CASES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
         (UNREADABLE, "Length of header"),
     ),
     "a quote that stays open": ("a.csv", b'station,"time\n1,2\n', (UNREADABLE, "inside string")),
-    "a gzip that is none": ("a.csv.gz", RIGHT.encode(), (UNREADABLE, "gzip")),
+    "not a gzip": ("a.csv.gz", RIGHT.encode(), (UNREADABLE, "gzip")),
     "a gzip cut": ("a.csv.gz", gzip.compress(RIGHT.encode())[:-20], (UNREADABLE,)),
-    "a zip that is none": ("a.csv.zip", RIGHT.encode(), (UNREADABLE, "zip")),
-    "an xz that is none": ("a.csv.xz", RIGHT.encode(), (UNREADABLE,)),
-    "a Parquet file that is none": ("a.parquet", RIGHT.encode(), (UNREADABLE, "arquet")),
+    "not a zip": ("a.csv.zip", RIGHT.encode(), (UNREADABLE, "zip")),
+    "not an xz": ("a.csv.xz", RIGHT.encode(), (UNREADABLE,)),
+    "not a Parquet file": ("a.parquet", RIGHT.encode(), (UNREADABLE, "arquet")),
     "no time": ("a.csv", replaced("time", "when"), ("lacks the time", "timestamp", "when")),
     "no station": ("a.csv", replaced("station", "who"), ("lacks the station", "who")),
     "no pollutant": ("a.csv", replaced("pollutant", "what"), ("none of the known layouts", "what")),
     "no unit": ("a.csv", replaced(",units", ",unitless"), ("stations.units.pm25", "neither")),
-    "a unit that is none": ("a.csv", replaced("ug/m3", "spoons"), (NO_STATION,)),
+    "an unknown unit": ("a.csv", replaced("ug/m3", "spoons"), (NO_STATION,)),
     "other pollutants alone": ("a.csv", replaced("pm25", "benzene"), (NO_STATION,)),
-    "times that are none": (
+    "text in place of times": (
         "a.csv",
         replaced(DAYS[-1], "yesterday "),
         (NO_TIME, "'yesterday T00:00Z'", "2018010203"),
@@ -137,7 +137,7 @@ CASES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
     "times of another year": ("a.csv", replaced(DAYS[-1], "2015-03-03"), (NO_STATION, DAYS[-1])),
     "a leap day of no leap year": ("a.csv", replaced(DAYS[-1], "2015-02-29"), (NO_TIME,)),
     "times beside the hours": ("a.csv", replaced(":00Z", ":30Z"), (NO_STATION,)),
-    "values that are none": (
+    "text in place of values": (
         "a.csv",
         "\n".join([HEADER, *(row.rsplit(",", 2)[0] + ",none,ug/m3" for row in ROWS)]).encode(),
         (NO_STATION,),
@@ -177,7 +177,7 @@ WRONG_SITES: dict[str, tuple[bytes, tuple[str, ...]]] = {
     "no longitude": (b"station,latitude\nA,31\n", ("lacks the longitude", "latitude")),
     "no station": (b"name,latitude,longitude\nA,31,102\n", ("lacks the station", "name")),
     "other stations": (b"station,latitude,longitude\nB,31,102\n", ("without_a_position",)),
-    "positions that are none": (b"station,latitude,longitude\nA,north,east\n", ("position",)),
+    "text in place of positions": (b"station,latitude,longitude\nA,north,east\n", ("position",)),
 }
 
 

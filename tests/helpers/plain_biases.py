@@ -101,7 +101,7 @@ PLAIN: dict[str, tuple[dict[str, object], Pair]] = {
     "topoflow": ({"kind": "topoflow"}, topoflow),
 }
 """A stanza of each kind, and the plain version of it."""
-SILENT_AT_FIRST = {"barrier_lookup": ["alpha"]}
+WITHOUT_GRADIENT_AT_FIRST = {"barrier_lookup": ["alpha"]}
 """Parameters without a gradient at their initial values, by kind of bias.
 
 While every entry of the lookup table is 1, its weight does not matter.

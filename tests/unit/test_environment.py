@@ -19,6 +19,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from airshed import __version__
+
 STAGES = ("data", "train", "report")
 PIP_NAMES = {"pytorch": "torch", "dask-core": "dask"}
 
@@ -65,6 +67,12 @@ def test_the_demo_does_without_triton(root: Path, tmp_path: Path) -> None:
     assert ",triton]'" in commands("unit")
     assert "'.[dev]'" in commands("demo")
     assert "triton]" not in commands("demo")
+
+
+def test_the_version_that_is_cited_is_the_packages(root: Path) -> None:
+    cited = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["version"] == __version__
+    assert cited["license"] == project(root)["license"]
 
 
 @pytest.mark.parametrize("stage", STAGES)

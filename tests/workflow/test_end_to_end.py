@@ -12,14 +12,17 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
+from doc_examples import examples, run_python
 from reading import READ, unread
 from workflow_runs import WHOLE, Run, environment, jobs
 
+from airshed.graph.places import FORECASTS
 from airshed.report.outline import FIGURES, SECTIONS
 
 SUPPLEMENT_DATA = Path(__file__).resolve().parents[2] / "docs/examples/supplement_data.py"
 SUPPLEMENTED = {
     "seeds": [0],
+    "evaluation": {"save_forecasts": True},
     "stations": {"tables": ["supplement/stations.csv"]},
     "external": {"shifted": {"path": "supplement/forecast.nc"}},
     "episodes": {
@@ -27,6 +30,7 @@ SUPPLEMENTED = {
             "start": "2016-03-06",
             "end": "2016-03-07",
             "box": {"south": 20, "north": 45, "west": 90, "east": 120},
+            "transect": {"start": [35, 92], "end": [35, 118], "points": 20},
         }
     },
 }
@@ -164,24 +168,6 @@ def test_a_changed_setting_repeats_what_depends_on_it_and_no_other(finished: Run
     finished.configure(WHOLE)
 
 
-def test_a_training_is_scored_again_from_the_study_alone(finished: Run, tmp_path: Path) -> None:
-    kept = tmp_path / "kept.zarr"
-    named = ("--study", "tiny.yaml", "--variant", "physics_mask", "--seed", "1")
-    done = subprocess.run(
-        ["airshed", "evaluate", *named, "--save-forecasts", kept],
-        cwd=finished.folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    before = xr.open_dataset(finished.path("variants/physics_mask/seed1/scores.nc"))
-    with before, xr.open_dataset(f"{kept}.scores.nc") as again:
-        xr.testing.assert_equal(before, again)
-    with xr.open_zarr(kept, chunks=None) as archive:
-        assert archive["pm25"].notnull().any()
-
-
 def test_snakemakes_own_report_has_the_figures(finished: Run) -> None:
     done = finished("--report", "workflow.html")
     assert done.returncode == 0, done.stderr[-2000:]
@@ -195,7 +181,7 @@ def test_snakemakes_own_report_has_the_figures(finished: Run) -> None:
 
 
 def test_stations_other_forecasts_and_episodes_are_scored_without_training_again(
-    finished: Run, tmp_path: Path, quickly: dict[str, str]
+    finished: Run, tmp_path: Path, quickly: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     supplemented = Run(tmp_path / "supplemented", **quickly)
     for part in ("results", ".snakemake"):
@@ -227,3 +213,11 @@ def test_stations_other_forecasts_and_episodes_are_scored_without_training_again
     assert rmse["shifted"] == pytest.approx(rmse["persistence"], rel=0.3)
     page = supplemented.path("report.html").read_text(encoding="utf-8")
     assert all(word in page for word in ("haze", "shifted", "stations"))
+    for variant in ("wind_baseline", "physics_mask"):
+        with xr.open_zarr(supplemented.path(f"variants/{variant}/seed0/{FORECASTS}")) as archive:
+            assert archive["pm25"].notnull().any()
+
+    monkeypatch.chdir(supplemented.folder)
+    shown_instead = {"results/supplement": "results/tiny", "north_plain": "haze"}
+    for shown in examples("docs/supplement.md", "python"):
+        run_python(shown, shown_instead)

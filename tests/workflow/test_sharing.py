@@ -57,6 +57,8 @@ def test_another_study_makes_no_data_and_takes_trainings_and_scores_over(there: 
     assert found.counts("take_over_scores", "evaluate") == [4, 2]
     assert not plan(there).jobs
     assert plan(another(jobs={"take_over": False})).counts("train", "take_over") == [6, 0]
+    kept = plan(another(evaluation={"save_forecasts": True}))
+    assert kept.counts("take_over", "take_over_scores", "evaluate") == [4, 0, 6]
     other_scores = plan(another(evaluation={"wind_speed_edges_ms": [3]}))
     assert other_scores.counts("take_over", "take_over_scores") == [4, 0]
     assert plan(another(train={"epochs": 3})).counts("take_over") == [0]

@@ -15,6 +15,7 @@ from airshed.config import dump_study, read_yaml, validate_study
 from airshed.devices import Devices, devices_here
 from airshed.errors import AirshedError
 from airshed.evaluation import baselines
+from airshed.graph.places import FORECASTS
 from airshed.graph.study import StudyGraph
 from airshed.graph.user_files import files_of
 from airshed.integrity.formats import check_folder, stamp_folder
@@ -169,6 +170,12 @@ def scored_in(folder):
     """What an evaluation writes into a folder."""
     scores = {"scores": f"{folder}/scores.nc"}
     return scores | ({"supplement": directory(f"{folder}/supplement")} if SUPPLEMENTED else {})
+
+
+def archived_in(folder):
+    """The forecasts of a network, if the study keeps them."""
+    kept = STUDY.evaluation.save_forecasts
+    return {"forecasts": directory(f"{folder}/{FORECASTS}")} if kept else {}
 
 
 def growing(amount, most=None):

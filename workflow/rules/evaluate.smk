@@ -34,6 +34,7 @@ rule evaluate:
         run=rules.train.output.run,
     output:
         **scored_in(RUN),
+        **archived_in(RUN),
     log:
         f"{RUN}/logs/evaluate.log",
     benchmark:
@@ -63,6 +64,7 @@ rule evaluate:
 use rule evaluate as evaluate_horizon with:
     output:
         **scored_in(f"{RUN}/horizons/{{horizon_h}}h"),
+        **archived_in(f"{RUN}/horizons/{{horizon_h}}h"),
     log:
         f"{RUN}/logs/evaluate_{{horizon_h}}h.log",
     benchmark:

@@ -61,7 +61,7 @@ def measure_cost(
         What was written.
 
     Raises:
-        AirshedError: A variant is none of the study's, or the prepared data do not fit.
+        AirshedError: A variant is not in the study, or the prepared data do not fit.
     """
     found = measured_steps(study, variants, prepared, rounds)
     cost = cost_of_study(study, dict.fromkeys(found["variants"], found))
@@ -119,7 +119,7 @@ def measured_steps(
         What was found, without what depends on the number of seeds or epochs.
 
     Raises:
-        AirshedError: A variant is none of the study's, or the prepared data do not fit.
+        AirshedError: A variant is not in the study, or the prepared data do not fit.
     """
     names = _with_references(study, variants)
     torch.set_num_threads(study.train.threads)
@@ -227,7 +227,7 @@ def _with_references(study: Study, variants: Sequence[str]) -> list[str]:
     unknown = [name for name in variants if name not in study.variants]
     if unknown:
         raise AirshedError(
-            "a variant to be measured is none of the study's",
+            "a variant to be measured is not in the study",
             where="--variants",
             expected=", ".join(study.variants),
             found=", ".join(unknown),

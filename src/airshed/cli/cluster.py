@@ -20,12 +20,16 @@ RESULTS = Path("results")
 @app.command()
 def plan(study: StudyFiles = None) -> None:
     """Print what a study still has to do and will take, before anything is submitted."""
+    show_plan(study or [])
+
+
+def show_plan(files: list[Path]) -> None:
+    """Print the plan of the study that YAML files give."""
     from airshed.cluster.dryrun import planned_jobs
     from airshed.cluster.plan import plan_study
     from airshed.cluster.plan_table import show
     from airshed.graph.study import StudyGraph
 
-    files = study or []
     resolved = named_study(files)
     for line in StudyGraph(resolved).told():
         typer.echo(line)

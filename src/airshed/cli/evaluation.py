@@ -117,6 +117,7 @@ def evaluate(
     from airshed.cli.given import Given, of_study
     from airshed.graph.identity import scores_identity
     from airshed.graph.notes import Making, check_read
+    from airshed.graph.places import FORECASTS
     from airshed.graph.settings import handed
     from airshed.integrity.formats import RUN, read_json
 
@@ -144,6 +145,8 @@ def evaluate(
 
         of = (prepared.hourly, prepared.static, given.climatology, given.output)
         horizons, observed = tuple(horizon or ()), given.observations
+        if save_forecasts is None and settings.evaluation.save_forecasts:
+            save_forecasts = given.output.with_name(FORECASTS)
         kept = (supplement, save_forecasts, with_truth)
         evaluate_run(settings, run, prepared, Evaluation(*of, horizons, observed, *kept))
     made.done("" if horizon else identity)

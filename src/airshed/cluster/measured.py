@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from airshed.config import Study
+from airshed.config.data import Split
 from airshed.config.jobs import JobRequest
 from airshed.config.study import DECLARED
 from airshed.files import files_below
@@ -38,7 +39,7 @@ class Measured:
         memory_mb: Peak memory of one process, on a CPU.
         device_memory_mb: What it allocated at most on its GPU.
         disk_mb: What it left in its folder.
-        evaluate_s: Seconds that its scoring took.
+        evaluate_s: Seconds that its scoring took, for as many samples as the planned one has.
         source: Where the numbers come from.
     """
 
@@ -67,7 +68,9 @@ def measured(study: Study, variant: str, request: JobRequest, results: Path) -> 
             continue
         own = record.get("variant"), record.get("nodes", 1), record.get("devices", 1)
         if wanted == work_of(record.get("config", {}), *own):
-            return _from_run(path, record, results)
+            run = _from_run(path, record, results)
+            scoring_s = _for_split(run.evaluate_s, planned, record["config"])
+            return replace(run, evaluate_s=scoring_s)
     size = study.train.batch_size
     for path, cost in costs(results):
         found = _from_cost(cost, variant, size, f"{path.relative_to(results)}")
@@ -127,9 +130,20 @@ def _from_run(path: Path, record: Mapping[str, Any], results: Path) -> Measured:
         seconds_per_step=record["seconds_per_step"]["median"],
         **_memory(record["peak_memory_mb"], record["device"].startswith("CPU")),
         disk_mb=sum(file.stat().st_size for file in files_below(folder)) / 1e6,
-        evaluate_s=_benchmark_seconds(folder / "benchmarks/evaluate.tsv"),
+        evaluate_s=benchmark_seconds(folder / "benchmarks/evaluate.tsv"),
         source=f"{folder.relative_to(results)} ({record['device']})",
     )
+
+
+def _for_split(
+    seconds: float | None, planned: Mapping[str, Any], config: Mapping[str, Any]
+) -> float | None:
+    """Scoring seconds of one configuration's test split, for that of another."""
+    return seconds and seconds * _test_samples(planned) / _test_samples(config)
+
+
+def _test_samples(config: Mapping[str, Any]) -> int:
+    return Split.model_validate(config["splits"]["test"]).samples(config["horizons_h"])
 
 
 def _from_cost(cost: Mapping[str, Any], variant: str, size: int, where: str) -> Measured | None:
@@ -185,7 +199,7 @@ def _from_benchmarks(
     )
 
 
-def _benchmark_seconds(path: Path) -> float | None:
+def benchmark_seconds(path: Path) -> float | None:
     """The seconds that Snakemake noted for a job."""
     try:
         with path.open(encoding="utf-8", newline="") as stream:

@@ -16,7 +16,6 @@ from airshed.cluster.batch_size import BatchAdvice, batch_advice
 from airshed.cluster.dryrun import PlannedJob
 from airshed.cluster.measured import Measured, measured
 from airshed.config import Study
-from airshed.config.data import Split
 from airshed.config.jobs import JobRequest
 from airshed.files import files_below
 
@@ -155,14 +154,8 @@ def _scorings(study: Study, variant: str) -> float:
 
 def training_steps(study: Study) -> int:
     """Optimiser steps of one training, if no hour of its split is missing."""
-    samples = complete_samples(study.splits.train, study.horizons_h)
+    samples = study.splits.train.samples(study.horizons_h)
     return study.train.epochs * math.ceil(samples / study.train.global_batch_size)
-
-
-def complete_samples(split: Split, horizons_h: Sequence[int]) -> int:
-    """Pairs of init time and horizon in a split without gaps."""
-    hours = 24 * len(split.days) - max(horizons_h)
-    return math.ceil(hours / split.init_every_h) * len(horizons_h)
 
 
 def _store(study: Study, results: Path) -> str:

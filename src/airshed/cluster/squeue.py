@@ -79,7 +79,7 @@ def read_queue() -> Queue:
             command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True
         )
     except (OSError, subprocess.SubprocessError):
-        return Queue(None, silent=LOGS.is_dir())  # who never sent a job needs no answer
+        return Queue(None, silent=LOGS.is_dir())  # no answer is missed where no job was ever sent
     return Queue(parse(done.stdout))
 
 

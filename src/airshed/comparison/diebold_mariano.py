@@ -19,7 +19,7 @@ def diebold_mariano(variant: Floats, reference: Floats, horizon_steps: int) -> t
     between trainings nor of correlation beyond the horizon.
 
     Args:
-        variant: [T] squared errors, NaN where missing; a missing one closes up.
+        variant: [T] squared errors, NaN where missing; the series is without these init times.
         reference: [T].
         horizon_steps: Horizon h in steps of the init times, at least 1.
 

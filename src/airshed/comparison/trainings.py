@@ -95,9 +95,9 @@ def _stands_out(model: Spread, pair: Spread, study: Spread) -> Any:
     if study.degrees == pair.degrees or 0 in (model.degrees, pair.degrees - model.degrees):
         return np.array([False])
     others = Spread(study.squares - model.squares, study.degrees - model.degrees)
-    own, usual = (spread.variance[..., 1:].mean(axis=-1) for spread in (model, others))
+    own, theirs = (spread.variance[..., 1:].mean(axis=-1) for spread in (model, others))
     most = f_distribution.ppf(STANDS_OUT, model.degrees, others.degrees)
-    return (own > most * usual)[..., None]
+    return (own > most * theirs)[..., None]
 
 
 def seed_correlation(one: Floats, other: Floats, seeds: Sequence[Sequence[int]]) -> float:

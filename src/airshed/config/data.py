@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import reprlib
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -91,6 +93,11 @@ class Split(Period):
     """A period from which samples are drawn, one init time every ``init_every_h`` hours."""
 
     init_every_h: Count = 1
+
+    def samples(self, horizons_h: Sequence[int]) -> int:
+        """Pairs of init time and horizon, if no hour is missing."""
+        hours = 24 * len(self.days) - max(horizons_h)
+        return math.ceil(hours / self.init_every_h) * len(horizons_h)
 
 
 class Splits(Section):

@@ -42,6 +42,7 @@ class EvaluationConfig(Section):
     ruggedness_edges_m: Annotated[Edges, Shapes(*BINNED)] = (50.0, 200.0)
     wind_speed_edges_ms: Annotated[Edges, Shapes(*BINNED, "wind_roses")] = (2.0, 5.0)
     ensemble: Annotated[bool, Shapes("report")] = False
+    save_forecasts: Annotated[bool, Shapes("scores")] = False
 
 
 class ComparisonConfig(Section):

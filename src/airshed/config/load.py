@@ -18,7 +18,7 @@ from airshed.config.yaml_file import read_yaml
 from airshed.errors import AirshedError
 
 ONE_OF_WORDS = {"literal_error": "expected", "union_tag_invalid": "expected_tags"}
-"""Pydantic's errors of a word that is none of some, and what it calls these."""
+"""Pydantic's errors of a word outside a list, and what it calls that list."""
 QUOTED = re.compile(r"'([^']+)'")
 
 Model = TypeVar("Model", bound=BaseModel)

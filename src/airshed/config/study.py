@@ -27,6 +27,7 @@ from airshed.config.variants import Variant
 from airshed.graph.products import TABLES
 from airshed.variables import INPUTS, STATIC, TARGETS, WIND, Variable
 
+EVERY = "all"
 Horizon = Annotated[int, Field(ge=1)]
 
 
@@ -84,6 +85,15 @@ class Study(Section):
         default_factory=dict
     )
     variant_stanzas: dict[TableName, Variant]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _every_variant(cls, values: Any) -> Any:
+        """``variants: all`` stands for every stanza, so that no other list need name them."""
+        stanzas = values.get("variant_stanzas") if isinstance(values, dict) else None
+        if isinstance(stanzas, dict) and values.get("variants") == EVERY:
+            return values | {"variants": [*stanzas]}
+        return values
 
     @model_validator(mode="after")
     def _families_are_said(self) -> Self:
@@ -435,4 +445,7 @@ def shapes_of(path: str) -> Shapes:
 def json_schema() -> dict[str, Any]:
     """The JSON schema of a resolved study, as ``workflow/schemas/`` keeps it for Snakemake."""
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return dialect | Study.model_json_schema()
+    schema = Study.model_json_schema()
+    listed = schema["properties"]["variants"]
+    schema["properties"]["variants"] = {"anyOf": [listed, {"const": EVERY}]}
+    return dialect | schema

@@ -43,7 +43,7 @@ class InterpretationConfig(Section):
 
 
 class StationQuality(Section):
-    """When an observation at a station is not believed."""
+    """When quality control rejects an observation at a station."""
 
     flat_line_h: Annotated[int, Field(ge=3)] = 24
     spike_factor: Positive = 20.0

@@ -53,14 +53,15 @@ def fit_damping(
         AirshedError: The training split has no sample.
     """
     names, longest = [target.name for target in targets], max(horizons_h)
-    store, usual = open_hourly(hourly, None, names), open_climatology(climatology, targets)
+    store = open_hourly(hourly, None, names)
+    expected = open_climatology(climatology, targets)
     inside = open_static(static)["domain_mask"].values.astype(bool)
     times, present = pd.DatetimeIndex(store["time"].values), store["present"].values
     samples = sample_index(times, present, train, horizons_h)
     reader = DayReader(store, names, days_spanned(longest))
 
     def anomalies(positions: Integers) -> Floats:
-        fields = reader.fields(positions) - usual.at(times[positions])
+        fields = reader.fields(positions) - expected.at(times[positions])
         return fields[:, :, inside].astype(np.float64)
 
     products = np.zeros((2, len(horizons_h), len(names)))

@@ -25,7 +25,7 @@ from airshed.variables import Quantities
 ABSENT = "not in the archives"
 TWICE = "there more than once"
 NO_NOTE = (OSError, ValueError, TypeError, LookupError, AttributeError)
-"""What reading a note raises that is none."""
+"""What reading a damaged note raises."""
 QUALITY_COLUMNS = (
     "month",
     "variable",

@@ -71,7 +71,7 @@ class KeptDays:
         remove(self.store)
 
     def discard(self) -> None:
-        """Remove all, the key first: what a killed process leaves is not believed."""
+        """Remove all, the key first: what a killed process leaves does not count."""
         remove(self._key)
         remove(self.folder)
 

@@ -29,7 +29,7 @@ class NativeGrid:
         lat_deg: [Y, X], degrees north.
         lon_deg: [Y, X], degrees east.
         known: bool [V, Y, X], where the first hour has values.
-        kept: First and last-but-one row, first and last-but-one column: [4].
+        kept: The rows and columns that are kept, each from the first to before the second: [4].
     """
 
     lat_deg: Floats

@@ -19,7 +19,7 @@ MAX_CELLS = 2**24  # the full grid has 146,448; a small file can claim any size
 SAME_TIME_H = 0.02
 REPLACE = "fetch it again, or remove it to treat its hour as missing"
 READ_ERRORS = (OSError, RuntimeError, LookupError, ValueError, AttributeError, MemoryError)
-"""What the NetCDF library raises for files that are none, or damaged ones."""
+"""What the NetCDF library raises for files of another kind, or damaged ones."""
 
 
 @dataclass(frozen=True)

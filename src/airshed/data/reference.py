@@ -46,22 +46,22 @@ class Persistence:
     """The field at the init time.
 
     Args:
-        usual: [T], what stands where it is not known, physical units.
+        fallback: [T], what stands where it is not known, physical units.
     """
 
-    def __init__(self, usual: Floats) -> None:
-        self._usual = np.asarray(usual, dtype=np.float32)
+    def __init__(self, fallback: Floats) -> None:
+        self._fallback = np.asarray(fallback, dtype=np.float32)
 
     def __call__(
         self, latest: Floats, init_times: pd.DatetimeIndex, horizons_h: Integers
     ) -> Floats32:
         """Forecasts [B, T, Y, X], whatever the horizons."""
         known = np.isfinite(latest)
-        return np.where(known, latest, self._usual[:, None, None]).astype(np.float32)
+        return np.where(known, latest, self._fallback[:, None, None]).astype(np.float32)
 
     def state(self) -> dict[str, Any]:
         """All that it needs."""
-        return {"kind": "persistence", "usual": torch.from_numpy(self._usual)}
+        return {"kind": "persistence", "usual": torch.from_numpy(self._fallback)}
 
 
 class DampedPersistence:

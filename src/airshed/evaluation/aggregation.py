@@ -52,7 +52,7 @@ class Period:
         return [target.name for target in self.targets]
 
     def places(self, samples: Samples) -> tuple[Integers, Integers]:
-        """Positions [B] of samples among the init times and horizons; -1 where it is none."""
+        """Positions [B] of samples among the init times and horizons; -1 for others."""
         inits: Integers = self.init_times.get_indexer(samples.init_times)
         return inits, pd.Index(self.horizons_h).get_indexer(pd.Index(samples.horizons_h))
 

@@ -113,7 +113,7 @@ def evaluate(
         evaluation: What is scored, and where results go.
 
     Raises:
-        AirshedError: Data do not fit the study, or a horizon is none of its.
+        AirshedError: Data do not fit the study, or the study lacks a horizon.
     """
     horizons, inits = _horizons(study, evaluation), init_times(study)
     hourly, grid = (

@@ -104,15 +104,15 @@ class GriddedScores:
         """Add the samples of a batch.
 
         Raises:
-            AirshedError: A sample's init time or horizon is none of those given.
+            AirshedError: A sample has an init time or horizon that was not given.
             ValueError: Shapes do not fit, or a sample comes twice.
         """
         places = self._places(batch)
         fields = [self._gather(part) for part in (batch.forecast, batch.truth, batch.initial)]
         expected = self._gather(self._climatology.at(batch.samples.valid_times))
         rows = zip(*places, *fields, expected, strict=True)
-        for row, (init, horizon, forecast, truth, initial, usual) in enumerate(rows):
-            counts = moments(forecast, truth, initial, usual, self._origin, self._parts)
+        for row, (init, horizon, forecast, truth, initial, climatology) in enumerate(rows):
+            counts = moments(forecast, truth, initial, climatology, self._origin, self._parts)
             skipped = 0 if counts.all() else int(np.isfinite(truth).sum() - counts.sum())
             self._totals += (1, skipped)
             events = exceedances(forecast, truth, counts, self._limits)

@@ -43,7 +43,7 @@ class Note:
 
     @classmethod
     def beside(cls, output: Path) -> Note | None:
-        """The note of a product; None if there is none that can be read."""
+        """The note of a product; None if no note can be read."""
         path = note_path(output)
         if not path.is_file():
             return None
@@ -77,7 +77,7 @@ class Making:
         self._product, self._study, self._of = product, study, of
         self._output, before = output, Note.beside(output)
         self._known = before.files if before else {}
-        remove(note_path(output))  # what a killed process leaves is not believed
+        remove(note_path(output))  # what a killed process leaves does not count
         self._files = UserFiles.of(study, product, of)
         self._read = self._files.state()
 

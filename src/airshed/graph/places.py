@@ -16,6 +16,9 @@ from airshed.data.prepared import Prepared
 from airshed.graph.products import departed_from
 from airshed.graph.views import digest
 
+FORECASTS = "forecasts.zarr"
+"""The forecasts of a network beside its scores, in a study that keeps them."""
+
 
 class Places:
     """Paths of the prepared data of a study.

@@ -50,8 +50,11 @@ class Sharing:
         }
 
     def scores(self) -> dict[Pair, Path]:
-        """For each run without scores that another study has scored alike: its ``scores.nc``."""
-        if not self._climatology.is_file():
+        """For each run without scores that another study has scored alike: its ``scores.nc``.
+
+        None for a study that keeps its forecasts, since these are not copied.
+        """
+        if self._study.evaluation.save_forecasts or not self._climatology.is_file():
             return {}
         found = {}
         for pair in self._pairs():

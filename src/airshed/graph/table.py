@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from airshed.config.shapes import Declared, Shapes
 from airshed.config.study import DECLARED
 from airshed.graph.products import PRODUCTS, TABLES, following
-from airshed.integrity.atomic import write_text
-
-BEGIN, END = "<!-- generated -->", "<!-- end of what is generated -->"
 
 
 def rerunning_table() -> str:
@@ -59,14 +55,3 @@ def _grouped(settings: Declared) -> Declared:
         if merged.keys() == found.keys():
             return found
         found = merged
-
-
-def write_table(path: Path) -> None:
-    """Put the table between its marks in a page."""
-    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    write_text(path, f"{before}{BEGIN}\n{rerunning_table()}\n{END}{after}")
-
-
-if __name__ == "__main__":
-    write_table(Path("docs/rerunning.md"))

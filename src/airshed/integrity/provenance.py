@@ -24,11 +24,14 @@ class Commit:
 
 
 def code_commit() -> Commit:
-    """The commit of the checkout that holds this package, and whether it has local changes."""
-    root = Path(__file__).resolve().parents[2]
+    """The commit of the checkout that holds this package, and whether it has local changes.
+
+    What lies in ``results/``, or that it is a link to another disk, is no change of the code.
+    """
+    root, tracked = Path(__file__).resolve().parents[2], ("--porcelain", "--untracked-files=no")
     try:
         sha = _git(root, "rev-parse", "HEAD")
-        changes = _git(root, "status", "--porcelain", "--untracked-files=no")
+        changes = _git(root, "status", *tracked, "--", ":/", ":(top,exclude)results")
     except (OSError, subprocess.CalledProcessError):
         return Commit(None, None)
     return Commit(sha, bool(changes))

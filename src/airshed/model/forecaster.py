@@ -99,7 +99,7 @@ class Forecaster(nn.Module):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 nn.init.zeros_(module.bias)
 
-    def silence(self) -> list[str]:
+    def zero_head(self) -> list[str]:
         """Let the network predict 0 until it has learned otherwise; names of what was set to 0."""
         last = dict(self.head[-1].named_parameters(f"head.{len(self.head) - 1}"))
         for parameter in last.values():

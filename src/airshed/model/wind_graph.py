@@ -18,7 +18,7 @@ WIND_MS, CLIMB_M, LENGTH_KM = 10.0, 1000.0, 100.0  # give the edges' attributes 
 
 
 class WindGraph(nn.Module):
-    """Messages between neighbouring patches, on edges that carry the chance of transport.
+    """Messages between neighbouring patches, on edges weighted by the share of air they carry.
 
     In PM2.5-GNN patches i and j exchange, along each edge j -> i with attributes Q,
 
@@ -33,7 +33,7 @@ class WindGraph(nn.Module):
         e_{j->i} = a_{j->i} sigmoid(q_i + k_j + W Q_{j->i}) v_j,
         a_{j->i} = passage_{j->i} (1 - exp(-S_{j->i} tau) + s),
 
-    elementwise in the D channels. The weight a is the chance that air passes within tau hours,
+    elementwise in the D channels. The weight a is the share of air that passes within tau hours,
     plus a share s that spreads whatever the wind, times what terrain lets through; tau (at first
     6 h) and s (0.1) are learned for each head. Edges are computed for each sample from its wind.
 

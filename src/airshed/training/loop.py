@@ -55,8 +55,8 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class Keepers:
-    """Who keeps, tells and watches over what a training does."""
+class Services:
+    """Checkpoints, history, progress, requests to stop, and the watchdog of a training."""
 
     checkpoints: Checkpoints
     history: History
@@ -77,7 +77,7 @@ class Training:
         learning_rate: Peak learning rate.
         strength_rate: That of the strengths of biases.
         seed: Seed of the order of samples and of dropout.
-        keepers: Who keeps, tells and watches.
+        services: What saves, records and watches it.
 
     Attributes:
         step: Optimiser steps that are done.
@@ -92,12 +92,12 @@ class Training:
         learning_rate: float,
         strength_rate: float,
         seed: int,
-        keepers: Keepers,
+        services: Services,
     ) -> None:
         self.fabric, self.settings, self.samples = fabric, settings, samples
         self.learning_rate, self.strength_rate = learning_rate, strength_rate
-        self.seed, self.keepers = seed, keepers
-        self.history = keepers.history
+        self.seed, self.services = seed, services
+        self.history = services.history
         self.plan = Plan(
             len(samples.train),  # type: ignore[arg-type]
             settings.global_batch_size,
@@ -120,7 +120,7 @@ class Training:
         Raises:
             AirshedError: There are states, but none can be read.
         """
-        path = told_by_first(self.fabric, self.keepers.checkpoints.newest)
+        path = told_by_first(self.fabric, self.services.checkpoints.newest)
         if path is None:
             return
         content = load_checkpoint(path)
@@ -195,7 +195,7 @@ class Training:
 
     def _note_step(self, epoch: int, loss: float, seconds: float) -> None:
         self.history.stepped(loss, seconds)
-        self.keepers.progress.stepped(self.step, epoch, loss, seconds)
+        self.services.progress.stepped(self.step, epoch, loss, seconds)
         if self.history.row_due(self.step) or self.step % self.plan.steps == 0:
             rate = self.learner.optimizer.param_groups[0]["lr"]
             self.history.add_row(self.step, epoch, rate, numbers(self.learner.network))
@@ -218,11 +218,11 @@ class Training:
         loss = self._mean(self._summed(totals), "validation", epoch)
         improved = loss < min(self.history.val_loss, default=math.inf)
         self.history.validated(loss)
-        self.keepers.progress.validated(epoch, loss)
+        self.services.progress.validated(epoch, loss)
         if improved:
             weights = self.learner.weights()
             if self.fabric.is_global_zero:
-                self.keepers.checkpoints.save_best(weights)
+                self.services.checkpoints.save_best(weights)
         self._save()
 
     def _squares(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -250,8 +250,8 @@ class Training:
 
     def _save_or_stop(self) -> None:
         """Save when the first process says so; save and stop when any process is asked to."""
-        stop = self.keepers.stop
-        due = self.fabric.is_global_zero and self.keepers.checkpoints.due()
+        stop = self.services.stop
+        due = self.fabric.is_global_zero and self.services.checkpoints.due()
         self._beat(WAITING)
         stopping, due = wanted_by_any(self.fabric, [stop.received is not None, due])
         if stopping or due:
@@ -268,10 +268,10 @@ class Training:
         state = self.learner.state_dict()
         if self.fabric.is_global_zero:
             state |= {"history": self.history.state_dict(), "step": self.step}
-            self.keepers.checkpoints.save_state(state)
+            self.services.checkpoints.save_state(state)
 
     def _beat(self, doing: str) -> None:
-        self.keepers.watchdog.beat(self.step, doing)
+        self.services.watchdog.beat(self.step, doing)
 
     def _summed(self, values: Tensor) -> Tensor:
         """Sums over all processes."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 def adamw(network: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
     """The optimizer of a network that lies on its device."""
     parameters = list(network.parameters())
-    # apart from each other: they may be held in different ways, and have another learning rate
+    # two groups: under FSDP strengths are not sharded, and they have a learning rate of their own
     strengths = [parameter for parameter in parameters if are_strengths([parameter])]
     others = [parameter for parameter in parameters if not are_strengths([parameter])]
     return torch.optim.AdamW(

@@ -25,7 +25,7 @@ from airshed.training.stopping import EXIT_INTERRUPTED, STOP_SIGNALS
 
 log = logging.getLogger(__name__)
 
-PARENT = "AIRSHED_LAUNCHER_PID"  # tells a started process whom to outlive by no means
+PARENT = "AIRSHED_LAUNCHER_PID"  # the launcher of a process, which ends when that is gone
 LOOPBACK = "127.0.0.1"
 POLL_S = 0.1
 GRACE_S = 15.0  # for the others to end by themselves once one has failed

@@ -28,7 +28,7 @@ from airshed.training.history import History
 from airshed.training.kept import Finished
 from airshed.training.learned import learned
 from airshed.training.lightning import Fabric
-from airshed.training.loop import Keepers, Samples, Training
+from airshed.training.loop import Samples, Services, Training
 from airshed.training.memory import device_memory_error, device_name
 from airshed.training.processes import PARENT, Processes
 from airshed.training.progress import TrainingProgress
@@ -95,7 +95,7 @@ def train(
     endings = Endings([progress.end])
     unfit = partial(device_memory_error, study, variant, processes, fabric.device, run)
     with (
-        _told(endings, stop, fabric, unfit),
+        _recorded_ending(endings, stop, fabric, unfit),
         _watchdog(settings.timeout_min, fabric, endings) as dog,
     ):
         random_seed = study.random_seed(variant, seed)
@@ -112,11 +112,11 @@ def train(
         with_it = {} if reference is None else {REFERENCE: reference.state()}
         checkpoints = Checkpoints(folder, study.jobs.checkpoint_every_min, fingerprint, with_it)
         attempts = Attempts(folder / "attempts.json", fingerprint, device_name(fabric.device))
-        keepers = Keepers(checkpoints, notes, progress, stop, dog)
+        services = Services(checkpoints, notes, progress, stop, dog)
         dog.beat(0, "preparing samples")
         rates = study.learning_rate(variant), study.strength_learning_rate(variant)
         samples = _samples(study, prepared, reference)
-        training = Training(fabric, network, samples, settings, *rates, random_seed, keepers)
+        training = Training(fabric, network, samples, settings, *rates, random_seed, services)
         note = Making("training", study, run, variant) if fabric.is_global_zero else None
         _run(training, attempts, endings, run.with_name("tensorboard"))
         found = learned(network).since(at_start) | {"reach": training.strength_reach}
@@ -134,17 +134,17 @@ def train(
 
 def _run(training: Training, attempts: Attempts, endings: Endings, scalars: Path) -> None:
     """Continue a training where its checkpoints lead, to its end."""
-    fabric, settings, keepers = training.fabric, training.settings, training.keepers
-    keepers.watchdog.beat(0, "reading checkpoints")
+    fabric, settings, services = training.fabric, training.settings, training.services
+    services.watchdog.beat(0, "reading checkpoints")
     training.resume()
-    keepers.stop.defer()  # from here on a start is noted, and so has to be how it ends
+    services.stop.defer()  # from here on a start is noted, and so has to be how it ends
     told_by_first(fabric, lambda: attempts.begin(*training.position))
     steps, epochs = training.total_steps, settings.epochs
-    keepers.progress.begin(*training.position, steps, epochs, len(attempts))
+    services.progress.begin(*training.position, steps, epochs, len(attempts))
     if fabric.is_global_zero:
         endings.append(attempts.end)
         if settings.tensorboard:
-            keepers.history.listener = scalar_writer(scalars, training.step)
+            services.history.listener = scalar_writer(scalars, training.step)
     training.run()
 
 
@@ -170,8 +170,10 @@ def _watchdog(timeout_min: float, fabric: Fabric, endings: Endings) -> Watchdog:
 
 
 @contextmanager
-def _told(endings: Endings, stop: StopRequest, fabric: Fabric, unfit: Meaning) -> Iterator[None]:
-    """Tell how the block ends; an error is raised as what it means to the user."""
+def _recorded_ending(
+    endings: Endings, stop: StopRequest, fabric: Fabric, unfit: Meaning
+) -> Iterator[None]:
+    """Record how the block ends; an error is raised as what it means to the user."""
     try:
         yield
     except BaseException as error:

@@ -58,9 +58,9 @@ def load_start(
     else:
         started = _from_run(network, stanza.start_from, seed, start)
     if study.model.departs_from != "none" and stanza.start_from is None:
-        silent = network.silence()
+        zeroed = network.zero_head()
         if started is not None:
-            started["kept"] = sorted({*started["kept"], *silent})
+            started["kept"] = sorted({*started["kept"], *zeroed})
     if started is not None:
         log.info("starting from %s; %d parameters keep initial values", start, len(started["kept"]))
     return started

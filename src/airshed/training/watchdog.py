@@ -1,7 +1,7 @@
 """A hang becomes an error that names process and step, instead of a job that burns its time.
 
 Every process tells a small store what it is doing. One that has not moved on for the whole limit
-reads what the others were doing, says who kept whom waiting, and ends itself.
+reads what the others were doing, says which process the others wait for, and ends itself.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 from airshed.cluster.batch_size import batch_advice
 from airshed.cluster.dryrun import PlannedJob, parse
 from airshed.cluster.measured import Measured, measured
-from airshed.cluster.plan import complete_samples, plan_study, training_steps
+from airshed.cluster.plan import plan_study, training_steps
 from airshed.cluster.plan_table import show
 from airshed.config import Study, load_study, validate_study
 from airshed.config.data import Split
@@ -49,7 +49,7 @@ def test_the_founding_study_has_the_steps_that_were_counted_by_hand() -> None:
     study = load_study(
         [CONFIG / "config.yaml", CONFIG / "variants.yaml", CONFIG / "studies/physics_mask.yaml"]
     )
-    assert complete_samples(study.splits.train, study.horizons_h) == 34968 * 4
+    assert study.splits.train.samples(study.horizons_h) == 34968 * 4
     assert training_steps(study) == 17484
 
 
@@ -63,7 +63,7 @@ def test_samples_without_gaps_are_those_of_the_dataset(every: int) -> None:
     )
     times = pd.date_range("2016-01-01", periods=9 * 24, freq="h")
     found = sample_index(times, np.ones(len(times), bool), split, [12, 48])
-    assert complete_samples(split, [12, 48]) == len(found)
+    assert split.samples([12, 48]) == len(found)
 
 
 def leave_run(results: Path, study: Study, variant: str, **changes: Any) -> Path:
@@ -254,6 +254,10 @@ def test_the_plan_sums_what_is_to_be_done_and_invents_nothing(
     assert plan.device_hours == pytest.approx(steps * 3.0 / 3600)
     assert [row.scoring_hours for row in plan.variants] == [pytest.approx(0.05), None]
     assert plan.unmeasured == ["physics_mask"]
+    splits = tiny_values["splits"]
+    fewer = splits | {"test": splits["test"] | {"init_every_h": 6}}  # instead of 3
+    (scored_less, _) = plan_study(changed(tiny_values, "splits", **fewer), jobs, tmp_path).variants
+    assert scored_less.scoring_hours == pytest.approx(0.025)
     made = {"apply": ["no_wind", "no_elevation", "alpha_zero"], "init_every_h": 12}
     study = validate_study(tiny_values | {"interventions": made}, "tiny")
     jobs += [PlannedJob("intervene", {"variant": "wind_baseline", "seed": "1"}, asked)] * 2

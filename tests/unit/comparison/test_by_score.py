@@ -49,8 +49,8 @@ def scored(forecast: np.ndarray, truth: np.ndarray) -> xr.Dataset:
     )
     lat, lon = np.mgrid[30.0:33.0, 100.0:104.0]
     domain = Domain(np.ones(lat.shape, dtype=bool), lat, lon, np.zeros(lat.shape))
-    usual = Climatology(np.full((1, 24, len(TARGETS), *lat.shape), 75, dtype=np.float32))
-    gridded = GriddedScores(TARGET_VARIABLES, HOURS, inits, domain, usual)
+    climatology = Climatology(np.full((1, 24, len(TARGETS), *lat.shape), 75, dtype=np.float32))
+    gridded = GriddedScores(TARGET_VARIABLES, HOURS, inits, domain, climatology)
     fields = [
         np.ascontiguousarray(each.reshape(-1, *each.shape[2:]), dtype=np.float32)
         for each in (forecast, truth, truth)

@@ -15,7 +15,6 @@ from airshed.config.study import DECLARED
 from airshed.errors import AirshedError
 from airshed.graph.products import PRODUCTS, following, leading_to
 from airshed.graph.settings import SettingsFiles, handed, name_of, read_by
-from airshed.graph.table import BEGIN, END, rerunning_table
 from airshed.graph.views import view
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -25,12 +24,6 @@ PINNED = "cf21f4606a04"
 @pytest.fixture(scope="module")
 def study() -> Study:
     return load_study([ROOT / "config/config.yaml", ROOT / "config/variants.yaml"])
-
-
-def test_the_table_in_the_docs_is_what_the_settings_declare() -> None:
-    text = (ROOT / "docs/rerunning.md").read_text(encoding="utf-8")
-    table = text.partition(BEGIN)[2].partition(END)[0].strip()
-    assert table == rerunning_table(), "python -m airshed.graph.table writes it anew"
 
 
 def test_defaults_are_those_that_identities_leave_out() -> None:

@@ -303,7 +303,12 @@ BAD: dict[str, tuple[str, Callable[[xr.Dataset], xr.Dataset], dict[str, Any], st
         {},
         r"two variables of a series.*one variable for u.*u10, ua",
     ),
-    "calendar": ("sfc", with_calendar, {}, r"calendar of a series is none of real days.*noleap"),
+    "calendar": (
+        "sfc",
+        with_calendar,
+        {},
+        r"calendar of a series is not that of real days.*noleap",
+    ),
     "no time": ("sfc", without_times, {}, r"series has no times.*data_sfc.nc"),
     "two times": ("sfc", two_times, {}, r"times of a series are not clear.*first, second"),
     "off the steps": (

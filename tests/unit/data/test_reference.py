@@ -54,10 +54,10 @@ def test_the_coefficients_are_those_of_plain_regressions(tmp_path: Path) -> None
     fields, present = fields_of(0), np.arange(len(TIMES)) != 40
     fields["co"][np.random.default_rng(1).random(fields["co"].shape) < 0.1] = np.nan
     found = fitted(tmp_path, fields, present)
-    usual = open_climatology(tmp_path / "climatology.nc", TARGET_VARIABLES).at(TIMES)
+    climatology = open_climatology(tmp_path / "climatology.nc", TARGET_VARIABLES).at(TIMES)
     inits = np.arange(0, 7 * 24 - max(HORIZONS), 3)
     for number, name in enumerate(TARGETS):
-        anomaly = (fields[name] - usual[:, number])[:, MASK].astype(np.float64)
+        anomaly = (fields[name] - climatology[:, number])[:, MASK].astype(np.float64)
         for row, horizon in enumerate(HORIZONS):
             chosen = inits[present[inits] & present[inits + horizon]]
             before, after = anomaly[chosen].ravel(), anomaly[chosen + horizon].ravel()

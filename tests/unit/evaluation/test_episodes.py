@@ -46,8 +46,10 @@ def gathered(**changes: Any) -> EpisodeMaps:
 
 def table_of(**changes: Any) -> pd.DataFrame:
     domain, episodes = Domain.of(GRID), {"haze": episode(**changes)}
-    usual = Climatology(np.full((1, 24, len(TARGETS), *domain.mask.shape), 40, np.float32))
-    scores = GriddedScores(TARGET_VARIABLES, HORIZONS, INITS, domain, usual, episodes=episodes)
+    climatology = Climatology(np.full((1, 24, len(TARGETS), *domain.mask.shape), 40, np.float32))
+    scores = GriddedScores(
+        TARGET_VARIABLES, HORIZONS, INITS, domain, climatology, episodes=episodes
+    )
     for batch in random_batches(INITS, HORIZONS):
         scores.add(batch)
     baseline = Subject("baseline", "random", -1, "d", "simulated", "abc")

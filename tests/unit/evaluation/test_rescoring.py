@@ -55,7 +55,7 @@ def batches() -> list[Batch]:
     return made
 
 
-def usual() -> Climatology:
+def climatology() -> Climatology:
     rng = np.random.default_rng(1)
     fields = rng.uniform(20, 60, (1, 24, len(TARGETS), ROWS, COLUMNS))
     return Climatology(fields.astype(np.float32))
@@ -86,9 +86,9 @@ def observations() -> xr.Dataset:
 def scored(chosen: list[int]) -> xr.Dataset:
     """The scores of the samples of these init times, in any of the file's forms."""
     gridded = GriddedScores(
-        TARGET_VARIABLES, HORIZONS, INITS, Domain.of(GRID), usual(), CLASSES, EPISODES
+        TARGET_VARIABLES, HORIZONS, INITS, Domain.of(GRID), climatology(), CLASSES, EPISODES
     )
-    stations = StationScores(TARGET_VARIABLES, observations(), GRID, INITS, HORIZONS, usual())
+    stations = StationScores(TARGET_VARIABLES, observations(), GRID, INITS, HORIZONS, climatology())
     made = batches()
     for number in chosen:
         gridded.add(made[number])
@@ -214,7 +214,7 @@ def test_metrics_of_nothing_are_undefined() -> None:
 def test_bins_are_written_as_chunks_of_their_own(tmp_path: Path, support: object) -> None:
     inits = pd.date_range("2018-01-01", periods=400, freq="6h", unit="ns")
     small = GriddedScores(
-        TARGET_VARIABLES, HORIZONS, inits, Domain.of(GRID), usual(), CLASSES
+        TARGET_VARIABLES, HORIZONS, inits, Domain.of(GRID), climatology(), CLASSES
     ).dataset(SUBJECT)
     write_scores(small, tmp_path / "scores.nc")
     with xr.open_dataset(tmp_path / "scores.nc") as opened:

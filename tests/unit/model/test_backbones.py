@@ -52,12 +52,12 @@ def test_every_parameter_receives_a_gradient(
     model = sharpened(network(scan, backbone=BACKBONES[kind])).train()
     x, lead, _ = batch
     model(x, lead, model.variables).square().sum().backward()
-    silent = [
+    without_gradient = [
         name
         for name, parameter in model.named_parameters()
         if parameter.grad is None or parameter.grad.abs().max() == 0
     ]
-    assert silent == []
+    assert without_gradient == []
 
 
 @pytest.mark.parametrize("kind", BACKBONES)

@@ -9,7 +9,7 @@ from typing import Any
 import plain_biases
 import pytest
 import torch
-from plain_biases import COLUMNS, HEADS, PLAIN, ROWS, SILENT_AT_FIRST, stir
+from plain_biases import COLUMNS, HEADS, PLAIN, ROWS, WITHOUT_GRADIENT_AT_FIRST, stir
 from torch import Tensor, nn
 
 from airshed.model import bias as biases
@@ -167,8 +167,10 @@ def test_every_parameter_gets_a_gradient_at_its_initial_value(kind: str) -> None
     received = gradients(
         DenseAttention(bias)(*problem(), fields(terrain("mixed"))), [*learned.values()]
     )
-    silent = [name for name, grad in zip(learned, received[1:], strict=True) if not grad.any()]
-    assert silent == SILENT_AT_FIRST.get(kind, [])
+    without_gradient = [
+        name for name, grad in zip(learned, received[1:], strict=True) if not grad.any()
+    ]
+    assert without_gradient == WITHOUT_GRADIENT_AT_FIRST.get(kind, [])
 
 
 def sample(elevation_m: list[float], speed_ms: list[float], **wind: float) -> tuple[Tensor, ...]:

@@ -170,12 +170,12 @@ def test_every_parameter_receives_a_gradient(
         stir(core.bias.parameters())
     x, lead, _ = batch
     model(x, lead, model.variables).square().sum().backward()
-    silent = [
+    without_gradient = [
         name
         for name, parameter in model.named_parameters()
         if parameter.grad is None or parameter.grad.abs().max() == 0
     ]
-    assert silent == []
+    assert without_gradient == []
 
 
 @pytest.mark.parametrize("scan", ["raster", "wind", "wind_as_published"])

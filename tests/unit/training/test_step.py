@@ -71,7 +71,7 @@ def network(backbone: Mapping[str, Any], bias: Mapping[str, Any], **settings: An
 def training(model: Forecaster) -> Training:
     """Of two micro-batches a step."""
     settings = TrainConfig(global_batch_size=4, batch_size=2)
-    keepers = SimpleNamespace(
+    services = SimpleNamespace(
         history=History(10),
         stop=SimpleNamespace(received=None),
         checkpoints=SimpleNamespace(due=lambda: False),
@@ -79,7 +79,7 @@ def training(model: Forecaster) -> Training:
     )
     mask = torch.ones(GRID, dtype=torch.bool)
     samples = Samples([0] * 4, [0], mask, TARGETS, {})  # type: ignore[arg-type]
-    return Training(OneDevice(), model, samples, settings, 1e-3, 1e-3, 0, keepers)  # type: ignore[arg-type]
+    return Training(OneDevice(), model, samples, settings, 1e-3, 1e-3, 0, services)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

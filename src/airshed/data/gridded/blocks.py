@@ -185,7 +185,7 @@ def _level(
             "a variable of a series has several levels",
             where=where,
             expected="one of them to be chosen",
-            found=f"{size} along {axis}: {_told(values)}",
+            found=f"{size} along {axis}: {_first_values(values)}",
             hint=f"set dataset.gridded.level, such as {{{axis}: {values[-1]}}}",
         )
     if values.dtype.kind not in "iuf":
@@ -197,11 +197,12 @@ def _level(
             "a level is not there",
             where=where,
             expected=f"{axis} {level[axis]:g} (dataset.gridded.level)",
-            found=f"{axis}: {_told(values)}" + ("" if known else " (counted, as it has no values)"),
+            found=f"{axis}: {_first_values(values)}"
+            + ("" if known else " (counted, as it has no values)"),
             hint="choose one that is there, or request it from where the data come from",
         )
     return int(found[0])
 
 
-def _told(values: Any) -> str:
+def _first_values(values: Any) -> str:
     return ", ".join(map(str, values[:12])) + (", ..." if len(values) > 12 else "")

@@ -28,7 +28,7 @@ READ_ERRORS = (
     *(OSError, RuntimeError, LookupError, ValueError, AttributeError, TypeError, MemoryError),
     OverflowError,
 )
-"""What the libraries raise for files that are none, or damaged ones."""
+"""What the libraries raise for files of another kind, or damaged ones."""
 _unneeded: deque[netCDF4.Dataset] = deque()
 
 

@@ -80,7 +80,7 @@ def _decoded(axis: xr.DataArray, where: object) -> pd.DatetimeIndex:
     place = f"{where}, {axis.name}"
     if calendar not in CALENDARS:
         raise AirshedError(
-            "the calendar of a series is none of real days",
+            "the calendar of a series is not that of real days",
             where=place,
             expected=", ".join(CALENDARS),
             found=calendar,

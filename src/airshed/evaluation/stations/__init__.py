@@ -1,1 +1,1 @@
-"""Observations at stations: reading tables, believing or not, matching with the grid, scoring."""
+"""Observations at stations: reading tables, quality control, matching with the grid, scoring."""

@@ -79,7 +79,7 @@ def pollutant_of(name: object, targets: Sequence[str] = TARGETS) -> str | None:
 def pollutant_in(column: object, targets: Sequence[str] = TARGETS) -> tuple[str, str | None] | None:
     """The pollutant that a column is called after, and the unit in brackets behind it; or None.
 
-    ``O3 (8h)`` comes with the unit ``8h``, which is none of a concentration.
+    ``O3 (8h)`` comes with the unit ``8h``, which is not one of a concentration.
     """
     bracket = IN_BRACKETS.fullmatch(str(column))
     name = pollutant_of(column if bracket is None else bracket[1], targets)

@@ -49,7 +49,7 @@ def write_observations(
         tables: Their paths.
         static: ``static.nc``: the cells' positions and elevations, and the domain.
         output: Where ``observations.nc`` goes: value (station, pollutant, time) in canonical units.
-        report: Where the counts of what was not believed go (``quality.json``).
+        report: Where the counts of rejected observations go (``quality.json``).
 
     Raises:
         AirshedError: A table cannot be read, a unit is unknown, or no station is left.
@@ -76,7 +76,7 @@ def write_observations(
             found="; ".join(f"{len(names)} {reason}" for reason, names in left_out.items()),
             hint="see stations.utc_offset_h, stations.sites and splits.test",
         )
-    values = series.believed(list(matched.index), settings.quality)
+    values = series.quality_controlled(list(matched.index), settings.quality)
     observations = _dataset(matched, values, series, settings)
     write_netcdf(observations, output, OBSERVATIONS)
     write_json(

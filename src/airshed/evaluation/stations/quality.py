@@ -1,4 +1,4 @@
-"""Which observations are believed: plain checks, each counted."""
+"""Quality control of observations: plain checks, each counted."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Series:
         """Every station, in the order of their names."""
         return sorted(self._rows)
 
-    def believed(self, stations: Sequence[str], settings: StationQuality) -> Floats:
+    def quality_controlled(self, stations: Sequence[str], settings: StationQuality) -> Floats:
         """Values [S, targets, T] of some stations that pass every check; NaN elsewhere."""
         out = np.full((len(stations), len(self.targets), len(self.times)), np.nan, dtype=np.float32)
         for row, station in enumerate(stations):
@@ -107,7 +107,7 @@ class Series:
 
 
 def checks(values: Floats, target: Variable, settings: StationQuality) -> dict[str, Flags]:
-    """What is not believed of a series of hourly values [T], by reason, in the order of the checks.
+    """What is rejected of a series of hourly values [T], by reason, in the order of the checks.
 
     - ``negative``: below zero, of what cannot be; missing values are often coded so.
     - ``implausible``: above or below what is physically possible.

@@ -104,10 +104,10 @@ class StationScores:
 
     def _fill(self, fields: Sequence[Floats], observed: Floats) -> npt.NDArray[np.bool_]:
         """What the pairs [T, S] of one sample add; which of them count."""
-        forecast, truth, initial, usual = fields
+        forecast, truth, initial, climatology = fields
         where_both = np.where(np.isfinite(truth), forecast, np.nan)
         own, others = self._parts[: len(MOMENTS)], self._parts[len(MOMENTS) :]
-        counts = moments(where_both, observed, initial, usual, self._origin, own)
+        counts = moments(where_both, observed, initial, climatology, self._origin, own)
         missed = np.where(counts, truth - observed, 0)
         others[:] = missed, missed**2
         return counts

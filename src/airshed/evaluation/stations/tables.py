@@ -49,7 +49,7 @@ def read_table(
         path: A CSV file, compressed or not, a workbook, or a Parquet file.
         settings: Time zone of times that carry none, and how dates are written.
         targets: Names of the quantities that are wanted.
-        count: Takes what is not read: values beside a time that is none (``time_unreadable``), and
+        count: Takes what is not read: values beside an unreadable time (``time_unreadable``), and
             cells that hold something other than a number (``value_unreadable``).
 
     Returns:

@@ -186,7 +186,7 @@ def tile_gradients(attended: _Attended, bias: Bias, learnable: Sequence[Tensor])
     totals = [torch.zeros_like(parameter) for parameter in learnable]
     scale = float(q.shape[-1] ** -0.5)
     for rows, runs in plan_tiles(bias, features, SCORES, SCORES, skips=bias.uphill):
-        for keys in (keys for run in runs if not run.silent for keys in cut(run.keys, SCORES)):
+        for keys in (keys for run in runs if not run.unbiased for keys in cut(run.keys, SCORES)):
             with torch.enable_grad():
                 added = bias.tile(features[..., rows], features[..., keys])
             given = combined(

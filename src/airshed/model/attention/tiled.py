@@ -58,8 +58,8 @@ class _Tiled(torch.autograd.Function):
         for rows, runs in _plan(bias, features):
             parts = []
             for run in runs:
-                for keys in [run.keys] if run.silent else cut(run.keys, size):
-                    added = None if run.silent else _mask(bias, features, rows, keys)
+                for keys in [run.keys] if run.unbiased else cut(run.keys, size):
+                    added = None if run.unbiased else _mask(bias, features, rows, keys)
                     parts.append(_attend(q[:, :, rows], k[:, :, keys], v[:, :, keys], added))
             out[:, :, rows], lse[:, :, rows] = _merged(parts)
         ctx.save_for_backward(q, k, v, features, out, lse)
@@ -72,9 +72,9 @@ class _Tiled(torch.autograd.Function):
         backward = _Backward(q, k, v, features, out, lse, grads[0], ctx.bias, ctx.learnable)
         for rows, runs in _plan(ctx.bias, backward.features):
             for run in runs:
-                if run.silent:
+                if run.unbiased:
                     for keys in cut(run.keys, SILENT_KEYS):
-                        backward.add_silent(rows, keys)
+                        backward.add_unbiased(rows, keys)
                 else:
                     for keys in cut(run.keys, backward.sizes.scores):
                         backward.add_biased(rows, keys)
@@ -124,10 +124,10 @@ def _compiled_tile() -> Callable[[Bias, Tensor, Tensor], Tensor]:
 
 
 class Run(NamedTuple):
-    """Consecutive keys; ``silent`` if some queries have exactly no bias towards any of them."""
+    """Consecutive keys; ``unbiased`` if the bias of some queries is exactly 0 for all of them."""
 
     keys: slice
-    silent: bool
+    unbiased: bool
 
 
 def _plan(bias: Bias, features: Tensor) -> list[tuple[slice, list[Run]]]:
@@ -151,14 +151,14 @@ def plan_tiles(
     every = slice(0, features.shape[2])
     tiles = cut(every, queries)
     if not skips:
-        return [(rows, [Run(every, silent=False)]) for rows in tiles]
+        return [(rows, [Run(every, unbiased=False)]) for rows in tiles]
     height = features[:, 0]
     blocks = cut(every, keys)
     highest_key = torch.stack([height[:, keys].amax(1) for keys in blocks])
     plan = []
     for rows in tiles:
-        silent = (highest_key <= height[:, rows].amin(1)).all(1).tolist()
-        grouped = groupby(zip(silent, blocks, strict=True), key=itemgetter(0))
+        unbiased = (highest_key <= height[:, rows].amin(1)).all(1).tolist()
+        grouped = groupby(zip(unbiased, blocks, strict=True), key=itemgetter(0))
         runs = [(flag, [keys for _, keys in group]) for flag, group in grouped]
         plan.append((rows, [Run(slice(g[0].start, g[-1].stop), flag) for flag, g in runs]))
     return plan
@@ -240,7 +240,7 @@ class _Backward:
         """Gradients of q, k and v."""
         return [total.to(self.q.dtype) for total in self.sums]
 
-    def add_silent(self, rows: slice, keys: slice) -> None:
+    def add_unbiased(self, rows: slice, keys: slice) -> None:
         """Keys without bias, of all samples."""
         arguments = (self.k[:, :, keys], self.v[:, :, keys], self.out[:, :, rows])
         received = flash_backward(

@@ -21,7 +21,7 @@ from airshed.model.geography import Fields
 from airshed.model.triton_language import jit, tl
 
 
-def storm_opens(wind_speed_ms: Tensor) -> Tensor:
+def weakened_by_wind(wind_speed_ms: Tensor) -> Tensor:
     """Wind factor 1 - 0.3 sigmoid(s - 5): barriers weigh up to 30 % less in strong wind."""
     return 1 - 0.3 * torch.sigmoid(wind_speed_ms - 5)
 
@@ -79,7 +79,7 @@ class Barrier(Bias):
     def __init__(self, layout: Layout, alpha_init: float, wind_modulation: bool) -> None:
         super().__init__(layout)
         self.alpha = nn.Parameter(torch.tensor(float(alpha_init)))
-        self.wind_factor = storm_opens if wind_modulation else wind_ignored
+        self.wind_factor = weakened_by_wind if wind_modulation else wind_ignored
 
     def features(self, fields: Fields) -> Tensor:
         """Elevation in km and half the wind factor."""
@@ -128,7 +128,7 @@ class BarrierLookup(Bias):
         # an angle just below 0 becomes exactly 2 pi by rounding
         sector = (angle / (2 * math.pi) * self.SECTORS).floor() % self.SECTORS
         elevation_km = fields.elevation_m / 1000
-        half_factor = storm_opens(fields.wind_speed_ms) / 2
+        half_factor = weakened_by_wind(fields.wind_speed_ms) / 2
         return torch.stack(
             [elevation_km, half_factor, sector[:, None].expand_as(half_factor)], dim=1
         )
@@ -166,7 +166,10 @@ class BarrierMlp(Bias):
 
     def features(self, fields: Fields) -> Tensor:
         """Elevation in km, half the wind factor, and wind eastward and northward."""
-        elevation_km, half_factor = fields.elevation_m / 1000, storm_opens(fields.wind_speed_ms) / 2
+        elevation_km, half_factor = (
+            fields.elevation_m / 1000,
+            weakened_by_wind(fields.wind_speed_ms) / 2,
+        )
         return torch.stack([elevation_km, half_factor, fields.u_ms, fields.v_ms], dim=1)
 
     def score(self, head: Tensor, query: Sequence[Tensor], key: Sequence[Tensor]) -> Tensor:

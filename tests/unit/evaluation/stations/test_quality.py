@@ -1,4 +1,4 @@
-"""What is believed of observations, by hand-made series."""
+"""Quality control of observations, by hand-made series."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def test_duplicates_are_taken_once_and_contradictions_not_at_all() -> None:
         )
     )
     series.add(frame(("a", third, "o3", 8.0), ("a", second, "o3", 6.0), ("b", third, "pm25", 81.0)))
-    believed = series.believed(["a", "b"], StationQuality())
+    controlled = series.quality_controlled(["a", "b"], StationQuality())
     o3, pm25 = TARGETS.index("o3"), TARGETS.index("pm25")
-    np.testing.assert_array_equal(believed[0, o3, :4], [5, NAN, 8, NAN])
-    assert np.isnan(believed[1, pm25]).all()
+    np.testing.assert_array_equal(controlled[0, o3, :4], [5, NAN, 8, NAN])
+    assert np.isnan(controlled[1, pm25]).all()
     assert series.counts["duplicate"] == {"o3": 2}
     assert series.counts["contradiction"] == {"o3": 3, "pm25": 2}
 
@@ -90,9 +90,9 @@ def test_every_reason_counts_an_hour_once() -> None:
     )
     series = Series(TIMES, TARGET_VARIABLES)
     series.add(table)
-    believed = series.believed(["a"], StationQuality())[0, TARGETS.index("so2")]
+    controlled = series.quality_controlled(["a"], StationQuality())[0, TARGETS.index("so2")]
     assert series.counts == {"negative": {"so2": 1}, "flat_line": {"so2": 30}}
-    assert np.isnan(believed).sum() == 31
+    assert np.isnan(controlled).sum() == 31
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -109,5 +109,5 @@ def test_many_stations_in_any_order(order: int) -> None:
             )
         )
     assert series.stations() == sorted(names)
-    values = series.believed(series.stations(), StationQuality())
+    values = series.quality_controlled(series.stations(), StationQuality())
     np.testing.assert_array_equal(values[:, TARGETS.index("no2"), 2], np.arange(130))

@@ -138,7 +138,7 @@ def test_scores_equal_numpy_station_by_station(
 
 
 def test_hours_without_an_observation_do_not_count(tiny_study: Study, static: Path) -> None:
-    """PM2.5 of one station is flat for a day: not believed, so its samples are fewer."""
+    """PM2.5 of one station is flat for a day: rejected, so its samples are fewer."""
     table = observed()
     flat = (table["station"] == "low") & (table["parameter"] == "pm25")
     flat &= table["time"].str.startswith("2016-03-06")
