@@ -30,6 +30,7 @@ STEPS = (
     "external",
     "external-table",
     "score-tables",
+    "forecast",
     "compare",
     "compare-study",
     "report",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import pytest
@@ -18,6 +19,7 @@ INSTEAD = {
     "results/data/simulated_china/32x64": "results/data/tiny/8x16",
     "results/data/caqra/128x256": "results/data/tiny/8x16",
     "2015-12-01T08:00": "2016-03-01T08:00",
+    "2015-05-01T06": "2016-03-06T06",
 }
 
 
@@ -54,3 +56,14 @@ def test_forecasts_are_kept_and_scored_as_the_page_shows(
 def test_results_are_read_as_the_page_shows(folder: Path, page: str) -> None:
     for shown in examples(page, "python"):
         run_python(shown, INSTEAD)
+
+
+def test_a_finished_study_is_used_in_python_as_the_page_shows(folder: Path) -> None:
+    """One example after the other: forecasts, tables, a training by Lightning, its weights."""
+    names: dict[str, Any] = {}
+    for shown in examples("docs/python.md", "python"):
+        names = run_python(shown, INSTEAD, **names)
+    assert names["forecast"]["pm25"].sel(horizon=24).notnull().any()
+    assert names["members"].seeds == [0, 1]
+    assert names["trainer"].global_step > 0
+    assert Path("mine.ckpt").is_file()

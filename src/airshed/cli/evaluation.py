@@ -26,7 +26,7 @@ from airshed.evaluation.baselines import BASELINES
 
 Baseline = StrEnum("Baseline", {name: name for name in BASELINES})  # type: ignore[misc]
 SaveForecasts = Annotated[
-    Path | None, typer.Option(help="Keep the forecasts in this Zarr store as well.")
+    Path | None, typer.Option(help="Keep the forecasts too: NetCDF if this ends in .nc, else Zarr.")
 ]
 ConfigIfAny = Annotated[
     list[Path] | None,

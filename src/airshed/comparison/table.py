@@ -81,7 +81,7 @@ def verdict_table(path: Path) -> str:
     Raises:
         AirshedError: The file is not a table of comparisons.
     """
-    table = _read_table(path)
+    table = read_comparisons(path)
     if table.empty:
         return "No variant of this study has a reference to be compared with."
     parts = []
@@ -95,7 +95,12 @@ def verdict_table(path: Path) -> str:
     return "\n".join([*parts, LEGEND])
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def read_comparisons(path: Path) -> pd.DataFrame:
+    """``comparisons.csv`` with horizons as text, since the overall row's is ``all``.
+
+    Raises:
+        AirshedError: The file is not a table of comparisons.
+    """
     with refusing(OSError, ValueError, what="comparisons cannot be read", where=path, told=str):
         table = pd.read_csv(path, dtype={"horizon_h": str})
     if tuple(table.columns) != COLUMNS:

@@ -16,14 +16,15 @@ from init_scores import scores, weather
 from tqdm import tqdm
 from typer.testing import CliRunner
 
+import airshed
 from airshed.cli import app
 from airshed.comparison.study import Tables, write_comparisons
 from airshed.comparison.table import ALL
-from airshed.config import Study
+from airshed.config import Study, dump_study
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import write_scores
 from airshed.integrity.formats import RUN, VERSION
-from airshed.side_by_side.document import sparkline, write
+from airshed.side_by_side.document import Document, sparkline, write
 from airshed.side_by_side.log_comparison import compare_logs, overhead
 from airshed.side_by_side.run_comparison import compare_runs
 from airshed.side_by_side.training_log import read_log
@@ -87,12 +88,12 @@ def test_two_variants_compare_as_their_study_compares_them(
         for variant, factor in (("wind_baseline", 1.0), ("physics_mask", 0.93))
         for seed in (0, 1)
     ]
-    write_comparisons(tiny_study, files, Tables.within(tmp_path))
     results = tmp_path / "results/tiny"
+    write_comparisons(tiny_study, files, Tables.within(results))
     document = compare_runs(
         results / "variants/wind_baseline", results / "variants/physics_mask", None, None
     )
-    expected = pd.read_csv(tmp_path / "comparisons.csv", dtype={"horizon_h": str})
+    expected = pd.read_csv(results / "comparisons.csv", dtype={"horizon_h": str})
     found = document.data["comparisons"].astype({"horizon_h": str}).replace("", np.nan)
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-6)
     assert "physics_mask changes RMSE by \u22127" in document.answers[0]
@@ -104,6 +105,35 @@ def test_two_variants_compare_as_their_study_compares_them(
     assert {"variant.bias.kind", "variant.bias.blocks"} <= changed
     assert all(name.startswith("variant.bias.") for name in changed)
     assert [row[5] for row in cost] == ["\u2013", "+25.0\u00a0%"]  # 0.20 s against 0.16 s
+    _check_frames(results, tiny_study, document)
+
+
+def _check_frames(results: Path, study: Study, document: Document) -> None:
+    """In Python the same: what the command prints, and the study's tables."""
+    variants = results / "variants"
+    said = airshed.compare(str(variants / "wind_baseline"), variants / "physics_mask")
+    assert (said.answers, said.limits) == (document.answers, document.limits)
+    for section in document.sections:
+        table = said.tables[section.title]
+        assert [*table.columns] == section.table.header
+        assert table.values.tolist() == section.table.rows
+    with pytest.raises(AirshedError, match=r"found:    no config\.resolved\.yaml"):
+        airshed.read_study(results)
+    (results / "config.resolved.yaml").write_text(dump_study(study))
+    read = airshed.read_study(results)
+    pd.testing.assert_frame_equal(said.changes, read.comparisons, check_dtype=False, rtol=1e-6)
+    assert said.changes["ci_low"].dtype == float
+    assert read.config["study"] == study.study
+    for (variant, seed), rows in read.scores.groupby(["variant", "seed"]):
+        assert set(rows["pollutant"]) == set(study.targets)
+        with xr.open_dataset(variants / f"{variant}/seed{seed}/scores.nc") as scored:
+            rmse = rows[rows["metric"] == "rmse"].set_index(["pollutant", "horizon_h"])["value"]
+            one = scored["rmse"].sel(pollutant="co", horizon_h=24).item()
+            assert rmse["co", 24] == pytest.approx(one)
+    runs = read.runs.set_index(["variant", "seed"])
+    assert runs.loc[("physics_mask", 1), "best_val_loss"] == pytest.approx(0.41)
+    assert runs.loc[("physics_mask", 1), "bias.blocks.0.alpha"] == 0.25
+    assert Path(runs.loc[("physics_mask", 1), "path"]) == variants / "physics_mask/seed1"
 
 
 def test_swapping_the_two_turns_the_verdict(write_run: WriteRun) -> None:
