@@ -39,6 +39,7 @@ STEPS = (
     "verdicts",
     "resolve-config",
     "schema",
+    "check",
     "plan",
     "status",
     "remove",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from airshed.cli import (
     bench,
+    check,
     cluster,
     comparing,
     data,
@@ -23,6 +24,7 @@ from airshed.cli.app import app, main
 __all__ = [
     "app",
     "bench",
+    "check",
     "cluster",
     "comparing",
     "data",
