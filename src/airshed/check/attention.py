@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -105,7 +105,7 @@ def _problem(core: Core, workload: Workload) -> Problem:
     given[:, :, rows] = random(samples, heads, len(rows), width).to(dtype)
     wind = (size * random(samples, tokens) for size in (5, 5, 9))
     fields = Fields.in_raster_order(2000 * random(samples, tokens).abs(), *wind)
-    return Problem(qkv, core.order(fields).fields(fields), rows, given)
+    return Problem(qkv, cast(Fields, core.order(fields).fields(fields)), rows, given)
 
 
 def _differentiated(core: Core, problem: Problem) -> list[Tensor]:

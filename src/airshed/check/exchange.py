@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import cast
 
 import torch
+from torch import Tensor
 
 from airshed.check.finding import Finding, broken, fine
 from airshed.check.training import CheckedTraining, median_seconds
@@ -22,7 +24,7 @@ def exchange(training: CheckedTraining) -> Finding:
     if count == 1:
         return fine("one process: nothing is exchanged")
     own = torch.full((training.parameters,), fabric.global_rank + 1.0, device=fabric.device)
-    summed = fabric.all_reduce(own, reduce_op="sum")
+    summed = cast(Tensor, fabric.all_reduce(own, reduce_op="sum"))
     word = fabric.broadcast(f"from process {fabric.global_rank}")
     wanted = wanted_by_any(fabric, [fabric.global_rank == count - 1, False])
     if not bool((summed == count * (count + 1) / 2).all()):

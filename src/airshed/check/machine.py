@@ -17,7 +17,7 @@ from airshed.devices import devices_here
 from airshed.integrity.provenance import processor
 from airshed.training.compilation import CPU_TOKENS, lacking_compiler
 
-SIZE = 1024  # rows and columns of the matrices that are multiplied
+SIZES = {"cpu": 512, "cuda": 4096}  # rows and columns of the matrices that are multiplied
 LARGEST_ERROR = {torch.float32: 1e-5, torch.bfloat16: 1e-2}  # of the norm; TF32 would give 3e-4
 
 
@@ -76,13 +76,13 @@ def precision(training: CheckedTraining) -> Finding:
     """Products of matrices, as the training computes them, beside double precision."""
     chosen = training.settings.precision
     dtype = torch.bfloat16 if chosen == "bf16-mixed" else torch.float32
-    generator = torch.Generator().manual_seed(0)
-    pair = [torch.randn(SIZE, SIZE, generator=generator).to(training.device) for _ in range(2)]
+    generator, size = torch.Generator().manual_seed(0), SIZES[training.device.type]
+    pair = [torch.randn(size, size, generator=generator).to(training.device) for _ in range(2)]
     low = [part.to(dtype) for part in pair]
     exact = (low[0].double() @ low[1].double()).cpu()
     error = float(((low[0] @ low[1]).double().cpu() - exact).norm() / exact.norm())
     took, full = (median_seconds(partial(torch.matmul, *parts)) for parts in (low, pair))
-    speed = 2 * SIZE**3 / took / 1e12
+    speed = 2 * size**3 / took / 1e12
     told = f"{chosen}: products deviate by {error:.0e}, {speed:.3g} Tflop/s"
     if not error < LARGEST_ERROR[dtype]:
         return broken(
