@@ -36,6 +36,7 @@ STEPS = (
     "partial-report",
     "manifest",
     "verify",
+    "export",
     "verdicts",
     "resolve-config",
     "schema",
