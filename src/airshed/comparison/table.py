@@ -95,6 +95,17 @@ def verdict_table(path: Path) -> str:
     return "\n".join([*parts, LEGEND])
 
 
+def overall_verdicts(path: Path) -> dict[str, str]:
+    """The verdict on each variant over all pollutants and horizons, from ``comparisons.csv``.
+
+    Raises:
+        AirshedError: The file is not a table of comparisons.
+    """
+    table = _read_table(path)
+    overall = table[table["pollutant"] == ALL]
+    return dict(zip(overall["variant"], overall["verdict"], strict=True))
+
+
 def _read_table(path: Path) -> pd.DataFrame:
     with refusing(OSError, ValueError, what="comparisons cannot be read", where=path, told=str):
         table = pd.read_csv(path, dtype={"horizon_h": str})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -108,7 +108,7 @@ def _scores(results: Results, variant: str) -> list[str]:
     ]
     for pollutant in results.study.targets:
         for horizon in results.study.horizons_h:
-            found = rmse.loc[(pollutant, horizon)]
+            found = cast("pd.Series[Any]", rmse.loc[(pollutant, horizon)])
             rows.append(_row(results.with_units(pollutant), horizon, found, [variant, *others]))
     return rows
 
