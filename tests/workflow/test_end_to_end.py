@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,36 @@ def test_verify_finds_the_study_untouched_and_then_names_the_damaged_chunk(
     assert "1 differences" in damaged.stderr
     same = airshed("verify", copied / "results/tiny", "--against", finished.path(""))
     assert same.returncode == 0, same.stderr
+
+
+def test_an_exported_study_is_a_crate_that_tells_of_its_run(finished: Run, tmp_path: Path) -> None:
+    zipped = tmp_path / "tiny.zip"
+    done = airshed("export", finished.path(""), "--to", zipped)
+    assert done.returncode == 0, done.stderr
+    checked = airshed("verify", zipped)
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout.split()[-1] == done.stdout.split()[-1]  # the checksum of all
+    with zipfile.ZipFile(zipped) as archive:
+        graph = json.loads(archive.read("ro-crate-metadata.json"))["@graph"]
+        names = set(archive.namelist())
+    entities = {entity["@id"]: entity for entity in graph}
+    root, run = entities["./"], entities["#run"]
+    assert {part["@id"] for part in root["hasPart"]} == names - {
+        "ro-crate-metadata.json",
+        "ro-crate-preview.html",
+    }
+    assert "https://w3id.org/ro/wfrun/workflow/0.5" in entities
+    assert root["description"].endswith(
+        "simulated data, which say nothing about the real atmosphere"
+    )
+    assert run["@type"] == "CreateAction"
+    assert run["instrument"] == root["mainEntity"] == {"@id": "Snakefile"}
+    assert run["object"] == {"@id": "results/tiny/config.resolved.yaml"}
+    made = {entity["@id"] for entity in run["result"]}
+    tables = {f"results/tiny/{name}" for name in ("scores.csv", "comparisons.csv", "report.html")}
+    assert tables | {f"model-cards/{name}.md" for name in ("wind_baseline", "physics_mask")} <= made
+    assert not any(name.endswith((".nc", ".ckpt")) for name in names)
+    assert {"envs/constraints.txt", "results/tiny/manifest.json"} <= names
 
 
 def test_a_folder_of_another_version_is_refused(finished: Run, tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from airshed.cli import (
     bench,
+    check,
     cluster,
     comparing,
     data,
     evaluation,
+    export,
     forecast,
     inspect,
     rehearsal,
@@ -25,10 +27,12 @@ from airshed.cli.app import app, main
 __all__ = [
     "app",
     "bench",
+    "check",
     "cluster",
     "comparing",
     "data",
     "evaluation",
+    "export",
     "forecast",
     "inspect",
     "main",

@@ -95,6 +95,17 @@ def verdict_table(path: Path) -> str:
     return "\n".join([*parts, LEGEND])
 
 
+def overall_verdicts(path: Path) -> dict[str, str]:
+    """The verdict on each variant over all pollutants and horizons, from ``comparisons.csv``.
+
+    Raises:
+        AirshedError: The file is not a table of comparisons.
+    """
+    table = read_comparisons(path)
+    overall = table[table["pollutant"] == ALL]
+    return dict(zip(overall["variant"], overall["verdict"], strict=True))
+
+
 def read_comparisons(path: Path) -> pd.DataFrame:
     """``comparisons.csv`` with horizons as text, since the overall row's is ``all``.
 
