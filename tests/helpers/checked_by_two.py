@@ -21,7 +21,7 @@ preload("airshed.check.run")
 def check_in_two_processes(study: Study, variant: str, folder: Path) -> None:
     """Each writes its lines into ``folder``.
 
-    The second finds its products of matrices wrong, and meets an error where the first waits for it.
+    The second finds its products of matrices wrong, and meets an error where the first waits.
     """
     running = [
         forked(_check, study, variant, rank, place, folder)
