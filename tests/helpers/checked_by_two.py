@@ -9,7 +9,7 @@ from pathlib import Path
 from forked import forked, preload
 from tiny_runs import loopback_places
 
-from airshed.check import machine
+from airshed.check import files, machine
 from airshed.check.run import findings
 from airshed.config import Study
 from airshed.training.processes import Processes
@@ -19,7 +19,10 @@ preload("airshed.check.run")
 
 
 def check_in_two_processes(study: Study, variant: str, folder: Path) -> None:
-    """Each writes its lines into ``folder``; the second refuses its own products of matrices."""
+    """Each writes its lines into ``folder``.
+
+    The second finds its products of matrices wrong, and meets an error where the first waits.
+    """
     running = [
         forked(_check, study, variant, rank, place, folder)
         for rank, place in enumerate(loopback_places(2))
@@ -36,6 +39,11 @@ def _check(study: Study, variant: str, rank: int, place: dict[str, str], folder:
     logging.disable()
     if rank == 1:
         machine.LARGEST_ERROR = dict.fromkeys(machine.LARGEST_ERROR, 0.0)
+        files._can_be_locked = _refuse
     found = findings(study, variant, Processes(devices=2), folder / "results")
     lines = [finding.line(name) for name, finding in found]
     (folder / f"{rank}.txt").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _refuse(path: Path) -> bool:
+    raise PermissionError(f"no locks at {path.name}")

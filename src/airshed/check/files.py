@@ -51,11 +51,10 @@ def locks(training: CheckedTraining) -> Finding:
     """A file that the first process has locked is locked for all processes on all machines."""
     path = training.probes / "lock"
     holder = told_by_first(training.fabric, partial(_locked, path))
-    taken = _can_be_locked(path)
-    training.fabric.barrier()
+    taken = training.together(partial(_can_be_locked, path))
     if training.fabric.is_global_zero:
         os.close(holder)
-    if taken:
+    if any(taken):
         return broken("a file that one process has locked can be locked by another", WITH_LOCKS)
     return fine("a file locked by one process is locked for all")
 
@@ -86,7 +85,7 @@ def renames(training: CheckedTraining) -> Finding:
     path = training.probes / "renamed"
     told_by_first(training.fabric, partial(write_text, path, OLD))
     wrote_s = told_by_first(training.fabric, partial(_seconds_to_replace, path))
-    seen_s = max(training.gathered(_seconds_until_seen(path)))
+    seen_s = max(training.together(partial(_seconds_until_seen, path)))
     if training.fabric.is_global_zero:
         shutil.rmtree(training.probes)
     if seen_s >= LATENCY_S:

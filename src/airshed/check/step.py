@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from pathlib import Path
+from functools import partial
 
 import torch
 
@@ -12,6 +12,7 @@ from airshed.check.exchange import exchange_seconds
 from airshed.check.finding import Finding, fine, slow
 from airshed.check.training import CheckedTraining, median_seconds
 from airshed.cluster.plan import training_steps
+from airshed.errors import AirshedError
 from airshed.training.compilation import compile_blocks
 from airshed.training.memory import device_memory_error
 
@@ -21,15 +22,9 @@ NEARLY_ALL = 0.9  # of a memory
 
 def step(training: CheckedTraining) -> Finding:
     """What a step takes beside the limits of the job, and which process all others wait for."""
-    try:
-        seconds, megabytes = _measured(training)
-    except RuntimeError as error:
-        run = Path(training.results, training.study.study, "variants", training.variant, "-", "run")
-        study, variant, processes = training.study, training.variant, training.processes
-        raise (
-            device_memory_error(study, variant, processes, training.device, run, error) or error
-        ) from error
-    everywhere = sorted(training.gathered(seconds))
+    measured = training.together(partial(_measured, training))
+    seconds, megabytes = measured[training.fabric.global_rank]
+    everywhere = sorted(each for each, _ in measured)
     exchanged = exchange_seconds(training)
     pace = everywhere[-1] + exchanged
     hours = training_steps(training.study) * pace / 3600
@@ -66,13 +61,26 @@ def _measured(training: CheckedTraining) -> tuple[float, float]:
     single = study.train.model_copy(update={"global_batch_size": study.train.batch_size})
     study = study.model_copy(update={"train": single})
     compile_blocks([training.network], single.compile, device)
-    run = step_of(study, training.variant, training.network, batch_of(study, None))
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    taken = training.parts * median_seconds(run)
+    try:
+        run = step_of(study, training.variant, training.network, batch_of(study, None))
+        taken = training.parts * median_seconds(run)
+    except RuntimeError as error:
+        lacking = _lacking_memory(training, error)
+        if lacking is None:
+            raise
+        raise lacking from error
     if device.type == "cuda":
         return taken, torch.cuda.max_memory_allocated(device) / 1e6
     return taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def _lacking_memory(training: CheckedTraining, error: Exception) -> AirshedError | None:
+    """What an error means if the device's memory does not suffice, as a training would say it."""
+    study, variant, processes = training.study, training.variant, training.processes
+    run = training.results / study.study / "variants" / variant / "any seed" / "run.json"
+    return device_memory_error(study, variant, processes, training.device, run, error)
 
 
 def _memory(training: CheckedTraining) -> tuple[float, str, str]:

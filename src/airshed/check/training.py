@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 
@@ -16,6 +16,7 @@ from airshed.bench.measure import seconds
 from airshed.bench.variants import network_of
 from airshed.config import Study
 from airshed.config.training import TrainConfig
+from airshed.errors import AirshedError, brief
 from airshed.model import Forecaster
 from airshed.training.lightning import Fabric
 from airshed.training.processes import Processes
@@ -83,6 +84,21 @@ class CheckedTraining:
         told: list[Any] = [None] * self.processes.count
         torch.distributed.all_gather_object(told, value)
         return told
+
+    def together(self, work: Callable[[], Told]) -> list[Told]:
+        """What every process finds, in all processes; an error that one meets is raised in all."""
+        found: Told | Exception
+        try:
+            found = work()
+        except AirshedError as error:
+            found = error
+        except Exception as error:  # which another process need not be able to read
+            found = RuntimeError(brief(error))
+        told = self.gathered(found)
+        for each in told:
+            if isinstance(each, Exception):
+                raise each
+        return cast("list[Told]", told)
 
 
 def median_seconds(work: Callable[[], object]) -> float:

@@ -75,7 +75,11 @@ def test_what_is_broken_in_one_of_two_processes_is_told_by_both(
     assert lines["precision"].startswith("broken")
     assert "process 1: 32-true" in lines["precision"]
     assert "2 processes sum 0.0" in lines["exchange"]  # MB
-    for name in ("exchange", "locks", "renames"):
+    assert lines["locks"].startswith(
+        "broken  locks      RuntimeError: PermissionError: no locks at"
+    )
+    assert list(lines) == list(CHECKS)
+    for name in ("exchange", "renames"):
         assert lines[name].startswith("fine"), lines[name]
 
 
