@@ -15,6 +15,7 @@ from airshed.config import Study
 from airshed.integrity.atomic import atomic_path, write_text
 from airshed.progress import progress
 from airshed.report import unfinished
+from airshed.report.answer import question
 from airshed.report.drawing import Shown, show
 from airshed.report.figures.style import apply_style
 from airshed.report.latex import write_tables
@@ -61,6 +62,7 @@ def write_report(found: Results, html: Path, markdown: Path, figures: Path, tabl
         write_tables(found, folder)
     page = {
         "study": found.study,
+        "question": question(found),
         "simulated": found.simulated,
         "partial": unfinished.sentence(found),
         "sections": _sections(found, shown),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from airshed.comparison.by_class import COLUMNS as BY_CLASS
+from airshed.comparison.by_class import changes_by_class, class_sums
 from airshed.comparison.table import ALL
 from airshed.config import Study
 from airshed.data.stores import open_static, open_wind_roses
@@ -63,6 +66,9 @@ class Results:
         interpretations: ``interpretation.json`` of each biased variant and seed that has one.
         cost: ``cost.json``; None if the study has none.
         strata: ``scores_by_stratum.csv``; baselines have seed -1.
+        by_class: Changes by class (:func:`airshed.comparison.by_class.changes_by_class`).
+        block_mse: Of each variant, mean squared errors by block of days on the coarse grid (seed,
+            block, pollutant, coarse), with the first row and column of each square of cells.
         winds: Wind roses of the test period, see :mod:`airshed.evaluation.roses`.
         episodes: ``episode_<name>.nc`` of each episode, variant and seed.
         supplement: ``stations.csv``, ``external.csv`` and ``episodes.csv``, by the name of the
@@ -88,6 +94,8 @@ class Results:
     interpretations: dict[tuple[str, int], dict[str, Any]]
     cost: dict[str, Any] | None
     strata: pd.DataFrame
+    by_class: pd.DataFrame
+    block_mse: dict[str, xr.DataArray]
     winds: xr.Dataset
     episodes: dict[tuple[str, str, int], xr.Dataset]
     supplement: dict[str, pd.DataFrame]
@@ -134,21 +142,18 @@ class Results:
         rows = self.scores[self.scores["metric"] == "rmse"]
         return rows.groupby(["variant", "pollutant", "horizon_h"])["value"].mean().reset_index()
 
-    def lost(self) -> tuple[dict[str, int], int]:
-        """In how many pairs of pollutant and horizon a forecast that needs no training is better.
-
-        Better by more than the margin.
+    def over_best_reference(self) -> pd.DataFrame:
+        """RMSE of each variant over the lowest of all reference forecasts, minus 1.
 
         Returns:
-            Pairs that each variant loses to any baseline, and how many pairs there are.
+            A column a variant, a row for each pollutant and horizon.
         """
         rmse = self.rmse().pivot(
             index=["pollutant", "horizon_h"], columns="variant", values="value"
         )
         best = rmse[[name for name in BASELINES if name in rmse]].min(axis=1)
-        lost = rmse.gt((1 + self.study.comparison.margin) * best, axis=0).sum()
         variants = [name for name in self.study.variants if name in rmse]
-        return {name: int(lost[name]) for name in variants}, len(rmse)
+        return rmse[variants].div(best, axis=0).sub(1).dropna(how="all")
 
     def of_variant(self, variant: str) -> list[dict[str, Any]]:
         """The records of a variant's runs, one for each seed that has one."""
@@ -199,11 +204,12 @@ def load_results(
         if runs is None or (variant, seed) in runs
     }
     tables = tables or results
-    maps, spectra = _from_scores(study, folders)
+    maps, spectra, block_mse = _from_scores(study, folders)
+    comparisons = _table(tables / "comparisons.csv")
     return Results(
         study=study,
         scores=_scores(tables / "scores.csv"),
-        comparisons=_table(tables / "comparisons.csv"),
+        comparisons=comparisons,
         by_score=_table(tables / "comparisons_by_score.csv"),
         runs={key: _json(folder / "run.json", RUN) for key, folder in folders.items()},
         histories={key: _table(folder / "history.csv") for key, folder in folders.items()},
@@ -220,6 +226,8 @@ def load_results(
         },
         cost=_cost(study, results / "cost.json"),
         strata=_scores(tables / "scores_by_stratum.csv"),
+        by_class=_by_class(study, folders, comparisons),
+        block_mse=block_mse,
         winds=open_wind_roses(tables / "wind_roses.nc"),
         episodes={
             (episode, *key): _dataset(folder / "supplement" / f"episode_{episode}.nc")
@@ -240,9 +248,9 @@ def load_results(
 
 def _from_scores(
     study: Study, folders: dict[tuple[str, int], Path]
-) -> tuple[dict[str, xr.DataArray], pd.DataFrame]:
-    """The maps of each variant, with pollutants in the order of the targets, and the spectra."""
-    maps, spectra = {}, []
+) -> tuple[dict[str, xr.DataArray], pd.DataFrame, dict[str, xr.DataArray]]:
+    """Maps, spectra and errors by block of each variant; pollutants in the order of the targets."""
+    maps, spectra, block_mse = {}, [], {}
     for variant in study.variants:
         parts = [
             _maps_and_spectra(folder / "scores.nc")
@@ -252,16 +260,41 @@ def _from_scores(
         stacked = xr.concat(parts, dim="seed", coords="minimal", compat="override")
         stacked = stacked.sel(pollutant=list(study.targets))
         maps[variant] = stacked["map_mse"].mean("seed", skipna=False)
+        block_mse[variant] = stacked["block_mse"]
         power = stacked[["forecast_power", "truth_power"]].sum("seed")
         ratio = (power["forecast_power"] / power["truth_power"]).rename("power_ratio")
         table = ratio.drop_vars("units").to_dataframe().reset_index().assign(variant=variant)
         spectra.append(table.dropna(subset="power_ratio"))
-    return maps, pd.concat(spectra, ignore_index=True)[list(SPECTRA)]
+    return maps, pd.concat(spectra, ignore_index=True)[list(SPECTRA)], block_mse
 
 
 def _maps_and_spectra(path: Path) -> xr.Dataset:
     with opened_scores(path) as scores:
-        return scores[["map_mse", "forecast_power", "truth_power"]].load()
+        sums = scores["block_sums"].sum("horizon_h")
+        count = sums.sel(block_statistic="count", drop=True)
+        block_mse = sums.sel(block_statistic="squared", drop=True) / count.where(count > 0)
+        found = scores[["map_mse", "forecast_power", "truth_power"]]
+        return found.assign(block_mse=block_mse).load()
+
+
+def _by_class(
+    study: Study, folders: dict[tuple[str, int], Path], comparisons: pd.DataFrame
+) -> pd.DataFrame:
+    """Changes by class of every variant; one pair at a time is in memory."""
+    parts = [pd.DataFrame(columns=list(BY_CLASS))]
+    for _, row in comparisons[comparisons["pollutant"] == ALL].iterrows():
+        pair = [
+            [_class_sums(path) for (of, _), path in folders.items() if of == row[side]]
+            for side in ("variant", "reference")
+        ]
+        if all(pair) and not math.isnan(row["relative_rmse_change"]):
+            parts.append(changes_by_class(pair[0], pair[1], row, study.comparison.seed))
+    return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+
+
+def _class_sums(folder: Path) -> xr.DataArray:
+    with opened_scores(folder / "scores.nc") as scores:
+        return class_sums(scores)
 
 
 def _ensembles(study: Study, results: Path) -> pd.DataFrame | None:
