@@ -73,9 +73,9 @@ FIGURES = {
     "change_maps": Kind(
         "maps",
         "Change of RMSE in each cell in the pollutant's unit, over all horizons and seeds; each"
-        " pollutant has its own scale. Blue: lower error; lines: contours of elevation in m; grey:"
-        " masked, errors below a tenth of their median over the domain, as where there is hardly"
-        " any of the pollutant; white: outside the domain.",
+        " pollutant has its own scale. Blue: lower error; lines: 1, 2, 3 and 4 km of elevation;"
+        " grey: masked, errors below a tenth of those over the domain, for there is hardly any of the"
+        " pollutant; white: outside the domain.",
     ),
     "change_by_class": Kind(
         "conditions",
@@ -113,8 +113,8 @@ FIGURES = {
         "Of the pairs above a limit: share that was forecast (hit rate), share of forecast ones"
         " that did not come (false alarm ratio), hits among all hits, misses and false alarms"
         " (critical success index), and how many were forecast for each that came (frequency bias,"
-        " 1 is right). Lines: mean of the seeds, bands: smallest to largest; grey: reference"
-        " forecasts without a network.",
+        " 1 is right; drawn up to 2.5). Lines: mean of the seeds, bands: smallest to largest; grey:"
+        " reference forecasts without a network.",
     ),
     "episode_maps": Kind(
         "episodes",

@@ -57,7 +57,7 @@ def change_by_wind(results: Results) -> Drawing:
     for panel, third in zip(drawn, thirds, strict=True):
         names = _class_axis(panel, results.strata, "ruggedness")
         _changes(panel, results, data[data["init_times"] == third], names)
-        panel.set_title(third)
+        panel.set_title(f"{third} of init times")
         panel.set_xlabel(CLASSES["ruggedness"])
     _finish(left, data)
     legend(figure)

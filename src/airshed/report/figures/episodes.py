@@ -118,7 +118,7 @@ def _map(panel: Axes, field: xr.DataArray, terrain_m: np.ndarray, scale: Normali
         panel.set_facecolor("0.95")
         middle: dict[str, Any] = {"ha": "center", "va": "center", "transform": panel.transAxes}
         panel.text(0.5, 0.5, NO_FORECAST, fontsize="x-small", **middle)
-    contours(panel, lon, lat, terrain_m)
+    contours(panel, lon, lat, terrain_m, labelled=False)
     on_a_map(panel, lat)
     panel.xaxis.set_major_locator(MaxNLocator(3))
 
