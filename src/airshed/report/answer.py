@@ -177,11 +177,11 @@ def competence(results: Results) -> Iterator[str]:
     for name in variants:
         by_horizon = listed([str(beaten.loc[hour, name]) for hour in horizons])
         details = f" ({by_horizon} of {each})" if len(variants) <= FEW else ""
-        told.append(f"{name} in {int(beaten[name].sum())}{details}")
+        told.append(f"{name} in {int(beaten[name].sum())} of {len(against)}{details}")
     at = f", at {listed([str(hour) for hour in horizons])} h" if len(variants) <= FEW else ""
     yield (
-        f"RMSE is lower than that of every reference forecast without a network in so many of"
-        f" {len(against)} pairs of pollutant and horizon{at}: {listed(told)}."
+        "Pairs of pollutant and horizon in which RMSE is lower than that of every reference"
+        f" forecast without a network{at}: {listed(told)}."
     )
     margin = results.study.comparison.margin
     lost = (against > margin).sum()

@@ -187,7 +187,7 @@ def change_maps(results: Results, variant: str, folded: bool) -> Drawing:
 
     def size(columns: int, rows: int) -> tuple[float, float]:
         width = max(6.5, 10.5 * columns / 3)
-        return width, rows * (3.4 * height * width / 10.5 * 3 / columns + 0.5) + 0.7
+        return width, rows * (2.6 * height * width / 10.5 * 3 / columns + 0.4) + 0.6
 
     figure, drawn, left, bottom = panels(len(targets), size, sharex=True, sharey=True)
     shown = _stippled(results, variant, reference)
