@@ -41,6 +41,9 @@ def errors(seeds: tuple[int, ...], factor: float, name: str) -> xr.DataArray:
     return stacked.assign_coords(seed=list(seeds)).rename(name)
 
 
+PAIR = (((1, 2), 0.81), ((3, 4), 1.0))
+
+
 def row(**changed: object) -> pd.Series:
     names = {"variant": "mask", "reference": "none", "block_length": 2, "limit": np.nan}
     return pd.Series(names | changed)
@@ -51,23 +54,24 @@ def changes(**changed: object) -> pd.DataFrame:
     return changes_by_class(both[0], both[1], row(**changed), 0)
 
 
-PAIR = (((1, 2), 0.81), ((3, 4), 1.0))
+@pytest.fixture(scope="module")
+def found() -> pd.DataFrame:
+    """Of a test that is long enough."""
+    return changes().set_index(["stratum", "init_times"])
 
 
-def test_a_season_that_holds_everything_is_the_whole_comparison() -> None:
+def test_a_season_that_holds_everything_is_the_whole_comparison(found: pd.DataFrame) -> None:
     """The same change and interval as ``comparisons.csv`` has, from other code."""
     models = [errors(seeds, factor, name) for (seeds, factor), name in zip(PAIR, "ab", strict=True)]
     whole = compare(*models, rng=0, resamples=RESAMPLES, block_length=2).iloc[0]
-    found = changes().set_index(["stratum", "init_times"])
     names = ["change_percent", "ci_low_percent", "ci_high_percent"]
     expected = 100 * whole[["relative_rmse_change", "ci_low", "ci_high"]].astype(float).to_numpy()
     assert found.loc[("JJA", "all"), names].to_numpy(float) == pytest.approx(expected, rel=1e-5)
     assert "DJF" not in found.index.get_level_values("stratum")  # without a pair, without a row
 
 
-def test_thirds_are_those_of_the_wind() -> None:
+def test_thirds_are_those_of_the_wind(found: pd.DataFrame) -> None:
     """The windy third is the first twenty init times, whose errors are summed here by hand."""
-    found = changes().set_index(["stratum", "init_times"])
     assert set(found.loc["flat"].index) == {
         "all",
         *(f"{n} third" for n in ("calmest", "middle", "windiest")),
@@ -84,9 +88,9 @@ def test_thirds_are_those_of_the_wind() -> None:
     assert wide > 0.8 * (whole["ci_high_percent"] - whole["ci_low_percent"])
 
 
-def test_a_short_test_is_judged_by_its_trainings_alone() -> None:
+def test_a_short_test_is_judged_by_its_trainings_alone(found: pd.DataFrame) -> None:
     limited = changes(limit="these days only").iloc[0]
-    assert limited["ci_high_percent"] < changes().iloc[0]["ci_high_percent"]
+    assert limited["ci_high_percent"] < found.iloc[0]["ci_high_percent"]
 
 
 def test_cells_are_shown_by_blocks_and_trainings() -> None:
