@@ -205,7 +205,7 @@ def quality(results: Results) -> Table:
             [
                 f"{label_of(name, results.dictionary)} ({name})",
                 shown_units(variable.units),
-                *(f"{row[key]:.4g}".replace("-", "\u2212") for key in ("min", "mean", "max")),
+                *(_amount(row[key]) for key in ("min", "mean", "max")),
                 f"{low:g} to {high:g}".replace("-", "\u2212"),
                 f"{int(row['hours_missing']):,} of {int(row['hours_expected']):,}",
                 *(f"{int(row[key]):,}" for key in LOST),
@@ -218,6 +218,11 @@ def quality(results: Results) -> Table:
         ],
         rows,
     )
+
+
+def _amount(value: float) -> str:
+    shown = f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+    return shown.replace("-", "\u2212")
 
 
 def gaps(results: Results) -> Table:

@@ -24,6 +24,7 @@ DPI = 144
 MOST_COLOURS = 256  # of a bitmap; no colour moves by more than a few steps of 255, and files shrink
 BETTER_WORSE = "RdBu_r"  # blue: lower error; red: higher; told apart by colour-blind readers
 MISSING = "0.9"
+LABEL_IN = 1.6  # width of a label in a legend
 COLOURS = (
     *("#029e73", "#0173b2", "#cc78bc", "#d55e00", "#a0632a", "#56b4e9"),
     *("#de8f05", "#332288", "#882255", "#117733", "#7f7f00", "#e7298a"),
@@ -81,14 +82,15 @@ def _look(place: int) -> Look:
 
 
 def legend(figure: Figure, columns: int = 4) -> None:
-    """One legend below all panels, each label once."""
+    """One legend below all panels, each label once, in as many columns as the width holds."""
     found: dict[str, Any] = {}
     for panel in figure.axes:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     if found:
         entries = (list(found.values()), list(found))
-        figure.legend(*entries, loc="outside lower center", ncols=min(columns, len(found)))
+        across = max(1, min(columns, len(found), int(figure.get_figwidth() / LABEL_IN)))
+        figure.legend(*entries, loc="outside lower center", ncols=across)
 
 
 def save(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> None:
