@@ -75,7 +75,7 @@ def test_the_answer_stands_at_the_top_with_the_numbers_of_the_comparison(reporte
     lost = "by more than 1.0 %: wind_baseline in 12, "  # 10.0 against ridge's 9.7
     assert lost in text
     assert "physics_mask in" not in text[text.index(lost) :][:200]
-    assert "Which of four variants forecast better than wind_baseline?" in text
+    assert "Which of four variants forecast better than their references?" in text
     assert "Two seeds: the interval allows" in text
     finds = "is about 5.1 % over all pollutants and horizons (between 4.0 % and 8.0 %) and 5.1 %"
     assert finds in text

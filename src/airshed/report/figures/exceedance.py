@@ -102,7 +102,7 @@ def _scores(results: Results, limit: str) -> pd.DataFrame:
         counts[f"{name}_{limit}"] for name in ("hits", "misses", "false_alarms")
     )
     bias = ((hits + false_alarms) / (hits + misses).where(hits + misses > 0)).rename("value")
-    found = bias.reset_index().assign(metric=FREQUENCY_BIAS, units="1")
+    found = bias.dropna().reset_index().assign(metric=FREQUENCY_BIAS, units="1")
     return pd.concat([ratios, found], ignore_index=True)
 
 
