@@ -19,8 +19,9 @@ from airshed.report.answer import question
 from airshed.report.drawing import Shown, show
 from airshed.report.figures.style import apply_style
 from airshed.report.latex import write_tables
+from airshed.report.loading import load_results
 from airshed.report.outline import SECTIONS, figure_kind
-from airshed.report.results import Results, load_results
+from airshed.report.results import Results
 from airshed.report.sections import BUILDERS
 
 TEMPLATES = files("airshed.report") / "templates"

@@ -15,8 +15,9 @@ from snakemake.cli import parse_config
 
 from airshed.config import Study, validate_study
 from airshed.config.load import merge
+from airshed.report.loading import load_results
 from airshed.report.next_steps import by_reason, next_steps
-from airshed.report.results import Results, load_results
+from airshed.report.results import Results
 
 Made = Any  # see conftest.py
 

@@ -24,9 +24,10 @@ from airshed.report.classes import class_changes
 from airshed.report.drawing import show
 from airshed.report.figures import maps
 from airshed.report.figures.style import apply_style, looks
+from airshed.report.loading import load_results
 from airshed.report.outline import FIGURES, SECTIONS, figure_kind
 from airshed.report.page import build_report
-from airshed.report.results import Results, load_results
+from airshed.report.results import Results
 from airshed.report.sections import BUILDERS
 from airshed.report.text import percent
 from airshed.variables import TARGETS

@@ -17,7 +17,8 @@ from airshed.report import ablation, answer, bias, supplement, text
 from airshed.report.drawing import Drawing
 from airshed.report.figures import episodes, exceedance
 from airshed.report.figures.stations import stations as station_figure
-from airshed.report.results import Results, load_results
+from airshed.report.loading import load_results
+from airshed.report.results import Results
 from airshed.variables import TARGETS
 
 Made = Any  # see conftest.py
