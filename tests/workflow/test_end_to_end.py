@@ -205,7 +205,7 @@ def test_snakemakes_own_report_has_the_figures(finished: Run) -> None:
     page = (finished.folder / "workflow.html").read_text(encoding="utf-8")
     assert "change_heatmap-physics_mask.png" in page
     assert "report.html" in page
-    for kind in ("change_heatmap", "learning_curves", "data_quality"):
+    for kind in ("change_heatmap", "learning_curves", "terrain_and_wind"):
         caption = FIGURES[kind].caption.split(".")[0].replace("\u00a0", " ")
         assert caption.split(" 95")[0] in page.replace("\u00a0", " ").replace("\\u00a0", " ")
         assert SECTIONS[FIGURES[kind].section] in page

@@ -59,7 +59,7 @@ BESIDE = {
     "time_variance": 0.002**2,
     "time_degrees": 40.0,
     "init_times": 200,
-    "block_length": 4,
+    "block_length": 1,
     "variant_seeds": 2,
     "reference_seeds": 2,
 }

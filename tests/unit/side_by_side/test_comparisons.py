@@ -280,11 +280,32 @@ def test_two_logs_tell_losses_and_overhead(tmp_path: Path) -> None:
     ]
     assert rows["lowest validation loss"][2] == "\u221210.0\u00a0%"
     assert rows["lowest within 2 epochs"][2] == "\u221210.0\u00a0%"
-    assert rows["seconds per step"] == ["40 (40 to 40)", "48 (48 to 48)", "+20.0\u00a0%"]
+    assert rows["seconds per batch"] == ["40 (40 to 40)", "48 (48 to 48)", "+20.0\u00a0%"]
     assert "10.0\u00a0% lower" in document.answers[0]
     assert "no verdict" in document.answers[0]
-    assert document.answers[1].startswith("A step took 20.0\u00a0% longer")
+    assert document.answers[1].startswith("A batch took 20.0\u00a0% longer")
     assert any("reached 3 epochs, the other 2" in limit for limit in document.limits)
+
+
+def test_a_run_lies_beside_a_log_batches_against_batches(tmp_path: Path, tiny_study: Study) -> None:
+    """2 nodes of 4 devices with 2 samples make batches of 16; four of them are a step of 64."""
+    run = tmp_path / "seed0"
+    run.mkdir()
+    train = {"batch_size": 2, "global_batch_size": 64}
+    pace = {"median": 8.0, "p10": 6.0, "p90": 12.0}
+    own = {"nodes": 2, "devices": 4, "config": {"train": train}, "seconds_per_step": pace}
+    content = record(tiny_study, "physics_mask", 0) | own | {"val_loss": [0.4]}
+    (run / "run.json").write_text(json.dumps(content))
+    history = {"step": [5, 10], "train_loss": [0.6, 0.5], "val_loss": [np.nan, 0.4]}
+    pd.DataFrame(history).to_csv(run / "history.csv", index=False)
+    log = write_log(tmp_path / "founding.out", 1.0, [0.5])
+    rows = {row[0]: row[1:] for row in compare_logs(log, run).sections[0].table.rows}
+    assert rows["batches"] == ["50", "40", ""]
+    assert rows["seconds per batch"] == ["1 (1 to 1)", "2 (1.5 to 3)", "+100.0\u00a0%"]
+    assert rows["lowest within 1 epochs"] == ["0.5 (epoch 1)", "0.4 (epoch 1)", "\u221220.0\u00a0%"]
+    (run / "history.csv").unlink()
+    with pytest.raises(AirshedError, match="no finished training"):
+        compare_logs(log, run)
 
 
 def test_a_difference_within_rounding_is_none(tmp_path: Path) -> None:
