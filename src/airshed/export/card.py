@@ -9,7 +9,8 @@ import pandas as pd
 
 from airshed.evaluation.baselines import BASELINES
 from airshed.report.results import Results
-from airshed.report.text import answer, caveat, finds, listed, percent
+from airshed.report.answer import competence, effect, power
+from airshed.report.text import caveat, listed, percent
 
 SIMULATED = (
     "> **Simulated data.** Fields come from the simulator that is part of Airshed: nothing here"
@@ -91,7 +92,7 @@ def _training(results: Results, variant: str) -> list[str]:
 def _verdict(results: Results, variant: str) -> str:
     if results.study.references().get(variant) is None:
         return f"{variant} is what other variants are compared with; there is no verdict on it."
-    return answer(results, variant)
+    return effect(results, variant)
 
 
 def _scores(results: Results, variant: str) -> list[str]:
@@ -131,14 +132,9 @@ def _limits(results: Results, variant: str) -> Iterator[str]:
         f" {study.dataset.grid} cells; other periods, horizons, regions and grids were not tested."
     )
     yield caveat(results)
-    found = finds(results)
-    if found is not None:
-        yield found
-    lost, pairs = results.lost()
-    yield (
-        f"In {lost[variant]} of {pairs} pairs of pollutant and horizon it loses to a forecast that"
-        f" needs no training, by more than {percent(study.comparison.margin, signed=False)}."
-    )
+    if study.references():
+        yield power(results)
+    yield from competence(results)
     if study.stations is None:
         yield "Compared with gridded fields alone, not with stations."
     if any(run["dirty"] for run in results.of_variant(variant)):

@@ -29,7 +29,7 @@ from airshed.integrity.formats import MANIFEST, read_json
 from airshed.integrity.manifest import NAME, NUMBERS
 from airshed.integrity.provenance import tree_files
 from airshed.integrity.verify import project_of, verify_study
-from airshed.report.results import load_results
+from airshed.report.loading import load_results
 
 VERSION = "1.1"  # of RO-Crate, on which the profiles below stand
 PROFILES = {
