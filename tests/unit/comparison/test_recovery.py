@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,7 @@ import pytest
 
 from airshed.comparison.table import COLUMNS
 from airshed.config import Study, dump_study, load_study
+from airshed.config.data import Period
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 WORLDS = {"recovery": [], "recovery_flat": ["studies/recovery_flat.yaml"]}
@@ -104,20 +106,15 @@ def test_predictions_are_about_networks_of_the_study(recovery: ModuleType) -> No
 def test_only_where_terrain_blocks_is_anything_lost_over_flat_ground(
     benchmark_module: Callable[[str], ModuleType], blocking: float, lost: bool
 ) -> None:
-    values = study_of("recovery").model_dump(mode="json")
-    values["dataset"]["period"] = {"start": "2015-03-01", "end": "2015-03-04"}
-    values["dataset"]["simulator"] |= {"terrain_blocking": blocking, "cell_km": 120.0}
-    values["splits"]["test"] = {"start": "2015-03-02", "end": "2015-03-04", "init_every_h": 3}
-    values["splits"]["train"] = {"start": "2015-03-01", "end": "2015-03-01", "init_every_h": 3}
-    study = Study.model_construct(**{**dict(study_of("recovery"))})
-    study = study.model_copy(
-        update={
-            "dataset": type(study.dataset).model_validate(values["dataset"]),
-            "splits": study.splits.model_copy(
-                update={"test": type(study.splits.test).model_validate(values["splits"]["test"])}
-            ),
-        }
-    )
+    study = study_of("recovery")
+    world = study.dataset.simulator.model_copy(update={"terrain_blocking": blocking})
+    period = Period(start=date(2015, 3, 1), end=date(2015, 3, 4))
+    test = study.splits.test.model_copy(update={"start": date(2015, 3, 2), "end": period.end})
+    changed = {
+        "dataset": study.dataset.model_copy(update={"simulator": world, "period": period}),
+        "splits": study.splits.model_copy(update={"test": test}),
+    }
+    study = study.model_copy(update=changed)
     found = benchmark_module("planted").losses(study, every_h=24)
     assert found[["pollutant", "horizon_h"]].values.tolist() == [
         [name, hours] for hours in (12, 24) for name in ("pm25", "so2", "co")
