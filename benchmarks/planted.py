@@ -1,8 +1,7 @@
-"""How much a forecast loses that knows all of a simulated world but that terrain blocks transport."""
+"""How much a forecast loses that knows all of a simulated world but what terrain blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import deepcopy
 from datetime import datetime, timedelta
 
@@ -28,7 +27,7 @@ class Known(World):
 
 
 def losses(study: Study, every_h: int = 12) -> pd.DataFrame:
-    """RMSE over the test split by pollutant and horizon, on the simulator's own cells in the domain.
+    """RMSE over the test split by pollutant and horizon, on the simulator's cells in the domain.
 
     Args:
         study: Of a simulated world.
@@ -38,44 +37,42 @@ def losses(study: Study, every_h: int = 12) -> pd.DataFrame:
         Columns ``pollutant``, ``horizon_h``, ``flat`` (carried on over flat ground from the true
         air, with the true weather and emissions) and ``persistence``.
     """
+    truth, carried = _followed(study, every_h)
+    errors: dict[int, list[Floats]] = {hours: [] for hours in study.horizons_h}
+    for (time, hours), air in carried.items():
+        valid = time + timedelta(hours=hours)
+        if valid in truth:
+            both = np.stack([air, truth[time]]) - truth[valid]
+            errors[hours].append(np.square(both).mean(axis=-1))
+    rows = [
+        (name, hours, *rmse)
+        for hours, squared in errors.items()
+        for name, rmse in zip(study.targets, np.sqrt(np.mean(squared, axis=0)).T, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["pollutant", "horizon_h", "flat", "persistence"])
+
+
+def _followed(
+    study: Study, every_h: int
+) -> tuple[dict[datetime, Floats], dict[tuple[datetime, int], Floats]]:
+    """[targets, cells] of every hour of the test split; and after init times, over flat ground."""
     world, test = Known(study.dataset), study.splits.test
-    first, last = (datetime.combine(day, datetime.min.time()) for day in (test.start, test.end))
-    end = last + timedelta(days=1)
-    inside, targets = world.land.domain, list(study.targets)
-    truth: dict[datetime, Floats] = {}
-    made: list[tuple[datetime, int, Floats]] = []
-    for number in range(-SPIN_UP_H, int((end - world.start) / timedelta(hours=1))):
+    first, end = (
+        datetime.combine(day, datetime.min.time())
+        for day in (test.start, test.end + timedelta(days=1))
+    )
+    inside = world.land.domain
+
+    def chosen(fields: dict[str, Floats]) -> Floats:
+        return np.stack([fields[name][inside] for name in study.targets])
+
+    truth, carried = {}, {}
+    for number in range(-SPIN_UP_H, (end - world.start) // timedelta(hours=1)):
         time = world.start + timedelta(hours=number)
         fields = world._next(time)
-        if time < first:
-            continue
-        truth[time] = _chosen(fields, targets, inside)
-        if time.hour % every_h == 0:
-            carried = world.carried_on(time, max(study.horizons_h))
-            made += [
-                (time, hours, _chosen(carried[hours - 1], targets, inside))
-                for hours in study.horizons_h
-            ]
-    rows = [
-        (hours, np.square(air - truth[valid]).mean(1), np.square(truth[time] - truth[valid]).mean(1))
-        for time, hours, air in made
-        if (valid := time + timedelta(hours=hours)) < end
-    ]
-    return _root_means(rows, targets)
-
-
-def _chosen(fields: dict[str, Floats], names: Sequence[str], inside: np.ndarray) -> Floats:
-    """[targets, cells]."""
-    return np.stack([fields[name][inside] for name in names])
-
-
-def _root_means(rows: Sequence[tuple[int, Floats, Floats]], targets: Sequence[str]) -> pd.DataFrame:
-    table = pd.DataFrame(
-        [
-            (name, hours, flat, persistence)
-            for hours, *squared in rows
-            for name, flat, persistence in zip(targets, *squared, strict=True)
-        ],
-        columns=["pollutant", "horizon_h", "flat", "persistence"],
-    )
-    return np.sqrt(table.groupby(["pollutant", "horizon_h"], sort=False).mean()).reset_index()
+        if time >= first:
+            truth[time] = chosen(fields)
+        if time >= first and time.hour % every_h == 0:
+            after = world.carried_on(time, max(study.horizons_h))
+            carried |= {(time, hours): chosen(after[hours - 1]) for hours in study.horizons_h}
+    return truth, carried

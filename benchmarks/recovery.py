@@ -1,7 +1,7 @@
 """Is a planted truth recovered? Two simulated worlds, of which one lets terrain block transport.
 
-Run after the studies ``recovery`` and ``recovery_flat`` (``make recovery``); writes the results into
-docs/recovery.md, which says what is tested.
+Run after the studies ``recovery`` and ``recovery_flat`` (``make recovery``); writes the results
+into docs/recovery.md, which says what is tested.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ def section(worlds: Sequence[Ran]) -> str:
         differences(tested(worlds)),
         "What each simulated world says by itself (verdicts of its study; a star: beyond 1 %):",
         alone(worlds),
-        f"RMSE as a share of that of `{START}`, mean over pollutants, by horizon; below 1 is better:",
+        f"RMSE over that of `{START}`, mean over pollutants, by horizon; below 1 is better:",
         levels(worlds),
         "\n".join(provenance(world) for world in worlds),
     ]

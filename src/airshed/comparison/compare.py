@@ -65,11 +65,11 @@ def compare_all(
     root of the mean squared error over seeds and init times. The overall change is that of the
     geometric mean of the RMSEs of all pollutants and horizons. All forecast the same init times,
     so their errors are paired in time; seeds are not paired, so that the sets may differ in seeds
-    and in number, but where equal seeds go on from the same trained network. Intervals and p-values hold for another set of seeds and another test period
-    (:mod:`airshed.comparison.inference`); how far trainings lie apart is learned from all models
-    (:mod:`airshed.comparison.trainings`). P-values are adjusted by Holm (1979) within families
-    (:mod:`airshed.comparison.families`). How often verdicts are wrong was simulated:
-    docs/statistics.md.
+    and in number, but for those that go on from the same trained networks. Intervals and p-values
+    hold for another set of seeds and another test period (:mod:`airshed.comparison.inference`); how
+    far trainings lie apart is learned from all models (:mod:`airshed.comparison.trainings`).
+    P-values are adjusted by Holm (1979) within families (:mod:`airshed.comparison.families`). How
+    often verdicts are wrong was simulated: docs/statistics.md.
 
     An init time counts for a pollutant and horizon if every seed of every model has it; the others
     leave gaps, also those that the coordinate skips.

@@ -105,7 +105,7 @@ class PairedErrors:
         return seed_parts(models, self.seeds, study or models[0] + models[1])
 
     def training(self, study: Spread) -> Spread:
-        """How far the score of one training departs, for planning: as in all models of the study."""
+        """How far scores of trainings lie apart, for planning: as in all models of the study."""
         return study
 
     def differences(self) -> Floats:
@@ -124,8 +124,8 @@ class SameNetworks(PairedErrors):
     """Errors of trained networks, and of the same networks with something else about them.
 
     Or of networks that were trained on from the same ones. Seed k of the variant is seed k of the
-    reference, so that what they share drops out of their differences; these are all that is known of
-    the variance between trainings.
+    reference, so that what they share drops out of their differences; these are all that is known
+    of the variance between trainings.
     """
 
     def seed_variance(self, values: Floats) -> Floats:

@@ -147,8 +147,8 @@ def test_without_a_verdict_nothing_is_found(pair: dict[str, xr.DataArray]) -> No
 def test_seeds_with_the_same_start_are_paired_in_every_score(
     pair: dict[str, xr.DataArray],
 ) -> None:
-    """Both sides the same trainings: nothing is left between them but where seeds are not paired."""
-    twice = {name: pair[REFERENCE] for name in (VARIANT, REFERENCE)}
+    """Both sides the same trainings: nothing is left between them once seeds are paired."""
+    twice = dict.fromkeys((VARIANT, REFERENCE), pair[REFERENCE])
     apart, paired = (
         compare_scores(twice, verdicts(seeds_paired=paired), 0.05, 100, 0)
         for paired in (False, True)

@@ -278,7 +278,8 @@ def test_trainings_that_go_on_from_the_same_ones_are_paired() -> None:
     """A paired t-test of log RMSE, which differ by known factors alone."""
     seeds = {"seed": [0, 1, 2]}
     models = {
-        name: of_seeds(FACTORS[name], name, 0).assign_coords(seeds) for name in ("base", "one", "two")
+        name: of_seeds(FACTORS[name], name, 0).assign_coords(seeds)
+        for name in ("base", "one", "two")
     }
     pairs = [Compared("one", "base", same_start=True), Compared("two", "base")]
     paired, apart = (rows for _, rows in compare_all(models, pairs, rng=0).groupby("variant"))
