@@ -40,6 +40,7 @@ COLUMNS = (
     "time_variance",
     "time_degrees",
     "seed_correlation",
+    "seeds_paired",
     "dm_statistic",
     "dm_p_value",
     "init_times",
@@ -56,8 +57,10 @@ others. ``detectable_``: the smallest true change that such a study finds in 8 o
 and between what that number lies. ``seed_variance`` and ``time_variance``: the parts of the
 variance of the change of log RMSE with their degrees of freedom, the first one empty with one seed
 each; ``training_``: variance of one training's log RMSE, of all models of the study.
-``seed_correlation``: of log RMSE between trainings with equal seeds. ``dm_``: the test of Diebold
-and Mariano. ``init_times``: how many are compared; ``block_length`` counts them too, gaps included.
+``seed_correlation``: of log RMSE between trainings with equal seeds; ``seeds_paired``: whether
+these go on from the same trained network, so that only their differences count
+(``training_variance`` is then half the variance of these). ``dm_``: the test of Diebold and
+Mariano. ``init_times``: how many are compared; ``block_length`` counts them too, gaps included.
 ``limit``: for what alone the verdict holds, or why it can only be ``inconclusive``; else empty.
 """
 ALL = "all"
