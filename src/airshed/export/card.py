@@ -8,8 +8,8 @@ from typing import Any, cast
 import pandas as pd
 
 from airshed.evaluation.baselines import BASELINES
-from airshed.report.results import Results
 from airshed.report.answer import competence, effect, power
+from airshed.report.results import Results
 from airshed.report.text import caveat, listed, percent
 
 SIMULATED = (

@@ -18,7 +18,7 @@ from airshed.graph.settings import SettingsFiles, handed, name_of, read_by
 from airshed.graph.views import view
 
 ROOT = Path(__file__).resolve().parents[3]
-PINNED = "05a9c426888e"
+PINNED = "e204cf882091"
 
 
 @pytest.fixture(scope="module")
