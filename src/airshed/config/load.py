@@ -11,14 +11,12 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from airshed.config.base import meant
+from airshed.config.base import meant, unknown_key_message
 from airshed.config.data import DatasetConfig
 from airshed.config.study import Study
 from airshed.config.yaml_file import read_yaml
 from airshed.errors import AirshedError
 
-ONE_OF_WORDS = {"literal_error": "expected", "union_tag_invalid": "expected_tags"}
-"""Pydantic's errors of a word outside a list, and what it calls that list."""
 QUOTED = re.compile(r"'([^']+)'")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -83,9 +81,12 @@ def _validated(model: type[Model], values: Any, where: str) -> Model:
 def _problem(entry: Any) -> str:
     key = ".".join(str(part) for part in entry["loc"])
     message = str(entry["msg"]).removeprefix("Value error, ")
-    if entry["type"] in ONE_OF_WORDS:
-        expected, given = ONE_OF_WORDS[entry["type"]], entry["ctx"]
-        message += meant(str(given.get("tag", entry["input"])), re.findall(QUOTED, given[expected]))
+    given = entry.get("ctx", {})
+    if entry["type"] == "literal_error":
+        message += meant(str(entry["input"]), re.findall(QUOTED, given["expected"]))
+    elif entry["type"] == "union_tag_invalid":
+        known = re.findall(QUOTED, given["expected_tags"])
+        message = unknown_key_message(given["tag"], known, given["discriminator"].strip("'"))
     shown = entry["type"] != "value_error" and not isinstance(entry["input"], dict)
     found = f" (found {reprlib.repr(entry['input'])})" if shown else ""
     return f"{key}: {message}{found}" if key else f"{message}{found}"

@@ -94,7 +94,7 @@ class HourReader:
             values = np.frombuffer(numcodecs.blosc.decompress(packed), self.dtype)
             return values.reshape(self.chunk_hours, *self.shape)
         except (OSError, RuntimeError, ValueError) as error:
-            raise damaged_hours(path, error) from error
+            raise damaged_hours(self.path, path, error) from error
 
 
 def _check_layout(array: Any, path: Path, name: str) -> None:
@@ -110,7 +110,7 @@ def _check_layout(array: Any, path: Path, name: str) -> None:
     stored = {key: array.attrs[key] for key, _ in PACKING if key in array.attrs}
     known = VARIABLES.get(name)
     if known is not None and stored != packing(known, str(array.dtype)):
-        raise damaged_hours(f"{path}, variable {name}", f"packed as {stored}")
+        raise damaged_hours(path, f"{path}, variable {name}", f"packed as {stored}")
 
 
 def _shard_index(path: Path, chunks: int) -> npt.NDArray[np.uint64]:
@@ -121,7 +121,7 @@ def _shard_index(path: Path, chunks: int) -> npt.NDArray[np.uint64]:
     except FileNotFoundError:
         return np.full((chunks, 2), ABSENT, dtype=np.uint64)
     except (OSError, ValueError) as error:
-        raise damaged_hours(path, error) from error
+        raise damaged_hours(path.parents[4], path, error) from error
     return np.frombuffer(content, "<u8").reshape(chunks, 2)
 
 

@@ -138,12 +138,13 @@ def reading_hours(path: object) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        raise damaged_hours(path, error) from error
+        raise damaged_hours(path, path, error) from error
 
 
-def damaged_hours(where: object, found: object) -> AirshedError:
-    """What is said of an hourly store that cannot be trusted."""
-    return AirshedError("the hourly store is damaged", where=where, found=found, hint=STORE.remake)
+def damaged_hours(store: object, where: object, found: object) -> AirshedError:
+    """What is said of an hourly store that cannot be trusted; one shard is not made anew alone."""
+    hint = f"delete the whole store {store} and run the workflow again"
+    return AirshedError("the hourly store is damaged", where=where, found=found, hint=hint)
 
 
 def _check_shards(path: Path, names: Sequence[str], present: npt.NDArray[np.bool_]) -> None:
@@ -155,9 +156,9 @@ def _check_shards(path: Path, names: Sequence[str], present: npt.NDArray[np.bool
         for number in np.unique(np.flatnonzero(present) // hours).tolist():
             shard = path / name / array.metadata.encode_chunk_key((number, 0, 0))
             if not shard.is_file():
-                raise damaged_hours(shard, "no such file")
+                raise damaged_hours(path, shard, "no such file")
             if not shard.stat().st_size:
-                raise damaged_hours(shard, "an empty file")
+                raise damaged_hours(path, shard, "an empty file")
 
 
 def open_netcdf(path: Path, names: Sequence[str], kind: Format = STORE) -> xr.Dataset:

@@ -28,6 +28,7 @@ class History:
         val_loss: Validation loss of every epoch that is complete.
         commits: Commits of the code that trained, in order.
         processes: Numbers of processes that trained, in order.
+        peak_memory_mb: What the largest of them needed.
     """
 
     def __init__(self, every_steps: int, *listeners: Callable[[Row], None]) -> None:
@@ -37,6 +38,7 @@ class History:
         self.val_loss: list[float] = []
         self.commits: list[str] = []
         self.processes: list[int] = []
+        self.peak_memory_mb = 0.0
         self._losses: list[float] = []
 
     def state_dict(self) -> dict[str, Any]:
@@ -47,6 +49,7 @@ class History:
             "val_loss": self.val_loss,
             "commits": self.commits,
             "processes": self.processes,
+            "peak_memory_mb": self.peak_memory_mb,
             "losses": self._losses,
         }
 
@@ -57,6 +60,7 @@ class History:
         self.val_loss = state["val_loss"]
         self.commits = state["commits"]
         self.processes = state["processes"]
+        self.peak_memory_mb = state.get("peak_memory_mb", 0.0)  # none in older checkpoints
         self._losses = state["losses"]
 
     def started(self, processes: int) -> None:
@@ -71,6 +75,10 @@ class History:
         """Note an optimiser step."""
         self._losses.append(loss)
         self.step_seconds.append(seconds)
+
+    def needed(self, memory_mb: float) -> None:
+        """Note the peak memory of a process so far."""
+        self.peak_memory_mb = max(self.peak_memory_mb, memory_mb)
 
     def row_due(self, step: int) -> bool:
         """Whether a row is due after so many steps."""

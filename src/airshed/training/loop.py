@@ -28,6 +28,7 @@ from airshed.training.history import History
 from airshed.training.learned import numbers
 from airshed.training.learner import Learner
 from airshed.training.lightning import Fabric
+from airshed.training.memory import peak_memory_mb
 from airshed.training.optimisation import masked_squares, reach, warmup_cosine
 from airshed.training.progress import TrainingProgress
 from airshed.training.readers import read
@@ -267,6 +268,7 @@ class Training:
         self._saved_position = self.position
         state = self.learner.state_dict()
         if self.fabric.is_global_zero:
+            self.history.needed(peak_memory_mb(self.fabric.device))
             state |= {"history": self.history.state_dict(), "step": self.step}
             self.services.checkpoints.save_state(state)
 

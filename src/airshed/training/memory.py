@@ -1,7 +1,8 @@
-"""What it means that the device's memory does not suffice for a training."""
+"""The memory that a training needs, and what it means that the device's does not suffice."""
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import torch
@@ -15,6 +16,13 @@ from airshed.training.processes import Processes
 
 # in other errors than the allocator's own: a library's workspace, a context that is not made
 WORDS = ("CUDA error: out of memory", "HIP error: out of memory", "STATUS_ALLOC_FAILED")
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """Peak of the device's memory so far, or of this process on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
 def device_memory_error(

@@ -15,6 +15,7 @@ from typing import Any
 from airshed.integrity.atomic import write_json
 from airshed.integrity.formats import PROGRESS, VERSION
 from airshed.progress import LOG_INTERVAL_S
+from airshed.training.history import History
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,15 @@ class TrainingProgress:
         self._log("training: %d optimiser steps in %d epochs, from step %d", steps, epochs, step)
         self._logged_at = time.monotonic()
         self._write()
+
+    def recall(self, history: History) -> None:
+        """Tell losses and speed of the steps before, also if no step is left."""
+        if recent := history.step_seconds[-RECENT_STEPS:]:
+            self._set(seconds_per_step=sum(recent) / len(recent))
+        if history.rows:
+            self._set(train_loss=history.rows[-1]["train_loss"])
+        if history.val_loss:
+            self._set(val_loss=history.val_loss[-1])
 
     def stepped(self, step: int, epoch: int, train_loss: float, seconds: float) -> None:
         """A step is done."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import resource
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from airshed.integrity.provenance import code_commit, sha256, versions
 from airshed.model import Forecaster
 from airshed.training.checkpoints import BEST
 from airshed.training.history import History
+from airshed.training.memory import peak_memory_mb
 
 
 def outcome(
@@ -41,6 +41,7 @@ def outcome(
     """
     commit = code_commit()
     best = int(np.argmin(history.val_loss))
+    history.needed(peak_memory_mb(device))
     return {
         "initial_weights": started,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -50,7 +51,7 @@ def outcome(
         "optimizer_steps": len(history.step_seconds),
         "seconds_per_step": _spread(history.step_seconds),
         "training_seconds": sum(history.step_seconds),
-        "peak_memory_mb": _peak_memory_mb(device),
+        "peak_memory_mb": history.peak_memory_mb,
         "bias": {
             "kind": study.variant_stanzas[variant].bias.kind,
             "blocks": biased_blocks(network),
@@ -76,13 +77,6 @@ def biased_blocks(network: Forecaster) -> list[int]:
 def _spread(seconds: list[float]) -> dict[str, float]:
     p10, median, p90 = np.percentile(seconds, [10, 50, 90])
     return {"median": float(median), "p10": float(p10), "p90": float(p90), "steps": len(seconds)}
-
-
-def _peak_memory_mb(device: torch.device) -> float:
-    """Peak of the device's memory, or of this process on a CPU."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
 def _device_name(device: torch.device) -> str:

@@ -142,6 +142,7 @@ def _run(training: Training, attempts: Attempts, endings: Endings, tracked: Trac
     services.stop.defer()  # from here on a start is noted, and so has to be how it ends
     told_by_first(fabric, lambda: attempts.begin(*training.position))
     steps, epochs = training.total_steps, settings.epochs
+    services.progress.recall(services.history)
     services.progress.begin(*training.position, steps, epochs, len(attempts))
     if fabric.is_global_zero:
         endings.append(attempts.end)

@@ -192,7 +192,11 @@ def test_merge_overrides_leaves_only() -> None:
     ("key", "value", "expected"),
     [
         ("traain", {}, "did you mean 'train'?"),
-        ("variant_stanzas.physics_mask.bias.kind", "barier", "did you mean 'barrier'?"),
+        (
+            "variant_stanzas.physics_mask.bias.kind",
+            "barier",
+            "unknown kind 'barier'; did you mean 'barrier'?",
+        ),
         ("variant_stanzas.physics_mask.scan", "wnd", "did you mean 'wind'?"),
         ("train.epoch", 3, "did you mean 'epochs'?"),
         ("model.regions.cols", 3, "did you mean 'columns'?"),

@@ -150,6 +150,9 @@ def test_one_seed_each_is_a_verdict_on_two_networks_alone(write_run: WriteRun) -
     document = compare_runs(one, other, None, None)
     assert overall(document.data["comparisons"])["verdict"] == "helps"
     assert document.limits[0].startswith("One seed each")
+    names = "tiny/wind_baseline (seed 3)", "tiny/wind_baseline (seed 0)"
+    assert document.sections[0].title == f"Change of RMSE: {names[0]} against {names[1]}"
+    assert document.answers[0].startswith(f"{names[0]} changes RMSE")
 
 
 def test_common_variants_of_two_studies_are_compared(

@@ -56,6 +56,29 @@ def test_progress_says_how_far_it_is_and_how_long_it_takes(tmp_path: Path) -> No
     assert json.loads(path.read_text())["state"] == "done"
 
 
+def test_a_training_without_a_step_left_keeps_its_losses_speed_and_memory(tmp_path: Path) -> None:
+    """Killed after its last step: the process that continues has nothing to compute."""
+    before, history = History(1), History(1)
+    for loss, seconds in ((0.5, 2.0), (0.3, 4.0)):
+        before.stepped(loss, seconds)
+        before.add_row(1, 0, 0.1, {})
+    before.validated(0.7)
+    before.needed(900.0)
+    history.load_state_dict(json.loads(json.dumps(before.state_dict())))
+    history.needed(100.0)
+    assert history.peak_memory_mb == 900.0
+    told = TrainingProgress(tmp_path / "progress.json", FACTS, speaks=True)
+    told.recall(history)
+    told.begin(step=2, epoch=1, steps=2, epochs=1, attempts=2)
+    told.end("done")
+    content = json.loads((tmp_path / "progress.json").read_text())
+    assert [content[key] for key in ("train_loss", "val_loss", "seconds_per_step")] == [
+        0.3,
+        0.7,
+        3.0,
+    ]
+
+
 def test_progress_is_written_rarely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = []
     monkeypatch.setattr(progress_module, "write_json", lambda _, content: written.append(content))
