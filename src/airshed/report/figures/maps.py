@@ -231,12 +231,12 @@ def _stippled(results: Results, variant: str, reference: str) -> xr.DataArray | 
     of, theirs = (results.block_mse[name] for name in (variant, reference))
     order = ("seed", "block", "pollutant", "coarse")
     both = [part.transpose(*order) for part in (of, theirs)]
-    found = [
-        shown_cells(*(part.isel(pollutant=number).values for part in both))
-        for number in range(of.sizes["pollutant"])
-    ]
-    if any(one is None for one in found):
-        return None
+    found = []
+    for number in range(of.sizes["pollutant"]):
+        shown = shown_cells(*(part.isel(pollutant=number).values for part in both))
+        if shown is None:
+            return None
+        found.append(shown)
     rows, columns = (of[f"coarse_{name}"].values for name in ("row", "column"))
     places = {
         name: ("coarse", results.static[f"{name}2d"].values[rows, columns])

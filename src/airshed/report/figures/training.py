@@ -148,8 +148,8 @@ def _draw_reach(panel: Axes, results: Results, variant: str, initial: float) -> 
         if name == variant:
             steps = history["step"].diff().fillna(history["step"].iloc[0])
             reach = (history["lr"] * steps).cumsum()
-            band = {"color": "0.9", "zorder": 0, "label": "in reach"}
-            panel.fill_between(history["step"], initial - reach, initial + reach, **band)
+            low, high = initial - reach, initial + reach
+            panel.fill_between(history["step"], low, high, color="0.9", zorder=0, label="in reach")
             return
 
 
