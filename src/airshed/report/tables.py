@@ -98,7 +98,7 @@ def rmse(results: Results) -> Table:
     rows = []
     for pollutant in results.study.targets:
         for horizon in results.study.horizons_h:
-            found = spread.loc[pollutant, horizon].reindex(names)
+            found = spread.xs((pollutant, horizon)).reindex(names)
             winner = _clear_winner(found, results.study.comparison.margin)
             shown = [
                 f"{_rmse(row)}{' *' if name == winner else ''}" for name, row in found.iterrows()
@@ -199,7 +199,8 @@ def quality(results: Results) -> Table:
     )
     rows = []
     for name in dataset.quantities.hourly:
-        row, variable = found.loc[name], dataset.quantities[name]
+        row: dict[str, Any] = found.loc[name].to_dict()
+        variable = dataset.quantities[name]
         low, high = dataset.quality.bounds(variable)
         rows.append(
             [
