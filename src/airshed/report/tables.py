@@ -98,7 +98,7 @@ def rmse(results: Results) -> Table:
     rows = []
     for pollutant in results.study.targets:
         for horizon in results.study.horizons_h:
-            found = spread.xs((pollutant, horizon)).reindex(names)
+            found = pd.DataFrame(spread.xs((pollutant, horizon))).reindex(names)
             winner = _clear_winner(found, results.study.comparison.margin)
             shown = [
                 f"{_rmse(row)}{' *' if name == winner else ''}" for name, row in found.iterrows()

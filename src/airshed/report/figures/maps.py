@@ -235,7 +235,8 @@ def _stippled(results: Results, variant: str, reference: str) -> xr.DataArray | 
         shown_cells(*(part.isel(pollutant=number).values for part in both))
         for number in range(of.sizes["pollutant"])
     ]
-    if any(one is None for one in found):
+    tested = [one for one in found if one is not None]
+    if len(tested) < len(found):
         return None
     rows, columns = (of[f"coarse_{name}"].values for name in ("row", "column"))
     places = {
@@ -243,7 +244,7 @@ def _stippled(results: Results, variant: str, reference: str) -> xr.DataArray | 
         for name in ("lon", "lat")
     }
     coordinates = {"pollutant": of["pollutant"].values, **places}
-    return xr.DataArray(np.stack(found), coordinates, ("pollutant", "coarse"))
+    return xr.DataArray(np.stack(tested), coordinates, ("pollutant", "coarse"))
 
 
 def _spread_of(results: Results, change: xr.DataArray) -> str:
