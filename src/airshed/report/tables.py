@@ -199,7 +199,7 @@ def quality(results: Results) -> Table:
     )
     rows = []
     for name in dataset.quantities.hourly:
-        row: dict[str, Any] = found.loc[name].to_dict()
+        row: dict[Any, Any] = found.loc[name].to_dict()
         variable = dataset.quantities[name]
         low, high = dataset.quality.bounds(variable)
         rows.append(
