@@ -142,9 +142,8 @@ def _log_rmse(sums: Floats) -> Floats:
 
 def _estimated(parts: list[Floats], verdict: pd.Series[Any], rng: int) -> Estimate:
     """The change in a class; its degrees of freedom over time are those of its init times alone."""
-    variant, reference = parts
-    there = variant[0, 0] > 0
-    errors = PairedErrors(variant, reference, np.ones(there.shape, dtype=bool), _log_rmse)
+    there = parts[0][0, 0] > 0
+    errors = PairedErrors(parts[0], parts[1], np.ones(there.shape, dtype=bool), _log_rmse)
     block, generator = int(verdict["block_length"]), np.random.default_rng(rng)
     found = estimate(errors, block, RESAMPLES, generator)
     *between_seeds, over_time = found.parts

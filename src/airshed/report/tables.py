@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,7 +98,7 @@ def rmse(results: Results) -> Table:
     rows = []
     for pollutant in results.study.targets:
         for horizon in results.study.horizons_h:
-            found = cast("pd.DataFrame", spread.loc[pollutant, horizon]).reindex(names)
+            found = pd.DataFrame(spread.xs((pollutant, horizon))).reindex(names)
             winner = _clear_winner(found, results.study.comparison.margin)
             shown = [
                 f"{_rmse(row)}{' *' if name == winner else ''}" for name, row in found.iterrows()
@@ -199,7 +199,7 @@ def quality(results: Results) -> Table:
     )
     rows = []
     for name in dataset.quantities.hourly:
-        row = cast("pd.Series[Any]", found.loc[name])
+        row: dict[Any, Any] = found.loc[name].to_dict()
         variable = dataset.quantities[name]
         low, high = dataset.quality.bounds(variable)
         rows.append(

@@ -150,7 +150,7 @@ def test_a_control_that_undoes_the_effect_is_named(loaded: Results) -> None:
     """A network that never saw the elevation is as good: the mask's reference owes it nothing."""
     stanzas = dict(loaded.study.variant_stanzas)
     bare = stanzas["physics_mask"].model_copy(
-        update={"without": ["elevation"], "family": "control"}
+        update={"without": ("elevation",), "family": "control"}
     )
     study = loaded.study.model_copy(update={"variant_stanzas": stanzas | {"physics_mask": bare}})
     results = replace(changed(loaded, family="control", verdict="equivalent"), study=study)

@@ -231,19 +231,20 @@ def _stippled(results: Results, variant: str, reference: str) -> xr.DataArray | 
     of, theirs = (results.block_mse[name] for name in (variant, reference))
     order = ("seed", "block", "pollutant", "coarse")
     both = [part.transpose(*order) for part in (of, theirs)]
-    found = []
-    for number in range(of.sizes["pollutant"]):
-        shown = shown_cells(*(part.isel(pollutant=number).values for part in both))
-        if shown is None:
-            return None
-        found.append(shown)
+    found = [
+        shown_cells(*(part.isel(pollutant=number).values for part in both))
+        for number in range(of.sizes["pollutant"])
+    ]
+    tested = [one for one in found if one is not None]
+    if len(tested) < len(found):
+        return None
     rows, columns = (of[f"coarse_{name}"].values for name in ("row", "column"))
     places = {
         name: ("coarse", results.static[f"{name}2d"].values[rows, columns])
         for name in ("lon", "lat")
     }
     coordinates = {"pollutant": of["pollutant"].values, **places}
-    return xr.DataArray(np.stack(found), coordinates, ("pollutant", "coarse"))
+    return xr.DataArray(np.stack(tested), coordinates, ("pollutant", "coarse"))
 
 
 def _spread_of(results: Results, change: xr.DataArray) -> str:

@@ -24,7 +24,7 @@ DPI = 144
 MOST_COLOURS = 256  # of a bitmap; no colour moves by more than a few steps of 255, and files shrink
 BETTER_WORSE = "RdBu_r"  # blue: lower error; red: higher; told apart by colour-blind readers
 MISSING = "0.9"
-LABEL_IN = 1.6  # width of a label in a legend
+LABEL_IN = 2.0  # width of a label in a legend
 COLOURS = (
     *("#029e73", "#0173b2", "#cc78bc", "#d55e00", "#a0632a", "#56b4e9"),
     *("#de8f05", "#332288", "#882255", "#117733", "#7f7f00", "#e7298a"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -148,8 +150,8 @@ def _draw_reach(panel: Axes, results: Results, variant: str, initial: float) -> 
         if name == variant:
             steps = history["step"].diff().fillna(history["step"].iloc[0])
             reach = (history["lr"] * steps).cumsum()
-            low, high = initial - reach, initial + reach
-            panel.fill_between(history["step"], low, high, color="0.9", zorder=0, label="in reach")
+            band: dict[str, Any] = {"color": "0.9", "zorder": 0, "label": "in reach"}
+            panel.fill_between(history["step"], initial - reach, initial + reach, **band)
             return
 
 
