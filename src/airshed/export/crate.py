@@ -112,12 +112,12 @@ def export_study(
 def _describe(crate: ROCrate, study: Study, licence: str, finished: datetime) -> None:
     """The crate as a whole: name, date, licence, and the profiles that it follows."""
     simulated = study.dataset.data_source == "simulated"
-    source = "on simulated data, which say nothing about the real atmosphere" if simulated else ""
+    source = "; on simulated data, which say nothing about the real atmosphere" if simulated else ""
     crate.name = f"Airshed study {study.study}"
     crate.description = (
         f"Variants {', '.join(study.variants)} of a forecasting transformer, trained with"
-        f" {len(study.seeds)} seeds on {study.dataset.name}, scored and compared: {source}"
-    ).removesuffix(": ")
+        f" {len(study.seeds)} seeds on {study.dataset.name}, scored and compared{source}"
+    )
     crate.datePublished = finished
     crate.license = licence
     crate.keywords = ["air quality", "ablation study", *(["simulated data"] * simulated)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,9 +11,8 @@ from airshed.report.results import Results, load_results
 
 
 @pytest.fixture
-def results(make: Callable[..., Any]) -> Results:
-    made = make()
-    return load_results(made.study, made.results, made.data)
+def results(finished: Any) -> Results:
+    return load_results(finished.study, finished.results, finished.data)
 
 
 def test_a_card_holds_data_scores_verdict_and_limits(results: Results) -> None:
