@@ -9,7 +9,7 @@
 # make test-gpu       exactness of attention on this machine's GPU
 # make bench-gpu      milliseconds of attention and of steps there; writes results/benchmarks-gpu.json
 # make bench          speed and memory at full size, error rates; an hour or two; writes results/benchmarks.json
-# make recovery       two simulated worlds, with and without blocking terrain; writes docs/statistics.md
+# make recovery       two simulated worlds, with and without blocking terrain; writes docs/recovery.md
 # make schools        windows, wind graph and latent ODE beside the masks, simulated; writes docs/schools/
 # make fuzz           fuzz the readers of files from elsewhere, FUZZ_SECONDS each; needs atheris
 # make audit          compare the pinned set with the advisories of PyPI; needs the network
@@ -112,9 +112,12 @@ audit: $(INSTALLED)
 audit-offline: $(INSTALLED)
 	python envs/audit.py '$(ADVISORIES)'
 
+RECOVERED = results/$(1)/comparisons.csv results/$(1)/interventions.csv
+
 recovery: $(INSTALLED)
-	snakemake --cores $(CORES) --configfile config/studies/recovery.yaml
-	snakemake --cores $(CORES) --configfile config/studies/recovery.yaml config/studies/recovery_flat.yaml
+	snakemake --cores $(CORES) --configfile config/studies/recovery.yaml -- $(call RECOVERED,recovery)
+	snakemake --cores $(CORES) --configfile config/studies/recovery.yaml config/studies/recovery_flat.yaml \
+	    -- $(call RECOVERED,recovery_flat)
 	python benchmarks/recovery.py
 
 schools: $(INSTALLED)

@@ -23,6 +23,7 @@ if not workflow.overwrite_configfiles:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/check.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
@@ -43,3 +44,4 @@ rule all:
         # every run for itself, so that one whose files are removed is made again
         expand(rules.train.output, variant=STUDY.variants, seed=STUDY.seeds),
         rules.compare.input.runs,
+        ARCHIVES,

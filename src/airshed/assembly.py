@@ -178,7 +178,7 @@ def wind_to_earth(static: xr.Dataset, wind_frame: str) -> Tensor:
     """
     axes = _axes(static)
     if wind_frame == "earth":
-        return torch.eye(2)[:, :, None, None].expand_as(axes)
+        return torch.eye(2)[:, :, None, None].expand_as(axes).clone()  # DDP shares whole tensors
     return torch.einsum("ajyx,abyx->jbyx", axes, wind_to_grid(static, wind_frame))
 
 

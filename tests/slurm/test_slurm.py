@@ -19,6 +19,9 @@ from cluster import Cluster, missing
 from forked_airshed import forked_airshed
 from workflow_runs import WITHOUT_DASK, checkout, environment, planning_in
 
+from airshed.check.finding import Verdict
+from airshed.check.slurm import slurm
+from airshed.config import Study
 from airshed.integrity.provenance import sha256
 
 HERE = Path(__file__).resolve().parent
@@ -197,6 +200,18 @@ def test_every_job_that_died_was_continued_and_the_scores_are_the_same(
             assert float(found[key]) == pytest.approx(float(value), rel=1e-3), key
     for name in ("report.html", "manifest.json", "comparisons.csv"):
         assert (disturbed.folder / RESULTS / name).exists()
+
+
+def test_the_check_asks_slurm_itself(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tiny_study: Study
+) -> None:
+    for name, value in cluster.environment().items():
+        monkeypatch.setenv(name, value)
+    for partition, verdict in (("batch", Verdict.FINE), ("nowhere", Verdict.BROKEN)):
+        monkeypatch.setenv("AIRSHED_TRAIN_PARTITION", partition)
+        found = slurm(tiny_study)
+        assert found.verdict is verdict, found.told
+    assert "invalid partition specified: nowhere" in found.told
 
 
 def test_every_job_ended_as_it_was_made_to(disturbed: Disturbed) -> None:

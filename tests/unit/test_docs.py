@@ -42,6 +42,7 @@ RUN_ELSEWHERE = {
     "docs/forecast-archive.md": "tests/workflow/test_doc_examples.py",
     "docs/scores.md": "tests/workflow/test_doc_examples.py",
     "docs/data-format.md": "tests/workflow/test_doc_examples.py",
+    "docs/python.md": "tests/workflow/test_doc_examples.py",
     "docs/supplement.md": "tests/workflow/test_end_to_end.py",
 }
 RUN_HERE = ("docs/adding-a-bias.md", "docs/cams.md", "docs/pretrained.md")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import pytest
 import xarray as xr
 from doc_examples import examples, replaced, run_python
-from workflow_runs import Run, environment
+from workflow_runs import WHOLE, Run, environment
 
 # what pages say of the demo and of CAQRA, as it is called in the small study
 INSTEAD = {
@@ -18,14 +19,16 @@ INSTEAD = {
     "results/data/simulated_china/32x64": "results/data/tiny/8x16",
     "results/data/caqra/128x256": "results/data/tiny/8x16",
     "2015-12-01T08:00": "2016-03-01T08:00",
+    "2015-05-01T06": "2016-03-06T06",
 }
 
 
 @pytest.fixture
 def folder(finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with all that the finished study's has, into which examples may write."""
-    for path in finished.folder.iterdir():
-        (tmp_path / path.name).symlink_to(path)
+    """A folder with the finished study's results, into which examples may write."""
+    for name in ("results", "config"):
+        (tmp_path / name).symlink_to(finished.folder / name)
+    Run(tmp_path).configure(WHOLE)  # its own file: other tests change that of the finished study
     monkeypatch.chdir(tmp_path)
     mpl.use("Agg")
     return tmp_path
@@ -53,3 +56,14 @@ def test_forecasts_are_kept_and_scored_as_the_page_shows(
 def test_results_are_read_as_the_page_shows(folder: Path, page: str) -> None:
     for shown in examples(page, "python"):
         run_python(shown, INSTEAD)
+
+
+def test_a_finished_study_is_used_in_python_as_the_page_shows(folder: Path) -> None:
+    """One example after the other: forecasts, tables, a training by Lightning, its weights."""
+    names: dict[str, Any] = {}
+    for shown in examples("docs/python.md", "python"):
+        names = run_python(shown, INSTEAD, **names)
+    assert names["forecast"]["pm25"].sel(horizon=24).notnull().any()
+    assert names["members"].seeds == [0, 1]
+    assert names["trainer"].global_step > 0
+    assert Path("mine.ckpt").is_file()

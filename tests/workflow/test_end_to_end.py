@@ -8,9 +8,11 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
+import xarray as xr
 from doc_examples import examples, run_python
 from reading import READ, unread
 from workflow_runs import WHOLE, Run, environment, jobs
@@ -137,6 +139,36 @@ def test_verify_finds_the_study_untouched_and_then_names_the_damaged_chunk(
     assert same.returncode == 0, same.stderr
 
 
+def test_an_exported_study_is_a_crate_that_tells_of_its_run(finished: Run, tmp_path: Path) -> None:
+    zipped = tmp_path / "tiny.zip"
+    done = airshed("export", finished.path(""), "--to", zipped)
+    assert done.returncode == 0, done.stderr
+    checked = airshed("verify", zipped)
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout.split()[-1] == done.stdout.split()[-1]  # the checksum of all
+    with zipfile.ZipFile(zipped) as archive:
+        graph = json.loads(archive.read("ro-crate-metadata.json"))["@graph"]
+        names = set(archive.namelist())
+    entities = {entity["@id"]: entity for entity in graph}
+    root, run = entities["./"], entities["#run"]
+    assert {part["@id"] for part in root["hasPart"]} == names - {
+        "ro-crate-metadata.json",
+        "ro-crate-preview.html",
+    }
+    assert "https://w3id.org/ro/wfrun/workflow/0.5" in entities
+    assert root["description"].endswith(
+        "simulated data, which say nothing about the real atmosphere"
+    )
+    assert run["@type"] == "CreateAction"
+    assert run["instrument"] == root["mainEntity"] == {"@id": "Snakefile"}
+    assert run["object"] == {"@id": "results/tiny/config.resolved.yaml"}
+    made = {entity["@id"] for entity in run["result"]}
+    tables = {f"results/tiny/{name}" for name in ("scores.csv", "comparisons.csv", "report.html")}
+    assert tables | {f"model-cards/{name}.md" for name in ("wind_baseline", "physics_mask")} <= made
+    assert not any(name.endswith((".nc", ".ckpt")) for name in names)
+    assert {"envs/constraints.txt", "results/tiny/manifest.json"} <= names
+
+
 def test_a_folder_of_another_version_is_refused(finished: Run, tmp_path: Path) -> None:
     other = Run(tmp_path / "other")
     stamp = other.path("format.json")
@@ -173,7 +205,7 @@ def test_snakemakes_own_report_has_the_figures(finished: Run) -> None:
     page = (finished.folder / "workflow.html").read_text(encoding="utf-8")
     assert "change_heatmap-physics_mask.png" in page
     assert "report.html" in page
-    for kind in ("change_heatmap", "learning_curves", "data_quality"):
+    for kind in ("change_heatmap", "learning_curves", "terrain_and_wind"):
         caption = FIGURES[kind].caption.split(".")[0].replace("\u00a0", " ")
         assert caption.split(" 95")[0] in page.replace("\u00a0", " ").replace("\\u00a0", " ")
         assert SECTIONS[FIGURES[kind].section] in page

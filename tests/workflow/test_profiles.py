@@ -59,6 +59,8 @@ def test_rules_get_the_sites_account_and_partitions(
         assert (asked["qos"], asked["constraint"]) == ("long", "a100")
         warned = "--signal=USR1@" in asked["slurm_extra"]
         assert (warned, "--nice=5" in asked["slurm_extra"]) == (rule == "train", True)
+    check = resources(snakemake("--profile", profile, "-n", "--", "check").stdout, "check")
+    assert (check["slurm_account"], check["slurm_partition"]) == ("project_1", "t")
 
 
 def test_without_a_site_slurm_decides(snakemake: Snakemake) -> None:
@@ -113,6 +115,13 @@ def test_variants_ask_for_what_the_study_gives_them(snakemake: Snakemake, tmp_pa
     )
     assert (asked["mem_mb"], asked["runtime"], asked["gres"]) == ("5000", "70", "gpu:mi250:4")
     assert "--nodes 2 --devices 4" in together.stdout
+    check = snakemake("--profile", "slurm", "-n", *files, "--", "check")
+    shared = {"nodes", "devices", "tasks", "mpi", "gres", "cpus_per_task", "mem_mb"}
+    tried = resources(check.stdout, "check")
+    assert {key: tried[key] for key in shared} == {key: asked[key] for key in shared}
+    assert tried["runtime"] == "15"
+    assert "airshed check" in check.stdout
+    assert "--variant physics_mask --nodes 2 --devices 4" in check.stdout
     scored = target.replace("run.json", "scores.nc").format("physics_mask")
     evaluated = snakemake("--profile", "slurm", "-n", *files, "--", scored)
     assert resources(evaluated.stdout, "evaluate")["gres"] == "gpu:mi250:1"

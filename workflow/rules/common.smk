@@ -10,6 +10,7 @@ from snakemake.logging import logger
 from snakemake.utils import min_version
 
 from airshed.integrity.atomic import write_text
+from airshed.check.chosen import checked_variant
 from airshed.cluster.site import read_site
 from airshed.config import dump_study, read_yaml, validate_study
 from airshed.devices import Devices, devices_here
@@ -38,6 +39,7 @@ except AirshedError as error:
 
 DATA = f"{DATASET}/{STUDY.dataset.grid}"
 CONFIG = f"{RESULTS}/config.resolved.yaml"
+CHECK_LOG = f"{RESULTS}/logs/check.log"
 RUN = f"{RESULTS}/variants/{{variant}}/seed{{seed}}"
 BASELINES = list(baselines.BASELINES)
 EXTERNAL = f"{RESULTS}/external/{{external}}/scores.nc"
@@ -172,10 +174,18 @@ def scored_in(folder):
     return scores | ({"supplement": directory(f"{folder}/supplement")} if SUPPLEMENTED else {})
 
 
+# Of a study that keeps forecasts. They are asked for by name: an output that is new to a rule and
+# that nobody asks for does not repeat it.
+ARCHIVES = (
+    expand(f"{RUN}/{FORECASTS}", variant=STUDY.variants, seed=STUDY.seeds)
+    if STUDY.evaluation.save_forecasts
+    else []
+)
+
+
 def archived_in(folder):
     """The forecasts of a network, if the study keeps them."""
-    kept = STUDY.evaluation.save_forecasts
-    return {"forecasts": directory(f"{folder}/{FORECASTS}")} if kept else {}
+    return {"forecasts": directory(f"{folder}/{FORECASTS}")} if ARCHIVES else {}
 
 
 def growing(amount, most=None):
@@ -210,16 +220,19 @@ def minutes(amount):
     return growing(amount, SITE.max_runtime_min)
 
 
+CHECKED = checked_variant(STUDY)  # its training is what `snakemake check` tries out
+
+
 def requested(key):
-    """What the `jobs` section gives the training of a variant."""
-    return lambda wildcards: getattr(STUDY.jobs.request(wildcards.variant), key)
+    """What the `jobs` section gives the training of a variant, or of the one that is checked."""
+    return lambda wildcards: getattr(STUDY.jobs.request(wildcards.get("variant", CHECKED)), key)
 
 
 def if_parallel(value):
     """A resource of trainings with several processes; for all others it is not set."""
 
     def chosen(wildcards):
-        request = STUDY.jobs.request(wildcards.variant)
+        request = STUDY.jobs.request(wildcards.get("variant", CHECKED))
         return None if request.processes == 1 else value(request)
 
     return chosen
@@ -287,5 +300,7 @@ onstart:
 
 
 onsuccess:
+    if any(job.rule.name == "check" for job in workflow.dag.jobs):
+        logger.info(Path(CHECK_LOG).read_text(encoding="utf-8"))
     if workflow.is_main_process and any(job.rule.name == "report" for job in workflow.dag.jobs):
         logger.info(f"airshed: the report is {Path(RESULTS).resolve()}/report.html")

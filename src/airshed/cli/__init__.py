@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from airshed.cli import (
     bench,
+    check,
     cluster,
     comparing,
     data,
     evaluation,
+    export,
+    forecast,
     inspect,
     rehearsal,
     report,
@@ -24,10 +27,13 @@ from airshed.cli.app import app, main
 __all__ = [
     "app",
     "bench",
+    "check",
     "cluster",
     "comparing",
     "data",
     "evaluation",
+    "export",
+    "forecast",
     "inspect",
     "main",
     "rehearsal",

@@ -30,10 +30,13 @@ def compare(
         str | None, typer.Option(help="Variant of B, if B is a study with several.")
     ] = None,
     baseline: Annotated[
-        Path | None, typer.Option(help="Instead of A and B: the log of a Lightning training.")
+        Path | None,
+        typer.Option(
+            help="Instead of A and B: the log of a Lightning training, or the folder of a run."
+        ),
     ] = None,
     physics: Annotated[
-        Path | None, typer.Option(help="The log that is compared with --baseline.")
+        Path | None, typer.Option(help="The log, or folder, that is compared with --baseline.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Also write a page, Markdown, figures and tables there.")

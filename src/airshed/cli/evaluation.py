@@ -26,7 +26,7 @@ from airshed.evaluation.baselines import BASELINES
 
 Baseline = StrEnum("Baseline", {name: name for name in BASELINES})  # type: ignore[misc]
 SaveForecasts = Annotated[
-    Path | None, typer.Option(help="Keep the forecasts in this Zarr store as well.")
+    Path | None, typer.Option(help="Keep the forecasts too: NetCDF if this ends in .nc, else Zarr.")
 ]
 ConfigIfAny = Annotated[
     list[Path] | None,
@@ -200,10 +200,13 @@ def compare_study(
 ) -> None:
     """Compare each variant with its reference: change of RMSE, interval, verdict."""
     from airshed.comparison.study import Tables, write_comparisons
+    from airshed.comparison.table import overall_verdicts
     from airshed.graph.notes import making
+    from airshed.training.mlflow_runs import tell_verdicts
 
     with making("comparison", config, comparisons) as study:
         write_comparisons(study, files, Tables(scores, comparisons, by_score))
+    tell_verdicts(comparisons.parent, overall_verdicts(comparisons))
 
 
 @app.command()

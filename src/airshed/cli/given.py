@@ -103,11 +103,10 @@ def of_study(
         raise AirshedError(
             "this run is not trained yet", where=run, hint="let snakemake make it, then score it"
         )
-    common = vars(graph.prepared(variant)) | {"climatology": None, "damping": None}
     return Given(
         [*DEFAULTS, *files],
         run,
-        Prepared(**common),
+        graph.places.prepared(variant),
         graph.places.climatology,
         output or Path(f"{kept}.scores.nc"),
         graph.outputs("observations")[0] if study.stations else None,

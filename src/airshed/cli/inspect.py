@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from airshed.cli.app import app
+from airshed.cli.options import DEFAULTS
 
 SAMPLED_HOURS = 6
 
@@ -23,7 +24,7 @@ def inspect(
     config: Annotated[
         list[Path] | None,
         typer.Option(
-            exists=True, dir_okay=False, help="Study (later files override): check its dataset too."
+            exists=True, dir_okay=False, help="Study (later files override): check it too."
         ),
     ] = None,
     hours: Annotated[
@@ -35,12 +36,21 @@ def inspect(
     json: Annotated[Path | None, typer.Option(help="Where the findings go as JSON too.")] = None,
 ) -> None:
     """Say what raw archives hold and what an ingest would refuse; exit code 1 if anything."""
-    from airshed.config import load_dataset
-    from airshed.data.inspect import as_text, inspect_path
+    from airshed.config import load_dataset, load_study
+    from airshed.data.inspect import as_text, check_splits, inspect_path
     from airshed.integrity.atomic import write_json
 
-    dataset = load_dataset(config) if config else None
+    whole = config is not None and all(path.exists() for path in DEFAULTS)
+    files = [*DEFAULTS, *(config or [])] if whole else config
+    dataset = load_dataset(files) if files else None
     found = inspect_path(path, dataset, None if every else hours)
+    if whole:
+        with found.findings:
+            check_splits(load_study(files or []), found.hours, found.findings)
+    elif config:
+        found.findings.remark(
+            f"only the dataset was checked: {DEFAULTS[0]} is not here", f"{config[0]}"
+        )
     if json is not None:
         write_json(json, found.as_dict())
     typer.echo(as_text(found))

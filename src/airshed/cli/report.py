@@ -68,7 +68,7 @@ def manifest(
 @app.command()
 def verify(
     results: Annotated[
-        Path, typer.Argument(exists=True, file_okay=False, help="results/<study>, finished.")
+        Path, typer.Argument(exists=True, help="results/<study>, finished, or a study's zip file.")
     ],
     inputs: Annotated[
         bool, typer.Option("--inputs/--no-inputs", help="Hash raw and prepared data too.")
@@ -82,10 +82,14 @@ def verify(
         ),
     ] = None,
 ) -> None:
-    """Hash a study again and name every file that changed, is missing or is new."""
+    """Hash a study, or its zip file, and name every file that changed, is missing or is new."""
+    from airshed.integrity.crate import verify_crate
     from airshed.integrity.verify import compare_numbers, verify_study
 
-    if against is None:
+    if results.is_file():
+        count, checksum = verify_crate(results)
+        typer.echo(f"{count} files are what the crate says; checksums {checksum}")
+    elif against is None:
         typer.echo(f"{verify_study(results, inputs)} files are what the manifest says")
     else:
         compare_numbers(results, against)

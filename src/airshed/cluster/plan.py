@@ -16,6 +16,7 @@ from airshed.cluster.batch_size import BatchAdvice, batch_advice
 from airshed.cluster.dryrun import PlannedJob
 from airshed.cluster.measured import Measured, measured
 from airshed.config import Study
+from airshed.config.data import DatasetConfig
 from airshed.config.jobs import JobRequest
 from airshed.files import files_below
 
@@ -165,8 +166,17 @@ def _store(study: Study, results: Path) -> str:
     if path.exists():
         size = sum(file.stat().st_size for file in files_below(path))
         return f"{size / 1e9:.2f} GB (measured: {path})"
-    times = dataset.steps_a_day * len(dataset.period.days)
-    cells = dataset.grid.rows * dataset.grid.columns
-    fields = len(dataset.hourly)
-    size = times * cells * fields * FLOAT_BYTES
+    times, cells, fields = _store_shape(dataset)
+    size = most_store_bytes(dataset)
     return f"at most {size / 1e9:.2f} GB ({times} times x {cells} cells x {fields} variables)"
+
+
+def most_store_bytes(dataset: DatasetConfig) -> int:
+    """What the hourly fields of a dataset take at most."""
+    return math.prod(_store_shape(dataset)) * FLOAT_BYTES
+
+
+def _store_shape(dataset: DatasetConfig) -> tuple[int, int, int]:
+    """Times, cells and variables of the hourly fields."""
+    times = dataset.steps_a_day * len(dataset.period.days)
+    return times, dataset.grid.rows * dataset.grid.columns, len(dataset.hourly)

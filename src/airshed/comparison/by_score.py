@@ -16,7 +16,7 @@ import xarray as xr
 from airshed.arrays import Flags, Floats
 from airshed.comparison.inference import Estimate, estimate, holm
 from airshed.comparison.other_scores import OTHER_SCORES, Score, compared, on_scale
-from airshed.comparison.pairing import PairedErrors, even_positions
+from airshed.comparison.pairing import PairedErrors, SameNetworks, even_positions
 from airshed.comparison.table import ALL
 from airshed.comparison.trainings import Spread
 from airshed.comparison.verdict import Limit, is_refused
@@ -78,8 +78,8 @@ def compare_scores(
     Args:
         models: Of each model the sums of :func:`airshed.comparison.other_scores.score_sums`,
             with dimensions ``seed``, ``summed``, ``init_time``, ``pollutant`` and ``horizon_h``.
-        verdicts: ``comparisons.csv`` of the same models; its pairs, families, block lengths and
-            limits hold here too.
+        verdicts: ``comparisons.csv`` of the same models; its pairs, families, pairing of seeds,
+            block lengths and limits hold here too.
         significance: Level that adjusted p-values must stay below.
         resamples: Resamples for each of two block lengths.
         rng: Seed of the resamples.
@@ -95,7 +95,8 @@ def compare_scores(
     tables = []
     for _, row in verdicts[verdicts["pollutant"] == ALL].iterrows():
         variant, reference = (sums[str(row[side])] for side in ("variant", "reference"))
-        errors = PairedErrors(variant, reference, exists, tests.scale)
+        made = SameNetworks if row["seeds_paired"] else PairedErrors
+        errors = made(variant, reference, exists, tests.scale)
         generator = np.random.default_rng(rng)
         found = estimate(errors, int(row["block_length"]), resamples, generator, study)
         if row["limit"] == Limit.these_days:

@@ -18,7 +18,7 @@ from airshed.arrays import Floats
 from airshed.comparison.diebold_mariano import diebold_mariano
 from airshed.comparison.families import CELLS, judged, with_detectable
 from airshed.comparison.inference import Estimate, estimate
-from airshed.comparison.pairing import Aligned, PairedErrors, Tests, align
+from airshed.comparison.pairing import Aligned, PairedErrors, SameNetworks, Tests, align
 from airshed.comparison.resampling import automatic_block_length
 from airshed.comparison.table import COLUMNS
 from airshed.comparison.trainings import Part, Spread, seed_correlation
@@ -30,17 +30,21 @@ BLOCKS_FOR_A_VERDICT = 12
 
 
 class Compared(NamedTuple):
-    """A variant and its reference, and the family that its overall row is judged in."""
+    """A variant and its reference, and the family that its overall row is judged in.
+
+    ``same_start``: with equal seeds both go on from the same trained network.
+    """
 
     variant: str
     reference: str
     family: str = "primary"
+    same_start: bool = False
 
 
 def compare(variant: xr.DataArray, reference: xr.DataArray, **settings: Any) -> pd.DataFrame:
     """:func:`compare_all` for two models that belong to no study; they know of no other spread."""
     models = {"variant": variant, "reference": reference}
-    return compare_all(models, [Compared(*models)], **settings)
+    return compare_all(models, [Compared("variant", "reference")], **settings)
 
 
 def compare_all(
@@ -61,11 +65,11 @@ def compare_all(
     root of the mean squared error over seeds and init times. The overall change is that of the
     geometric mean of the RMSEs of all pollutants and horizons. All forecast the same init times,
     so their errors are paired in time; seeds are not paired, so that the sets may differ in seeds
-    and in number. Intervals and p-values hold for another set of seeds and another test period
-    (:mod:`airshed.comparison.inference`); how far trainings lie apart is learned from all models
-    (:mod:`airshed.comparison.trainings`). P-values are adjusted by Holm (1979) within families
-    (:mod:`airshed.comparison.families`). How often verdicts are wrong was simulated:
-    docs/statistics.md.
+    and in number, but for those that go on from the same trained networks. Intervals and p-values
+    hold for another set of seeds and another test period (:mod:`airshed.comparison.inference`); how
+    far trainings lie apart is learned from all models (:mod:`airshed.comparison.trainings`).
+    P-values are adjusted by Holm (1979) within families (:mod:`airshed.comparison.families`). How
+    often verdicts are wrong was simulated: docs/statistics.md.
 
     An init time counts for a pollutant and horizon if every seed of every model has it; the others
     leave gaps, also those that the coordinate skips.
@@ -100,9 +104,10 @@ def compare_all(
     tables = []
     for pair in pairs:
         places = names.index(pair.variant), names.index(pair.reference)
-        errors = aligned.pair(*places)
+        errors = aligned.pair(*places, pair.same_start)
         block = block_length or automatic_block_length(errors)
         found = estimate(errors, block, resamples, np.random.default_rng(rng), study)
+        training = errors.training(study)
         limit = _limit(errors, block, accept_single_seed)
         labels = [str(models[name].name or name) for name in pair[:2]]
         if limit:
@@ -114,9 +119,10 @@ def compare_all(
             **changes(found, margin, limit),
             "family": [pair.family, *[CELLS] * len(aligned.tests.pairs)],
             **variances(found),
-            "training_variance": study.variance,
-            "training_degrees": study.degrees,
+            "training_variance": training.variance,
+            "training_degrees": training.degrees,
             "seed_correlation": _correlation(aligned, *places),
+            "seeds_paired": isinstance(errors, SameNetworks),
             **_cross_checks(errors, aligned.tests),
             "init_times": [errors.exists.any(axis=1).sum(), *errors.exists.sum(axis=0)],
             "block_length": block,

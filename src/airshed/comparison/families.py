@@ -24,7 +24,7 @@ ALONE = {
     "p_equivalent": "p_equivalent_alone",
 }
 """Columns of adjusted p-values, and those that they are made from."""
-ALIKE = ["family", "family_size", "variant_seeds", "reference_seeds", "limit"]
+ALIKE = ["family", "family_size", "variant_seeds", "reference_seeds", "training_degrees", "limit"]
 """Rows that are equal in these find changes of the same size."""
 
 

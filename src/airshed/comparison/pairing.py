@@ -104,6 +104,10 @@ class PairedErrors:
         models = self.spreads()
         return seed_parts(models, self.seeds, study or models[0] + models[1])
 
+    def training(self, study: Spread) -> Spread:
+        """How far scores of trainings lie apart, for planning: as in all models of the study."""
+        return study
+
     def differences(self) -> Floats:
         """[T, K]: half the difference of the errors relative to their means, seeds averaged.
 
@@ -119,8 +123,9 @@ class PairedErrors:
 class SameNetworks(PairedErrors):
     """Errors of trained networks, and of the same networks with something else about them.
 
-    Seed k of the variant is seed k of the reference, so that what they share drops out of their
-    differences; these are all that is known of the variance between trainings.
+    Or of networks that were trained on from the same ones. Seed k of the variant is seed k of the
+    reference, so that what they share drops out of their differences; these are all that is known
+    of the variance between trainings.
     """
 
     def seed_variance(self, values: Floats) -> Floats:
@@ -135,6 +140,12 @@ class SameNetworks(PairedErrors):
         """Variance of the mean difference over seeds, with S - 1 degrees of freedom."""
         variance = self.seed_variance(self.scale(self.means()))
         return (Part(variance, np.array(len(self.variant) - 1.0)),)
+
+    def training(self, study: Spread) -> Spread:
+        """Half the spread of the differences, as if both sides varied alike and on their own."""
+        variant, reference = np.split(self.scale(self.means()), 2)
+        differences = Spread.of(variant - reference)
+        return Spread(differences.squares / 2, differences.degrees)
 
     def each(self) -> Iterator[SameNetworks]:
         """One network after the other."""
@@ -186,9 +197,12 @@ class Aligned:
         """[S, 1 + K]: of every training of a model, the mean over all tests first."""
         return log_rmse(self.models[model].sum(axis=1) / self.exists.sum(axis=0))
 
-    def pair(self, variant: int, reference: int) -> PairedErrors:
-        """Two of the models, by their places."""
-        return PairedErrors(self.models[variant], self.models[reference], self.exists)
+    def pair(self, variant: int, reference: int, same_start: bool = False) -> PairedErrors:
+        """Two of the models, by their places; paired by seed if equal seeds have the same start."""
+        seeds = self.seeds[variant]
+        paired = same_start and bool(seeds) and seeds == self.seeds[reference]
+        made = SameNetworks if paired else PairedErrors
+        return made(self.models[variant], self.models[reference], self.exists)
 
 
 def align(models: Sequence[xr.DataArray]) -> Aligned:

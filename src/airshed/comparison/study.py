@@ -81,7 +81,12 @@ def write_available_comparisons(study: Study, files: Sequence[Path], tables: Tab
 def _write(study: Study, runs: dict[Run, xr.Dataset], tables: Tables) -> None:
     write_text(tables.scores, _csv(pd.DataFrame(_score_rows(runs), columns=list(SCORES))))
     pairs = [
-        Compared(variant, reference, str(study.variant_stanzas[variant].family))
+        Compared(
+            variant,
+            reference,
+            str(study.variant_stanzas[variant].family),
+            study.start_of(variant) == study.start_of(reference),
+        )
         for variant, reference in study.references().items()
     ]
     table, by_score = (pd.DataFrame(columns=list(names)) for names in (COLUMNS, BY_SCORE))

@@ -40,6 +40,7 @@ COLUMNS = (
     "time_variance",
     "time_degrees",
     "seed_correlation",
+    "seeds_paired",
     "dm_statistic",
     "dm_p_value",
     "init_times",
@@ -56,8 +57,10 @@ others. ``detectable_``: the smallest true change that such a study finds in 8 o
 and between what that number lies. ``seed_variance`` and ``time_variance``: the parts of the
 variance of the change of log RMSE with their degrees of freedom, the first one empty with one seed
 each; ``training_``: variance of one training's log RMSE, of all models of the study.
-``seed_correlation``: of log RMSE between trainings with equal seeds. ``dm_``: the test of Diebold
-and Mariano. ``init_times``: how many are compared; ``block_length`` counts them too, gaps included.
+``seed_correlation``: of log RMSE between trainings with equal seeds; ``seeds_paired``: whether
+these go on from the same trained network, so that only their differences count
+(``training_variance`` is then half the variance of these). ``dm_``: the test of Diebold and
+Mariano. ``init_times``: how many are compared; ``block_length`` counts them too, gaps included.
 ``limit``: for what alone the verdict holds, or why it can only be ``inconclusive``; else empty.
 """
 ALL = "all"
@@ -81,7 +84,7 @@ def verdict_table(path: Path) -> str:
     Raises:
         AirshedError: The file is not a table of comparisons.
     """
-    table = _read_table(path)
+    table = read_comparisons(path)
     if table.empty:
         return "No variant of this study has a reference to be compared with."
     parts = []
@@ -95,7 +98,23 @@ def verdict_table(path: Path) -> str:
     return "\n".join([*parts, LEGEND])
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def overall_verdicts(path: Path) -> dict[str, str]:
+    """The verdict on each variant over all pollutants and horizons, from ``comparisons.csv``.
+
+    Raises:
+        AirshedError: The file is not a table of comparisons.
+    """
+    table = read_comparisons(path)
+    overall = table[table["pollutant"] == ALL]
+    return dict(zip(overall["variant"], overall["verdict"], strict=True))
+
+
+def read_comparisons(path: Path) -> pd.DataFrame:
+    """``comparisons.csv`` with horizons as text, since the overall row's is ``all``.
+
+    Raises:
+        AirshedError: The file is not a table of comparisons.
+    """
     with refusing(OSError, ValueError, what="comparisons cannot be read", where=path, told=str):
         table = pd.read_csv(path, dtype={"horizon_h": str})
     if tuple(table.columns) != COLUMNS:

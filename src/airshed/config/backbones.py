@@ -34,6 +34,7 @@ class WindGraphBackbone(Section):
     kind: Literal["wind_graph"]
     blocks: Blocks = "all"
     reaches: Annotated[list[Count], Field(min_length=1)] = Field(default_factory=lambda: [1])
+    terrain: bool = True
 
 
 class AdvectionDiffusionBackbone(Section):

@@ -64,12 +64,13 @@ class Intervention(Section):
         fields = set(self.changed())
         wind, terrain = bool(fields.intersection(WIND)), "elevation" in fields
         in_backbone = variant.backbone.kind in WIND_BACKBONES
+        climbs = in_backbone and getattr(variant.backbone, "terrain", True)
         reads: dict[Place, bool] = {
             "input": not fields.isdisjoint(set(inputs) - set(variant.left_out())),
             "bias": (wind and variant.bias_reads_wind())
             or (terrain and kind in BIASES and BIASES[kind].terrain),
             "scan": wind and variant.scan in WIND_SCANS,
-            "backbone": in_backbone and (wind or terrain),
+            "backbone": (wind and in_backbone) or (terrain and climbs),
         }
         return tuple(place for place in self.places() if reads[place])
 

@@ -425,6 +425,11 @@ class Study(Section):
         pairs = {name: self.variant_stanzas[name].reference for name in self.variants}
         return {name: reference for name, reference in pairs.items() if reference is not None}
 
+    def start_of(self, variant: str) -> str:
+        """The variant whose trained networks a variant goes on from; itself if it begins anew."""
+        before = self.variant_stanzas[variant].start_from
+        return variant if before is None else self.start_of(before)
+
 
 DECLARED = declared(Study)
 """What each setting shapes, by its dotted path."""

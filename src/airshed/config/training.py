@@ -52,3 +52,4 @@ class TrainConfig(Section):
     timeout_min: Annotated[Positive, WATCHING] = 30.0
     log_every_steps: Annotated[Count, WATCHING] = 10
     tensorboard: Annotated[bool, WATCHING] = False
+    mlflow: Annotated[bool, WATCHING] = False

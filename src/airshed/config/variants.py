@@ -47,7 +47,7 @@ class Variant(Section):
     bias: Annotated[Bias, NETWORK] = NoBias()
     reference: Annotated[str | None, Shapes("cost", "comparison")] = None
     family: Annotated[Family | None, Shapes("comparison")] = None
-    start_from: Annotated[str | None, Shapes("training")] = None
+    start_from: Annotated[str | None, Shapes("training", used_by=("comparison",))] = None
     pretrained: Annotated[Pretrained | None, Shapes("training")] = None
     learning_rate: Annotated[Positive | None, WEIGHTS] = None
     precision: Annotated[Precision | None, STEP] = None

@@ -7,13 +7,11 @@ it before memory gets short. A file holds fields in single precision, then a che
 
 from __future__ import annotations
 
-import fcntl
 import math
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +22,11 @@ from torch import Tensor
 
 from airshed.arrays import Floats32
 from airshed.errors import AirshedError
+from airshed.integrity.alone import LOCK, alone
 from airshed.integrity.atomic import DiskError, atomic_path, remove, writing
 from airshed.integrity.formats import NORMALISED
 from airshed.progress import progress
 
-LOCK = "lock"
 QUIET_S = 10.0  # writing shows its progress if it takes longer
 
 
@@ -58,7 +56,7 @@ class MappedHours:
     ) -> None:
         self._path, self._first, self._shape = path, hours.start, (len(hours), *shape)
         if not path.exists():
-            with writing(path), _alone(path.parent.parent):
+            with writing(path), alone(path.parent.parent):
                 if not path.exists():
                     _remove_unused(path.parent)
                     _check_room(path, self._shape, share)
@@ -101,15 +99,6 @@ class MappedHours:
         return AirshedError(
             f"{NORMALISED.what} is damaged", where=self._path, found=found, hint=NORMALISED.remake
         )
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time, on all machines that see the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _size(shape: tuple[int, ...]) -> int:

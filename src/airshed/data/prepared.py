@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+
+from airshed.errors import AirshedError
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,26 @@ class Prepared:
         """What every network needs beside the hourly store, by name."""
         names = ("static", "patch_elevation", "statistics", "scan_tables")
         return {name: getattr(self, name) for name in names}
+
+    def check_there(self, names: Collection[str], of: object) -> None:
+        """Refuse paths at which there is nothing.
+
+        Args:
+            names: What is needed.
+            of: The run or study that needs it, for the message.
+
+        Raises:
+            AirshedError: Some of it is not there.
+        """
+        needed = {name: path for name, path in vars(self).items() if name in names}
+        if missing := [str(path) for path in needed.values() if path and not path.exists()]:
+            raise AirshedError(
+                "prepared data are not there",
+                where=of,
+                expected=", ".join(missing),
+                found="no such file",
+                hint="keep results/data beside results/<study>, or let snakemake make them",
+            )
 
     def departed_from(self) -> dict[str, Path]:
         """What a training reads of the forecast that its network departs from, by name."""

@@ -86,8 +86,57 @@ def forecaster_of(
     )
 
 
-class NetworkForecaster:
-    """Forecasts of a network; the inputs of the next batch are read while it works.
+class PhysicalNetwork:
+    """A network whose forecasts are in physical units.
+
+    Args:
+        network: On its device, with its weights.
+        normaliser: Of the targets, which it names.
+        batch_size: Samples in a forward pass.
+    """
+
+    def __init__(self, network: nn.Module, normaliser: Normaliser, batch_size: int) -> None:
+        self._network, self._normaliser = network.eval(), normaliser
+        self._batch_size, self._device = batch_size, next(network.parameters()).device
+
+    def forecast(self, given: Given) -> npt.NDArray[np.float32]:
+        """Forecasts [B, T, Y, X] in physical units.
+
+        Args:
+            given: What :meth:`forward` takes, and the forecast [B, T, Y, X] that the network
+                departs from, in physical units; None: it predicts fields.
+        """
+        inputs, reference = given
+        normalised = self.forward(*inputs)
+        if reference is None:
+            return self._normaliser.inverse(normalised).astype(np.float32)
+        return self._normaliser.departed(reference, normalised).astype(np.float32)
+
+    def forward(
+        self, x: Tensor, init_hours: Tensor, init: Tensor, lead_hours: Tensor
+    ) -> npt.NDArray[np.float32]:
+        """Normalised forecasts [B, T, Y, X].
+
+        Args:
+            x: Inputs [I, V, Y, X] of init times.
+            init_hours: [I] int64, hours since 1970.
+            init: [B], which of the init times each sample has.
+            lead_hours: [B], horizons, h.
+        """
+        x, init_hours, size = x.to(self._device), init_hours.to(self._device), self._batch_size
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, len(init), size):
+                here = slice(start, start + size)
+                which, hours = (each[here].to(self._device) for each in (init, lead_hours))
+                of = x[which], hours, self._normaliser.names, init_hours[which]
+                parts.append(self._network(*of).float().cpu())
+        forecasts: npt.NDArray[np.float32] = torch.cat(parts).numpy()
+        return forecasts
+
+
+class NetworkForecaster(PhysicalNetwork):
+    """Forecasts of a network for samples; the inputs of the next batch are read while it works.
 
     The input of an init time is read once for all its horizons.
 
@@ -108,9 +157,8 @@ class NetworkForecaster:
         batch_size: int,
         reference: Callable[[Samples], Floats] | None = None,
     ) -> None:
-        self._network, self._samples = network.eval(), samples
-        self._normaliser, self._batch_size = normaliser, batch_size
-        self._reference, self._device = reference, next(network.parameters()).device
+        super().__init__(network, normaliser, batch_size)
+        self._samples, self._reference = samples, reference
 
     def __call__(self, batches: Iterable[Samples]) -> Iterator[npt.NDArray[np.float32]]:
         """Forecasts [B, T, Y, X] of each batch, in physical units."""
@@ -120,32 +168,9 @@ class NetworkForecaster:
         """Inputs of the network, and what it departs from."""
         return self.inputs(samples), None if self._reference is None else self._reference(samples)
 
-    def forecast(self, given: Given) -> npt.NDArray[np.float32]:
-        """Forecasts [B, T, Y, X] from what was read of a batch, in physical units."""
-        inputs, reference = given
-        normalised = self.forward(*inputs)
-        if reference is None:
-            return self._normaliser.inverse(normalised).astype(np.float32)
-        return self._normaliser.departed(reference, normalised).astype(np.float32)
-
     def inputs(self, samples: Samples) -> Inputs:
         """Inputs [I, V, Y, X] and hours [I] of init times; each sample's init time and horizon."""
         _, firsts, number = np.unique(samples.input_index, return_index=True, return_inverse=True)
         read = self._samples.__getitems__(samples.numbers[firsts].tolist())
         lead_hours = samples.horizons_h.astype(np.float32)
         return read.x, read.init_hours, torch.from_numpy(number), torch.from_numpy(lead_hours)
-
-    def forward(
-        self, x: Tensor, init_hours: Tensor, init: Tensor, lead_hours: Tensor
-    ) -> npt.NDArray[np.float32]:
-        """Normalised forecasts [B, T, Y, X], of what :meth:`inputs` gives."""
-        x, init_hours, size = x.to(self._device), init_hours.to(self._device), self._batch_size
-        parts = []
-        with torch.inference_mode():
-            for start in range(0, len(init), size):
-                here = slice(start, start + size)
-                which, hours = (each[here].to(self._device) for each in (init, lead_hours))
-                of = x[which], hours, self._normaliser.names, init_hours[which]
-                parts.append(self._network(*of).float().cpu())
-        forecasts: npt.NDArray[np.float32] = torch.cat(parts).numpy()
-        return forecasts

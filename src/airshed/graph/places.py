@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from airshed.config import Study
+from airshed.data.prepared import Prepared
+from airshed.graph.products import departed_from
 from airshed.graph.views import digest
-
 
 FORECASTS = "forecasts.zarr"
 """The forecasts of a network beside its scores, in a study that keeps them."""
@@ -65,6 +67,17 @@ class Places:
         """Tables of scans, of a variant if it is named; all that shapes them is in the name."""
         model = (self._study if variant is None else self._study.scanned_as(variant)).model
         return self.data / f"scan_tables_p{model.patch}_r{model.regions}_s{model.sectors}.nc"
+
+    def prepared(self, variant: str) -> Prepared:
+        """Where the data lie that forecasts of a variant need."""
+        names = ("hourly", "static", "patch_elevation", "statistics")
+        paths = {name: getattr(self, name) for name in names}
+        return Prepared(scan_tables=self.scan_tables(variant), **paths)
+
+    def for_training(self, variant: str) -> Prepared:
+        """Where the data lie that a variant is trained with."""
+        departing = {name: getattr(self, name) for name in departed_from(self._study)}
+        return replace(self.prepared(variant), **departing)
 
     def _named(self, name: str, *products: str) -> Path:
         """A file that is shaped by the settings of itself and of what it is made from."""

@@ -112,6 +112,11 @@ def made_from(name: str, study: Study | None = None) -> tuple[str, ...]:
     return product.made_from + (product.departing if departs else ())
 
 
+def departed_from(study: Study) -> list[str]:
+    """What trainings of a study read beside the prepared data of every network."""
+    return [name for name in made_from("training", study) if name not in PREPARED]
+
+
 def following(names: Collection[str], study: Study | None = None) -> set[str]:
     """The products that are made from these, directly or not, and these themselves."""
     found = set(names)

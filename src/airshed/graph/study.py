@@ -15,7 +15,7 @@ from airshed.graph.changes import of_files, reingested, retrained
 from airshed.graph.notes import Note, note_path
 from airshed.graph.others import others_at_work
 from airshed.graph.places import Places
-from airshed.graph.products import PREPARED, PRODUCTS, made_from
+from airshed.graph.products import PRODUCTS, departed_from
 from airshed.graph.settings import FOLDER, OF_A_VARIANT, SettingsFiles, name_of
 from airshed.graph.sharing import Pair, Sharing
 from airshed.graph.user_files import Known, Listing, UserFiles
@@ -71,13 +71,11 @@ class StudyGraph:
 
     def prepared(self, variant: str) -> Prepared:
         """Where the data lie that a variant is trained and scored with."""
-        common = ("hourly", "static", "patch_elevation", "statistics", *self.departed_from())
-        paths = {name: getattr(self.places, name) for name in common}
-        return Prepared(scan_tables=self.places.scan_tables(variant), **paths)
+        return self.places.for_training(variant)
 
     def departed_from(self) -> list[str]:
         """What trainings read beside the prepared data of every network."""
-        return [name for name in made_from("training", self._study) if name not in PREPARED]
+        return departed_from(self._study)
 
     def _is_current(self, product: str) -> bool:
         """Whether what is there of a product is of these settings and of the files as they are."""

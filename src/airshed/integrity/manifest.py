@@ -26,7 +26,7 @@ from airshed.progress import progress
 
 NAME = "manifest.json"
 # no results: what differs from run to run by its nature, and a report from before the study ended
-NO_RESULTS = ("logs", "benchmarks", "partial", "made")
+NO_RESULTS = ("logs", "benchmarks", "partial", "made", "mlruns")
 REPORT = "report.html"
 DRAWN_LATER = (".html", ".zip")  # reports by Snakemake, beside the study's own
 NUMBERS = ("scores.csv", "comparisons.csv")

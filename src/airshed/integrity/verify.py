@@ -28,9 +28,7 @@ def verify_study(results: Path, with_inputs: bool = True) -> int:
         AirshedError: Files have changed, are missing, or are new; each is named.
     """
     manifest = read_json(results / NAME, MANIFEST)
-    recorded, project = Path(manifest["results"]), results.resolve()
-    for _ in recorded.parts:
-        project = project.parent
+    recorded, project = Path(manifest["results"]), project_of(results, manifest)
     expected = {
         results / Path(name).relative_to(recorded): digest
         for name, digest in manifest["outputs"].items()
@@ -40,18 +38,24 @@ def verify_study(results: Path, with_inputs: bool = True) -> int:
         expected |= {project / name: digest for name, digest in manifest["inputs"].items()}
         files += input_files(project / name for name in manifest["given"])
     found = checksums(filter(Path.is_file, files), "files hashed again")
-    differences = _differences({str(path): digest for path, digest in expected.items()}, found)
-    if differences:
+    different = differences({str(path): digest for path, digest in expected.items()}, found)
+    if different:
         raise AirshedError(
-            "the study is not what its manifest says:\n" + "\n".join(differences),
+            "the study is not what its manifest says:\n" + "\n".join(different),
             where=results / NAME,
-            found=f"{len(differences)} differences in {len(expected)} files",
+            found=f"{len(different)} differences in {len(expected)} files",
             hint="restore the files from a copy, or delete those that changed and run the workflow",
         )
     return len(found)
 
 
-def _differences(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+def project_of(results: Path, manifest: Mapping[str, Any]) -> Path:
+    """The folder in which a study was made, wherever it lies now."""
+    return results.resolve().parents[len(Path(manifest["results"]).parts) - 1]
+
+
+def differences(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """A line for each file whose checksum is another one, that is missing, or that is new."""
     states = {
         "changed": sorted(
             name for name in expected.keys() & found if expected[name] != found[name]

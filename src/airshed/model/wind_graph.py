@@ -42,6 +42,7 @@ class WindGraph(nn.Module):
         num_heads: H.
         head_dim: d.
         reaches: How many patches away the neighbours lie, in eight directions.
+        terrain: Whether it hinders messages; False: the edges are those of flat ground.
     """
 
     bias = None
@@ -49,9 +50,15 @@ class WindGraph(nn.Module):
     order = staticmethod(raster_order)
 
     def __init__(
-        self, grid: PatchGrid, num_heads: int, head_dim: int, reaches: Sequence[int]
+        self,
+        grid: PatchGrid,
+        num_heads: int,
+        head_dim: int,
+        reaches: Sequence[int],
+        terrain: bool = True,
     ) -> None:
         super().__init__()
+        self.terrain = terrain
         self.edges = Edges(grid, reaches)
         self.log_hours = nn.Parameter(torch.full((num_heads,), math.log(HOURS)))
         self.spread = nn.Parameter(torch.full((num_heads,), SPREAD))
@@ -60,10 +67,17 @@ class WindGraph(nn.Module):
 
     @classmethod
     def in_block(
-        cls, block: int, grid: PatchGrid, num_heads: int, head_dim: int, *, reaches: Sequence[int]
+        cls,
+        block: int,
+        grid: PatchGrid,
+        num_heads: int,
+        head_dim: int,
+        *,
+        reaches: Sequence[int],
+        terrain: bool = True,
     ) -> Self:
         """The same in every block."""
-        return cls(grid, num_heads, head_dim, reaches)
+        return cls(grid, num_heads, head_dim, reaches, terrain)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, fields: Fields | None) -> Tensor:
         """Messages between tokens with q, k, v [B, H, N, d].
@@ -73,6 +87,8 @@ class WindGraph(nn.Module):
         """
         if fields is None:
             raise ValueError("a wind graph needs a geography, which gives terrain and wind")
+        if not self.terrain:
+            fields = fields._replace(elevation_m=torch.zeros_like(fields.elevation_m))
         order = Order(fields.patch)
         target, source, value = (
             order.restore(tensor.transpose(1, 2).flatten(2)) for tensor in (q, k, v)

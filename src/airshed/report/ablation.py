@@ -18,8 +18,8 @@ CAPTION = (
     " the bias at the end, mean of seeds and biased blocks, smallest and largest in brackets."
 )
 OVERHEAD_MEASURED = (
-    " Overhead: extra time of a training step against the reference, taken in turns in one process;"
-    " median of the ratios round by round, and quartiles."
+    " Overhead: extra time of a training step against the reference, measured once, in turns in one"
+    " process: median of the turns, and in brackets their middle half, which is no interval."
 )
 OVERHEAD_WALL_CLOCK = (
     " Overhead: extra time of a training step against the reference, from the wall clock of"

@@ -26,6 +26,7 @@ class Drawing:
         alt: What is to be seen, for who cannot see it.
         of: What it is of, where a study has several of this kind.
         folded: Title under which it is folded away; None for a figure that is in sight.
+        note: What its caption says beside that of its kind.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class Drawing:
     alt: str
     of: str | None = None
     folded: str | None = None
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -60,5 +62,5 @@ def show(drawing: Drawing, folder: Path) -> Shown:
     width, height = (round(float(side) * CSS_PIXELS_AN_INCH) for side in inches)
     save(drawing.figure, drawing.data, folder, drawing.name)
     encoded = base64.b64encode((folder / f"{drawing.name}.png").read_bytes()).decode("ascii")
-    caption = FIGURES[drawing.kind].caption
+    caption = f"{FIGURES[drawing.kind].caption} {drawing.note}".strip()
     return Shown(drawing.name, caption, drawing.alt, drawing.folded, encoded, width, height)

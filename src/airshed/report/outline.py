@@ -10,21 +10,21 @@ from typing import NamedTuple
 SECTIONS = {
     "unfinished": "What is not finished",
     "answer": "The answer",
-    "ablation": "Ablation table",
+    "ablation": "All variants",
     "next": "What next",
     "change": "Change of RMSE by pollutant and horizon",
-    "interventions": "What trained networks notice",
-    "horizon": "Error against horizon",
-    "learning": "Learning curves",
-    "alpha": "Strength of the bias",
+    "horizon": "Errors and skill by horizon",
     "maps": "Maps",
     "conditions": "Terrain, wind and season",
+    "interventions": "Controls: what trained networks notice",
     "scores": "Other scores",
     "ensembles": "The seeds as an ensemble",
     "exceedance": "Exceedances",
     "episodes": "Episodes",
     "stations": "Stations",
     "external": "Other forecasts",
+    "learning": "Learning curves",
+    "alpha": "Strength of the bias",
     "cost": "Cost against benefit",
     "quality": "Data quality",
     "calibration": "How often the statistics err",
@@ -58,51 +58,49 @@ FIGURES = {
         " difference that matters, ?: undecided, pale. Blue: lower error; one scale for all"
         " variants.",
     ),
-    "interventions": Kind(
-        "interventions",
-        "Change of RMSE, in percent, of trained networks that are scored again with something"
-        " changed, over all pollutants and horizons; its 95\u00a0% interval in brackets. Red,"
-        " hurts: higher error, so that they use what was taken from them; grey: they do not read"
-        " it.",
-    ),
     "skill_by_horizon": Kind(
         "horizon",
         "Skill against climatology, 1 \u2212 MSE / MSE of climatology, by horizon; 0 is no better"
         " than climatology. Lines: mean of the seeds, bands: smallest to largest of them; grey:"
         " reference forecasts without a network.",
     ),
-    "learning_curves": Kind(
-        "learning",
-        "Loss over the optimiser steps, one line a seed; dots: validation, thin lines: training"
-        " (running mean).",
-    ),
-    "validation_loss": Kind(
-        "learning", "Lowest validation loss of each training, and the mean of the seeds."
-    ),
-    "alpha": Kind(
-        "alpha",
-        "Strength of the bias over the optimiser steps. Line: mean of the seeds, band: smallest to"
-        " largest of them; dotted: where it began.",
-    ),
     "terrain_and_wind": Kind(
         "maps",
-        "Terrain, and the wind in parts of the domain over the hours of the test period. A rose's"
-        " petals point to where the wind comes from; their length is how often it does.",
+        "Terrain with contours of elevation in m, and the wind in parts of the domain over the"
+        " hours of the test period. A rose's petals point to where the wind comes from; their"
+        " length is how often it does.",
     ),
     "change_maps": Kind(
         "maps",
-        "Change of RMSE in each cell, over all horizons and seeds. Blue: lower error; lines:"
-        " contours of elevation; white: outside the domain.",
+        "Change of RMSE in each cell in the pollutant's unit, over all horizons and seeds; each"
+        " pollutant has its own scale. Blue: lower error; lines: 1, 2, 3 and 4 km of elevation;"
+        " grey: masked, errors below a tenth of those over the domain, for there is hardly any of"
+        " the pollutant; white: outside the domain.",
     ),
     "change_by_class": Kind(
         "conditions",
         "Change of RMSE against the reference by class, mean over pollutants and horizons (of its"
-        " logarithm). Bars: smallest to largest over pairs of trainings.",
+        " logarithm), with its 95\u00a0% interval from trainings and init times, not adjusted for"
+        " the number of classes. Intervals much wider than the others leave the axis.",
+    ),
+    "change_by_wind": Kind(
+        "conditions",
+        "Where a bias made of terrain and wind must show: the same by ruggedness, in the calmest,"
+        " middle and windiest third of the init times, by the share of cells in the highest class"
+        " of wind.",
     ),
     "rmse_by_class": Kind(
         "conditions",
         "RMSE by class, root of the mean square over horizons. Points: mean of the seeds, bars:"
-        " smallest to largest of them; grey: forecasts that need no training.",
+        " smallest to largest of them; grey: reference"
+        " forecasts without a network.",
+    ),
+    "interventions": Kind(
+        "interventions",
+        "Change of RMSE, in percent, of trained networks that are scored again with something"
+        " changed, over all pollutants and horizons; its 95\u00a0% interval in brackets. Red,"
+        " hurts: higher error, so that they use what was taken from them; grey: they do not read"
+        " it.",
     ),
     "spectra": Kind(
         "scores",
@@ -112,9 +110,11 @@ FIGURES = {
     ),
     "exceedance": Kind(
         "exceedance",
-        "Of the hours above a limit: share that was forecast (hit rate), share of forecast ones"
-        " that did not come (false alarm ratio), and hits among all hits, misses and false alarms"
-        " (critical success index). Points: mean of the seeds, bars: smallest to largest.",
+        "Of the pairs above a limit: share that was forecast (hit rate), share of forecast ones"
+        " that did not come (false alarm ratio), hits among all hits, misses and false alarms"
+        " (critical success index), and how many were forecast for each that came (frequency bias,"
+        " 1 is right; drawn up to 2.5). Lines: mean of the seeds, bands: smallest to largest; grey:"
+        " reference forecasts without a network.",
     ),
     "episode_maps": Kind(
         "episodes",
@@ -131,22 +131,31 @@ FIGURES = {
         "RMSE against observations at stations. Points: mean of the seeds, bars: smallest to"
         " largest of them; black: the reanalysis itself at the same stations and hours.",
     ),
+    "learning_curves": Kind(
+        "learning",
+        "Loss over the optimiser steps, one line a seed; dots: validation, thin lines: training"
+        " (running mean).",
+    ),
+    "validation_loss": Kind(
+        "learning", "Lowest validation loss of each training, and the mean of the seeds."
+    ),
+    "alpha": Kind(
+        "alpha",
+        "Strength of the bias over the optimiser steps. Line: mean of the seeds, band: smallest to"
+        " largest of them; dotted: where it began; pale: how far it could have moved, about, the"
+        " sum of the learning rates so far.",
+    ),
     "cost_benefit": Kind(
         "cost",
-        "Extra time of a training step against the change of RMSE. Crosses: the 95\u00a0% interval"
-        " of the change, and the quartiles of the overhead where it was measured side by side.",
-    ),
-    "step_time": Kind(
-        "cost",
-        "Wall clock of an optimiser step in these trainings, with whatever else the machine did"
-        " meanwhile. Bar: median, line: 10th to 90th percentile.",
+        "Extra time of a training step against the change of RMSE, with its 95\u00a0% interval."
+        " The bar of the time is no interval of that kind: it holds the middle half of the turns of"
+        " one measurement, where it was measured in turns.",
     ),
     "data_quality": Kind(
         "quality",
-        "What the ingest found. Bars: smallest to largest value on the study grid, dots: mean,"
-        " against what is plausible. If there are any, by month: hours missing, there twice,"
-        " constant or without a value, and values that are implausible or missing where the first"
-        " hour has one (pale: none). Nothing is filled in.",
+        "Months in which the ingest found hours missing, there twice, constant or without a value,"
+        " or values that are implausible or missing where the first hour has one (pale: none)."
+        " Nothing is filled in.",
     ),
 }
 """Every kind of figure, in the order of the page.

@@ -15,11 +15,13 @@ from airshed.config import Study
 from airshed.integrity.atomic import atomic_path, write_text
 from airshed.progress import progress
 from airshed.report import unfinished
+from airshed.report.answer import question
 from airshed.report.drawing import Shown, show
 from airshed.report.figures.style import apply_style
 from airshed.report.latex import write_tables
+from airshed.report.loading import load_results
 from airshed.report.outline import SECTIONS, figure_kind
-from airshed.report.results import Results, load_results
+from airshed.report.results import Results
 from airshed.report.sections import BUILDERS
 
 TEMPLATES = files("airshed.report") / "templates"
@@ -61,6 +63,7 @@ def write_report(found: Results, html: Path, markdown: Path, figures: Path, tabl
         write_tables(found, folder)
     page = {
         "study": found.study,
+        "question": question(found),
         "simulated": found.simulated,
         "partial": unfinished.sentence(found),
         "sections": _sections(found, shown),

@@ -18,8 +18,9 @@ from airshed.evaluation.roses import wind_roses
 from airshed.evaluation.tables import write_stratum_table
 from airshed.graph.places import Places
 from airshed.integrity.atomic import atomic_path
+from airshed.report.loading import load_results
 from airshed.report.page import write_report
-from airshed.report.results import Unfinished, load_results
+from airshed.report.results import Unfinished
 from airshed.side_by_side.runs import model_settings, trained_in
 
 FOLDER = "partial"  # beside the study's own report, in whose place it never stands

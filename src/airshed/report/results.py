@@ -1,11 +1,10 @@
-"""Everything that the report is made from, read once and checked."""
+"""Everything that the report is made from, and what follows from it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,23 +13,8 @@ import xarray as xr
 
 from airshed.comparison.table import ALL
 from airshed.config import Study
-from airshed.data.stores import open_static, open_wind_roses
-from airshed.errors import AirshedError
 from airshed.evaluation.baselines import BASELINES
-from airshed.evaluation.scores import opened_scores
-from airshed.graph.places import Places
-from airshed.integrity.formats import (
-    COST,
-    INGEST,
-    INTERPRETATION,
-    RUN,
-    Format,
-    read_json,
-    read_or_nothing,
-)
 from airshed.variables import VARIABLES, Variable
-
-SPECTRA = ("variant", "horizon_h", "pollutant", "wavelength_km", "power_ratio")
 
 
 @dataclass(frozen=True)
@@ -63,6 +47,9 @@ class Results:
         interpretations: ``interpretation.json`` of each biased variant and seed that has one.
         cost: ``cost.json``; None if the study has none.
         strata: ``scores_by_stratum.csv``; baselines have seed -1.
+        by_class: Changes by class (:func:`airshed.comparison.by_class.changes_by_class`).
+        block_mse: Of each variant, mean squared errors by block of days on the coarse grid (seed,
+            block, pollutant, coarse), with the first row and column of each square of cells.
         winds: Wind roses of the test period, see :mod:`airshed.evaluation.roses`.
         episodes: ``episode_<name>.nc`` of each episode, variant and seed.
         supplement: ``stations.csv``, ``external.csv`` and ``episodes.csv``, by the name of the
@@ -88,6 +75,8 @@ class Results:
     interpretations: dict[tuple[str, int], dict[str, Any]]
     cost: dict[str, Any] | None
     strata: pd.DataFrame
+    by_class: pd.DataFrame
+    block_mse: dict[str, xr.DataArray]
     winds: xr.Dataset
     episodes: dict[tuple[str, str, int], xr.Dataset]
     supplement: dict[str, pd.DataFrame]
@@ -134,21 +123,18 @@ class Results:
         rows = self.scores[self.scores["metric"] == "rmse"]
         return rows.groupby(["variant", "pollutant", "horizon_h"])["value"].mean().reset_index()
 
-    def lost(self) -> tuple[dict[str, int], int]:
-        """In how many pairs of pollutant and horizon a forecast that needs no training is better.
-
-        Better by more than the margin.
+    def over_best_reference(self) -> pd.DataFrame:
+        """RMSE of each variant over the lowest of all reference forecasts, minus 1.
 
         Returns:
-            Pairs that each variant loses to any baseline, and how many pairs there are.
+            A column a variant, a row for each pollutant and horizon.
         """
         rmse = self.rmse().pivot(
             index=["pollutant", "horizon_h"], columns="variant", values="value"
         )
         best = rmse[[name for name in BASELINES if name in rmse]].min(axis=1)
-        lost = rmse.gt((1 + self.study.comparison.margin) * best, axis=0).sum()
         variants = [name for name in self.study.variants if name in rmse]
-        return {name: int(lost[name]) for name in variants}, len(rmse)
+        return rmse[variants].div(best, axis=0).sub(1).dropna(how="all")
 
     def of_variant(self, variant: str) -> list[dict[str, Any]]:
         """The records of a variant's runs, one for each seed that has one."""
@@ -171,152 +157,6 @@ class Results:
         if self.cost is not None:
             return float(self.cost["variants"][variant]["overhead"]["median"])
         return self.step_seconds(variant) / self.step_seconds(reference) - 1
-
-
-def load_results(
-    study: Study,
-    results: Path,
-    data: Path,
-    runs: Collection[tuple[str, int]] | None = None,
-    tables: Path | None = None,
-) -> Results:
-    """Read the results of a study.
-
-    Args:
-        study: The resolved study.
-        results: Its folder.
-        data: The folder of the prepared data.
-        runs: The variants and seeds that are there; by default all.
-        tables: Where the tables over all runs and the wind roses lie, if not in ``results``.
-
-    Raises:
-        AirshedError: A file is missing or cannot be read.
-    """
-    folders = {
-        (variant, seed): results / "variants" / variant / f"seed{seed}"
-        for variant in study.variants
-        for seed in study.seeds
-        if runs is None or (variant, seed) in runs
-    }
-    tables = tables or results
-    maps, spectra = _from_scores(study, folders)
-    return Results(
-        study=study,
-        scores=_scores(tables / "scores.csv"),
-        comparisons=_table(tables / "comparisons.csv"),
-        by_score=_table(tables / "comparisons_by_score.csv"),
-        runs={key: _json(folder / "run.json", RUN) for key, folder in folders.items()},
-        histories={key: _table(folder / "history.csv") for key, folder in folders.items()},
-        maps=maps,
-        spectra=spectra,
-        ensembles=_ensembles(study, results),
-        static=open_static(data / Places(study).static.name),
-        ingest=_json(data / "ingest.json", INGEST),
-        quality=_table(data / "quality.csv"),
-        interpretations={
-            key: _json(path, INTERPRETATION)
-            for key, folder in folders.items()
-            if (path := folder / "interpretation.json").is_file()
-        },
-        cost=_cost(study, results / "cost.json"),
-        strata=_scores(tables / "scores_by_stratum.csv"),
-        winds=open_wind_roses(tables / "wind_roses.nc"),
-        episodes={
-            (episode, *key): _dataset(folder / "supplement" / f"episode_{episode}.nc")
-            for episode in study.episodes
-            for key, folder in folders.items()
-        },
-        interventions=_table(tables / "interventions.csv")
-        if any(map(study.interventions_on, study.variants))
-        else None,
-        supplement={
-            section: _table(results / f"{section}.csv")
-            for section in ("stations", "external", "episodes")
-            if getattr(study, section)
-        },
-        observed=read_or_nothing(results / "stations/quality.json") if study.stations else None,
-    )
-
-
-def _from_scores(
-    study: Study, folders: dict[tuple[str, int], Path]
-) -> tuple[dict[str, xr.DataArray], pd.DataFrame]:
-    """The maps of each variant, with pollutants in the order of the targets, and the spectra."""
-    maps, spectra = {}, []
-    for variant in study.variants:
-        parts = [
-            _maps_and_spectra(folder / "scores.nc")
-            for (name, _), folder in folders.items()
-            if name == variant
-        ]
-        stacked = xr.concat(parts, dim="seed", coords="minimal", compat="override")
-        stacked = stacked.sel(pollutant=list(study.targets))
-        maps[variant] = stacked["map_mse"].mean("seed", skipna=False)
-        power = stacked[["forecast_power", "truth_power"]].sum("seed")
-        ratio = (power["forecast_power"] / power["truth_power"]).rename("power_ratio")
-        table = ratio.drop_vars("units").to_dataframe().reset_index().assign(variant=variant)
-        spectra.append(table.dropna(subset="power_ratio"))
-    return maps, pd.concat(spectra, ignore_index=True)[list(SPECTRA)]
-
-
-def _maps_and_spectra(path: Path) -> xr.Dataset:
-    with opened_scores(path) as scores:
-        return scores[["map_mse", "forecast_power", "truth_power"]].load()
-
-
-def _ensembles(study: Study, results: Path) -> pd.DataFrame | None:
-    if not study.evaluation.ensemble:
-        return None
-    tables = (_table(results / "variants" / name / "ensemble.csv") for name in study.variants)
-    return pd.concat(tables, ignore_index=True)
-
-
-def _cost(study: Study, path: Path) -> dict[str, Any] | None:
-    """What was measured, if anything was; it must hold every variant."""
-    if not path.is_file():
-        return None
-    cost = _json(path, COST)
-    lacking = [name for name in study.variants if name not in cost["variants"]]
-    if lacking:
-        raise AirshedError(
-            "the measured cost lacks variants of the study",
-            where=path,
-            expected=", ".join(study.variants),
-            found=f"no {', '.join(lacking)}",
-            hint="delete it and run the workflow, which measures all of them in one job",
-        )
-    return cost
-
-
-def _scores(path: Path) -> pd.DataFrame:
-    """A table of scores; a row without a seed belongs to what has no training."""
-    scores = _table(path)
-    return scores.assign(seed=scores["seed"].fillna(-1).astype(int))
-
-
-def _dataset(path: Path) -> xr.Dataset:
-    _require(path)
-    with xr.open_dataset(path) as opened:
-        return opened.load()
-
-
-def _table(path: Path) -> pd.DataFrame:
-    _require(path)
-    return pd.read_csv(path)
-
-
-def _json(path: Path, kind: Format) -> dict[str, Any]:
-    _require(path)
-    return read_json(path, kind)
-
-
-def _require(path: Path) -> None:
-    if not path.is_file():
-        raise AirshedError(
-            "the report needs a file that is not there",
-            where=path,
-            hint="run the workflow; it makes every file that the report needs",
-        )
 
 
 def label_of(pollutant: str, dictionary: Mapping[str, Variable] = VARIABLES) -> str:

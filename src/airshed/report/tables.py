@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -14,13 +13,14 @@ from airshed.comparison.verdict import in_short
 from airshed.config import Study
 from airshed.evaluation.baselines import BASELINES
 from airshed.report import text
-from airshed.report.results import Results, label_of
+from airshed.report.results import Results, label_of, shown_units
 
 MISSING = "\u2013"
 TRAININGS_CAPTION = (
-    "Lowest validation loss: mean of the seeds, and each. Seconds per step: wall clock of the"
-    " trainings, median, and 10th to 90th percentile. Memory: peak of the trainings."
+    "Lowest validation loss: mean of the seeds, and each. Memory: peak of the trainings."
 )
+
+LOST = ("cells_missing", "cells_implausible")
 
 Value = str | float
 
@@ -49,35 +49,28 @@ def trainings(results: Results) -> Table:
         losses = [run["best_val_loss"] for run in runs]
         each = ", ".join(f"{loss:.4f}" for loss in losses)
         memory_mb = max(run["peak_memory_mb"] for run in runs)
-        rows.append(
-            [variant, f"{np.mean(losses):.4f} ({each})", _step_time(runs), f"{memory_mb:.0f}"]
-        )
-    return Table(["variant", "validation loss", "s per step", "memory (MB)"], rows)
-
-
-def _step_time(runs: list[dict[str, Any]]) -> str:
-    median, p10, p90 = (
-        float(np.mean([run["seconds_per_step"][key] for run in runs]))
-        for key in ("median", "p10", "p90")
-    )
-    return f"{median:.3g} ({p10:.3g} to {p90:.3g})"
+        rows.append([variant, f"{np.mean(losses):.4f} ({each})", f"{memory_mb:.0f}"])
+    return Table(["variant", "validation loss", "memory (MB)"], rows)
 
 
 def beaten(results: Results) -> tuple[Table, str]:
-    """Whether trained models are worth comparing: how often each beats each baseline; a caption."""
+    """Whether trained models are worth comparing: where each beats each baseline; a caption."""
     rmse = results.rmse().set_index(["variant", "pollutant", "horizon_h"])["value"]
-    pairs = list(product(results.study.targets, results.study.horizons_h))
+    targets, horizons = results.study.targets, sorted(results.study.horizons_h)
     scored = [name for name in BASELINES if name in rmse.index]
     rows = []
     for variant in results.study.variants:
-        wins = (
-            sum(rmse[variant, *pair] < rmse[baseline, *pair] for pair in pairs)
-            for baseline in scored
-        )
-        rows.append([variant, *(f"{won} of {len(pairs)}" for won in wins)])
+        shown = [variant]
+        for baseline in scored:
+            won = [
+                sum(rmse[variant, name, hour] < rmse[baseline, name, hour] for name in targets)
+                for hour in horizons
+            ]
+            shown.append(f"{', '.join(map(str, won))} of {len(targets)}")
+        rows.append(shown)
     caption = (
-        "Pairs of pollutant and horizon in which a variant's RMSE is lower than that of a forecast"
-        " that needs no training."
+        "For how many pollutants a variant's RMSE is lower than that of a reference forecast"
+        f" without a network, at {text.listed([str(hour) for hour in horizons])} h."
     )
     if (reference := results.study.model.departs_from) != "none":
         caption += (
@@ -87,24 +80,48 @@ def beaten(results: Results) -> tuple[Table, str]:
     return Table(["variant", *scored], rows), caption
 
 
+RMSE_TITLE = (
+    "RMSE of every variant, mean of the seeds and their range, and of reference forecasts without a"
+    " network"
+)
+RMSE_CAPTION = "*: below all others by more than the margin, in every seed."
+
+
 def rmse(results: Results) -> Table:
-    """RMSE (mean of seeds) of every pollutant and horizon; the lowest is marked by a star."""
-    values = results.rmse().set_index(["pollutant", "horizon_h", "variant"])["value"]
-    scored = set(values.index.get_level_values("variant"))
+    """RMSE of every pollutant and horizon with the range of seeds; clear winners have a star."""
+    scores = results.scores[results.scores["metric"] == "rmse"]
+    of = scores.groupby(["pollutant", "horizon_h", "variant"])["value"]
+    spread = of.agg(["mean", "min", "max"])
+    scored = set(spread.index.get_level_values("variant"))
     names = [*results.study.variants, *BASELINES]
     names += [name for name in results.study.external if name in scored]
     rows = []
     for pollutant in results.study.targets:
         for horizon in results.study.horizons_h:
-            found = {name: values.get((pollutant, horizon, name), np.nan) for name in names}
-            best = min((value for value in found.values() if np.isfinite(value)), default=np.nan)
-            shown = [_rmse(value, best) for value in found.values()]
+            found = cast("pd.DataFrame", spread.loc[pollutant, horizon]).reindex(names)
+            winner = _clear_winner(found, results.study.comparison.margin)
+            shown = [
+                f"{_rmse(row)}{' *' if name == winner else ''}" for name, row in found.iterrows()
+            ]
             rows.append([results.with_units(pollutant), f"{horizon} h", *shown])
     return Table(["pollutant", "horizon", *names], rows)
 
 
-def _rmse(value: float, best: float) -> str:
-    return "missing" if np.isnan(value) else f"{value:.4g}{' *' if value == best else ''}"
+def _clear_winner(found: pd.DataFrame, margin: float) -> str | None:
+    """The one whose every seed is below all others by more than the margin, if there is one."""
+    known = found.dropna()
+    if len(known) < 2:
+        return None
+    best = str(known["mean"].idxmin())
+    others = known.drop(index=best)["min"].min()
+    return best if known.loc[best, "max"] < (1 - margin) * others else None
+
+
+def _rmse(row: pd.Series[Any]) -> str:
+    if np.isnan(row["mean"]):
+        return "missing"
+    ends = f" ({row['min']:.4g} to {row['max']:.4g})" if row["max"] > row["min"] else ""
+    return f"{row['mean']:.4g}{ends}"
 
 
 def samples(results: Results) -> Table:
@@ -164,6 +181,49 @@ def settings(results: Results) -> Table:
 def _block_length(study: Study) -> str:
     length = study.comparison.block_length_h
     return "blocks as long as the errors ask for" if length == "auto" else f"blocks of {length} h"
+
+
+QUALITY_CAPTION = (
+    "What the ingest found on the study grid, over the whole period: values beside those that are"
+    " plausible; hours that cannot be used; values that are missing where the first hour has one,"
+    " and implausible ones."
+)
+
+
+def quality(results: Results) -> Table:
+    """Values and losses of every hourly variable."""
+    dataset = results.study.dataset
+    found = results.quality.groupby("variable").agg(
+        {"min": "min", "mean": "mean", "max": "max"}
+        | dict.fromkeys(("hours_missing", "hours_expected", *LOST), "sum")
+    )
+    rows = []
+    for name in dataset.quantities.hourly:
+        row = cast("pd.Series[Any]", found.loc[name])
+        variable = dataset.quantities[name]
+        low, high = dataset.quality.bounds(variable)
+        rows.append(
+            [
+                f"{label_of(name, results.dictionary)} ({name})",
+                shown_units(variable.units),
+                *(_amount(row[key]) for key in ("min", "mean", "max")),
+                f"{low:g} to {high:g}".replace("-", "\u2212"),
+                f"{int(row['hours_missing']):,} of {int(row['hours_expected']):,}",
+                *(f"{int(row[key]):,}" for key in LOST),
+            ]
+        )
+    return Table(
+        [
+            *("variable", "unit", "smallest", "mean", "largest", "plausible"),
+            *("hours lost", "values missing", "implausible"),
+        ],
+        rows,
+    )
+
+
+def _amount(value: float) -> str:
+    shown = f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+    return shown.replace("-", "\u2212")
 
 
 def gaps(results: Results) -> Table:

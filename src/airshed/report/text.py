@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from airshed.comparison.other_scores import MIN_EVENTS
 from airshed.comparison.table import ALL
-from airshed.comparison.verdict import Limit, Verdict, in_words, is_refused
+from airshed.comparison.verdict import Limit, Verdict
 from airshed.config import Study
 from airshed.report.results import Results
 
@@ -44,84 +45,18 @@ def panels_told(results: Results, noun: str = "panel") -> str:
 
 def interval(row: pd.Series[Any]) -> str:
     """A change with its interval."""
-    return f"{percent(float(row['relative_rmse_change']))} ({_ends(row, 'no interval')})"
+    return f"{percent(float(row['relative_rmse_change']))} ({ends(row, 'no interval')})"
 
 
-def answer(results: Results, variant: str) -> str:
-    """By how much a variant differs from its reference, where, how surely and at what cost."""
-    row, label = results.overall(variant), results.study.variant_stanzas[variant].label
-    change = float(row["relative_rmse_change"])
-    if math.isnan(change):
-        return f"{variant} ({label}) could not be compared with {row['reference']}."
-    control = "; a control" if row["family"] == "control" else ""
-    sentence = (
-        f"{'On simulated data, ' if results.simulated else ''}{variant} ({label}{control})"
-        f" {_effect(change)} (95\u00a0% interval {_ends(row, 'unknown')}) compared with"
-        f" {row['reference']}: {_judged(row)}{_where(results, variant)}.{_cost(results, variant)}"
-    )
-    return sentence[0].upper() + sentence[1:]
-
-
-def _judged(row: pd.Series[Any]) -> str:
-    """The verdict, for what alone it holds, and what is excluded where it is open."""
-    words = in_words(row)
-    known = _ends(row, "")
-    if row["verdict"] != Verdict.inconclusive or not known or is_refused(row):
-        return words
-    return f"{words}; changes beyond {known} are excluded"
-
-
-def _ends(row: pd.Series[Any], unknown: str) -> str:
+def ends(row: pd.Series[Any], unknown: str) -> str:
+    """The ends of a change's interval, or what is said where they are unknown."""
     low, high = (float(row[key]) for key in ("ci_low", "ci_high"))
     return unknown if math.isnan(low + high) else f"{percent(low)} to {percent(high)}"
-
-
-def _where(results: Results, variant: str) -> str:
-    """For which pollutants and horizons it helps or hurts; nothing where no pair is decided."""
-    cells = results.cells(variant)
-    parts = []
-    for verdict in DECIDED:
-        decided = cells[cells["verdict"] == verdict]
-        if decided.empty:
-            continue
-        targets, found = results.study.targets, set(decided["pollutant"])
-        names = [results.label(name) for name in targets if name in found]
-        horizons = sorted(decided["horizon_h"].unique())
-        all_of = len(names) == len(targets) > 1
-        which = "all pollutants" if all_of else listed(names)
-        hours = listed([str(hour) for hour in horizons])
-        parts.append(
-            f"{verdict} in {len(decided)} of {len(cells)} pairs of pollutant and horizon"
-            f" ({which}; {hours} h)"
-        )
-    nowhere = "; for no single pollutant and horizon is a difference found"
-    return f"; it {' and '.join(parts)}" if parts else nowhere
-
-
-def _cost(results: Results, variant: str) -> str:
-    """Extra time of a step, with its quartiles where it was measured side by side."""
-    overhead = results.overhead(variant)
-    if overhead is None:
-        return ""
-    longer = "longer" if overhead >= 0 else "less time"
-    spread = ""
-    if results.cost is not None:
-        found = results.cost["variants"][variant]["overhead"]
-        spread = f" (quartiles {percent(found['p25'])} to {percent(found['p75'])})"
-    return f" A training step takes {percent(abs(overhead), signed=False)} {longer}{spread}."
 
 
 def listed(names: list[str]) -> str:
     """Words as they are listed in a sentence."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _effect(change: float) -> str:
-    """What a relative change does to RMSE, in words."""
-    size = percent(abs(change), signed=False)
-    if size == percent(0, signed=False):
-        return "changes RMSE by less than 0.01\u00a0%"
-    return f"{'lowers' if change < 0 else 'raises'} RMSE by {size}"
 
 
 def details(results: Results, variant: str) -> str:
@@ -151,20 +86,6 @@ def caveat(results: Results) -> str:
     return " ".join(sentences)
 
 
-def weak(results: Results) -> str:
-    """Which variants lose to a forecast that needs no training; empty if none does."""
-    lost, pairs = results.lost()
-    told = [f"{name} in {count}" for name, count in lost.items() if count]
-    if not told:
-        return ""
-    margin = percent(results.study.comparison.margin, signed=False)
-    return (
-        f"Lost to a forecast that needs no training, by more than {margin}: {listed(told)} of"
-        f" {pairs} pairs of pollutant and horizon. There a model says little about what was changed"
-        " in it."
-    )
-
-
 def families(results: Results) -> str:
     """Which verdicts stand together."""
     overall = results.comparisons[results.comparisons["pollutant"] == ALL]
@@ -186,30 +107,6 @@ def _together(count: int, family: str) -> str:
     if count == 1:
         return f"one {name} is judged by itself"
     return f"{count_word(count)} {name}s are judged together"
-
-
-def finds(results: Results) -> str | None:
-    """The smallest true change that a study like this finds; None where that is unknown."""
-    rows = results.comparisons
-    of = {
-        "over all pollutants and horizons": rows[rows["family"] == "primary"],
-        "for a single pollutant and horizon": rows[rows["pollutant"] != ALL],
-    }
-    parts = []
-    for where, found in of.items():
-        known = found.dropna(subset="detectable_change")
-        if known.empty:
-            return None
-        row = known.iloc[0]
-        numbers = (
-            percent(float(row[f"detectable_{name}"]), signed=False)
-            for name in ("change", "low", "high")
-        )
-        parts.append("{} (between {} and {}) {}".format(*numbers, where))
-    return (
-        "A study like this one finds a true change of RMSE in 8 of 10 repetitions from about"
-        f" {parts[0]}, and {parts[1]}."
-    )
 
 
 def _seeds_caveat(count: int) -> str:
@@ -252,12 +149,19 @@ def shown_setting(value: Any) -> str:
 
 
 def exceedances(results: Results, limit: str, happened: pd.Series[int]) -> str:
-    """How many hours and cells were above the limits in the truth of the test split."""
-    found = [f"{results.label(str(name))} {count:,}" for name, count in happened.items() if count]
-    told = listed(found) if found else "none for any pollutant"
+    """How many pairs were above the limits in the truth of the test split, and which are too few.
+
+    Args:
+        results: The study's results.
+        limit: A set of limits.
+        happened: Pairs above them by pollutant.
+    """
+    found = [f"{results.label(str(name))} {count:,}" for name, count in happened.items()]
+    few = [results.label(str(name)) for name, count in happened.items() if count < MIN_EVENTS]
+    left_out = f" Fewer than {MIN_EVENTS} are not drawn: {listed(few)}." if few else ""
     return (
-        f"Above the limits for {limit} means, counted in hours times cells, all horizons together:"
-        f" {told}."
+        f"Forecast-observation pairs above the limits for {limit} means, all horizons together:"
+        f" {listed(found)}.{left_out}"
     )
 
 

@@ -41,6 +41,7 @@ class Drawing:
 
     name: str
     caption: str
+    alt: str
     draw: Callable[[], tuple[Figure, pd.DataFrame]]
 
 
@@ -117,7 +118,7 @@ def _shown(drawing: Drawing, folder: Path) -> Shown:
     width, height = (round(side * CSS_PIXELS_AN_INCH) for side in figure.get_size_inches())
     save(figure, data, folder, drawing.name)
     encoded = base64.b64encode((folder / f"{drawing.name}.png").read_bytes()).decode("ascii")
-    return Shown(drawing.name, drawing.caption, drawing.caption, None, encoded, width, height)
+    return Shown(drawing.name, drawing.caption, drawing.alt, None, encoded, width, height)
 
 
 def sparkline(values: Sequence[float]) -> str:

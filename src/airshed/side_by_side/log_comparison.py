@@ -15,6 +15,7 @@ from airshed.errors import AirshedError
 from airshed.report.tables import MISSING, Table
 from airshed.report.text import percent
 from airshed.side_by_side.document import Document, Drawing, Section, sparkline
+from airshed.side_by_side.own_training import own_training
 from airshed.side_by_side.training_log import (
     FIRST_STEPS,
     WINDOW_S,
@@ -36,7 +37,9 @@ LIMITS = (
     " normalisation, targets and mask. The logs do not tell.",
     "The bar shows three significant digits, so that losses within 0.5\u00a0% may be equal.",
     "Which settings, seed and checkpoint belong to which log is not in it.",
-    "Seconds per step are wall clock, with whatever else ran on the machines, and hold for the"
+    "How many samples a batch holds, and how many batches make an optimiser step, a log does not"
+    " tell; batches are compared with batches.",
+    "Seconds per batch are wall clock, with whatever else ran on the machines, and hold for the"
     " hardware that each run happened to have.",
 )
 RUN_BOTH = (
@@ -45,18 +48,18 @@ RUN_BOTH = (
 
 
 def compare_logs(baseline: Path, physics: Path) -> Document:
-    """Compare what two logs tell.
+    """Compare what two logs tell, or the folder of a run of Airshed's own in place of a log.
 
     Args:
-        baseline: Log of the training without the change.
-        physics: Log of the training with it.
+        baseline: Log or folder of the training without the change.
+        physics: Log or folder of the training with it.
 
     Raises:
         AirshedError: A log cannot be read or tells nothing of a training, or both are one file.
     """
     if baseline.resolve() == physics.resolve():
         raise AirshedError("the two logs are one and the same file", where=baseline)
-    logs = read_log(baseline), read_log(physics)
+    logs = _read(baseline), _read(physics)
     return Document(
         title=f"{physics.name} against {baseline.name}",
         simulated=False,
@@ -73,11 +76,16 @@ def compare_logs(baseline: Path, physics: Path) -> Document:
                 "loss_curves",
                 "Loss against epochs. Dots: validation; pale lines: training. A line breaks where"
                 " a training was continued from an earlier epoch.",
+                f"Lines of the losses of {baseline.name} and {physics.name}. {_answer(*logs)}",
                 lambda: _draw(logs),
             )
         ],
         data={},
     )
+
+
+def _read(path: Path) -> TrainingLog:
+    return own_training(path) if path.is_dir() else read_log(path)
 
 
 def common_best(logs: tuple[TrainingLog, TrainingLog]) -> tuple[float, list[Loss | None]]:
@@ -95,11 +103,10 @@ def common_best(logs: tuple[TrainingLog, TrainingLog]) -> tuple[float, list[Loss
 
 
 def overhead(baseline: TrainingLog, physics: TrainingLog) -> float | None:
-    """Extra time of a step, from the medians; None where a log is too short to tell."""
-    paces = baseline.seconds_per_step.points, physics.seconds_per_step.points
-    if not all(paces):
+    """Extra time of a batch, from the medians; None where a log is too short to tell."""
+    if baseline.pace is None or physics.pace is None:
         return None
-    return float(np.median(paces[1]) / np.median(paces[0]) - 1)
+    return physics.pace[1] / baseline.pace[1] - 1
 
 
 def _answer(baseline: TrainingLog, physics: TrainingLog) -> str:
@@ -126,8 +133,8 @@ def _speed_answer(baseline: TrainingLog, physics: TrainingLog) -> str:
             f"At least one log has no stretch of {WINDOW_S} s and {WINDOW_STEPS} steps: no speed."
         )
     return (
-        f"A step took {percent(abs(extra), signed=False)} {'longer' if extra >= 0 else 'less time'}"
-        " (wall clock of two separate jobs)."
+        f"A batch took {percent(abs(extra), signed=False)}"
+        f" {'longer' if extra >= 0 else 'less time'} (wall clock of two separate jobs)."
     )
 
 
@@ -136,12 +143,13 @@ def _numbers(logs: tuple[TrainingLog, TrainingLog]) -> Table:
     rows: list[list[str]] = [
         ["log", *(str(log.path) for log in logs), ""],
         ["epochs reached", *(f"{_reached(log):.3g}" for log in logs), ""],
+        ["batches", *(MISSING if log.batches is None else f"{log.batches:,}" for log in logs), ""],
         ["validations", *(str(len(log.val.points)) for log in logs), ""],
         _compared("final validation loss", [log.final_val for log in logs]),
         _compared("lowest validation loss", [log.best_val for log in logs]),
         _compared(f"lowest within {reached:.3g} epochs", lowest),
         _compared("final training loss", [log.final_train for log in logs]),
-        ["seconds per step", *map(_pace, logs), _change(overhead(*logs))],
+        ["seconds per batch", *map(_pace, logs), _change(overhead(*logs))],
         ["starts", *(str(log.starts) for log in logs), ""],
         ["losses not finite", *(str(sum(log.lost.values())) for log in logs), ""],
     ]
@@ -170,17 +178,18 @@ def _change(value: float | None) -> str:
 
 
 def _pace(log: TrainingLog) -> str:
-    if not log.seconds_per_step.points:
+    if log.pace is None:
         return "too short to tell"
-    low, median, high = np.percentile(log.seconds_per_step.points, [10, 50, 90])
+    low, median, high = log.pace
     return f"{median:.3g} ({low:.3g} to {high:.3g})"
 
 
 def _caption(logs: tuple[TrainingLog, TrainingLog]) -> str:
     names = " and ".join(dict.fromkeys(name for log in logs for name in log.names.values()))
     return (
-        f"Losses behind the progress bars: {names}. Seconds per step: median, and 10th to 90th"
-        f" percentile, of stretches of at least {WINDOW_S} s and {WINDOW_STEPS} steps, without"
+        f"Losses behind the progress bars: {names}. Batches: as the bar counts them. Seconds per"
+        " batch: median, and 10th to 90th percentile, in logs of stretches of at least"
+        f" {WINDOW_S} s and {WINDOW_STEPS} batches, without"
         f" validations and the first {FIRST_STEPS} steps of every start. Epoch 2.5: half of the"
         " third."
     )

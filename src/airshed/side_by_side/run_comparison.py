@@ -131,7 +131,7 @@ def _compare(one: Trained, other: Trained) -> pd.DataFrame:
         "variant": other.squared_errors(names[0]),
         "reference": one.squared_errors(names[1]),
     }
-    return compare_as(settings, step_h, models, [Compared(*models)])
+    return compare_as(settings, step_h, models, [Compared("variant", "reference")])
 
 
 def _names(one: Trained, other: Trained) -> list[str]:

@@ -98,7 +98,7 @@ def trained_in(path: Path) -> dict[str, Trained]:
     """
     if not path.is_dir():
         raise AirshedError(
-            "there is no folder of results to compare",
+            "there is no folder of results",
             where=path,
             expected="results/<study>, results/<study>/variants/<variant>, or its seed<k>",
             found="a file" if path.is_file() else "nothing",

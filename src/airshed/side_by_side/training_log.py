@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
+import numpy as np
+
 from airshed.errors import AirshedError
 from airshed.side_by_side.log_lines import log_lines
 from airshed.side_by_side.progress_bars import Bar, bars_in, is_validation
@@ -60,6 +62,8 @@ class TrainingLog:
         best_val: The lowest of all validation losses, the first if several are as low.
         final_val: The last one.
         seconds_per_step: Pace in stretches of half a minute or more, first steps left out.
+        pace: Seconds of a batch: 10th percentile, median and 90th; None if there is no stretch.
+        batches: How many were trained on, starts that went back aside; None if no bar has a total.
         starts: How often the training began or was continued.
         bars: How many bars of epochs were found.
         last: The last bar.
@@ -75,6 +79,8 @@ class TrainingLog:
     best_val: Loss | None = None
     final_val: Loss | None = None
     seconds_per_step: Thinned[float] = field(default_factory=Thinned)
+    pace: tuple[float, float, float] | None = None
+    batches: int | None = None
     starts: int = 0
     bars: int = 0
     last: Bar | None = None
@@ -138,6 +144,12 @@ class _Reader:
 
     def finish(self) -> None:
         self._train_loss()
+        log = self.log
+        if log.seconds_per_step.points:
+            low, median, high = np.percentile(log.seconds_per_step.points, [10, 50, 90])
+            log.pace = (float(low), float(median), float(high))
+        if log.last is not None and log.last.total:
+            log.batches = log.last.epoch * log.last.total + log.last.step
 
     def _bar(self, bar: Bar) -> None:
         last = self.log.last

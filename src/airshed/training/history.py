@@ -20,7 +20,7 @@ class History:
 
     Args:
         every_steps: Steps between rows.
-        listener: Is given every row, and the validation losses, as they come.
+        listeners: Are given every row, and the validation losses, as they come.
 
     Attributes:
         rows: The rows of ``history.csv``.
@@ -31,8 +31,8 @@ class History:
         peak_memory_mb: What the largest of them needed.
     """
 
-    def __init__(self, every_steps: int, listener: Callable[[Row], None] | None = None) -> None:
-        self.every_steps, self.listener = every_steps, listener
+    def __init__(self, every_steps: int, *listeners: Callable[[Row], None]) -> None:
+        self.every_steps, self.listeners = every_steps, list(listeners)
         self.rows: list[Row] = []
         self.step_seconds: list[float] = []
         self.val_loss: list[float] = []
@@ -105,8 +105,8 @@ class History:
         return sum(self._losses) / len(self._losses)
 
     def _tell(self, row: Row) -> None:
-        if self.listener is not None:
-            self.listener(row)
+        for listener in self.listeners:
+            listener(row)
 
     def csv(self) -> str:
         """``history.csv``: step, epoch, losses, learning rate, what biases have learned."""

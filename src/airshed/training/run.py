@@ -34,16 +34,17 @@ from airshed.training.processes import PARENT, Processes
 from airshed.training.progress import TrainingProgress
 from airshed.training.readers import reader_died, without_remote_traceback
 from airshed.training.record import outcome
-from airshed.training.scalars import scalar_writer
 from airshed.training.start import load_start
 from airshed.training.stopping import InterruptedTrainingError, StopRequest
+from airshed.training.trackers import Ending, track
 from airshed.training.watchdog import Watchdog
 
 ONE_PROCESS = Processes()
 Meaning = Callable[[Exception], AirshedError | None]
+Tracked = Callable[[History, int], list[Ending]]
 
 
-class Endings(list[Callable[[str, str | None], None]]):
+class Endings(list[Ending]):
     """Who is told how a training ended: its state, and why."""
 
     def tell(self, state: str, reason: str | None = None) -> None:
@@ -118,7 +119,8 @@ def train(
         samples = _samples(study, prepared, reference)
         training = Training(fabric, network, samples, settings, *rates, random_seed, services)
         note = Making("training", study, run, variant) if fabric.is_global_zero else None
-        _run(training, attempts, endings, run.with_name("tensorboard"))
+        tracked = partial(track, whole or study, variant, seed, run)
+        _run(training, attempts, endings, tracked)
         found = learned(network).since(at_start) | {"reach": training.strength_reach}
         if note is not None:
             write_text(history, notes.csv())  # the record asks git, and hashes the best weights
@@ -132,7 +134,7 @@ def train(
                 checkpoints.remove_states()
 
 
-def _run(training: Training, attempts: Attempts, endings: Endings, scalars: Path) -> None:
+def _run(training: Training, attempts: Attempts, endings: Endings, tracked: Tracked) -> None:
     """Continue a training where its checkpoints lead, to its end."""
     fabric, settings, services = training.fabric, training.settings, training.services
     services.watchdog.beat(0, "reading checkpoints")
@@ -144,8 +146,7 @@ def _run(training: Training, attempts: Attempts, endings: Endings, scalars: Path
     services.progress.begin(*training.position, steps, epochs, len(attempts))
     if fabric.is_global_zero:
         endings.append(attempts.end)
-        if settings.tensorboard:
-            services.history.listener = scalar_writer(scalars, training.step)
+        endings += tracked(services.history, training.step)
     training.run()
 
 

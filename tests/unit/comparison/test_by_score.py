@@ -30,7 +30,8 @@ PLACE = ("pm25", 24)
 
 def verdicts(**changed: object) -> pd.DataFrame:
     row = {"variant": VARIANT, "reference": REFERENCE, "pollutant": "all", "horizon_h": "all"}
-    return pd.DataFrame([row | {"family": "primary", "block_length": 4, "limit": ""} | changed])
+    judged = {"family": "primary", "block_length": 4, "limit": "", "seeds_paired": False}
+    return pd.DataFrame([row | judged | changed])
 
 
 def forecasts(seed: int, spread: float, times: int = 60) -> tuple[np.ndarray, np.ndarray]:
@@ -141,6 +142,20 @@ def test_without_a_verdict_nothing_is_found(pair: dict[str, xr.DataArray]) -> No
     table = compare_scores(pair, verdicts(limit="one seed"), 0.05, 100, 0)
     assert set(table["finding"]) == {"undecided"}
     assert (table["p_value"] == 1).all()
+
+
+def test_seeds_with_the_same_start_are_paired_in_every_score(
+    pair: dict[str, xr.DataArray],
+) -> None:
+    """Both sides the same trainings: nothing is left between them once seeds are paired."""
+    twice = dict.fromkeys((VARIANT, REFERENCE), pair[REFERENCE])
+    apart, paired = (
+        compare_scores(twice, verdicts(seeds_paired=paired), 0.05, 100, 0)
+        for paired in (False, True)
+    )
+    assert (apart["change"] == 0).all()
+    assert (apart["ci_high"] > 0).mean() > 0.9  # in the rest no training differs from another
+    assert (paired["ci_high"] == 0).all()
 
 
 def test_what_is_too_rare_or_undefined_is_not_compared() -> None:

@@ -237,6 +237,20 @@ def test_settings_of_the_study_reach_the_comparison(tiny_study: Study, tmp_path:
     assert set(run_compare(accepted, tmp_path / "d", chosen)["verdict"]) == {"helps"}
 
 
+def test_networks_trained_on_are_paired_with_what_they_start_from(
+    tiny_study: Study, tmp_path: Path
+) -> None:
+    """Also where both go on from a third one, and never where both begin anew."""
+    stanzas = dict(tiny_study.variant_stanzas)
+    alone = tiny_study.model_copy(update={"variant_stanzas": stanzas})
+    assert not run_compare(alone, tmp_path / "a", runs(0.95))["seeds_paired"].any()
+    stanzas[VARIANT] = stanzas[VARIANT].model_copy(update={"start_from": REFERENCE})
+    assert run_compare(alone, tmp_path / "b", runs(0.95))["seeds_paired"].all()
+    for name in (VARIANT, REFERENCE):
+        stanzas[name] = stanzas[name].model_copy(update={"start_from": "climax"})
+    assert {alone.start_of(name) for name in (VARIANT, REFERENCE)} == {"climax"}
+
+
 def test_a_study_without_references_has_an_empty_table(
     tiny_values: dict[str, Any], tiny_study: Study, tmp_path: Path
 ) -> None:

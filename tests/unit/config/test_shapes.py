@@ -18,7 +18,7 @@ from airshed.graph.settings import SettingsFiles, handed, name_of, read_by
 from airshed.graph.views import view
 
 ROOT = Path(__file__).resolve().parents[3]
-PINNED = "cf21f4606a04"
+PINNED = "e204cf882091"
 
 
 @pytest.fixture(scope="module")

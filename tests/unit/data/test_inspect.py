@@ -15,11 +15,14 @@ import numpy as np
 import pytest
 import raw_files as made
 import xarray as xr
+from made_study import write_override, write_study
 from static_files import write_netcdf
 from typer.testing import CliRunner
 
 from airshed.cli import app
+from airshed.config import read_yaml
 from airshed.config.data import DatasetConfig
+from airshed.config.preprocessing import QualityConfig
 from airshed.data.inspect import Inspection, as_text, inspect_path
 from airshed.data.inspect.geography import clock_of_temperature, describe_grid
 from airshed.data.inspect.hours import chosen_hours
@@ -506,14 +509,40 @@ def test_the_command_prints_writes_json_and_says_by_its_exit_code(
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     assert "would be refused" in done.stdout
-    study, out = tmp_path / "study.yaml", tmp_path / "found.json"
-    study.write_text(json.dumps({"dataset": dataset.model_dump(mode="json")}))
-    done = CliRunner().invoke(app, [*command, "--config", str(study), "--json", str(out)])
+    out = tmp_path / "found.json"
+    gone = {f"{name}_file": str(tmp_path / "gone.nc") for name in ("elevation", "population")}
+    override = write_override(tmp_path / "override.yaml", write_study(tmp_path / "study"), **gone)
+    done = CliRunner().invoke(app, [*command, "--config", str(override), "--json", str(out)])
     assert done.exit_code == 1
     assert "elevation_file" in done.stdout
     content = json.loads(out.read_text())
     assert content["accepted"] is False
-    assert {entry["what"] for entry in content["refused"]} == {
+    assert [entry["what"] for entry in content["refused"]] == [
         "the file with elevation is missing",
         "the file with population is missing",
-    }
+        "no hour of a split is there",  # of the third day
+    ]
+
+
+def test_files_for_elevation_are_checked_against_the_grid_and_missing_hours_by_the_policy(
+    raw: Path,
+) -> None:
+    """Files that lie among the archives are not called superfluous."""
+    study = write_study(raw / "static")
+    values = read_yaml(study)["dataset"] | {"quality": {"missing_hours": "refuse"}}
+    dataset = DatasetConfig.model_validate(values)
+    found = inspect_path(raw, dataset, 1)
+    assert whats(found) == ["hours are missing"]
+    assert "24 missing, the first at 2016-03-03T00:00:00" in as_text(found)
+    (remark,) = found.findings.remarks.items()
+    assert remark == ("1 other files are not read by an ingest", ["static/study.yaml"])
+    lat, lon = made.positions()["lat2d"], made.positions()["lon2d"]
+    given = dataset.model_copy(update={"quality": QualityConfig()})
+    write_netcdf(raw / "static/elevation.nc", 100 + lat[:2], lat[:2], lon[:2])
+    part = inspect_path(raw, given, 1)  # some cells of the archives have no values
+    assert part.accepted
+    assert any("of 24 cells have no elevation" in remark for remark in part.findings.remarks)
+    write_netcdf(raw / "static/elevation.nc", 100 + lat, lat - 60, lon)
+    assert whats(inspect_path(raw, given, 1)) == [
+        "the file with elevation does not cover the domain"
+    ]

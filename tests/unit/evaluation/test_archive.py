@@ -12,7 +12,7 @@ from scores.continuous import rmse
 from scoring import HORIZONS, INITS, TARGET_VARIABLES, Case
 
 from airshed.errors import AirshedError
-from airshed.evaluation import archive as module
+from airshed.evaluation import forecast_file as module
 from airshed.evaluation.archive import ForecastArchive
 from airshed.evaluation.scores import Subject
 from airshed.variables import TARGETS, VARIABLES
@@ -36,13 +36,16 @@ def written(case: Case, subject: Subject, path: Path, truth: bool = True) -> xr.
     made.publish()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return xr.open_zarr(path, chunks=None).load()
+        return (
+            xr.load_dataset(path) if path.suffix == ".nc" else xr.load_dataset(path, engine="zarr")
+        )
 
 
+@pytest.mark.parametrize("name", ["forecasts.zarr", "forecasts.nc"])
 def test_plain_xarray_reads_every_forecast_back(
-    case: Case, subject: Subject, tmp_path: Path
+    case: Case, subject: Subject, tmp_path: Path, name: str
 ) -> None:
-    found = written(case, subject, tmp_path / "forecasts.zarr")
+    found = written(case, subject, tmp_path / name)
     assert found["pm25"].dims == ("init_time", "horizon", "y", "x")
     outside = ~case.domain.mask
     for row, sample in case.samples.iterrows():
@@ -59,8 +62,11 @@ def test_plain_xarray_reads_every_forecast_back(
     assert int(missing.sum()) == 1  # the sample that there is none of
 
 
-def test_attributes_follow_the_conventions(case: Case, subject: Subject, tmp_path: Path) -> None:
-    found = written(case, subject, tmp_path / "forecasts.zarr", truth=False)
+@pytest.mark.parametrize("name", ["forecasts.zarr", "forecasts.nc"])
+def test_attributes_follow_the_conventions(
+    case: Case, subject: Subject, tmp_path: Path, name: str
+) -> None:
+    found = written(case, subject, tmp_path / name, truth=False)
     assert found.attrs["Conventions"].startswith("CF-")
     assert found.attrs["data_source"] == "simulated"
     assert found["init_time"].attrs["standard_name"] == "forecast_reference_time"

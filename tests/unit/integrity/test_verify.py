@@ -10,6 +10,7 @@ import pytest
 from airshed.config import Study
 from airshed.config.load import validate_study
 from airshed.errors import AirshedError
+from airshed.export.crate import export_study
 from airshed.integrity.manifest import write_manifest
 from airshed.integrity.verify import compare_numbers, verify_study
 
@@ -89,6 +90,19 @@ def test_what_changed_is_named_and_nothing_else(make: Callable[..., Path]) -> No
         ("new", "1"),
         ("new", "added.csv"),
     ]
+
+
+def test_what_is_exported_holds_and_has_its_workflow(
+    make: Callable[..., Path], tiny_study: Study
+) -> None:
+    project = make("a")
+    with pytest.raises(AirshedError, match="with the workflow that made it") as caught:
+        export_study(tiny_study, RESULTS, project / "a.zip")
+    assert str(project) in str(caught.value)
+    (project / RESULTS / "scores.csv").write_text(SCORES.replace("1.5", "1.4"))
+    with pytest.raises(AirshedError, match="not what its manifest says"):
+        export_study(tiny_study, RESULTS, project / "a.zip")
+    assert not (project / "a.zip").exists()
 
 
 def test_equal_numbers_are_equal_whatever_else_differs(make: Callable[..., Path]) -> None:

@@ -82,6 +82,7 @@ SWITCHES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "graph": (CLIMAX, GRAPH),
     "graph blocks": (GRAPH, GRAPH_BLOCK),
     "reaches": (GRAPH, GRAPH | {"reaches": [1, 2]}),
+    "terrain": (GRAPH, GRAPH | {"terrain": False}),
     "flow": (CLIMAX, FLOW),
     "steps": (FLOW, FLOW | {"steps": 8}),
 }
@@ -117,6 +118,22 @@ def test_lead_times_of_a_batch_are_each_samples_own(
     alone = torch.cat([model(x[[k]], lead[[k]], names) for k in (0, 1)])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-6)
     assert not torch.allclose(model(x, lead.flip(0), names), together)
+
+
+def test_over_flat_ground_terrain_changes_nothing_and_wind_does(
+    network: Build, batch: Batch, geography: Geography
+) -> None:
+    """As many weights as with terrain, and the same ones at the start."""
+    model = network(backbone=GRAPH | {"terrain": False})
+    states = (model.state_dict(), network(backbone=GRAPH).state_dict())
+    for name, value in states[0].items():
+        torch.testing.assert_close(value, states[1][name], rtol=0, atol=0)
+    before = sharpened(model)(*batch)
+    for name, matters in (("elevation_m", False), ("wind_mean_ms", True)):
+        changed = copy.deepcopy(geography)
+        setattr(changed, name, 0.3 * getattr(geography, name) + 1)
+        model.geography = changed
+        assert torch.equal(model(*batch), before) != matters
 
 
 @pytest.mark.parametrize("kind", BACKBONES)

@@ -85,6 +85,33 @@ def test_every_figure_loads_and_says_what_is_to_be_seen(opened: Opened) -> None:
         assert alt not in caption
 
 
+def test_no_caption_is_heard_twice(opened: Opened) -> None:
+    """A region around a table is not named by the caption that is read with the table."""
+    named = opened.page.evaluate(
+        "() => [...document.querySelectorAll('.scroll')].map((e) => [e.ariaLabel,"
+        " e.querySelector('caption')?.textContent ?? ''])"
+    )
+    assert len(named) > 5
+    assert all(label and label not in caption.split(".") for label, caption in named)
+
+
+def test_on_a_phone_figures_keep_their_size_and_captions_wrap(opened: Opened) -> None:
+    opened.page.set_viewport_size({"width": 400, "height": 900})
+    sizes = opened.page.evaluate(
+        "() => [...document.querySelectorAll('figure')].filter((f) => f.checkVisibility()).map((f)"
+        " => [f.querySelector('img').width, +f.querySelector('img').getAttribute('width'),"
+        " f.querySelector('figcaption').getBoundingClientRect().right])"
+    )
+    assert len(sizes) > 5
+    assert all(shown == wanted and right <= 400 for shown, wanted, right in sizes)
+    wide = opened.page.evaluate(
+        "() => [...document.querySelectorAll('caption span')].filter((e) => e.checkVisibility())"
+        ".map((e) => e.getBoundingClientRect().width)"
+    )
+    assert max(wide) <= 400
+    opened.page.set_viewport_size({"width": 1400, "height": 900})
+
+
 def test_the_table_sorts_by_numbers_both_ways(opened: Opened) -> None:
     """Changes of -5.5, -5, -1 and +10 %; the baseline has none and stays last."""
     header = opened.page.locator("#ablation th[scope=col]").nth(2)

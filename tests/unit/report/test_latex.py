@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airshed.report.latex import LATEX, escaped, latex, write_tables
-from airshed.report.results import load_results
+from airshed.report.loading import load_results
 from airshed.report.tables import Table
 
 Made = Any  # see conftest.py

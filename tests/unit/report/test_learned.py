@@ -12,8 +12,9 @@ import pytest
 from airshed.biases import BIASES
 from airshed.report import ablation, bias, learned
 from airshed.report.figures.training import alpha_curves
+from airshed.report.loading import load_results
 from airshed.report.next_steps import evidence
-from airshed.report.results import Results, load_results
+from airshed.report.results import Results
 
 Made = Any  # see conftest.py
 BETA, TABLE = "blocks.0.beta", "blocks.0.table"

@@ -13,11 +13,12 @@ import xarray as xr
 
 from airshed.errors import AirshedError
 from airshed.integrity.formats import COST, INTERPRETATION, VERSION
-from airshed.report import ablation, bias, supplement, text
+from airshed.report import ablation, answer, bias, supplement, text
 from airshed.report.drawing import Drawing
 from airshed.report.figures import episodes, exceedance
 from airshed.report.figures.stations import stations as station_figure
-from airshed.report.results import Results, load_results
+from airshed.report.loading import load_results
+from airshed.report.results import Results
 from airshed.variables import TARGETS
 
 Made = Any  # see conftest.py
@@ -35,12 +36,14 @@ def test_measured_overhead_replaces_the_wall_clock(make: Make) -> None:
     def told() -> tuple[str, str, str]:
         results = load_results(made.study, made.results, made.data)
         row = ablation.ablation(results).rows[1]
-        sentence = text.answer(results, "physics_mask")
+        sentence = answer.effect(results, "physics_mask")
         return row[4].replace("\u00a0", " "), sentence, ablation.caption(results)
 
     cell, sentence, caption = told()  # 0.049 s against 0.040 s
     assert cell == "+22.5 %"
-    assert sentence.endswith("A training step takes 22.5\u00a0% longer.")
+    assert sentence.endswith(
+        "A training step takes 22.5\u00a0% longer (wall clock of different jobs)."
+    )
     assert "from the wall clock of different jobs" in caption
     overhead = {"reference": "wind_baseline", "median": 0.031, "p25": -0.01, "p75": 0.05}
     variants = {"wind_baseline": {"overhead": None}, "physics_mask": {"overhead": overhead}}
@@ -48,9 +51,10 @@ def test_measured_overhead_replaces_the_wall_clock(make: Make) -> None:
     cell, sentence, caption = told()
     assert cell == "+3.1 % (\u22121.0 % to +5.0 %)"
     assert sentence.endswith(
-        "A training step takes 3.1\u00a0% longer (quartiles \u22121.0\u00a0% to +5.0\u00a0%)."
+        "A training step takes 3.1\u00a0% longer (measured once, in turns; half of the turns lie"
+        " between \u22121.0\u00a0% and +5.0\u00a0%)."
     )
-    assert "taken in turns in one process" in caption
+    assert "measured once, in turns in one process" in caption
 
 
 def test_a_cost_of_some_variants_only_is_refused(make: Make) -> None:
@@ -186,24 +190,33 @@ def write_episode(made: Made, variant: str, seed: int) -> None:
 
 
 def test_exceedances_that_cannot_be_scored_say_why(make: Make) -> None:
-    """Two hours above the limit for PM2.5 alone, of which a model forecast none."""
+    """Sixty pairs above the limit for PM2.5, of which a model forecast none, and two for SO2."""
     made = make()
     path = made.results / "scores.csv"
     rows = [
-        (name, seed, "pm25", 12, metric, value, "1")
+        (name, seed, pollutant, 12, f"{metric}_daily", value, "1")
         for name, seed in (("wind_baseline", 0), ("physics_mask", 0))
-        for metric, value in (("hits_daily", 0), ("misses_daily", 2), ("hit_rate_daily", 0.0))
+        for pollutant, misses in (("pm25", 60), ("so2", 2))
+        for metric, value in (
+            *(("hits", 0), ("misses", misses), ("false_alarms", 15)),
+            *(("hit_rate", 0.0), ("critical_success_index", np.nan)),
+        )
     ]
     scores = pd.read_csv(path)
     added = pd.DataFrame(rows, columns=scores.columns)
     pd.concat([scores, added]).to_csv(path, index=False)
     results = load_results(made.study, made.results, made.data)
-    assert exceedance.events(results, "daily").to_dict()["pm25"] == 2
+    counted = exceedance.events(results, "daily")
+    assert (counted["pm25"], counted["so2"]) == (60, 2)
     assert not exceedance.events(results, "hourly").any()
-    written = texts(exceedance.exceedance(results, "daily"))
-    assert written.count("undefined:\nno such hour") == 5 * 3
-    assert written.count("undefined:\nnone forecast") == 2  # false alarm ratio, success index
-    assert "PM2.5 2" in text.exceedances(results, "daily", exceedance.events(results, "daily"))
+    assert exceedance.drawn(results, "daily") == ["pm25"]
+    drawing = exceedance.exceedance(results, "daily")
+    assert texts(drawing).count("undefined:\nnone forecast") == 2  # false alarms, success index
+    bias = drawing.data.query("metric == 'frequency_bias' and pollutant == 'pm25'")
+    assert bias["value"].tolist() == [0.25, 0.25]  # 15 forecast for 60
+    told = text.exceedances(results, "daily", counted)
+    assert "PM2.5 60" in told
+    assert told.endswith("Fewer than 50 are not drawn: PM10, SO2, NO2, CO and O3.")
 
 
 def test_a_study_without_them_has_no_such_tables(make: Make) -> None:

@@ -16,14 +16,15 @@ from init_scores import scores, weather
 from tqdm import tqdm
 from typer.testing import CliRunner
 
+import airshed
 from airshed.cli import app
 from airshed.comparison.study import Tables, write_comparisons
 from airshed.comparison.table import ALL
-from airshed.config import Study
+from airshed.config import Study, dump_study
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import write_scores
 from airshed.integrity.formats import RUN, VERSION
-from airshed.side_by_side.document import sparkline, write
+from airshed.side_by_side.document import Document, sparkline, write
 from airshed.side_by_side.log_comparison import compare_logs, overhead
 from airshed.side_by_side.run_comparison import compare_runs
 from airshed.side_by_side.training_log import read_log
@@ -87,12 +88,12 @@ def test_two_variants_compare_as_their_study_compares_them(
         for variant, factor in (("wind_baseline", 1.0), ("physics_mask", 0.93))
         for seed in (0, 1)
     ]
-    write_comparisons(tiny_study, files, Tables.within(tmp_path))
     results = tmp_path / "results/tiny"
+    write_comparisons(tiny_study, files, Tables.within(results))
     document = compare_runs(
         results / "variants/wind_baseline", results / "variants/physics_mask", None, None
     )
-    expected = pd.read_csv(tmp_path / "comparisons.csv", dtype={"horizon_h": str})
+    expected = pd.read_csv(results / "comparisons.csv", dtype={"horizon_h": str})
     found = document.data["comparisons"].astype({"horizon_h": str}).replace("", np.nan)
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-6)
     assert "physics_mask changes RMSE by \u22127" in document.answers[0]
@@ -104,6 +105,35 @@ def test_two_variants_compare_as_their_study_compares_them(
     assert {"variant.bias.kind", "variant.bias.blocks"} <= changed
     assert all(name.startswith("variant.bias.") for name in changed)
     assert [row[5] for row in cost] == ["\u2013", "+25.0\u00a0%"]  # 0.20 s against 0.16 s
+    _check_frames(results, tiny_study, document)
+
+
+def _check_frames(results: Path, study: Study, document: Document) -> None:
+    """In Python the same: what the command prints, and the study's tables."""
+    variants = results / "variants"
+    said = airshed.compare(str(variants / "wind_baseline"), variants / "physics_mask")
+    assert (said.answers, said.limits) == (document.answers, document.limits)
+    for section in document.sections:
+        table = said.tables[section.title]
+        assert [*table.columns] == section.table.header
+        assert table.values.tolist() == section.table.rows
+    with pytest.raises(AirshedError, match=r"found:    no config\.resolved\.yaml"):
+        airshed.read_study(results)
+    (results / "config.resolved.yaml").write_text(dump_study(study))
+    read = airshed.read_study(results)
+    pd.testing.assert_frame_equal(said.changes, read.comparisons, check_dtype=False, rtol=1e-6)
+    assert said.changes["ci_low"].dtype == float
+    assert read.config["study"] == study.study
+    for (variant, seed), rows in read.scores.groupby(["variant", "seed"]):
+        assert set(rows["pollutant"]) == set(study.targets)
+        with xr.open_dataset(variants / f"{variant}/seed{seed}/scores.nc") as scored:
+            rmse = rows[rows["metric"] == "rmse"].set_index(["pollutant", "horizon_h"])["value"]
+            one = scored["rmse"].sel(pollutant="co", horizon_h=24).item()
+            assert rmse["co", 24] == pytest.approx(one)
+    runs = read.runs.set_index(["variant", "seed"])
+    assert runs.loc[("physics_mask", 1), "best_val_loss"] == pytest.approx(0.41)
+    assert runs.loc[("physics_mask", 1), "bias.blocks.0.alpha"] == 0.25
+    assert Path(runs.loc[("physics_mask", 1), "path"]) == variants / "physics_mask/seed1"
 
 
 def test_swapping_the_two_turns_the_verdict(write_run: WriteRun) -> None:
@@ -253,11 +283,32 @@ def test_two_logs_tell_losses_and_overhead(tmp_path: Path) -> None:
     ]
     assert rows["lowest validation loss"][2] == "\u221210.0\u00a0%"
     assert rows["lowest within 2 epochs"][2] == "\u221210.0\u00a0%"
-    assert rows["seconds per step"] == ["40 (40 to 40)", "48 (48 to 48)", "+20.0\u00a0%"]
+    assert rows["seconds per batch"] == ["40 (40 to 40)", "48 (48 to 48)", "+20.0\u00a0%"]
     assert "10.0\u00a0% lower" in document.answers[0]
     assert "no verdict" in document.answers[0]
-    assert document.answers[1].startswith("A step took 20.0\u00a0% longer")
+    assert document.answers[1].startswith("A batch took 20.0\u00a0% longer")
     assert any("reached 3 epochs, the other 2" in limit for limit in document.limits)
+
+
+def test_a_run_lies_beside_a_log_batches_against_batches(tmp_path: Path, tiny_study: Study) -> None:
+    """2 nodes of 4 devices with 2 samples make batches of 16; four of them are a step of 64."""
+    run = tmp_path / "seed0"
+    run.mkdir()
+    train = {"batch_size": 2, "global_batch_size": 64}
+    pace = {"median": 8.0, "p10": 6.0, "p90": 12.0}
+    own = {"nodes": 2, "devices": 4, "config": {"train": train}, "seconds_per_step": pace}
+    content = record(tiny_study, "physics_mask", 0) | own | {"val_loss": [0.4]}
+    (run / "run.json").write_text(json.dumps(content))
+    history = {"step": [5, 10], "train_loss": [0.6, 0.5], "val_loss": [np.nan, 0.4]}
+    pd.DataFrame(history).to_csv(run / "history.csv", index=False)
+    log = write_log(tmp_path / "founding.out", 1.0, [0.5])
+    rows = {row[0]: row[1:] for row in compare_logs(log, run).sections[0].table.rows}
+    assert rows["batches"] == ["50", "40", ""]
+    assert rows["seconds per batch"] == ["1 (1 to 1)", "2 (1.5 to 3)", "+100.0\u00a0%"]
+    assert rows["lowest within 1 epochs"] == ["0.5 (epoch 1)", "0.4 (epoch 1)", "\u221220.0\u00a0%"]
+    (run / "history.csv").unlink()
+    with pytest.raises(AirshedError, match="no finished training"):
+        compare_logs(log, run)
 
 
 def test_a_difference_within_rounding_is_none(tmp_path: Path) -> None:

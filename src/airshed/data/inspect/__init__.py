@@ -6,11 +6,13 @@ Files are read and checked by the ingest's own readers, which hand problems over
 - ``hours``: which hours there are, and which of them are looked at;
 - ``tally``: names, units and ranges of variables, the grid, hints at a time zone;
 - ``gridded``: the same of a gridded series;
+- ``study``: what the steps of a study would refuse: files for elevation and population, splits;
 - ``geography``: kind of grid, and the clock by which the sun warms it;
 - ``text``: the page that is printed.
 """
 
 from airshed.data.inspect.inspection import Inspection, inspect_path
+from airshed.data.inspect.study import check_splits
 from airshed.data.inspect.text import as_text
 
-__all__ = ["Inspection", "as_text", "inspect_path"]
+__all__ = ["Inspection", "as_text", "check_splits", "inspect_path"]

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from airshed.config.data import DatasetConfig
@@ -14,12 +13,12 @@ from airshed.data.inspect.geography import clock_of_temperature, describe_grid
 from airshed.data.inspect.gridded import list_series, look_at_series
 from airshed.data.inspect.hours import Hours, chosen_times, counted
 from airshed.data.inspect.listing import Listing, list_files
+from airshed.data.inspect.study import check_dataset
 from airshed.data.inspect.tally import Seen, Tally
 from airshed.data.problems import Findings
 from airshed.data.rawfile import read_contents
-from airshed.data.regrid import regrid_directions
 from airshed.data.source import Archives
-from airshed.data.static.quantities import check_possible, open_elevation, open_population
+from airshed.data.static.quantities import check_possible
 from airshed.data.units import check_described
 from airshed.data.yearly import YearlyStores, open_store
 from airshed.errors import AirshedError
@@ -107,7 +106,7 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
     if dataset is not None and dataset.source == "gridded":
         return _inspect_series(path, dataset, count, Tally(dataset, findings))
     repeated_days = dataset is not None and dataset.quality.duplicate_hours == "mask"
-    files = list_files(path, repeated_days, findings)
+    files = list_files(path, repeated_days, findings, _named(dataset))
     tally = Tally(dataset, findings)
     quantities = tally.quantities
     found = Inspection(path, findings, files, quantities)
@@ -135,8 +134,14 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
     if dataset:
         with findings:
             check_described(dataset)
-        _check_study(dataset, tally)
+        check_dataset(dataset, found.hours, tally)
     return found
+
+
+def _named(dataset: DatasetConfig | None) -> set[Path]:
+    """Files that a study names by themselves."""
+    paths = [getattr(dataset, f"{each}_file", None) for each in ("elevation", "population", "mask")]
+    return {Path(path).resolve() for path in paths if path is not None}
 
 
 def _inspect_series(
@@ -149,7 +154,7 @@ def _inspect_series(
     found.variables = list(tally.variables.values())
     if tally.grid is not None:
         found.grid = describe_grid(tally.grid.lat_deg, tally.grid.lon_deg)
-    _check_study(dataset, tally)
+    check_dataset(dataset, found.hours, tally)
     return found
 
 
@@ -196,17 +201,3 @@ def _look_at_store(
         if tally.grid is not None:
             described["grid"] = describe_grid(tally.grid.lat_deg, tally.grid.lon_deg)
     return described
-
-
-def _check_study(dataset: DatasetConfig, tally: Tally) -> None:
-    """What else an ingest and the step for static fields would refuse."""
-    if (grid := tally.grid) is not None:
-        with tally.findings:
-            shape = (dataset.grid.rows, dataset.grid.columns)
-            regrid_directions(grid.cut(grid.lat_deg), grid.cut(grid.lon_deg), shape)
-    for name, opened in (("elevation", open_elevation), ("population", open_population)):
-        configured = getattr(dataset, f"{name}_file")
-        if configured is not None:
-            with tally.findings:
-                convert = opened(dataset, Path(configured))[1]
-                convert(np.zeros(0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -45,13 +46,16 @@ class Listing:
     size_bytes: int = 0
 
 
-def list_files(path: Path, repeated_days: bool, findings: Findings) -> Listing:
+def list_files(
+    path: Path, repeated_days: bool, findings: Findings, named: Collection[Path] = ()
+) -> Listing:
     """Everything at or below a path that an ingest could read.
 
     Args:
         path: A folder, an archive, an hourly file or a Zarr store.
         repeated_days: Whether a study leaves hours out that are there more than once.
         findings: Takes problems and remarks.
+        named: Files, resolved, that other steps read.
 
     Raises:
         AirshedError: There is nothing at the path.
@@ -64,7 +68,7 @@ def list_files(path: Path, repeated_days: bool, findings: Findings) -> Listing:
     else:
         found.stores = sorted(path.rglob(YEARLY))
         found.days = find_days(path, repeated_days, findings)
-        _count_files(path, found, findings)
+        _count_files(path, found, findings, named)
     found.days = dict(sorted(found.days.items()))
     for store in found.stores:
         found.forms["yearly Zarr store"] += 1
@@ -77,7 +81,7 @@ def list_files(path: Path, repeated_days: bool, findings: Findings) -> Listing:
     return found
 
 
-def _count_files(path: Path, found: Listing, findings: Findings) -> None:
+def _count_files(path: Path, found: Listing, findings: Findings, named: Collection[Path]) -> None:
     stores, others = set(found.stores), []
     for file in [path] if path.is_file() else files_below(path):
         if stores.intersection(file.parents):
@@ -89,7 +93,8 @@ def _count_files(path: Path, found: Listing, findings: Findings) -> None:
         elif path.is_file():
             _add_misnamed(path, found, findings)
         else:
-            others.append(str(file.relative_to(path)))
+            if file.resolve() not in named:
+                others.append(str(file.relative_to(path)))
             continue
         found.size_bytes += file.stat().st_size
     if others:

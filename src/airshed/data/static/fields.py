@@ -54,7 +54,7 @@ def static_fields(dataset: DatasetConfig, raw: Path, hourly: Path, output: Path)
         likely = usable, arrays["elevation"] > 0
         domain = known & given_mask(Path(dataset.mask_file), lat_deg, likely, dataset.mask_rows)
     for name, field in found.items():
-        _check_covered(field, domain, cells, paths[name], name)
+        check_covered(field, domain, cells, paths[name], name)
         missing = int((domain & np.isnan(field.values)).sum())
         log.info("%s: missing in %d of the domain's %d cells", paths[name], missing, domain.sum())
     mask = usable & domain
@@ -95,7 +95,7 @@ def _path(dataset: DatasetConfig, raw: Path, name: str) -> Path:
     return raw / "static" / f"{name}.nc"
 
 
-def _check_covered(
+def check_covered(
     found: Gathered, mask: npt.NDArray[np.bool_], cells: Cells, path: Path, name: str
 ) -> None:
     """The file's extent must hold every cell of the domain."""

@@ -10,12 +10,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from airshed.report import text
-from airshed.report.classes import class_changes
+from airshed.report.classes import class_changes, rugged_by_wind
 from airshed.report.drawing import Drawing
 from airshed.report.figures.series import by_place, dodged, from_zero, panels
 from airshed.report.figures.style import legend, looks
 from airshed.report.results import Results, shown_units
 
+CHANGE = ("change_percent", "ci_low_percent", "ci_high_percent")
+USUAL, SMALLEST = 3.0, 0.5  # half of the axis: median widths of intervals, at least so many percent
 CLASSES = {
     "elevation": "elevation of the cell",
     "ruggedness": "ruggedness of the cell",
@@ -32,36 +34,66 @@ def classes_of(results: Results) -> dict[str, str]:
 
 def change_by_class(results: Results) -> Drawing:
     """Change of RMSE in each class, mean over pollutants and horizons."""
-    data = class_changes(results)
-    style = looks(results.study.variants)
-    kinds = classes_of(results)
+    data, kinds = class_changes(results), classes_of(results)
     figure, drawn, left, _ = panels(
         len(kinds), lambda columns, rows: (9.5, 2.8 * rows + 0.4 * (rows == 1)), sharey=True
     )
     for panel, (kind, label) in zip(drawn, kinds.items(), strict=True):
         rows = data[data["stratum_kind"] == kind]
-        names = _class_axis(panel, results.strata, kind)
-        panel.axhline(0, color="0.3", linewidth=0.8)
-        compared = list(results.study.references())
-        for variant, shift in zip(compared, dodged(len(compared)), strict=True):
-            found = rows[rows["variant"] == variant].set_index("stratum").reindex(names)
-            mean, low, high = (found[key] for key in ("change_percent", "lowest", "highest"))
-            look = style[variant]
-            panel.errorbar(
-                np.arange(len(names)) + shift,
-                mean,
-                yerr=[mean - low, high - mean],
-                color=look.color,
-                marker=look.marker,
-                linestyle="none",
-                capsize=2,
-                label=variant,
-            )
+        _changes(panel, results, rows, _class_axis(panel, results.strata, kind))
         panel.set_title(label)
-    for panel in left:
-        panel.set_ylabel("change of RMSE (%)\nbetter \u2190 \u2192 worse")
+    _finish(left, data)
     legend(figure)
     return Drawing("change_by_class", figure, data, _told(data, len(kinds)))
+
+
+def change_by_wind(results: Results) -> Drawing:
+    """Change of RMSE by ruggedness, in the calm, middle and windy third of the init times."""
+    data = rugged_by_wind(results)
+    thirds = list(data["init_times"].unique())
+    figure, drawn, left, _ = panels(
+        len(thirds), lambda columns, rows: (9.5, 2.8 * rows + 0.4), sharey=True
+    )
+    for panel, third in zip(drawn, thirds, strict=True):
+        names = _class_axis(panel, results.strata, "ruggedness")
+        _changes(panel, results, data[data["init_times"] == third], names)
+        panel.set_title(f"{third} of init times")
+        panel.set_xlabel(CLASSES["ruggedness"])
+    _finish(left, data)
+    legend(figure)
+    return Drawing("change_by_wind", figure, data, _told(data, len(thirds)))
+
+
+def _changes(panel: Axes, results: Results, rows: pd.DataFrame, names: list[str]) -> None:
+    """Points with their intervals, variants side by side."""
+    panel.axhline(0, color="0.3", linewidth=0.8)
+    style, compared = looks(results.study), list(results.study.references())
+    for variant, shift in zip(compared, dodged(len(compared)), strict=True):
+        found = rows[rows["variant"] == variant].set_index("stratum").reindex(names)
+        mean, low, high = (found[key] for key in CHANGE)
+        look = style[variant]
+        panel.errorbar(
+            np.arange(len(names)) + shift,
+            mean,
+            yerr=[mean - low, high - mean],
+            color=look.color,
+            marker=look.marker,
+            linestyle="none",
+            capsize=2,
+            label=variant,
+        )
+
+
+def _finish(left: list[Axes], data: pd.DataFrame) -> None:
+    """An axis that holds all points and the usual intervals; a few wide ones leave it."""
+    change, low, high = (data[key].astype(float) for key in CHANGE)
+    widths = pd.concat([high - change, change - low])
+    wide = max(USUAL * float(widths.median()) if widths.notna().any() else 0.0, SMALLEST)
+    reach = 1.1 * max(float(change.abs().max()), wide)
+    if np.isfinite(reach):
+        left[0].set_ylim(-reach, reach)
+    for panel in left:
+        panel.set_ylabel("change of RMSE (%)\nbetter \u2190 \u2192 worse")
 
 
 def _class_axis(panel: Axes, strata: pd.DataFrame, kind: str) -> list[str]:
@@ -98,7 +130,7 @@ def _class(row: pd.Series[Any]) -> str:
 
 
 def rmse_by_class(results: Results) -> Drawing:
-    """RMSE in each class, of variants and of forecasts that need no training."""
+    """RMSE in each class, of variants and of reference forecasts without a network."""
     rmse = results.strata[results.strata["metric"] == "rmse"]
     keys = ["variant", "seed", "pollutant", "stratum_kind", "stratum"]
     over_horizons = rmse.assign(value=rmse["value"] ** 2).groupby(keys, sort=False)["value"].mean()
@@ -118,7 +150,7 @@ def rmse_by_class(results: Results) -> Drawing:
             places = {name: index for index, name in enumerate(names)}
             shown = data[(data["pollutant"] == pollutant) & (data["stratum_kind"] == kind)]
             shown = shown.assign(place=shown["stratum"].map(places))
-            by_place(panel, shown, "place", range(len(names)), results.study.variants)
+            by_place(panel, shown, "place", range(len(names)), results.study)
         from_zero(row[0])
         row[0].set_ylabel(f"{results.label(pollutant)}\nRMSE ({results.units_of(pollutant)})")
     for panel, label in zip(axes[0], kinds.values(), strict=True):

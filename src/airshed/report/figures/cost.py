@@ -16,7 +16,7 @@ from airshed.report.results import Results
 def cost_benefit(results: Results) -> Drawing:
     """Overhead of a step against the overall change of RMSE, both with what is known of them."""
     data = pd.DataFrame([_place(results, variant) for variant in results.study.references()])
-    style = looks(results.study.variants)
+    style = looks(results.study)
     figure, panel = plt.subplots(figsize=(7.5, 4.2))
     margin = 100 * results.study.comparison.margin
     panel.axhspan(-margin, margin, color="0.93", zorder=0)
@@ -36,7 +36,7 @@ def cost_benefit(results: Results) -> Drawing:
             capsize=2,
             label=row["variant"],
         )
-    how = "side by side" if results.cost is not None else "wall clock of the trainings"
+    how = "measured in turns" if results.cost is not None else "wall clock of the trainings"
     panel.set_xlabel(f"extra time of a training step ({how}, %)\ncheap \u2190 \u2192 dear")
     panel.set_ylabel("change of RMSE (%)\nbetter \u2190 \u2192 worse")
     legend(figure)
@@ -68,33 +68,3 @@ def _bars(row: dict[Any, Any], at: str, low: str, high: str) -> list[list[float]
     """Lengths of an error bar, or None where its ends are unknown."""
     lengths = [row[at] - row[low], row[high] - row[at]]
     return None if np.isnan(lengths).any() else [[max(length, 0.0)] for length in lengths]
-
-
-def step_time(results: Results) -> Drawing:
-    """Seconds per optimiser step: median with 10th and 90th percentile, of every training."""
-    data = pd.DataFrame(
-        [
-            {"variant": variant, "seed": seed, **run["seconds_per_step"]}
-            for (variant, seed), run in results.runs.items()
-        ]
-    )
-    style = looks(results.study.variants)
-    figure, panel = plt.subplots(figsize=(7, 0.22 * len(data) + 1))
-    labels = [f"{row.variant}, seed {row.seed}" for row in data.itertuples()]
-    colours = [style[name].color for name in data["variant"]]
-    panel.barh(labels, data["median"], color=colours, height=0.65)
-    panel.errorbar(
-        data["median"],
-        range(len(data)),
-        xerr=[data["median"] - data["p10"], data["p90"] - data["median"]],
-        fmt="none",
-        ecolor="black",
-        capsize=2,
-    )
-    panel.set_ylim(len(data) - 0.5, -0.5)
-    panel.grid(axis="y", visible=False)
-    panel.set_xlabel("time of an optimiser step (s)")
-    medians = data.groupby("variant", sort=False)["median"].mean()
-    told = ", ".join(f"{name} {value:.3g} s" for name, value in medians.items())
-    alt = f"One bar a training. Median, mean of seeds: {told}."
-    return Drawing("step_time", figure, data, alt, folded="Wall clock of every training")

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from airshed.report.drawing import Drawing
 from airshed.report.figures.maps import contours, height_over_width, on_a_map
-from airshed.report.figures.style import legend, looks
+from airshed.report.figures.style import Look, legend, looks
 from airshed.report.results import Results
 
 POLLUTANT = "pm25"  # or the first target of a study without it
@@ -118,7 +118,7 @@ def _map(panel: Axes, field: xr.DataArray, terrain_m: np.ndarray, scale: Normali
         panel.set_facecolor("0.95")
         middle: dict[str, Any] = {"ha": "center", "va": "center", "transform": panel.transAxes}
         panel.text(0.5, 0.5, NO_FORECAST, fontsize="x-small", **middle)
-    contours(panel, lon, lat, terrain_m)
+    contours(panel, lon, lat, terrain_m, labelled=False)
     on_a_map(panel, lat)
     panel.xaxis.set_major_locator(MaxNLocator(3))
 
@@ -154,7 +154,8 @@ def episode_transect(results: Results, episode: str) -> Drawing | None:
             distance, truth["transect_truth"].sel(map_time=time), color="black", label="truth"
         )
         missing = [
-            not _line(above, found[name].sel(map_time=time), name, variants) for name in variants
+            not _line(above, found[name].sel(map_time=time), name, look)
+            for name, look in looks(results.study).items()
         ]
         above.set_title(f"{pd.Timestamp(time):%Y-%m-%d %H} UTC", fontsize="small")
         if all(missing):
@@ -168,10 +169,9 @@ def episode_transect(results: Results, episode: str) -> Drawing | None:
     return Drawing("episode_transect", figure, _lines(found), _highest(results, truth), of=episode)
 
 
-def _line(panel: Axes, found: xr.Dataset, variant: str, variants: list[str]) -> bool:
+def _line(panel: Axes, found: xr.Dataset, variant: str, look: Look) -> bool:
     """Mean and range of a variant's seeds; whether there are forecasts for this time."""
     values, distance = found["transect_forecast"], found["transect_distance"].values
-    look = looks(variants)[variant]
     mean = values.mean("seed", skipna=False)
     panel.fill_between(
         distance, values.min("seed"), values.max("seed"), color=look.color, alpha=0.2

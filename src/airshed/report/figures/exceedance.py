@@ -6,18 +6,22 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
+from airshed.comparison.other_scores import MIN_EVENTS
 from airshed.evaluation.metrics.exceedance import LIMITS, RATIOS
 from airshed.report import text
 from airshed.report.drawing import Drawing
-from airshed.report.figures.series import by_place, say
+from airshed.report.figures.series import over_horizons, say
 from airshed.report.figures.style import legend
 from airshed.report.results import Results
 
+FREQUENCY_BIAS = "frequency_bias"
 NAMES = {
     "hit_rate": "hit rate",
     "false_alarm_ratio": "false alarm ratio",
     "critical_success_index": "critical success index",
+    FREQUENCY_BIAS: "frequency bias",
 }
+MOST_BIAS = 2.5  # where its axis ends
 
 
 def limited(results: Results) -> list[str]:
@@ -27,49 +31,79 @@ def limited(results: Results) -> list[str]:
 
 
 def events(results: Results, limit: str) -> pd.Series[int]:
-    """Hours and cells above a limit in the truth, over all horizons, by pollutant."""
+    """Pairs above a limit in the truth, over all horizons, by pollutant that has this limit."""
     variant = results.study.variants[0]
     rows = results.scores[results.scores["variant"] == variant]
     rows = rows[rows["seed"] == rows["seed"].min()]
     happened = rows[rows["metric"].isin([f"hits_{limit}", f"misses_{limit}"])]
     counts = happened.groupby("pollutant")["value"].sum()
-    return counts.reindex(limited(results), fill_value=0).astype(int)
+    names = [name for name in limited(results) if name in LIMITS[limit]]
+    return counts.reindex(names, fill_value=0).astype(int)
+
+
+def drawn(results: Results, limit: str) -> list[str]:
+    """The targets with enough pairs above a limit to be drawn."""
+    happened = events(results, limit)
+    return [str(name) for name in happened.index[happened >= MIN_EVENTS]]
 
 
 def exceedance(results: Results, limit: str) -> Drawing:
     """Scores of exceedances of one set of limits: a row a score, a column a pollutant."""
-    wanted = [f"{name}_{limit}" for name in RATIOS]
-    data = results.scores[results.scores["metric"].isin(wanted)]
-    horizons, happened = sorted(results.study.horizons_h), events(results, limit)
-    targets = limited(results)
-    size = (max(5, 2 * len(targets)), 5.6)
+    data, targets = _scores(results, limit), drawn(results, limit)
+    horizons = sorted(results.study.horizons_h)
     figure, axes = plt.subplots(
-        3, len(targets), figsize=size, sharex="col", sharey=True, squeeze=False
+        len(NAMES),
+        len(targets),
+        figsize=(max(5, 2.3 * len(targets) + 0.8), 7.2),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
     )
     for column, pollutant in zip(axes.T, targets, strict=True):
-        column[0].set_title(_limit(results, pollutant, limit))
-        for panel, metric in zip(column, wanted, strict=True):
+        value = f"{LIMITS[limit][pollutant]:g} {results.units_of(pollutant)}"
+        column[0].set_title(f"{results.label(pollutant)}\n> {value}")
+        for panel, metric in zip(column, NAMES, strict=True):
             shown = data[(data["metric"] == metric) & (data["pollutant"] == pollutant)]
             if shown["value"].notna().any():
-                by_place(panel, shown, "horizon_h", horizons, results.study.variants)
+                over_horizons(panel, shown, horizons, results.study)
                 panel.set_xticks(horizons)
                 _undefined(panel, shown, results.study.variants)
             else:
-                say(panel, _why(pollutant, limit, int(happened[pollutant])))
-            panel.set_ylim(-0.03, 1.03)
+                say(panel, "undefined:\nnone forecast")
         column[-1].set_xlabel("horizon (h)")
-    for panel, name in zip(axes[:, 0], RATIOS, strict=True):
-        panel.set_ylabel(f"{NAMES[name]}\n(share)", fontsize="small")
-        panel.set_yticks([0, 0.5, 1])
+    for panel, name in zip(axes[:, 0], NAMES.values(), strict=True):
+        panel.set_ylabel(f"{name}\n(share)", fontsize="small")
+        panel.set(ylim=(-0.03, 1.03), yticks=[0, 0.5, 1])
+    axes[-1, 0].set(ylim=(-0.08, MOST_BIAS), yticks=[0, 1, 2])
+    axes[-1, 0].set_ylabel("frequency bias\n(forecast / observed)", fontsize="small")
+    for panel in axes[-1]:
+        panel.axhline(1, color="0.3", linewidth=0.8)
     legend(figure)
+    happened = events(results, limit)[targets]
     told = ", ".join(f"{results.label(str(name))} {count:,}" for name, count in happened.items())
     alt = (
-        f"Three rows of panels, one a score, and {text.counted(len(targets), 'column')}, one a"
-        " pollutant. Hours and cells above"
-        f" the limit in the truth, all horizons together: {told}."
+        f"{text.counted(len(NAMES), 'row').capitalize()} of panels, one a score, and"
+        f" {text.counted(len(targets), 'column')}, one a pollutant. Forecast-observation pairs"
+        f" above the limit in the truth, all horizons together: {told}."
     )
     title = None if limit == "daily" else f"Limits for {limit} means"
     return Drawing("exceedance", figure, data, alt, of=limit, folded=title)
+
+
+def _scores(results: Results, limit: str) -> pd.DataFrame:
+    """The scores of a set of limits by their names; the frequency bias follows from counts."""
+    names = {f"{name}_{limit}": name for name in RATIOS}
+    scores = results.scores
+    ratios = scores[scores["metric"].isin(list(names))]
+    ratios = ratios.assign(metric=ratios["metric"].map(names))
+    keys = ["variant", "seed", "pollutant", "horizon_h"]
+    counts = scores.pivot_table("value", keys, "metric", dropna=True)
+    hits, misses, false_alarms = (
+        counts[f"{name}_{limit}"] for name in ("hits", "misses", "false_alarms")
+    )
+    bias = ((hits + false_alarms) / (hits + misses).where(hits + misses > 0)).rename("value")
+    found = bias.dropna().reset_index().assign(metric=FREQUENCY_BIAS, units="1")
+    return pd.concat([ratios, found], ignore_index=True)
 
 
 def _undefined(panel: Axes, shown: pd.DataFrame, variants: list[str]) -> None:
@@ -87,15 +121,3 @@ def _undefined(panel: Axes, shown: pd.DataFrame, variants: list[str]) -> None:
             fontsize="x-small",
             bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none"},
         )
-
-
-def _limit(results: Results, pollutant: str, limit: str) -> str:
-    value = LIMITS[limit].get(pollutant)
-    shown = "no limit" if value is None else f"> {value:g} {results.units_of(pollutant)}"
-    return f"{results.label(pollutant)}\n{shown}"
-
-
-def _why(pollutant: str, limit: str, happened: int) -> str:
-    if pollutant not in LIMITS[limit]:
-        return "the standard\nhas no such limit"
-    return "undefined:\nno such hour" if not happened else "undefined:\nnone forecast"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from airshed.arrays import Floats
+from airshed.comparison.maps import shown_cells
 from airshed.report import text
 from airshed.report.drawing import Drawing
 from airshed.report.figures.series import panels
@@ -21,15 +26,31 @@ SCALE_QUANTILE = 0.98
 SCALE_STEPS_PERCENT = 5  # of the time; circles of the roses
 ROSE_SHARE = 0.8  # of the distance between regions
 WIND_COLOURS = "YlOrRd"
+STEP_M = 500  # of the scale of elevation
+MASKED = 0.1  # of the RMSE over the domain
+MASK = ListedColormap(["0.8"])
+TERRAIN = ListedColormap(plt.get_cmap("Greys")(np.linspace(0, 0.6, 256)))
+SHOWN = (
+    "Stippled: a change is shown there by t-tests of means over blocks of ten days, with the"
+    " variance between trainings, at most a tenth of the dots falsely (Benjamini and Hochberg)."
+)
+UNSHOWN = (
+    "Not stippled: with so few trainings or blocks of ten days no change of a single cell can be"
+    " shown. The maps describe these trained networks on these days, and prove no pattern."
+)
 COMPASS = ("north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest")
 
 
-def contours(panel: Axes, x: np.ndarray, y: np.ndarray, elevation_m: np.ndarray) -> None:
+def contours(
+    panel: Axes, x: np.ndarray, y: np.ndarray, elevation_m: np.ndarray, labelled: bool = True
+) -> None:
     """Lines of equal elevation, as far as the terrain reaches them."""
     levels = [level for level in CONTOURS_M if np.nanmin(elevation_m) < level]
     levels = [level for level in levels if level < np.nanmax(elevation_m)]
     if levels:
-        panel.contour(x, y, elevation_m, levels, colors="0.25", linewidths=0.6)
+        lines = panel.contour(x, y, elevation_m, levels, colors="0.25", linewidths=0.6)
+        if labelled:
+            panel.clabel(lines, fontsize="x-small", fmt="%d")
 
 
 def on_a_map(panel: Axes, lat_deg: np.ndarray) -> None:
@@ -57,9 +78,9 @@ def terrain_and_wind(results: Results) -> Drawing:
         lon,
         lat,
         static["elevation"].where(static["domain_mask"] > 0).values,
-        cmap="Greys",
+        cmap=TERRAIN,
         vmin=0,
-        vmax=7000,
+        vmax=_top(static),
         shading="nearest",
         rasterized=True,
     )
@@ -72,6 +93,12 @@ def terrain_and_wind(results: Results) -> Drawing:
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     table = roses["frequency"].to_dataframe().dropna().reset_index()
     return Drawing("terrain_and_wind", figure, table, _prevailing(roses))
+
+
+def _top(static: xr.Dataset) -> float:
+    """Where the scale of elevation ends: with the terrain of the domain, in whole steps."""
+    highest = float(static["elevation"].where(static["domain_mask"] > 0).max())
+    return STEP_M * max(1.0, np.ceil(highest / STEP_M))
 
 
 def _roses(panel: Axes, roses: xr.Dataset, reach: tuple[float, float]) -> list[Patch | Line2D]:
@@ -116,9 +143,9 @@ def _rose(panel: Axes, rose: xr.Dataset, top: float, reach: tuple[float, float])
         axes.bar(sectors, part, petal, bottom, color=shade, edgecolor="0.2", linewidth=0.2)
         bottom += part
     axes.set_ylim(0, top)
-    axes.set(xticks=[], yticks=[], facecolor=(1, 1, 1, 0.55))
+    axes.set(xticks=[], yticks=[], facecolor="none")
     axes.grid(False)
-    axes.spines["polar"].set(color="0.4", linewidth=0.7)
+    axes.spines["polar"].set(color="0.4", linewidth=0.5)
 
 
 def _prevailing(roses: xr.Dataset) -> str:
@@ -146,43 +173,77 @@ def _prevailing(roses: xr.Dataset) -> str:
 
 
 def change_maps(results: Results, variant: str, folded: bool) -> Drawing:
-    """Change of RMSE in each cell, over all horizons, with contours of elevation."""
+    """Change of RMSE in each cell, over all horizons, with contours of elevation.
+
+    Each pollutant has its scale, in its unit. Cells are stippled where tests of block means show a
+    change (:mod:`airshed.comparison.maps`), if there are blocks and trainings enough.
+    """
     reference = results.study.references()[variant]
-    errors = [results.maps[name].mean("horizon_h") for name in (variant, reference)]
-    change = 100 * ((errors[0] / errors[1]) ** 0.5 - 1)
-    limit = max(float(np.nanquantile(np.abs(change.values), SCALE_QUANTILE)), 0.1)
-    static = results.static
+    errors = [results.maps[name].mean("horizon_h") ** 0.5 for name in (variant, reference)]
+    low = errors[1] < MASKED * (errors[1] ** 2).mean(["y", "x"]) ** 0.5
+    change, static = errors[0] - errors[1], results.static
     lon, lat = static["lon2d"].values, static["lat2d"].values
     targets, height = results.study.targets, height_over_width(lon, lat)
 
     def size(columns: int, rows: int) -> tuple[float, float]:
-        width = max(6.5, 9.5 * columns / 3)
-        return width, rows * 2.7 * (width / 9.5 * 3 / columns) * height + 1.4
+        width = max(6.5, 10.5 * columns / 3)
+        return width, rows * (2.6 * height * width / 10.5 * 3 / columns + 0.4) + 0.6
 
     figure, drawn, left, bottom = panels(len(targets), size, sharex=True, sharey=True)
+    shown = _stippled(results, variant, reference)
     for panel, pollutant in zip(drawn, targets, strict=True):
+        masked = low.sel(pollutant=pollutant).values
+        values = np.where(masked, np.nan, change.sel(pollutant=pollutant).values)
+        limit = _limit(values)
+        cells: dict[str, Any] = {"shading": "nearest", "rasterized": True}
+        panel.pcolormesh(lon, lat, np.where(masked, 0.5, np.nan), cmap=MASK, **cells)
         mesh = panel.pcolormesh(
-            lon,
-            lat,
-            change.sel(pollutant=pollutant).values,
-            cmap=BETTER_WORSE,
-            vmin=-limit,
-            vmax=limit,
-            shading="nearest",
-            rasterized=True,
+            lon, lat, values, cmap=BETTER_WORSE, vmin=-limit, vmax=limit, **cells
         )
-        contours(panel, lon, lat, static["elevation"].values)
+        if shown is not None:
+            places = shown.sel(pollutant=pollutant).values
+            panel.plot(shown["lon"].values[places], shown["lat"].values[places], "k.", ms=1.5)
+        contours(panel, lon, lat, static["elevation"].values, labelled=False)
         on_a_map(panel, lat)
         panel.set_title(results.label(pollutant))
+        bar = figure.colorbar(mesh, ax=panel, extend="both", shrink=0.6)
+        bar.set_label(f"{results.units_of(pollutant)}", fontsize="small")
     for panel in bottom:
         panel.set_xlabel("longitude (\u00b0E)")
     for panel in left:
         panel.set_ylabel("latitude (\u00b0N)")
-    figure.colorbar(mesh, ax=drawn, label="change of RMSE (%)", extend="both", shrink=0.8)
-    figure.suptitle(f"{variant} against {reference}; contours: 1, 2, 3 and 4 km", fontsize="medium")
+    figure.suptitle(f"change of RMSE, {variant} against {reference}", fontsize="medium")
     title = f"{variant} against {reference}" if folded else None
-    alt = _spread_of(results, change)
-    return Drawing("change_maps", figure, _table(change, static), alt, variant, title)
+    alt, table = _spread_of(results, change), _table(change, static)
+    return Drawing(
+        "change_maps", figure, table, alt, variant, title, UNSHOWN if shown is None else SHOWN
+    )
+
+
+def _limit(values: Floats) -> float:
+    """Where the scale of a map ends."""
+    known = np.abs(values[np.isfinite(values)])
+    return max(float(np.quantile(known, SCALE_QUANTILE)), 1e-9) if known.size else 1.0
+
+
+def _stippled(results: Results, variant: str, reference: str) -> xr.DataArray | None:
+    """Squares of cells where a change is shown (pollutant, coarse); None if that is untested."""
+    of, theirs = (results.block_mse[name] for name in (variant, reference))
+    order = ("seed", "block", "pollutant", "coarse")
+    both = [part.transpose(*order) for part in (of, theirs)]
+    found = []
+    for number in range(of.sizes["pollutant"]):
+        shown = shown_cells(*(part.isel(pollutant=number).values for part in both))
+        if shown is None:
+            return None
+        found.append(shown)
+    rows, columns = (of[f"coarse_{name}"].values for name in ("row", "column"))
+    places = {
+        name: ("coarse", results.static[f"{name}2d"].values[rows, columns])
+        for name in ("lon", "lat")
+    }
+    coordinates = {"pollutant": of["pollutant"].values, **places}
+    return xr.DataArray(np.stack(found), coordinates, ("pollutant", "coarse"))
 
 
 def _spread_of(results: Results, change: xr.DataArray) -> str:
@@ -198,8 +259,6 @@ def _spread_of(results: Results, change: xr.DataArray) -> str:
 
 
 def _table(change: xr.DataArray, static: xr.Dataset) -> pd.DataFrame:
-    placed = change.to_dataset(name="rmse_change_percent").drop_vars(
-        ("lat2d", "lon2d"), errors="ignore"
-    )
+    placed = change.to_dataset(name="rmse_change").drop_vars(("lat2d", "lon2d"), errors="ignore")
     placed["lat_deg"], placed["lon_deg"] = static["lat2d"].variable, static["lon2d"].variable
     return placed.to_dataframe().dropna().reset_index()

@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
-from airshed.config.data import DatasetConfig
 from airshed.report.drawing import Drawing
 from airshed.report.results import Results
 
@@ -18,11 +17,8 @@ HOURS = ("hours_missing", "hours_duplicate", "hours_constant")
 CELLS = ("cells_missing", "cells_implausible")
 
 
-def data_quality(results: Results) -> Drawing:
-    """Values within their plausible ranges; and months with hours or values that cannot be used.
-
-    Months have a panel only where something was found.
-    """
+def data_quality(results: Results) -> Drawing | None:
+    """Months with hours or values that cannot be used; None if there are none."""
     table = results.quality
     by_place = table.set_index(["variable", "month"])
     hours = 100 * by_place["hours_missing"] / by_place["hours_expected"]
@@ -31,13 +27,15 @@ def data_quality(results: Results) -> Drawing:
         "values lost or implausible": by_place[list(CELLS)].sum(axis=1),
     }
     shown = {label: values for label, values in found.items() if values.any()}
+    if not shown:
+        return None
     figure, axes = plt.subplots(
-        1, 1 + len(shown), figsize=(3.6 + 3.2 * len(shown), 2.9), squeeze=False, sharey=True
+        1, len(shown), figsize=(1.2 + 3.6 * len(shown), 2.9), squeeze=False, sharey=True
     )
-    dataset = results.study.dataset
-    _ranges(axes[0, 0], table, dataset)
-    for panel, (label, values) in zip(axes[0, 1:], shown.items(), strict=True):
-        _heat_map(panel, values.unstack("month").loc[list(dataset.quantities.hourly)], label)
+    names = list(results.study.dataset.quantities.hourly)
+    for panel, (label, values) in zip(axes[0], shown.items(), strict=True):
+        _heat_map(panel, values.unstack("month").loc[names], label)
+    axes[0, 0].set_yticks(range(len(names)), names)
     kept = ["month", "variable", "units", "hours_expected", *HOURS, *CELLS, "min", "mean", "max"]
     return Drawing("data_quality", figure, table[kept], _told(table))
 
@@ -48,26 +46,10 @@ def _told(table: pd.DataFrame) -> str:
     lost = (100 * hours["hours_missing"] / hours["hours_expected"]).max()
     odd = {name: int(table[name].sum()) for name in CELLS}
     return (
-        "A bar for each variable within its plausible range, and coloured months where something"
-        f" was found. Hours that cannot be used: {lost:.1f} % at most for a variable;"
-        f" {odd['cells_missing']:,} values are missing, {odd['cells_implausible']:,} implausible."
+        "Coloured months, a row a variable, where something was found. Hours that cannot be used:"
+        f" {lost:.1f} % at most for a variable; {odd['cells_missing']:,} values are missing,"
+        f" {odd['cells_implausible']:,} implausible."
     )
-
-
-def _ranges(panel: Axes, table: pd.DataFrame, dataset: DatasetConfig) -> None:
-    """Smallest to largest value of each variable, and its mean, as shares of its limits."""
-    by_variable = table.groupby("variable").agg({"min": "min", "mean": "mean", "max": "max"})
-    quantities = dataset.quantities
-    for row, name in enumerate(quantities.hourly):
-        low, high = dataset.quality.bounds(quantities[name])
-        share = 100 * (by_variable.loc[name] - low) / (high - low)
-        panel.plot([share["min"], share["max"]], [row, row], color="C0", linewidth=3, alpha=0.5)
-        panel.plot(share["mean"], row, "o", color="C0", markersize=3.5)
-    panel.set_xlim(-2, 102)
-    panel.set_xlabel("values (% of the plausible range)")
-    panel.set_yticks(range(len(quantities.hourly)), quantities.hourly)
-    panel.invert_yaxis()
-    panel.grid(axis="y", visible=False)
 
 
 def _heat_map(panel: Axes, values: pd.DataFrame, label: str) -> None:

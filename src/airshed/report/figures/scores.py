@@ -180,7 +180,7 @@ def skill_by_horizon(results: Results) -> Drawing:
     figure, drawn, left, bottom = panels(len(targets), size_of_errors, sharex=True, sharey=True)
     for panel, pollutant in zip(drawn, targets, strict=True):
         shown = skill[skill["pollutant"] == pollutant]
-        over_horizons(panel, shown, horizons, results.study.variants)
+        over_horizons(panel, shown, horizons, results.study)
         panel.set_title(results.label(pollutant))
         panel.set_xticks(horizons)
     for panel in left:

@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from airshed.config import Study
 from airshed.evaluation.baselines import BASELINES
 from airshed.report.figures.style import BASELINE_LINES, looks
 
@@ -54,7 +55,7 @@ def by_place(
     table: pd.DataFrame,
     column: str,
     places: Sequence[float],
-    variants: Sequence[str],
+    study: Study,
 ) -> None:
     """Values over places: baselines as lines, variants as points with the range of their seeds.
 
@@ -63,15 +64,13 @@ def by_place(
         table: Columns ``variant``, ``seed``, ``value`` and the column of places.
         column: Names the places.
         places: Numbers along the axis, rising; ``table[column]`` holds them.
-        variants: Those that are drawn, all of the study's, so that each keeps its look.
+        study: Its variants are drawn.
     """
     at = np.asarray(places)
-    for name, (grey, dashes) in zip(BASELINES, cycle(BASELINE_LINES)):
-        line = table[table["variant"] == name].groupby(column)["value"].mean().reindex(at)
-        panel.plot(at, line, color=grey, linestyle=dashes, label=name)
+    _baselines(panel, table, column, at)
     steps = np.diff(at)
-    shifts = dodged(len(variants)) * (steps.min() if len(steps) else 1.0)
-    for (name, look), shift in zip(looks(variants).items(), shifts, strict=True):
+    shifts = dodged(len(study.variants)) * (steps.min() if len(steps) else 1.0)
+    for (name, look), shift in zip(looks(study).items(), shifts, strict=True):
         seeds = table[table["variant"] == name].groupby(column)["value"]
         spread = seeds.agg(["mean", "min", "max"]).reindex(at)
         panel.errorbar(
@@ -88,28 +87,31 @@ def by_place(
         )
 
 
-def over_horizons(
-    panel: Axes, table: pd.DataFrame, horizons: Sequence[int], variants: Sequence[str]
-) -> None:
+def over_horizons(panel: Axes, table: pd.DataFrame, horizons: Sequence[int], study: Study) -> None:
     """Values over horizons: baselines as grey lines, variants as lines in a band of their seeds.
 
     Args:
         panel: Where to draw.
         table: Columns ``variant``, ``seed``, ``horizon_h`` and ``value``.
         horizons: Hours, rising.
-        variants: All of the study's, so that each keeps its look.
+        study: Its variants are drawn.
     """
     at = np.asarray(horizons)
-    for name, (grey, dashes) in zip(BASELINES, cycle(BASELINE_LINES)):
-        line = table[table["variant"] == name].groupby("horizon_h")["value"].mean()
-        if line.notna().any():
-            panel.plot(at, line.reindex(at), color=grey, linestyle=dashes, label=name)
-    for name, look in looks(variants).items():
+    _baselines(panel, table, "horizon_h", at)
+    for name, look in looks(study).items():
         seeds = table[table["variant"] == name].groupby("horizon_h")["value"]
         spread = seeds.agg(["mean", "min", "max"]).reindex(at)
         style = {"color": look.color, "marker": look.marker, "linestyle": look.linestyle}
         panel.plot(at, spread["mean"], linewidth=1.2, label=name, **style)
         panel.fill_between(at, spread["min"], spread["max"], color=look.color, alpha=0.2)
+
+
+def _baselines(panel: Axes, table: pd.DataFrame, column: str, at: npt.NDArray[Any]) -> None:
+    for name, (grey, dashes, marker) in zip(BASELINES, cycle(BASELINE_LINES)):
+        line = table[table["variant"] == name].groupby(column)["value"].mean()
+        if line.notna().any():
+            style = {"color": grey, "linestyle": dashes, "marker": marker}
+            panel.plot(at, line.reindex(at), label=name, **style)
 
 
 def dodged(count: int) -> npt.NDArray[np.floating[Any]]:

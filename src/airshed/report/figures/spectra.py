@@ -21,7 +21,7 @@ def spectra(results: Results) -> Drawing:
     )
     mean = mean_over_pollutants(results.spectra)
     for horizon, panel in zip(horizons, drawn.all, strict=True):
-        for variant, look in looks(results.study.variants).items():
+        for variant, look in looks(results.study).items():
             line = mean[(mean["variant"] == variant) & (mean["horizon_h"] == horizon)]
             at, share = line["wavelength_km"], 100 * line["power_ratio"]
             panel.plot(at, share, color=look.color, linestyle=look.linestyle, label=variant)

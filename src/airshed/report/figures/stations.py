@@ -7,7 +7,7 @@ import pandas as pd
 from airshed.report import text
 from airshed.report.drawing import Drawing
 from airshed.report.figures.scores import size_of_errors
-from airshed.report.figures.series import by_place, from_zero, panels, say
+from airshed.report.figures.series import from_zero, over_horizons, panels, say
 from airshed.report.figures.style import legend
 from airshed.report.results import Results
 
@@ -26,7 +26,7 @@ def stations(results: Results) -> Drawing:
         if shown["value"].isna().all():
             say(panel, "not observed")
             continue
-        by_place(panel, shown, "horizon_h", horizons, results.study.variants)
+        over_horizons(panel, shown, horizons, results.study)
         truth = shown.groupby("horizon_h")["reanalysis_rmse"].mean().reindex(horizons)
         panel.plot(horizons, truth, color="black", linewidth=1.6, label="reanalysis")
         panel.set(ylabel=f"RMSE ({results.units_of(pollutant)})", xticks=horizons)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +18,27 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from PIL import Image
 
+from airshed.config import Study
+
 DPI = 144
 MOST_COLOURS = 256  # of a bitmap; no colour moves by more than a few steps of 255, and files shrink
 BETTER_WORSE = "RdBu_r"  # blue: lower error; red: higher; told apart by colour-blind readers
 MISSING = "0.9"
-COLOURS = ("#0173b2", "#d55e00", "#029e73", "#cc78bc", "#a0632a", "#56b4e9", "#de8f05")
-MARKERS = "os^DvPX<>*hpd8"  # tell variants apart where colours come again, and in print
-DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)))
-BASELINE_LINES: tuple[tuple[str, Any], ...] = (
-    ("0.55", (0, (4, 2))),
-    ("0.7", (0, (6, 1.5, 1, 1.5))),
-    ("0.25", (0, (1, 1.5))),
-    ("0.5", (0, (3, 1, 1, 1, 1, 1))),
-    ("0.4", (0, (8, 2))),
+LABEL_IN = 1.6  # width of a label in a legend
+COLOURS = (
+    *("#029e73", "#0173b2", "#cc78bc", "#d55e00", "#a0632a", "#56b4e9"),
+    *("#de8f05", "#332288", "#882255", "#117733", "#7f7f00", "#e7298a"),
 )
-"""Grey and dashes of the forecasts that need no training, in their order."""
+MARKERS = "Dovs^PX<*hpd"  # tell variants apart in print
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)))  # and where colours come again
+BASELINE_LINES: tuple[tuple[str, Any, str], ...] = (
+    ("0.58", (0, (4, 2)), "1"),
+    ("0.45", (0, (6, 1.5, 1, 1.5)), "2"),
+    ("0.1", (0, (1, 1.5)), "3"),
+    ("0.3", (0, (8, 2)), "4"),
+    ("0.58", (0, (1, 1, 4, 1)), "+"),
+)
+"""Grey, dashes and marker of the reference forecasts without a network, in their order."""
 
 
 @dataclass(frozen=True)
@@ -59,25 +64,33 @@ def apply_style() -> None:
     }
 
 
-def looks(names: Iterable[str]) -> dict[str, Look]:
-    """Colour, marker and dashes of each variant."""
-    names = list(names)
-    dashes = [DASHES[index // len(COLOURS) % len(DASHES)] for index in range(len(names))]
-    return {
-        name: Look(color, marker, dash)
-        for name, color, marker, dash in zip(names, cycle(COLOURS), cycle(MARKERS), dashes)
-    }
+def looks(study: Study) -> dict[str, Look]:
+    """Colour, marker and dashes of each variant of a study.
+
+    They follow from the place of its stanza among all that the study knows. Those of
+    ``config/variants.yaml`` come first and in their order, so that such a variant looks the same in
+    every study.
+    """
+    places = {name: place for place, name in enumerate(study.variant_stanzas)}
+    return {name: _look(places[name]) for name in study.variants}
+
+
+def _look(place: int) -> Look:
+    again, colour = divmod(place, len(COLOURS))
+    marker = MARKERS[(colour + again) % len(MARKERS)]
+    return Look(COLOURS[colour], marker, DASHES[again % len(DASHES)])
 
 
 def legend(figure: Figure, columns: int = 4) -> None:
-    """One legend below all panels, each label once."""
+    """One legend below all panels, each label once, in as many columns as the width holds."""
     found: dict[str, Any] = {}
     for panel in figure.axes:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     if found:
         entries = (list(found.values()), list(found))
-        figure.legend(*entries, loc="outside lower center", ncols=min(columns, len(found)))
+        across = max(1, min(columns, len(found), int(figure.get_figwidth() / LABEL_IN)))
+        figure.legend(*entries, loc="outside lower center", ncols=across)
 
 
 def save(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> None:

@@ -48,7 +48,7 @@ def learning_curves(results: Results) -> Drawing:
     variants = results.study.variants
     figure, panels = small_panels(len(variants), share_y=True)
     parts = []
-    for panel, (variant, look) in zip(panels, looks(variants).items(), strict=True):
+    for panel, (variant, look) in zip(panels, looks(results.study).items(), strict=True):
         for (name, seed), history in results.histories.items():
             if name != variant:
                 continue
@@ -92,7 +92,7 @@ def validation_loss(results: Results) -> Drawing:
     variants = results.study.variants
     figure, panel = plt.subplots(figsize=(7, 0.32 * len(variants) + 1.3))
     means = data.groupby("variant")["best_val_loss"].mean()
-    for place, (variant, look) in enumerate(looks(variants).items()):
+    for place, (variant, look) in enumerate(looks(results.study).items()):
         losses = data.loc[data["variant"] == variant, "best_val_loss"]
         panel.plot(losses, [place] * len(losses), look.marker, color=look.color, markersize=6)
         label = "mean of seeds"
@@ -127,6 +127,8 @@ def alpha_curves(results: Results) -> Drawing | None:
         numbers = [one for one in learned.numbers(results, variant) if one.name == name]
         for initial in {one.initial for one in numbers if one.initial is not None}:
             panel.axhline(initial, color="0.3", linestyle=":", linewidth=1)
+            if name == STRENGTH:
+                _draw_reach(panel, results, variant, initial)
         panel.axhline(0, color="0.3", linewidth=0.8)
         panel.set_title(variant if name == STRENGTH else f"{variant}: {name}", fontsize="small")
         last = rows.loc[rows.groupby(["seed", "block"])["step"].idxmax(), name].mean()
@@ -138,6 +140,17 @@ def alpha_curves(results: Results) -> Drawing | None:
     ends = ", ".join(sorted(told))
     alt = f"One panel {of}, a line for each block. {what} at the end, mean: {ends}."
     return Drawing("alpha", figure, data, alt)
+
+
+def _draw_reach(panel: Axes, results: Results, variant: str, initial: float) -> None:
+    """How far training could have moved a strength by each step: the sum of its learning rates."""
+    for (name, _), history in results.histories.items():
+        if name == variant:
+            steps = history["step"].diff().fillna(history["step"].iloc[0])
+            reach = (history["lr"] * steps).cumsum()
+            low, high = initial - reach, initial + reach
+            panel.fill_between(history["step"], low, high, color="0.9", zorder=0, label="in reach")
+            return
 
 
 def _draw_path(panel: Axes, rows: pd.DataFrame, name: str) -> None:

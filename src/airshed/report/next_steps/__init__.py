@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from airshed.report.next_steps.decisions import CAPTION, next_steps, table
+from airshed.report.next_steps.decisions import CAPTION, IN_SIGHT, by_reason, next_steps
 
-__all__ = ["CAPTION", "next_steps", "table"]
+__all__ = ["CAPTION", "IN_SIGHT", "by_reason", "next_steps"]

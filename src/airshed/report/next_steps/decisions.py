@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from airshed.config.biases import SECTIONS
@@ -13,13 +13,13 @@ from airshed.report.next_steps.commands import known_as, snakemake_command, with
 from airshed.report.next_steps.more import longer_test, more_seeds
 from airshed.report.next_steps.step import Step
 from airshed.report.results import Results
-from airshed.report.tables import MISSING, Table
 
 CAPTION = (
-    "Each row follows from a verdict: what it suggests, what this study says about it already, and"
-    " else the command that finds out, to be pasted in the project's folder. A command that names"
-    " no other study adds to this one and repeats nothing that is finished."
+    "What each verdict suggests, what this study says about it already, and else the command that"
+    " finds out, to be pasted in the project's folder. A command that names no other study adds to"
+    " this one and repeats nothing that is finished."
 )
+IN_SIGHT = 5
 
 
 def next_steps(results: Results) -> list[Step]:
@@ -36,13 +36,12 @@ def next_steps(results: Results) -> list[Step]:
     return list(found.values())
 
 
-def table(results: Results) -> Table:
-    """The steps as a table."""
-    rows = [
-        [step.because, step.what, step.known or "not in this study", step.command or MISSING]
-        for step in next_steps(results)
-    ]
-    return Table(["because", "next", "what this study says", "command"], rows)
+def by_reason(steps: Sequence[Step]) -> list[tuple[str, list[Step]]]:
+    """Steps under what they follow from, each reason once."""
+    found: dict[str, list[Step]] = {}
+    for step in steps:
+        found.setdefault(step.because, []).append(step)
+    return list(found.items())
 
 
 def _because(results: Results, variant: str) -> str:

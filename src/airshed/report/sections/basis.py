@@ -16,6 +16,8 @@ from airshed.report.results import Results
 def quality(results: Results) -> dict[str, Any]:
     """Hours that are missing, and observations that were not taken."""
     return {
+        "quality": tables.quality(results),
+        "quality_caption": tables.QUALITY_CAPTION,
         "gaps": tables.gaps(results),
         "not_taken": supplement.not_taken(results),
         "not_taken_caption": supplement.NOT_TAKEN_CAPTION,
@@ -26,7 +28,8 @@ def quality(results: Results) -> dict[str, Any]:
 
 def quality_drawings(results: Results) -> Iterator[Drawing]:
     """What the ingest found."""
-    yield data_quality(results)
+    if (drawing := data_quality(results)) is not None:
+        yield drawing
 
 
 def calibration(results: Results) -> dict[str, Any]:

@@ -14,9 +14,15 @@ from airshed.report.sections.outcome import are_folded
 
 
 def horizon(results: Results) -> dict[str, Any]:
-    """Errors against forecasts that need no training."""
+    """Errors against reference forecasts without a network."""
     beaten, caption = tables.beaten(results)
-    return {"beaten": beaten, "caption": caption, "rmse": tables.rmse(results)}
+    return {
+        "beaten": beaten,
+        "caption": caption,
+        "rmse": tables.rmse(results),
+        "rmse_title": tables.RMSE_TITLE,
+        "rmse_caption": tables.RMSE_CAPTION,
+    }
 
 
 def horizon_drawings(results: Results) -> Iterator[Drawing]:
@@ -40,6 +46,8 @@ def by_class_drawings(results: Results) -> Iterator[Drawing]:
     """Errors by class of terrain, wind and season."""
     if results.study.references():
         yield conditions.change_by_class(results)
+        if len(classes.rugged_by_wind(results)):
+            yield conditions.change_by_wind(results)
     yield conditions.rmse_by_class(results)
 
 
@@ -78,11 +86,12 @@ def exceedances(results: Results) -> dict[str, Any] | None:
     if not exceedance.limited(results):
         return None
     counted = ((name, exceedance.events(results, name)) for name in LIMITS)
-    return {"sentences": [text.exceedances(results, *each) for each in counted]}
+    told = [text.exceedances(results, *each) for each in counted if len(each[1])]
+    return {"sentences": told}
 
 
 def exceedance_drawings(results: Results) -> Iterator[Drawing]:
-    """Scores of exceedances, of each set of limits that was exceeded at all."""
+    """Scores of exceedances, of each set of limits that was exceeded often enough."""
     for name in LIMITS:
-        if exceedance.events(results, name).any():
+        if exceedance.drawn(results, name):
             yield exceedance.exceedance(results, name)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from airshed.report import ablation as rows
-from airshed.report import interventions, tables, text
+from airshed.report import answer as answers
 from airshed.report import next_steps as decisions
+from airshed.report import tables, text
 from airshed.report import unfinished as missing
 from airshed.report.drawing import Drawing
 from airshed.report.figures import scores
@@ -32,27 +33,20 @@ def next_steps(results: Results) -> dict[str, Any] | None:
     """What the verdicts suggest; nothing while they may still change."""
     if results.unfinished:
         return None
-    steps = decisions.table(results)
-    return {"table": steps, "caption": decisions.CAPTION} if steps.rows else None
+    steps = decisions.next_steps(results)
+    first, others = steps[: decisions.IN_SIGHT], steps[decisions.IN_SIGHT :]
+    found = {"first": decisions.by_reason(first), "others": decisions.by_reason(others)}
+    return found | {"caption": decisions.CAPTION} if steps else None
 
 
 def answer(results: Results) -> dict[str, Any]:
-    """One sentence a variant, and what a reader must know before believing it."""
-    compared = list(results.study.references())
+    """Effect, competence and power, and what a reader must know before believing them."""
+    compared = results.study.references()
     return {
-        "answers": [
-            *(text.answer(results, variant) for variant in compared),
-            *interventions.unnoticed(results),
-        ],
+        "lines": answers.lines(results),
         "warnings": tables.warnings(results),
-        "notes": _notes(results) if compared else [],
+        "notes": [text.caveat(results), text.families(results)] if compared else [],
     }
-
-
-def _notes(results: Results) -> list[str]:
-    told = text.weak, text.caveat, text.finds, text.families
-    found = [sentences(results) for sentences in told]
-    return [note for note in found if note]
 
 
 def ablation(results: Results) -> dict[str, Any]:

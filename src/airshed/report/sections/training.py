@@ -48,4 +48,3 @@ def cost_drawings(results: Results) -> Iterator[Drawing]:
     """What variants cost against what they bring."""
     if results.study.references():
         yield figures.cost_benefit(results)
-    yield figures.step_time(results)

@@ -1,0 +1,1 @@
+"""A finished study as one file that others can read, check and cite."""

@@ -1,0 +1,1 @@
+"""After the study: forecasts of trained networks for fields of any hour."""
