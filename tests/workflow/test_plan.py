@@ -130,7 +130,11 @@ def test_stations_externals_and_episodes_are_steps_of_their_own(
     assert missing.returncode == 0, missing.stderr
     assert "not there yet: " in missing.stderr + missing.stdout
     assert "stations.tables: data/supplement/stations.csv" in missing.stderr + missing.stdout
-    (tmp_path / "data/supplement").mkdir(parents=True)
+    (tmp_path / "data/supplement/forecast.nc").mkdir(parents=True)  # a folder, and an empty one
+    wrong = snakemake(*study)
+    told = "external.*.path: data/supplement/forecast.nc (holds no file that is read)"
+    assert told in wrong.stderr + wrong.stdout
+    (tmp_path / "data/supplement/forecast.nc").rmdir()
     for name in ("stations.csv", "forecast.nc"):
         (tmp_path / "data/supplement" / name).touch()
     planned = jobs(snakemake(*study).stdout)

@@ -199,7 +199,7 @@ class StudyGraph:
             rules: The rules whose files are asked for; all if none are given.
         """
         named = {
-            f"{setting}: {path}"
+            f"{setting}: {path}{' (holds no file that is read)' if Path(path).exists() else ''}"
             for product, of in self._with_files()
             for setting, path in self._looked_at(product, of)[0].missing.items()
             if not self._looked_at(product, of)[2]
