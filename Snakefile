@@ -2,6 +2,17 @@
 # Without --configfile this is the demo study; another one: --configfile config/studies/<study>.yaml
 
 
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+if not (workflow.modifier.skip_configfile or Path("config/config.yaml").is_file()):
+    raise WorkflowError(
+        f"there is no config/config.yaml in {Path.cwd()}, where results would go: run snakemake in"
+        f" the folder of the Snakefile, or say --directory {workflow.current_basedir}"
+    )
+
+
 configfile: "config/config.yaml"
 configfile: "config/variants.yaml"
 

@@ -18,6 +18,7 @@ from airshed.cluster.squeue import read_queue
 from airshed.cluster.status import State, training_status
 from airshed.config import read_yaml
 from airshed.errors import AirshedError
+from airshed.graph.others import LOCKS
 from airshed.integrity.atomic import remove
 
 CONFIG = "config.resolved.yaml"
@@ -179,7 +180,7 @@ def _everything(top: Path) -> Iterator[Path]:
 
 def _refuse_work(study: Path) -> None:
     """Refuse while a snakemake runs in this project, or a training of the study does."""
-    locks = study.parent.parent / ".snakemake/locks"
+    locks = study.parent.parent / LOCKS
     if any(locks.glob("*")):
         raise AirshedError(
             "a snakemake runs in this project, or was killed",

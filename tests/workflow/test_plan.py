@@ -130,7 +130,11 @@ def test_stations_externals_and_episodes_are_steps_of_their_own(
     assert missing.returncode == 0, missing.stderr
     assert "not there yet: " in missing.stderr + missing.stdout
     assert "stations.tables: data/supplement/stations.csv" in missing.stderr + missing.stdout
-    (tmp_path / "data/supplement").mkdir(parents=True)
+    (tmp_path / "data/supplement/forecast.nc").mkdir(parents=True)  # a folder, and an empty one
+    wrong = snakemake(*study)
+    told = "external.*.path: data/supplement/forecast.nc (holds no file that is read)"
+    assert told in wrong.stderr + wrong.stdout
+    (tmp_path / "data/supplement/forecast.nc").rmdir()
     for name in ("stations.csv", "forecast.nc"):
         (tmp_path / "data/supplement" / name).touch()
     planned = jobs(snakemake(*study).stdout)
@@ -214,3 +218,27 @@ def test_a_broken_config_ends_in_one_message_without_traceback(
     for part in expected:
         assert part in said
     assert not (tmp_path / "results").exists()
+
+
+def test_another_folder_says_where_to_run(tmp_path: Path) -> None:
+    snakefile = checkout(tmp_path / "clone") / "Snakefile"
+    (tmp_path / "away").mkdir()
+    snakemake = planning_in(tmp_path / "away")
+    refused = snakemake("-n", "-s", str(snakefile))
+    assert refused.returncode == 1
+    assert f"or say --directory {snakefile.parent}" in refused.stderr + refused.stdout
+    done = snakemake("-n", "-s", str(snakefile), "--directory", str(snakefile.parent))
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_another_run_makes_is_said_and_stops_only_what_needs_it(
+    snakemake: Snakemake, tmp_path: Path
+) -> None:
+    """Snakemake's own locks: of another study, and of the data of this one."""
+    lock = tmp_path / ".snakemake/locks/0.output.lock"
+    for made, code in (("another/report.html", 0), ("data/simulated_china/raw", 1)):
+        lock.parent.mkdir(parents=True, exist_ok=True)  # a run that ends removes it
+        lock.write_text(f"results/{made}\n")
+        done = snakemake("--cores", "1", "--touch", "--", "results/data/simulated_china/raw")
+        assert done.returncode == code, done.stderr
+        assert f"it makes files in results/{Path(made).parent}." in done.stderr + done.stdout

@@ -28,7 +28,12 @@ def read_yaml(path: Path, may_be_empty: bool = False) -> dict[str, Any]:
         content = _content(Path(path).read_text(encoding="utf-8"), path)
     except OSError as error:
         raise AirshedError(
-            "a configuration file cannot be read", where=path, found=error.strerror
+            "a configuration file cannot be read",
+            where=path,
+            found=error.strerror,
+            hint=None
+            if Path(path).is_absolute()
+            else f"paths count from {Path.cwd()}: run the command in the folder of the Snakefile",
         ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise AirshedError(

@@ -13,6 +13,7 @@ from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
 from airshed.graph.changes import of_files, reingested, retrained
 from airshed.graph.notes import Note, note_path
+from airshed.graph.others import others_at_work
 from airshed.graph.places import Places
 from airshed.graph.products import PRODUCTS, departed_from
 from airshed.graph.settings import FOLDER, OF_A_VARIANT, SettingsFiles, name_of
@@ -182,7 +183,8 @@ class StudyGraph:
                 notes beside results knows that they are of other settings.
         """
         made = {product: self.outputs(product)[0] for product in ("raw", "hourly")}
-        lines = reingested(self._study, made) + retrained(self._study, self.results)
+        lines = others_at_work() + reingested(self._study, made)
+        lines += retrained(self._study, self.results)
         for product, of in self._with_files():
             _, known, noted = self._looked_at(product, of)
             lines += of_files(product, noted, known) if noted else []
@@ -197,7 +199,7 @@ class StudyGraph:
             rules: The rules whose files are asked for; all if none are given.
         """
         named = {
-            f"{setting}: {path}"
+            f"{setting}: {path}{' (holds no file that is read)' if Path(path).exists() else ''}"
             for product, of in self._with_files()
             for setting, path in self._looked_at(product, of)[0].missing.items()
             if not self._looked_at(product, of)[2]
