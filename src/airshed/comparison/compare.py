@@ -44,7 +44,7 @@ class Compared(NamedTuple):
 def compare(variant: xr.DataArray, reference: xr.DataArray, **settings: Any) -> pd.DataFrame:
     """:func:`compare_all` for two models that belong to no study; they know of no other spread."""
     models = {"variant": variant, "reference": reference}
-    return compare_all(models, [Compared(*models)], **settings)
+    return compare_all(models, [Compared("variant", "reference")], **settings)
 
 
 def compare_all(

@@ -132,7 +132,7 @@ def _compare(one: Trained, other: Trained) -> pd.DataFrame:
         "variant": other.squared_errors(names[0]),
         "reference": one.squared_errors(names[1]),
     }
-    return compare_as(settings, step_h, models, [Compared(*models)])
+    return compare_as(settings, step_h, models, [Compared("variant", "reference")])
 
 
 def _answer(table: pd.DataFrame) -> str:
