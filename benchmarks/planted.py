@@ -66,7 +66,8 @@ def _followed(
     def chosen(fields: dict[str, Floats]) -> Floats:
         return np.stack([fields[name][inside] for name in study.targets])
 
-    truth, carried = {}, {}
+    truth: dict[datetime, Floats] = {}
+    carried: dict[tuple[datetime, int], Floats] = {}
     for number in range(-SPIN_UP_H, (end - world.start) // timedelta(hours=1)):
         time = world.start + timedelta(hours=number)
         fields = world._next(time)

@@ -7,7 +7,7 @@ into docs/recovery.md, which says what is tested.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from worlds import TwoWorlds, compared
 
 from airshed.comparison.families import judged
 from airshed.comparison.table import ALL
-from airshed.comparison.verdict import Verdict, in_short, limited
+from airshed.comparison.verdict import Row, Verdict, in_short, limited
 from airshed.config import Study, load_study
 from airshed.evaluation.interventions.places import scores_of
 from airshed.evaluation.rescoring import init_mse
@@ -97,7 +97,7 @@ def _named(family: str, variant: str, reference: str, sign: int) -> dict[str, An
     return {"family": family, "variant": variant, "reference": reference, "predicted": sign}
 
 
-def outcome(row: Mapping[str, Any]) -> str:
+def outcome(row: Row) -> str:
     """What is said of the planted truth, by the table of the page."""
     as_predicted = row["relative_rmse_change"] * row["predicted"] > 0
     words = {
@@ -109,7 +109,14 @@ def outcome(row: Mapping[str, Any]) -> str:
     return f"{said}{limited(row)}"
 
 
-def percent(row: Mapping[str, Any]) -> str:
+def summary(found: pd.DataFrame) -> str:
+    """What came out, in one sentence."""
+    said = found.groupby("outcome", sort=False)["variant"].agg(lambda names: "; ".join(names))
+    parts = [f"**{outcome}** by {names}" for outcome, names in said.items()]
+    return f"In these simulated worlds the planted truth is {', '.join(parts)}."
+
+
+def percent(row: Row) -> str:
     """A change with its interval."""
     change, low, high = (
         f"{100 * row[name]:+.2f}" for name in ("relative_rmse_change", "ci_low", "ci_high")
@@ -227,9 +234,11 @@ def provenance(world: Ran) -> str:
 
 def section(worlds: Sequence[Ran]) -> str:
     """All of the results."""
+    found = tested(worlds)
     parts = [
+        summary(found),
         "What is tested, simulated blocked against simulated flat world:",
-        differences(tested(worlds)),
+        differences(found),
         "What each simulated world says by itself (verdicts of its study; a star: beyond 1 %):",
         alone(worlds),
         f"RMSE over that of `{START}`, mean over pollutants, by horizon; below 1 is better:",

@@ -39,8 +39,8 @@ class TwoWorlds(PairedErrors):
     def of(cls, one: Sequence[xr.DataArray], other: Sequence[xr.DataArray]) -> TwoWorlds:
         """From the squared errors of variant and reference in each world, seed by seed."""
         aligned = align([*one, *other])
-        worlds = [np.stack(aligned.models[first : first + 2], axis=1) for first in (0, 2)]
-        return cls(*worlds, aligned.exists, log_ratio)
+        first, second = (np.stack(aligned.models[at : at + 2], axis=1) for at in (0, 2))
+        return cls(first, second, aligned.exists, log_ratio)
 
     def differences(self) -> Floats:
         """[T, K]: how much more the errors differ in the one world than in the other."""

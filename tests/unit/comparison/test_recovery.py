@@ -82,6 +82,12 @@ def test_what_is_said_follows_the_sign_that_was_predicted(
     assert recovery.outcome(row | {"limit": "these days only"}) == f"{said} (these days only)"
 
 
+def test_what_came_out_is_one_sentence(recovery: ModuleType) -> None:
+    rows = [("a", "undecided"), ("b", "recovered"), ("c", "undecided")]
+    said = recovery.summary(pd.DataFrame(rows, columns=["variant", "outcome"]))
+    assert said.endswith("truth is **undecided** by a; c, **recovered** by b.")
+
+
 def test_predictions_are_about_networks_of_the_study(recovery: ModuleType) -> None:
     study = study_of("recovery")
     compared = study.references()
