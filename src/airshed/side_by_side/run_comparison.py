@@ -126,13 +126,21 @@ def _compare(one: Trained, other: Trained) -> pd.DataFrame:
     if len(one.records) == len(other.records) == 1:
         settings = settings.model_copy(update={"accept_single_seed": True})
     step_h = int(other.config["splits"]["test"]["init_every_h"])
-    named = one.name != other.name
-    names = [side.name if named else f"{side.study}/{side.name}" for side in (other, one)]
+    names = _names(other, one)
     models = {
         "variant": other.squared_errors(names[0]),
         "reference": one.squared_errors(names[1]),
     }
     return compare_as(settings, step_h, models, [Compared("variant", "reference")])
+
+
+def _names(one: Trained, other: Trained) -> list[str]:
+    """What tells the two apart: their variants, else their studies, else their seeds."""
+    if one.name != other.name:
+        return [one.name, other.name]
+    if one.study != other.study:
+        return [f"{side.study}/{side.name}" for side in (one, other)]
+    return [one.label, other.label]
 
 
 def _answer(table: pd.DataFrame) -> str:
