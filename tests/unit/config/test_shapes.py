@@ -19,7 +19,7 @@ from airshed.graph.table import BEGIN, END, rerunning_table
 from airshed.graph.views import view
 
 ROOT = Path(__file__).resolve().parents[3]
-PINNED = "cf21f4606a04"
+PINNED = "a30cf07b600c"
 
 
 @pytest.fixture(scope="module")
