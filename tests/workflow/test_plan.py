@@ -118,7 +118,7 @@ def test_truth_recovery_plans_a_world_of_its_own_for_each_blocking(snakemake: Sn
     for number, world in enumerate(("blocked", "flat"), start=1):
         done = snakemake("-n", "--configfile", *files[:number])
         assert done.returncode == 0, done.stderr
-        assert jobs(done.stdout)["train"] == 12
+        assert jobs(done.stdout)["train"] == 15
         assert f"results/data/simulated_{world}/raw" in done.stdout
 
 
