@@ -119,7 +119,7 @@ def train(
         samples = _samples(study, prepared, reference)
         training = Training(fabric, network, samples, settings, *rates, random_seed, services)
         note = Making("training", study, run, variant) if fabric.is_global_zero else None
-        tracked = partial(track, whole or study, variant, seed, run)
+        tracked = partial(track, study, whole or study, variant, seed, run)
         _run(training, attempts, endings, tracked)
         found = learned(network).since(at_start) | {"reach": training.strength_reach}
         if note is not None:

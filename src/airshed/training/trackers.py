@@ -14,12 +14,13 @@ Ending = Callable[[str, str | None], None]
 
 
 def track(
-    study: Study, variant: str, seed: int, run: Path, history: History, step: int
+    study: Study, whole: Study, variant: str, seed: int, run: Path, history: History, step: int
 ) -> list[Ending]:
     """Have the rows of a history told to TensorBoard and MLflow.
 
     Args:
-        study: The study.
+        study: The study, or what of it a training is handed: whom to tell.
+        whole: The whole study: what is told.
         variant: Name of the variant.
         seed: Its seed.
         run: ``run.json`` of the training, ``<study>/variants/<variant>/<seed>/run.json``.
@@ -36,7 +37,7 @@ def track(
         history.listeners.append(scalar_writer(run.with_name("tensorboard"), step))
     if not study.train.mlflow:
         return []
-    settings = {f"train.{name}": value for name, value in study.train.model_dump().items()}
-    told = mlflow_run(run.absolute().parents[3] / STORE, study.study, variant, seed, settings)
+    settings = {f"train.{name}": value for name, value in whole.train.model_dump().items()}
+    told = mlflow_run(run.absolute().parents[3] / STORE, whole.study, variant, seed, settings)
     history.listeners.append(told.write)
     return [told.end]
