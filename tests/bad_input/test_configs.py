@@ -127,7 +127,7 @@ VALUES: list[tuple[str, Any, tuple[str, ...]]] = [
     ("train.precision", "16", ("train.precision", "'bf16-mixed'", "found '16'")),
     ("train.accelerator", "tpu", ("train.accelerator", "'gpu'", "found 'tpu'")),
     (f"{STANZA}.scan", "winds", ("scan", "'wind_as_published'", "found 'winds'")),
-    (f"{STANZA}.bias.kind", "fence", ("bias", "'fence'", "'barrier'")),
+    (f"{STANZA}.bias.kind", "fence", ("bias", "'fence'", "known kinds: none, barrier,")),
     ("study", "a b", ("study", "match pattern", "found 'a b'")),
     ("study", "", ("study", "match pattern", "found ''")),
     ("study", "a;b", ("study", "match pattern", "found 'a;b'")),
