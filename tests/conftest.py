@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,15 @@ os.fsync = lambda descriptor: None
 def pytest_collection_finish() -> None:
     """All modules of tests are imported, and have said what processes of theirs need."""
     start_importing()
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A command that a test runs in this process may say less; the next test hears all again."""
+    logger = logging.getLogger("airshed")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 @pytest.fixture
