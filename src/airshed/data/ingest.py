@@ -24,7 +24,14 @@ from airshed.data.quality import check_hour
 from airshed.data.rawhour import as_hour
 from airshed.data.regrid import regrid, regrid_directions
 from airshed.data.scale_out import run_tasks
-from airshed.data.source import DaySource, Source, first_hour, open_source, there_twice
+from airshed.data.source import (
+    DaySource,
+    Source,
+    first_hour,
+    hours_missing,
+    open_source,
+    there_twice,
+)
 from airshed.data.units import check_described
 from airshed.errors import AirshedError
 from airshed.graph.user_files import checksum_taken
@@ -182,10 +189,4 @@ def _ingest_day(
 def _refuse_gaps(note: DayNote, day: date) -> None:
     missing = [str(hour) for hour, reason in sorted(note.reasons.items()) if reason is not None]
     if missing:
-        raise AirshedError(
-            "hours are missing",
-            where=f"{day:%Y-%m-%d}",
-            expected="every hour of the period (dataset.quality.missing_hours: refuse)",
-            found=f"nothing usable at {', '.join(missing)} h UTC",
-            hint="fetch the missing files, or set dataset.quality.missing_hours to mask",
-        )
+        raise hours_missing(f"{day:%Y-%m-%d}", f"nothing usable at {', '.join(missing)} h UTC")

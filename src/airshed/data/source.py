@@ -169,6 +169,17 @@ def first_hour(source: Source, dataset: DatasetConfig) -> tuple[str, RawHour]:
     )
 
 
+def hours_missing(where: str, found: str) -> AirshedError:
+    """What is said where every hour has to be there."""
+    return AirshedError(
+        "hours are missing",
+        where=where,
+        expected="every hour of the period (dataset.quality.missing_hours: refuse)",
+        found=found,
+        hint="fetch the missing files, or set dataset.quality.missing_hours to mask",
+    )
+
+
 def there_twice(where: str, time: str) -> AirshedError:
     """What is said of an hour that came before."""
     return AirshedError(

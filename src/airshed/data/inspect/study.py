@@ -14,6 +14,7 @@ from airshed.config.data import DatasetConfig
 from airshed.data.inspect.tally import Tally
 from airshed.data.problems import Findings
 from airshed.data.regrid import regrid_directions
+from airshed.data.source import hours_missing
 from airshed.data.static.cells import Cells, cells_around
 from airshed.data.static.fields import check_covered
 from airshed.data.static.quantities import elevation, open_elevation, open_population, population
@@ -33,21 +34,14 @@ def check_dataset(dataset: DatasetConfig, hours: Mapping[str, Any] | None, tally
     """
     if hours is not None and hours["missing"] and dataset.quality.missing_hours == "refuse":
         gap = hours["gaps"][0]
-        tally.findings.add(
-            AirshedError(
-                "hours are missing",
-                where=f"dataset.period ({dataset.period})",
-                expected="every hour of the period (dataset.quality.missing_hours: refuse)",
-                found=f"{hours['missing']} missing, the first at {gap['start']}",
-                hint="fetch the missing files, or set dataset.quality.missing_hours to mask",
-            )
-        )
+        found = f"{hours['missing']} missing, the first at {gap['start']}"
+        tally.findings.add(hours_missing(f"dataset.period ({dataset.period})", found))
     cells = None
     if (grid := tally.grid) is not None:
         with tally.findings:
             shape = (dataset.grid.rows, dataset.grid.columns)
-            found = regrid_directions(grid.cut(grid.lat_deg), grid.cut(grid.lon_deg), shape)
-            cells = cells_around(*found, "the study grid")
+            positions = regrid_directions(grid.cut(grid.lat_deg), grid.cut(grid.lon_deg), shape)
+            cells = cells_around(*positions, "the study grid")
     for name in STATIC_FILES:
         if getattr(dataset, f"{name}_file") is not None:
             with tally.findings:
