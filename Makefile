@@ -10,7 +10,7 @@
 # make bench-gpu      milliseconds of attention and of steps there; writes results/benchmarks-gpu.json
 # make bench          speed and memory at full size, error rates; an hour or two; writes results/benchmarks.json
 # make recovery       two simulated worlds, with and without blocking terrain; writes docs/recovery.md
-# make schools        windows, wind graph and latent ODE beside the masks, simulated; writes docs/schools/
+# make backbones      windows, wind graph and latent ODE beside the masks, simulated; writes docs/backbones/
 # make fuzz           fuzz the readers of files from elsewhere, FUZZ_SECONDS each; needs atheris
 # make audit          compare the pinned set with the advisories of PyPI; needs the network
 # make audit-offline  the same with a clone of PyPA's advisory database in ADVISORIES
@@ -34,7 +34,7 @@ PYTEST = pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench test-gpu bench-gpu fuzz audit audit-offline recovery schools tables format lint unit workflow others faults slurm clean
+.PHONY: help install demo test bench test-gpu bench-gpu fuzz audit audit-offline recovery backbones tables format lint unit workflow others faults slurm clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -120,9 +120,9 @@ recovery: $(INSTALLED)
 	    -- $(call RECOVERED,recovery_flat)
 	python benchmarks/recovery.py
 
-schools: $(INSTALLED)
-	snakemake --cores $(CORES) --configfile config/studies/schools.yaml
-	python benchmarks/schools.py
+backbones: $(INSTALLED)
+	snakemake --cores $(CORES) --configfile config/studies/backbones.yaml
+	python benchmarks/backbones.py
 
 tables: $(INSTALLED)
 	python benchmarks/doc_tables.py

@@ -25,7 +25,7 @@ from airshed.training.compilation import compile_blocks
 log = logging.getLogger(__name__)
 
 MAIN = ("wind_baseline", "physics_mask", "physics_all_blocks")
-SCHOOLS = ("swin", "wind_graph_block", "wind_graph", "advection_diffusion")
+BACKBONES = ("swin", "wind_graph_block", "wind_graph", "advection_diffusion")
 OF_ITS_OWN = "advection_diffusion"  # no transformer: nothing of it can be exchanged
 BATCH = 2 if DEVICE.type == "cuda" else 1
 TARGETS = 6
@@ -129,18 +129,18 @@ def step_flop() -> float:
 
 def step_memory(scale: float) -> dict[str, Any]:
     """Peak memory of one uncompiled step in a fresh process, weights apart."""
-    names = ("wind_baseline", "physics_mask", "physics_mlp", *SCHOOLS)
+    names = ("wind_baseline", "physics_mask", "physics_mlp", *BACKBONES)
     return {"memory_mb": {f"step_{name}": spread([peak_mb(alone, name)]) for name in names}}
 
 
 def _growth(tokens: int, scale: float) -> dict[str, Any]:
-    """Uncompiled steps of the other schools against ``wind_baseline`` for a number of patches.
+    """Uncompiled steps of the other backbones against ``wind_baseline`` for a number of patches.
 
     Memory comes first, while this process holds no network.
     """
     rows, columns = PATCH_GRIDS[tokens]
     grid = (rows * PATCH, columns * PATCH)
-    names = {name: f"step_{name}_{tokens}" for name in ("wind_baseline", *SCHOOLS)}
+    names = {name: f"step_{name}_{tokens}" for name in ("wind_baseline", *BACKBONES)}
     memory = {key: spread([peak_mb(alone, name, grid)]) for name, key in names.items()}
     rounds = max(3, round(scale * 4096 / tokens))
     times = interleaved({name: alone(name, grid) for name in names}, rounds, f"N = {tokens}")

@@ -52,7 +52,7 @@ def test_a_kept_report_has_its_figures_and_no_maps(
     (study / "scores.csv").write_text("variant,metric,value\na,rmse,1.5\na,bias,2.0\na,mae,0.5\n")
     page.mkdir(parents=True)
     (page / "stale.png").touch()
-    benchmark(root, "schools", monkeypatch).keep(study, page)
+    benchmark(root, "backbones", monkeypatch).keep(study, page)
     kept = sorted(str(path.relative_to(page)) for path in page.rglob("*") if path.is_file())
     names = ["README.md", "comparisons.csv", "cost.json", "figures/curve.png", "scores.csv"]
     assert kept == names

@@ -14,7 +14,7 @@ from airshed.config import Study, load_study, validate_study
 from airshed.config.load import merge
 from airshed.graph.places import Places
 
-STUDIES = ("demo", "founding", "ablation", "cams_eac4", "schools")
+STUDIES = ("demo", "founding", "ablation", "cams_eac4", "backbones")
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -66,7 +66,7 @@ UNUSED = {
     "torchmetrics",
 }
 
-OTHER_SCHOOLS: dict[str, dict[str, Any]] = {
+OTHER_BACKBONES: dict[str, dict[str, Any]] = {
     "swin": {"kind": "swin", "window": 2},
     "wind_graph": {"kind": "wind_graph", "blocks": "all"},
     "advection_diffusion": {"kind": "advection_diffusion", "steps": 4},
@@ -152,12 +152,12 @@ def test_sharded_weights_are_trained_to_the_same(
     assert_close(final_weights(tmp_path / "c"), final_weights(alone))
 
 
-@pytest.mark.parametrize("kind", OTHER_SCHOOLS)
+@pytest.mark.parametrize("kind", OTHER_BACKBONES)
 def test_other_backbones_are_trained_to_the_same_in_shards(
     prepared: Prepared, tmp_path: Path, kind: str
 ) -> None:
     stanza = Variant.model_validate(
-        {"label": kind, "scan": "wind", "backbone": OTHER_SCHOOLS[kind]}
+        {"label": kind, "scan": "wind", "backbone": OTHER_BACKBONES[kind]}
     )
 
     def trained(folder: Path, count: int, **train: Any) -> dict[str, torch.Tensor]:

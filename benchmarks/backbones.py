@@ -1,4 +1,4 @@
-"""The report of the study ``schools``, kept in docs/schools/ (``make schools``).
+"""The report of the study ``backbones``, kept in docs/backbones/ (``make backbones``).
 
 What is kept is the page with its figures, except for the maps, and its tables as CSV: comparisons,
 cost, and RMSE and MAE of every training.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-STUDY, PAGE = Path("results/schools"), Path("docs/schools")
+STUDY, PAGE = Path("results/backbones"), Path("docs/backbones")
 LEFT_OUT = "Maps"  # a map for each variant, larger than all the rest
 METRICS = ("rmse", "mae")
 
