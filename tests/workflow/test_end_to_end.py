@@ -184,6 +184,7 @@ def test_a_second_run_has_nothing_to_do(finished: Run) -> None:
     done = finished()
     assert done.returncode == 0
     assert "Nothing to be done" in done.stderr + done.stdout
+    assert f"the report is {finished.path('report.html')}" in done.stderr
 
 
 def test_a_changed_setting_repeats_what_depends_on_it_and_no_other(finished: Run) -> None:
