@@ -50,8 +50,8 @@ class GriddedScores:
     finite truth do not count. A pair with finite truth and a forecast that is not finite is left
     out too, and counted in ``cells_skipped``.
 
-    Memory at 128 x 256 and four horizons: up to 140 MB of sums by place and block, and 32 kB for
-    each init time (11 bins): 280 MB with an init time in every hour of a year.
+    Memory at 128 x 256 and four horizons: up to 140 MB of sums by place and block, and 34 kB for
+    each init time (11 bins, 9 joint classes): 300 MB with an init time in every hour of a year.
 
     Args:
         targets: What is forecast.
