@@ -12,6 +12,7 @@ from importlib.resources import files
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from airshed.arrays import Floats
 from airshed.report.results import Results
@@ -30,7 +31,7 @@ def draw(panel: Axes, results: Results) -> None:
     """
     if not results.simulated:
         line = coast(*panel.get_xlim(), *panel.get_ylim())
-        panel.plot(*line.T, color=COLOUR, linewidth=1.1, scalex=False, scaley=False)
+        panel.add_artist(Line2D(*line.T, color=COLOUR, linewidth=0.9))  # which widens no map
 
 
 def key(results: Results) -> str:
