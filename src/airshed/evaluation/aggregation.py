@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from scipy.sparse import csr_array
 
 from airshed.arrays import Floats, Integers
 from airshed.evaluation.batch import Batch, Samples, State
-from airshed.evaluation.binning import Binning, FixedBins
+from airshed.evaluation.binning import Binning, FixedBins, RuggednessByWind
 from airshed.evaluation.metrics.exceedance import EVENTS
 from airshed.evaluation.metrics.moments import MOMENTS
 from airshed.variables import Variable
@@ -201,6 +202,59 @@ class Sums:
         """Take back what was gathered."""
         for name in GATHERED:
             setattr(self, name, np.array(state[name]))
+
+
+class JointSums:
+    """Counts and squared errors alone, in joint classes: what RMSE needs, in little room.
+
+    Args:
+        period: Init times T, horizons H and targets V.
+        classes: R classes of ruggedness by W of wind.
+        places: P.
+
+    Attributes:
+        by_init: [T, H, R x W, V] of ``count`` and ``squared``; each squared error is summed in
+            float64 and kept as float32.
+    """
+
+    def __init__(self, period: Period, classes: RuggednessByWind, places: int) -> None:
+        self._classes, self._bins = classes, Bins([classes], places)
+        times, horizons = len(period.init_times), len(period.horizons_h)
+        shape = (times, horizons, len(classes.names), len(period.targets))
+        self.by_init: dict[str, npt.NDArray[Any]] = {
+            "count": np.zeros(shape, dtype=np.int32),
+            "squared": np.zeros(shape, dtype=np.float32),
+        }
+
+    def add(self, init: int, horizon: int, parts: Floats, batch: Batch, row: int) -> None:
+        """Add one sample: the batch's ``row``.
+
+        Args:
+            init: Its position among the init times.
+            horizon: Its position among the horizons.
+            parts: [MOMENTS, V, P], what each pair adds.
+            batch: The batch that it comes in.
+            row: Its place there.
+        """
+        weights = self._bins.weights(batch, row)
+        for name, sums in self.by_init.items():
+            sums[init, horizon] = weights @ parts[MOMENTS.index(name)].T.astype(np.float64)
+
+    def values(self) -> dict[str, Any]:
+        """Of ``scores.nc``: the sums as [T, H, R, W, V], and the names of the classes."""
+        names = {one.kind: list(one.names) for one in self._classes.parts}
+        sizes = [len(of) for of in names.values()]
+        return names | {
+            name: sums.reshape(*sums.shape[:2], *sizes, -1) for name, sums in self.state().items()
+        }
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything that was gathered."""
+        return {f"joint_{name}": sums for name, sums in self.by_init.items()}
+
+    def restore(self, state: State) -> None:
+        """Take back what was gathered."""
+        self.by_init = {name: np.array(state[f"joint_{name}"]) for name in self.by_init}
 
 
 GATHERED = ("by_init", "events_by_init", "by_place", "events_by_place", "by_block")

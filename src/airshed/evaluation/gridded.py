@@ -15,9 +15,16 @@ from airshed.arrays import Floats, Integers
 from airshed.config.evaluation import EvaluationConfig
 from airshed.config.supplement import Episode
 from airshed.errors import AirshedError
-from airshed.evaluation.aggregation import Bins, Period, Sums
+from airshed.evaluation.aggregation import Bins, JointSums, Period, Sums
 from airshed.evaluation.batch import Batch, Domain, State
-from airshed.evaluation.binning import Binning, Classes, FixedBins, WindSpeedBins, ruggedness_m
+from airshed.evaluation.binning import (
+    Binning,
+    Classes,
+    FixedBins,
+    RuggednessByWind,
+    WindSpeedBins,
+    ruggedness_m,
+)
 from airshed.evaluation.episodes import episode_bin
 from airshed.evaluation.metrics.exceedance import exceedances, limits_of
 from airshed.evaluation.metrics.moments import MOMENTS, moments
@@ -43,8 +50,8 @@ class GriddedScores:
     finite truth do not count. A pair with finite truth and a forecast that is not finite is left
     out too, and counted in ``cells_skipped``.
 
-    Memory at 128 x 256 and four horizons: up to 140 MB of sums by place and block, and 32 kB for
-    each init time (11 bins): 280 MB with an init time in every hour of a year.
+    Memory at 128 x 256 and four horizons: up to 140 MB of sums by place and block, and 34 kB for
+    each init time (11 bins, 9 joint classes): 300 MB with an init time in every hour of a year.
 
     Args:
         targets: What is forecast.
@@ -75,14 +82,21 @@ class GriddedScores:
         self._domain, self._climatology = domain, climatology
         self._cells = np.flatnonzero(domain.mask)
         self._origin = self._mean_climatology()
+        wind, elevation, ruggedness = _class_bins(
+            domain, self._cells, settings or EvaluationConfig()
+        )
         binnings: list[Binning] = [
             FixedBins.everywhere(len(self._cells)),
-            *_class_bins(domain, self._cells, settings or EvaluationConfig()),
+            wind,
+            elevation,
+            ruggedness,
             *(episode_bin(name, one, domain) for name, one in (episodes or {}).items()),
         ]
         self._bins = Bins(binnings, len(self._cells))
         self._coarse, groups = _coarse_cells(domain.mask)
         self._sums = Sums(self._period, len(self._bins.names), len(self._cells), groups=groups)
+        joint = RuggednessByWind(ruggedness, wind)
+        self._joint = JointSums(self._period, joint, len(self._cells))
         self._spectra = Spectra(self._period, domain)
         self._parts = np.zeros((len(MOMENTS), len(targets), len(self._cells)), dtype=np.float32)
         self._totals = np.zeros(2, dtype=np.int64)  # samples, cells skipped
@@ -118,6 +132,7 @@ class GriddedScores:
             events = exceedances(forecast, truth, counts, self._limits)
             weights = self._bins.weights(batch, row)
             self._sums.add(int(init), int(horizon), self._parts, events, weights)
+            self._joint.add(int(init), int(horizon), self._parts, batch, row)
         self._spectra.add(places[1], batch.forecast, batch.truth)
 
     def _gather(self, fields: Floats) -> Floats:
@@ -149,12 +164,13 @@ class GriddedScores:
     def state(self) -> State:
         """Everything that was gathered."""
         own = {"totals": self._totals, "scored": self._scored}
-        return {**own, **self._sums.state(), **self._spectra.state()}
+        return {**own, **self._sums.state(), **self._joint.state(), **self._spectra.state()}
 
     def restore(self, state: State) -> None:
         """Take back what was gathered."""
         self._totals, self._scored = np.array(state["totals"]), np.array(state["scored"])
         self._sums.restore(state)
+        self._joint.restore(state)
         self._spectra.restore(state)
 
     def dataset(self, subject: Subject) -> xr.Dataset:
@@ -179,6 +195,7 @@ class GriddedScores:
             {
                 **metrics_of(*self._sums.totals(), self._period.names),
                 **self._maps(),
+                **self._joint.values(),
                 **self._spectra.variables(),
                 "lat2d": self._domain.lat2d,
                 "lon2d": self._domain.lon2d,
@@ -201,16 +218,18 @@ class GriddedScores:
         return maps
 
 
-def _class_bins(domain: Domain, cells: Integers, settings: EvaluationConfig) -> list[Binning]:
+def _class_bins(
+    domain: Domain, cells: Integers, settings: EvaluationConfig
+) -> tuple[WindSpeedBins, FixedBins, FixedBins]:
     """Wind speed, elevation and ruggedness of the cells."""
     elevation = Classes("elevation", settings.elevation_edges_m, "m")
     ruggedness = Classes("ruggedness", settings.ruggedness_edges_m, "m")
     spread = ruggedness_m(domain.elevation_m)
-    return [
+    return (
         WindSpeedBins(settings.wind_speed_edges_ms, cells),
         FixedBins.by_class(elevation, domain.elevation_m.ravel()[cells]),
         FixedBins.by_class(ruggedness, spread.ravel()[cells]),
-    ]
+    )
 
 
 def _coarse_cells(

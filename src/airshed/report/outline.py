@@ -85,9 +85,8 @@ FIGURES = {
     ),
     "change_by_wind": Kind(
         "conditions",
-        "Where a bias made of terrain and wind must show: the same by ruggedness, in the calmest,"
-        " middle and windiest third of the init times, by the share of cells in the highest class"
-        " of wind.",
+        "Where a bias made of terrain and wind must show: the same by ruggedness of the cell and"
+        " its wind at the init time together, a panel for each class of wind.",
     ),
     "rmse_by_class": Kind(
         "conditions",

@@ -18,9 +18,10 @@ from airshed.config.supplement import Episode
 from airshed.data.climatology import Climatology
 from airshed.evaluation.aggregation import BLOCK_DAYS
 from airshed.evaluation.batch import Batch, Domain
+from airshed.evaluation.binning import RuggednessByWind, ruggedness_m
 from airshed.evaluation.episodes import episode_table
 from airshed.evaluation.gridded import COARSE_CELLS, GriddedScores
-from airshed.evaluation.rescoring import init_mse, metrics_of, rescored
+from airshed.evaluation.rescoring import init_mse, metrics_of, rescored, rescored_jointly
 from airshed.evaluation.scores import CELLS, METRICS, STATIONS, Subject, read_scores, write_scores
 from airshed.evaluation.stations.scorer import StationScores
 from airshed.variables import TARGETS
@@ -102,13 +103,19 @@ WHOLE = scored(list(range(len(INITS))))
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, len(INITS) - 1), min_size=1, unique=True))
 def test_sums_give_every_score_of_any_init_times(chosen: list[int]) -> None:
-    """Contingency tables, correlations, classes, seasons, episodes and stations included."""
+    """Contingency tables, correlations, classes, seasons, episodes and stations included.
+
+    Joint classes keep float32 of each init time, so that their RMSE is exact to some 1e-7.
+    """
     alone = scored(sorted(chosen))
     for support in (CELLS, STATIONS):
         found = rescored(WHOLE, INITS[chosen], support)
         expected = rescored(alone, support=support)
         np.testing.assert_allclose(found["value"], expected["value"], rtol=1e-9, atol=1e-9)
         np.testing.assert_array_equal(found["pairs"], expected["pairs"])
+    found, expected = rescored_jointly(WHOLE, INITS[chosen]), rescored_jointly(alone)
+    np.testing.assert_allclose(found["value"], expected["value"], rtol=1e-9)
+    np.testing.assert_array_equal(found["pairs"], expected["pairs"])
     domain = rescored(WHOLE, INITS[chosen]).sel(bin="all")["value"]
     for metric in METRICS:  # what scores.csv holds
         np.testing.assert_allclose(domain.sel(metric=metric), alone[metric], rtol=1e-9, atol=1e-9)
@@ -142,6 +149,41 @@ def test_disjoint_bins_add_up_to_the_domain() -> None:
     for kind in ("season", "wind_speed", "elevation", "ruggedness"):
         part = found["pairs"].isel(bin=(found["bin_kind"] == kind).values)
         np.testing.assert_array_equal(part.sum("bin"), whole)
+
+
+def test_joint_classes_equal_plain_numpy() -> None:
+    """Two classes of ruggedness by three of wind, each with pairs; one init time counts twice."""
+    chosen = [0, 3, 3]
+    found = rescored_jointly(WHOLE, INITS[chosen])["value"].sel(metric="rmse")
+    rugged = ruggedness_m(GRID["elevation"].values) >= 300
+    made, inside = [batches()[number] for number in chosen], GRID["domain_mask"].values == 1
+    error = np.stack([batch.forecast.astype(np.float64) - batch.truth for batch in made])
+    wind = np.stack([batch.wind_speed_ms for batch in made])
+    for number, name in enumerate(found["bin"].values):
+        calm, strong = [(0, 2), (2, 5), (5, np.inf)][number % 3]
+        there = inside & (rugged == (number >= 3)) & (wind >= calm) & (wind < strong)
+        squares = np.where(there[:, :, None], error**2, np.nan)
+        expected = np.sqrt(np.nanmean(squares, axis=(0, 3, 4)))
+        np.testing.assert_allclose(found.sel(bin=name), expected, rtol=1e-6)
+    assert found["bin"].values[[0, 5]].tolist() == [
+        "below 300 m, below 2 m s-1",
+        "from 300 m, from 5 m s-1",
+    ]
+
+
+def test_joint_classes_add_up_to_their_own() -> None:
+    """Pairs and squared errors of all winds are those of the class of ruggedness; so for wind."""
+    found, joint = rescored(WHOLE), rescored_jointly(WHOLE)
+    squared = joint["value"].sel(metric="rmse", drop=True) ** 2 * joint["pairs"]
+    for kind in RuggednessByWind.dims:
+        own = found.isel(bin=(found["bin_kind"] == kind).values)
+        pairs, squares = (
+            part.groupby(kind).sum().sel({kind: own["bin"].values}).transpose(kind, ...)
+            for part in (joint["pairs"], squared)
+        )
+        np.testing.assert_array_equal(pairs, own["pairs"])
+        rmse = own["value"].sel(metric="rmse")
+        np.testing.assert_allclose((squares / pairs) ** 0.5, rmse, rtol=1e-6)
 
 
 def test_episodes_are_those_of_the_table() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from airshed.evaluation.binning import joint_name
 from airshed.report import text
 from airshed.report.classes import class_changes, rugged_by_wind
 from airshed.report.drawing import Drawing
@@ -48,20 +49,20 @@ def change_by_class(results: Results) -> Drawing:
 
 
 def change_by_wind(results: Results) -> Drawing:
-    """Change of RMSE by ruggedness, in the calm, middle and windy third of the init times."""
-    data = rugged_by_wind(results)
-    thirds = list(data["init_times"].unique())
+    """Change of RMSE by ruggedness of the cell, a panel for each class of its wind."""
+    data, strata = rugged_by_wind(results), results.strata
+    winds = strata.loc[strata["stratum_kind"] == "wind_speed", "stratum"].unique()
     figure, drawn, left, _ = panels(
-        len(thirds), lambda columns, rows: (9.5, 2.8 * rows + 0.4), sharey=True
+        len(winds), lambda columns, rows: (9.5, 2.8 * rows + 0.4), sharey=True
     )
-    for panel, third in zip(drawn, thirds, strict=True):
-        names = _class_axis(panel, results.strata, "ruggedness")
-        _changes(panel, results, data[data["init_times"] == third], names)
-        panel.set_title(f"{third} of init times")
+    for panel, wind in zip(drawn, winds, strict=True):
+        names = _class_axis(panel, strata, "ruggedness")
+        _changes(panel, results, data, [joint_name(name, wind) for name in names])
+        panel.set_title(f"wind {shown_units(wind)}")
         panel.set_xlabel(CLASSES["ruggedness"])
     _finish(left, data)
     legend(figure)
-    return Drawing("change_by_wind", figure, data, _told(data, len(thirds)))
+    return Drawing("change_by_wind", figure, data, _told(data, len(winds)))
 
 
 def _changes(panel: Axes, results: Results, rows: pd.DataFrame, names: list[str]) -> None:
@@ -131,7 +132,8 @@ def _class(row: pd.Series[Any]) -> str:
 
 def rmse_by_class(results: Results) -> Drawing:
     """RMSE in each class, of variants and of reference forecasts without a network."""
-    rmse = results.strata[results.strata["metric"] == "rmse"]
+    strata = results.strata
+    rmse = strata[(strata["metric"] == "rmse") & strata["stratum_kind"].isin(CLASSES)]
     keys = ["variant", "seed", "pollutant", "stratum_kind", "stratum"]
     over_horizons = rmse.assign(value=rmse["value"] ** 2).groupby(keys, sort=False)["value"].mean()
     data = (over_horizons**0.5).reset_index()

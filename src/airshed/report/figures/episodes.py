@@ -15,6 +15,7 @@ from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
 from airshed.report.drawing import Drawing
+from airshed.report.figures import coast
 from airshed.report.figures.maps import contours, height_over_width, on_a_map
 from airshed.report.figures.style import Look, legend, looks
 from airshed.report.results import Results
@@ -73,6 +74,7 @@ def episode_maps(results: Results, episode: str, variant: str, folded: bool) -> 
     for row, (name, field) in zip(axes, fields.items(), strict=True):
         for panel, time in zip(row, times, strict=True):
             _map(panel, field.sel(map_time=time), terrain, scale)
+            on_a_map(panel, field["latitude"].values, results)
         row[0].set_ylabel(f"{name}\nlatitude (\u00b0N)", fontsize="small")
     for panel, time in zip(axes[0], times, strict=True):
         panel.set_title(f"{pd.Timestamp(time):%Y-%m-%d %H} UTC", fontsize="small")
@@ -89,7 +91,8 @@ def episode_maps(results: Results, episode: str, variant: str, folded: bool) -> 
     means = _means(fields, results.units_of(pollutant))
     alt = f"Rows of maps of {results.label(pollutant)}, columns are times. {means}"
     title = f"{episode}: maps of {variant} and {reference}" if folded else None
-    return Drawing("episode_maps", figure, data, alt, f"{episode}-{variant}", title)
+    name, note = f"{episode}-{variant}", coast.key(results)
+    return Drawing("episode_maps", figure, data, alt, name, title, note)
 
 
 def _fields(results: Results, episode: str, variants: Sequence[str]) -> dict[str, xr.DataArray]:
@@ -119,7 +122,6 @@ def _map(panel: Axes, field: xr.DataArray, terrain_m: np.ndarray, scale: Normali
         middle: dict[str, Any] = {"ha": "center", "va": "center", "transform": panel.transAxes}
         panel.text(0.5, 0.5, NO_FORECAST, fontsize="x-small", **middle)
     contours(panel, lon, lat, terrain_m, labelled=False)
-    on_a_map(panel, lat)
     panel.xaxis.set_major_locator(MaxNLocator(3))
 
 
