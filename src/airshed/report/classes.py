@@ -20,7 +20,7 @@ def rugged_by_wind(results: Results) -> pd.DataFrame:
     return rows[(rows["stratum_kind"] == "ruggedness") & (rows["init_times"] != ALL_TIMES)]
 
 
-def told(results: Results, variant: str) -> str:
+def by_elevation(results: Results, variant: str) -> str:
     """How the change of a variant goes with elevation, from the lowest class to the highest."""
     changes = class_changes(results)
     rows = changes[(changes["variant"] == variant) & (changes["stratum_kind"] == "elevation")]

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from airshed.comparison.other_scores import MIN_EVENTS
 from airshed.comparison.table import ALL
 from airshed.comparison.verdict import Limit, Verdict
 from airshed.config import Study
@@ -146,23 +145,6 @@ def stanza_settings(study: Study, variant: str) -> dict[str, Any]:
 def shown_setting(value: Any) -> str:
     """A setting as it is written in a configuration."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def exceedances(results: Results, limit: str, happened: pd.Series[int]) -> str:
-    """How many pairs were above the limits in the truth of the test split, and which are too few.
-
-    Args:
-        results: The study's results.
-        limit: A set of limits.
-        happened: Pairs above them by pollutant.
-    """
-    found = [f"{results.label(str(name))} {count:,}" for name, count in happened.items()]
-    few = [results.label(str(name)) for name, count in happened.items() if count < MIN_EVENTS]
-    left_out = f" Fewer than {MIN_EVENTS} are not drawn: {listed(few)}." if few else ""
-    return (
-        f"Forecast-observation pairs above the limits for {limit} means, all horizons together:"
-        f" {listed(found)}.{left_out}"
-    )
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -32,8 +32,10 @@ def classes_of(results: Results) -> dict[str, str]:
     return {kind: label for kind, label in CLASSES.items() if pairs.get(kind, 0)}
 
 
-def change_by_class(results: Results) -> Drawing:
-    """Change of RMSE in each class, mean over pollutants and horizons."""
+def change_by_class(results: Results) -> Drawing | None:
+    """Change of RMSE in each class, mean over pollutants and horizons; None without references."""
+    if not results.study.references():
+        return None
     data, kinds = class_changes(results), classes_of(results)
     figure, drawn, left, _ = panels(
         len(kinds), lambda columns, rows: (9.5, 2.8 * rows + 0.4 * (rows == 1)), sharey=True
@@ -47,9 +49,11 @@ def change_by_class(results: Results) -> Drawing:
     return Drawing("change_by_class", figure, data, _told(data, len(kinds)))
 
 
-def change_by_wind(results: Results) -> Drawing:
+def change_by_wind(results: Results) -> Drawing | None:
     """Change of RMSE by ruggedness, in the calm, middle and windy third of the init times."""
     data = rugged_by_wind(results)
+    if data.empty:
+        return None
     thirds = list(data["init_times"].unique())
     figure, drawn, left, _ = panels(
         len(thirds), lambda columns, rows: (9.5, 2.8 * rows + 0.4), sharey=True

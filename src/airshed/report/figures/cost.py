@@ -13,8 +13,10 @@ from airshed.report.figures.style import legend, looks
 from airshed.report.results import Results
 
 
-def cost_benefit(results: Results) -> Drawing:
-    """Overhead of a step against the overall change of RMSE, both with what is known of them."""
+def cost_benefit(results: Results) -> Drawing | None:
+    """Overhead of a step against the overall change of RMSE; None if nothing is compared."""
+    if not results.study.references():
+        return None
     data = pd.DataFrame([_place(results, variant) for variant in results.study.references()])
     style = looks(results.study)
     figure, panel = plt.subplots(figsize=(7.5, 4.2))

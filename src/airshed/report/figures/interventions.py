@@ -11,9 +11,11 @@ from airshed.report.figures.scores import coloured, common_scale
 from airshed.report.results import Results
 
 
-def interventions(results: Results) -> Drawing:
-    """Overall change of RMSE under each intervention, one row a variant."""
+def interventions(results: Results) -> Drawing | None:
+    """Overall change of RMSE under each intervention, one row a variant; None without any."""
     overall = rows.overall(results)
+    if not overall:
+        return None
     found = {(variant, name): row.to_dict() for (name, variant), row in overall.items()}
     names = results.study.interventions.apply
     variants = [name for name in results.study.variants if results.study.interventions_on(name)]

@@ -35,9 +35,11 @@ VERDICT_LOOKS = {
 CHANGE = ["relative_rmse_change", "ci_low", "ci_high"]
 
 
-def changes(results: Results) -> Drawing:
+def changes(results: Results) -> Drawing | None:
     """Overall change of every variant with its interval; markers and words tell the verdict."""
     variants = list(results.study.references())
+    if not variants:
+        return None
     rows = pd.DataFrame([results.overall(variant) for variant in variants])
     figure, panel = plt.subplots(figsize=(8.5, 0.38 * len(rows) + 1.1))
     margin = 100 * results.study.comparison.margin

@@ -13,8 +13,10 @@ from airshed.report.figures.style import legend, looks
 from airshed.report.results import Results
 
 
-def spectra(results: Results) -> Drawing:
-    """Power of forecasts over that of the observations, one panel a horizon."""
+def spectra(results: Results) -> Drawing | None:
+    """Power of forecasts over that of the observations, one panel a horizon; None without any."""
+    if results.spectra.empty:
+        return None
     horizons = results.study.horizons_h
     drawn = panels(
         len(horizons), lambda across, down: (3.2 * across, 2.5 * down + 0.4), sharey=True

@@ -12,9 +12,11 @@ from airshed.report.figures.style import legend
 from airshed.report.results import Results
 
 
-def stations(results: Results) -> Drawing:
+def stations(results: Results) -> Drawing | None:
     """RMSE at stations against horizon for each pollutant, beside the reanalysis' own."""
-    table = results.supplement["stations"]
+    table = results.supplement.get("stations")
+    if table is None or table.empty:
+        return None
     data = table[table["stations_used"] == "all"].rename(columns={"name": "variant"})
     data = data.assign(value=data["rmse"])
     horizons = sorted(results.study.horizons_h)
