@@ -44,9 +44,6 @@ class StudyResults:
 def read_study(path: str | PathLike[str]) -> StudyResults:
     """Read the tables of a finished study.
 
-    Args:
-        path: Its folder, ``results/<study>``.
-
     Raises:
         AirshedError: It is no finished study, or one of another version.
     """

@@ -50,13 +50,6 @@ def measure_cost(
 ) -> dict[str, Any]:
     """Measure variants in one process, and write what they cost.
 
-    Args:
-        study: The resolved study.
-        variants: As for :func:`measured_steps`.
-        prepared: As for :func:`measured_steps`.
-        rounds: As for :func:`measured_steps`.
-        output: Where ``cost.json`` goes.
-
     Returns:
         What was written.
 

@@ -28,13 +28,6 @@ def measured_once(
 ) -> dict[str, Any]:
     """What a variant costs, measured unless that was done with these settings on such a device.
 
-    Args:
-        study: What of the study its step is handed.
-        variant: The variant.
-        prepared: Paths of the prepared data.
-        rounds: As for :func:`airshed.bench.cost.measured_steps`.
-        output: Where the record goes; what was measured is kept beside it.
-
     Returns:
         As :func:`airshed.bench.cost.measured_steps`. The number of samples is that of the data as
         they are now.

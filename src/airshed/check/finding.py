@@ -58,12 +58,7 @@ def worst(found: Sequence[Finding]) -> Finding:
 
 
 def attempted(check: Callable[[], Finding], todo: str) -> Finding:
-    """What a check finds; whatever it raises means that the thing is broken.
-
-    Args:
-        check: The check.
-        todo: What to do where an error of another library does not say it.
-    """
+    """What a check finds; any error means broken, with ``todo`` where its message has no advice."""
     try:
         return check()
     except Exception as error:  # whatever a driver, a compiler or a file system may raise

@@ -56,14 +56,7 @@ CHECKS = {
 def findings(
     study: Study, variant: str, processes: Processes, results: Path
 ) -> Iterator[tuple[str, Finding]]:
-    """Name and finding of one check after another, the same in all processes.
-
-    Args:
-        study: The resolved study.
-        variant: The variant whose training is checked.
-        processes: How many processes train together; each of them calls this function.
-        results: The folder of all studies.
-    """
+    """Name and finding of one check after another, the same in all processes, which all call it."""
     own = study.for_variant(variant)
     settings = own.train.model_copy(update={"timeout_min": TIMEOUT_MIN})
     try:

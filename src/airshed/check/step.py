@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from functools import partial
 
 import torch
@@ -14,7 +13,7 @@ from airshed.check.training import CheckedTraining, median_seconds
 from airshed.cluster.plan import training_steps
 from airshed.errors import AirshedError
 from airshed.training.compilation import compile_blocks
-from airshed.training.memory import device_memory_error
+from airshed.training.memory import device_memory_error, peak_memory_mb
 
 STRAGGLING = 1.2  # times the median of all processes
 NEARLY_ALL = 0.9  # of a memory
@@ -71,9 +70,7 @@ def _measured(training: CheckedTraining) -> tuple[float, float]:
         if lacking is None:
             raise
         raise lacking from error
-    if device.type == "cuda":
-        return taken, torch.cuda.max_memory_allocated(device) / 1e6
-    return taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return taken, peak_memory_mb(device)
 
 
 def _lacking_memory(training: CheckedTraining, error: Exception) -> AirshedError | None:

@@ -124,7 +124,7 @@ def compare_all(
             "seed_correlation": _correlation(aligned, *places),
             "seeds_paired": isinstance(errors, SameNetworks),
             **_cross_checks(errors, aligned.tests),
-            "init_times": [errors.exists.any(axis=1).sum(), *errors.exists.sum(axis=0)],
+            "init_times": errors.init_time_counts(),
             "block_length": block,
             "variant_seeds": errors.seeds[0],
             "reference_seeds": errors.seeds[1],

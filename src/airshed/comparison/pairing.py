@@ -74,6 +74,10 @@ class PairedErrors:
         """Seeds of the variant and of the reference."""
         return len(self.variant), len(self.reference)
 
+    def init_time_counts(self) -> list[int]:
+        """How many init times are compared: overall, and in each test."""
+        return [int(self.exists.any(axis=1).sum()), *self.exists.sum(axis=0).tolist()]
+
     def means(self) -> Floats:
         """[S + S', (M,) K]: over the init times of every training, the variant's first."""
         both = np.concatenate([self.variant, self.reference])

@@ -21,7 +21,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from airshed.arrays import Floats, Integers
-from airshed.evaluation.batch import Batch, Samples, State
+from airshed.evaluation.batch import Batch, Gathered, Samples
 from airshed.evaluation.binning import Binning, FixedBins
 from airshed.evaluation.metrics.exceedance import EVENTS
 from airshed.evaluation.metrics.moments import MOMENTS
@@ -97,7 +97,7 @@ class Bins:
         return self._weights
 
 
-class Sums:
+class Sums(Gathered):
     """The sums themselves, float64, and counts of events.
 
     Memory: 8 bytes for each init time, horizon, bin, statistic and pollutant, and for each horizon,
@@ -117,6 +117,8 @@ class Sums:
         events_by_place: [H, E, V, P].
         by_block: [block, H, BLOCK_STATISTICS, V, G].
     """
+
+    GATHERED = ("by_init", "events_by_init", "by_place", "events_by_place", "by_block")
 
     def __init__(
         self,
@@ -192,15 +194,3 @@ class Sums:
         events = self.events_by_init[:, :, 0].sum(axis=0, dtype=np.int64)
         sums: Floats = self.by_init[:, :, 0].sum(axis=0)
         return sums, events
-
-    def state(self) -> State:
-        """Everything that was gathered."""
-        return {name: getattr(self, name) for name in GATHERED}
-
-    def restore(self, state: State) -> None:
-        """Take back what was gathered."""
-        for name in GATHERED:
-            setattr(self, name, np.array(state[name]))
-
-
-GATHERED = ("by_init", "events_by_init", "by_place", "events_by_place", "by_block")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -130,3 +130,18 @@ class Scorer(Protocol):
 
     def restore(self, state: State) -> None:
         """Take back what :meth:`state` gave, in place of what was gathered so far."""
+
+
+class Gathered:
+    """What is gathered in arrays: attributes whose names are those of its saved state."""
+
+    GATHERED: ClassVar[tuple[str, ...]]
+
+    def state(self) -> State:
+        """Everything that was gathered."""
+        return {name: getattr(self, name) for name in self.GATHERED}
+
+    def restore(self, state: State) -> None:
+        """Take back what was gathered."""
+        for name in self.GATHERED:
+            setattr(self, name, np.array(state[name]))

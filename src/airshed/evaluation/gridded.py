@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 from scipy.sparse import csr_array
 
 from airshed.arrays import Floats, Integers
 from airshed.config.evaluation import EvaluationConfig
 from airshed.config.supplement import Episode
+from airshed.data.climatology import Climatology
 from airshed.errors import AirshedError
 from airshed.evaluation.aggregation import Bins, Period, Sums
 from airshed.evaluation.batch import Batch, Domain, State
@@ -24,16 +24,8 @@ from airshed.evaluation.metrics.moments import MOMENTS, moments
 from airshed.evaluation.rescoring import metrics_of
 from airshed.evaluation.scores import CELLS, SCORED_MAPS, Subject, scores_dataset
 from airshed.evaluation.spectra import Spectra
-from airshed.variables import Variable
 
 COARSE_CELLS = 2048  # of the sums by block of days, at most
-
-
-class Expected(Protocol):
-    """What is expected at a time, without knowing the weather."""
-
-    def at(self, times: pd.DatetimeIndex) -> npt.NDArray[np.float32]:
-        """Fields [B, T, Y, X] at times [B], in physical units."""
 
 
 class GriddedScores:
@@ -47,9 +39,7 @@ class GriddedScores:
     each init time (11 bins): 280 MB with an init time in every hour of a year.
 
     Args:
-        targets: What is forecast.
-        horizons_h: Lead times, hours.
-        init_times: Init times that samples may have; those without a sample stay empty.
+        period: The samples that there may be; init times without any stay empty.
         domain: The cells.
         climatology: What anomalies are taken from; finite inside the domain.
         settings: Edges of the classes.
@@ -62,15 +52,13 @@ class GriddedScores:
 
     def __init__(
         self,
-        targets: Sequence[Variable],
-        horizons_h: Sequence[int],
-        init_times: pd.DatetimeIndex,
+        period: Period,
         domain: Domain,
-        climatology: Expected,
+        climatology: Climatology,
         settings: EvaluationConfig | None = None,
         episodes: Mapping[str, Episode] | None = None,
     ) -> None:
-        self._period = Period(init_times, tuple(horizons_h), tuple(targets))
+        self._period = period
         self._limits = limits_of(self._period.names)
         self._domain, self._climatology = domain, climatology
         self._cells = np.flatnonzero(domain.mask)
@@ -84,9 +72,10 @@ class GriddedScores:
         self._coarse, groups = _coarse_cells(domain.mask)
         self._sums = Sums(self._period, len(self._bins.names), len(self._cells), groups=groups)
         self._spectra = Spectra(self._period, domain)
-        self._parts = np.zeros((len(MOMENTS), len(targets), len(self._cells)), dtype=np.float32)
+        shape = (len(MOMENTS), len(period.targets), len(self._cells))
+        self._parts = np.zeros(shape, dtype=np.float32)
         self._totals = np.zeros(2, dtype=np.int64)  # samples, cells skipped
-        self._scored = np.zeros((len(init_times), len(self._period.horizons_h)), dtype=bool)
+        self._scored = np.zeros((len(period.init_times), len(period.horizons_h)), dtype=bool)
 
     def _mean_climatology(self) -> Floats:
         """Mean over the domain at the first init time, [T, 1]."""

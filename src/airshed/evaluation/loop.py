@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from airshed.arrays import Floats
+from airshed.config import Study
 from airshed.evaluation.batch import Forecaster, Samples, Scorer
 from airshed.evaluation.reading import SampleReader
 from airshed.integrity.atomic import publish
@@ -37,6 +38,12 @@ class Savepoint:
         self.path, self.identity, self.every_s = path, identity, every_s
         self._partial = path.with_name(f".{path.name}.partial")  # one, however often it is killed
         self._saved = time.monotonic()
+
+    @classmethod
+    def beside(cls, output: Path, identity: str, study: Study) -> Savepoint:
+        """That of a result that goes to ``output``, as often as the study asks for."""
+        path = output.with_name(f"{output.stem}.savepoint.npz")
+        return cls(path, identity, 60 * study.jobs.checkpoint_every_min)
 
     def restore(self, scorers: Mapping[str, Scorer]) -> int:
         """Give each scorer its saved state; the number of batches that are done, 0 without one."""

@@ -17,12 +17,12 @@ from scipy.sparse import csr_array
 from airshed.arrays import Flags, Floats, Integers
 from airshed.data.sphere import spacing_km
 from airshed.evaluation.aggregation import Period
-from airshed.evaluation.batch import Domain, State
+from airshed.evaluation.batch import Domain, Gathered
 
 SIDES = ("forecast_power", "truth_power")
 
 
-class Spectra:
+class Spectra(Gathered):
     """Sums over samples of the power in bands of wavelength, on one rectangle of the domain.
 
     Band k of a rectangle whose shorter side has N cells holds the waves of 2 N / (k + 1) to 2 N / k
@@ -37,6 +37,8 @@ class Spectra:
         forecast_power: [H, K, V], sums of the variance (squared units) in each of K bands.
         truth_power: [H, K, V].
     """
+
+    GATHERED = ("samples", *SIDES)
 
     def __init__(self, period: Period, domain: Domain) -> None:
         self._period = period
@@ -67,15 +69,6 @@ class Spectra:
         squares = np.square(coefficients, out=coefficients).reshape(-1, self._bands.shape[0])
         power: Floats = (squares @ self._bands).reshape(*fields.shape[:2], -1)
         return power / self._bands.shape[0]
-
-    def state(self) -> State:
-        """The sums."""
-        return {name: getattr(self, name) for name in ("samples", *SIDES)}
-
-    def restore(self, state: State) -> None:
-        """Take the sums back."""
-        for name in ("samples", *SIDES):
-            setattr(self, name, np.array(state[name]))
 
     def variables(self) -> dict[str, Any]:
         """As they stand in ``scores.nc``."""

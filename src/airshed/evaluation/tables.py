@@ -36,13 +36,13 @@ def write_stratum_table(files: Sequence[Path], output: Path) -> None:
     row. A value is empty where it is undefined: in a stratum without pairs, for an exceedance score
     without the events that it is a share of (the counts of hits, misses and false alarms are rows
     of their own), and for limits that the standard does not have.
-
-    Args:
-        files: ``scores.nc`` of every run, in the order of the table.
-        output: The table.
     """
     parts = [_rows(path) for path in progress(files, "scores by stratum")]
-    table = pd.concat(parts, ignore_index=True)
+    write_table(pd.concat(parts, ignore_index=True), output)
+
+
+def write_table(table: pd.DataFrame, output: Path) -> None:
+    """Write a CSV whose bytes depend on the table alone."""
     write_text(output, table.to_csv(index=False, float_format=FLOAT_FORMAT, lineterminator="\n"))
 
 

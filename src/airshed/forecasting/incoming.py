@@ -34,11 +34,6 @@ class Incoming:
 
     They lie on the study grid or on that of the dataset's raw files; the first hour tells which.
 
-    Args:
-        dataset: What the study says of the fields.
-        static: Static fields of the study grid.
-        wanted: Names of the hourly fields that are needed.
-
     Attributes:
         quantities: What the dataset knows; ``hourly`` are the wanted fields, in its order.
     """

@@ -112,11 +112,6 @@ def device_named(name: str) -> torch.device:
 def prepared_of(study: Study, variant: str, run: Path) -> Prepared:
     """What networks need beside their weights, from the folder of results that a run lies in.
 
-    Args:
-        study: The study.
-        variant: Name of one of its variants.
-        run: ``results/<study>/variants/<variant>/seed<k>``.
-
     Raises:
         AirshedError: Some of it is not there.
     """

@@ -32,12 +32,6 @@ def build_partial_report(study: Study, results: Path, data: Path, queue: Queue) 
 
     Nothing else is written, and no step of the workflow reads it.
 
-    Args:
-        study: The resolved study.
-        results: Its folder, ``results/<study>``.
-        data: The folder of the prepared data.
-        queue: SLURM's queue, which knows of trainings that wait.
-
     Returns:
         The page.
 

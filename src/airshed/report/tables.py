@@ -249,11 +249,7 @@ def warnings(results: Results) -> list[str]:
 
 
 def change_table(comparisons: pd.DataFrame) -> Table:
-    """The comparisons of one variant with its reference.
-
-    Args:
-        comparisons: Rows of ``comparisons.csv`` of one variant.
-    """
+    """The comparisons of one variant with its reference."""
     cells = comparisons[comparisons["pollutant"] != ALL]
     horizons = list(dict.fromkeys(cells["horizon_h"].astype(int)))
     placed = {(str(row["pollutant"]), int(row["horizon_h"])): row for _, row in cells.iterrows()}

@@ -50,13 +50,6 @@ def mlflow_run(
 ) -> MlflowRun:
     """The run of a training: the one that it began with, or a new one.
 
-    Args:
-        store: Folder of all runs of the study.
-        study: The study's name, which is that of the experiment.
-        variant: Name of the variant.
-        seed: Its seed.
-        settings: How it is trained, for the run's parameters.
-
     Raises:
         AirshedError: MLflow is not installed.
     """
@@ -75,12 +68,7 @@ def mlflow_run(
 
 
 def tell_verdicts(results: Path, verdicts: Mapping[str, str]) -> None:
-    """Note the verdict on each variant in the runs of its trainings, where there are any.
-
-    Args:
-        results: The study's folder.
-        verdicts: By variant.
-    """
+    """Note the verdict on each variant in the runs of its trainings, where there are any."""
     store = results / STORE
     if not store.is_dir():
         return

@@ -1,4 +1,4 @@
-"""The last known field, that of the same hour of the day, or its anomaly as far as it lasts."""
+"""Climatology; the last known field, that of the same hour of the day, or its damped anomaly."""
 
 from __future__ import annotations
 
@@ -52,6 +52,15 @@ def same_hour_persistence(known: Known) -> Forecaster:
                 hint="let the test split start later",
             )
         return reader.fields(found)
+
+    return batch_by_batch(forecast)
+
+
+def climatology(known: Known) -> Forecaster:
+    """What is expected at the valid time, see :mod:`airshed.data.climatology`."""
+
+    def forecast(samples: Samples) -> Floats:
+        return known.climatology.at(samples.valid_times)
 
     return batch_by_batch(forecast)
 

@@ -14,7 +14,7 @@ from scores.probability import crps_for_ensemble, rank_histogram
 
 from airshed.arrays import Floats
 from airshed.evaluation.aggregation import Period
-from airshed.evaluation.batch import Batch, Samples, State
+from airshed.evaluation.batch import Batch, Gathered, Samples
 from airshed.evaluation.loop import ahead
 
 DIMS = ("member", "sample", "pollutant", "cell")
@@ -51,7 +51,7 @@ class Members:
             yield members.mean(axis=0)
 
 
-class EnsembleScores:
+class EnsembleScores(Gathered):
     """Scores of an ensemble over the cells of the domain, by horizon and pollutant.
 
     Source of the fair score: Ferro (2014), Quarterly Journal of the Royal Meteorological Society
@@ -65,11 +65,13 @@ class EnsembleScores:
         members: Makes the forecasts, and keeps them until they are scored.
     """
 
+    GATHERED = ("sums", "ranks")
+
     def __init__(self, period: Period, mask: npt.NDArray[np.bool_], members: Members) -> None:
         self._period, self._cells, self._members = period, np.flatnonzero(mask), members
         horizons, targets = len(period.horizons_h), len(period.targets)
-        self._sums = np.zeros((horizons, len(SUMMED), targets))
-        self._ranks = np.zeros((horizons, len(members) + 1, targets))
+        self.sums = np.zeros((horizons, len(SUMMED), targets))
+        self.ranks = np.zeros((horizons, len(members) + 1, targets))
 
     def add(self, batch: Batch) -> None:
         """Take one batch, whose members are the first that wait."""
@@ -89,8 +91,8 @@ class EnsembleScores:
             np.nan_to_num(crps.transpose(*DIMS[1:]).values),
         )
         summed = np.stack([part.sum(axis=2, dtype=np.float64) for part in parts], axis=1)
-        np.add.at(self._sums, horizons, summed)
-        np.add.at(self._ranks, horizons, self._ranked(forecasts, observed, summed[:, 0]))
+        np.add.at(self.sums, horizons, summed)
+        np.add.at(self.ranks, horizons, self._ranked(forecasts, observed, summed[:, 0]))
 
     def _gather(self, fields: Floats) -> Floats:
         return fields.reshape(*fields.shape[:-2], -1)[..., self._cells].astype(np.float64)
@@ -104,14 +106,6 @@ class EnsembleScores:
             np.nan_to_num(shares.transpose("sample", "rank", "pollutant").values) * count[:, None]
         )
 
-    def state(self) -> State:
-        """The sums."""
-        return {"sums": self._sums, "ranks": self._ranks}
-
-    def restore(self, state: State) -> None:
-        """Take the sums back."""
-        self._sums, self._ranks = (np.array(state[name]) for name in ("sums", "ranks"))
-
     def table(self, variant: str) -> pd.DataFrame:
         """One row for each pollutant and horizon.
 
@@ -123,7 +117,7 @@ class EnsembleScores:
         rows = []
         for h, horizon in enumerate(self._period.horizons_h):
             for t, target in enumerate(self._period.targets):
-                count, *sums = self._sums[h, :, t]
+                count, *sums = self.sums[h, :, t]
                 mean, member, variance, crps = np.array(sums) / count if count else [np.nan] * 4
                 members = len(self._members)
                 spread = np.sqrt(variance * (members + 1) / members)
@@ -146,6 +140,6 @@ class EnsembleScores:
         return pd.DataFrame(rows)
 
     def _shares(self, horizon: int, target: int) -> dict[str, float]:
-        ranks: Floats = self._ranks[horizon, :, target]
+        ranks: Floats = self.ranks[horizon, :, target]
         total = ranks.sum()
         return {f"rank_{k}": one / total if total else np.nan for k, one in enumerate(ranks)}

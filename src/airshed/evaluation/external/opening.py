@@ -23,10 +23,6 @@ VALID_TIMES = ("time", "valid_time")
 def opened_dataset(name: str, settings: ExternalConfig) -> xr.Dataset:
     """The files of a forecast as one dataset with an axis of init times and one of lead times.
 
-    Args:
-        name: What the study calls it.
-        settings: Where it is, and how its files tell their init time.
-
     Raises:
         AirshedError: It cannot be opened, or its init times are not known.
     """

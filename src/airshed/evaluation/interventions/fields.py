@@ -49,18 +49,10 @@ def _zero(given: Given) -> Tensor:
     return torch.from_numpy(given.normaliser.forward(np.zeros(shape))).expand_as(given.fields)
 
 
-def _mean(given: Given) -> Tensor:
-    return torch.zeros_like(given.fields)
-
-
 def _permuted(given: Given) -> Tensor:
     changed = given.fields.clone()
     changed[..., given.inside] = given.fields[..., given.inside][..., given.permutation]
     return changed
-
-
-def _of_other_times(given: Given) -> Tensor:
-    return given.others
 
 
 def _reversed(given: Given) -> Tensor:
@@ -79,9 +71,9 @@ def _noise(given: Given) -> Tensor:
 
 CHANGES: Mapping[str, Callable[[Given], Tensor]] = {
     "zero": _zero,
-    "mean": _mean,
+    "mean": lambda given: torch.zeros_like(given.fields),
     "permuted": _permuted,
-    "other_times": _of_other_times,
+    "other_times": lambda given: given.others,
     "reversed": _reversed,
     "noise": _noise,
 }

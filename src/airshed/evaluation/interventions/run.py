@@ -20,9 +20,9 @@ from airshed.data.normalisation import Normaliser
 from airshed.data.prepared import Prepared
 from airshed.data.stores import open_static
 from airshed.evaluation.evaluate import Evaluation, evaluate
+from airshed.evaluation.interventions import scores_of
 from airshed.evaluation.interventions.fields import ChangedFields
 from airshed.evaluation.interventions.networks import intervened, strength_times
-from airshed.evaluation.interventions.places import scores_of
 from airshed.evaluation.network import forecaster_of, trained_network
 from airshed.evaluation.scores import Subject
 from airshed.graph.identity import scores_identity
@@ -42,13 +42,6 @@ def intervene(study: Study, run: Path, prepared: Prepared, climatology: Path, ou
     Scores of an intervention are complete when they lie in its folder: an interrupted run, or one
     with further interventions, makes those that are not there or not of these weights, data and
     settings.
-
-    Args:
-        study: The study, or what of it this step is handed.
-        run: ``run.json`` of the training.
-        prepared: Paths of the prepared data.
-        climatology: The climatology.
-        output: Where the list of what was made goes; scores lie beside it, see :func:`scores_of`.
 
     Raises:
         AirshedError: The checkpoint is missing, changed or does not fit, or data do not fit.

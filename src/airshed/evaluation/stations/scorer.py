@@ -12,11 +12,11 @@ import pandas as pd
 import xarray as xr
 
 from airshed.arrays import Floats
+from airshed.data.climatology import Climatology
 from airshed.data.stores import check_targets, open_netcdf
 from airshed.evaluation.aggregation import Bins, Period, Sums
 from airshed.evaluation.batch import Batch, State
 from airshed.evaluation.binning import ALL_STATIONS, FixedBins
-from airshed.evaluation.gridded import Expected
 from airshed.evaluation.metrics.exceedance import exceedances, limits_of
 from airshed.evaluation.metrics.moments import MOMENTS, moments
 from airshed.evaluation.rescoring import metrics_of, reanalysis_metrics_of
@@ -47,25 +47,17 @@ class StationScores:
     float64.
 
     Args:
-        targets: What is forecast.
-        observations: ``observations.nc``, of these targets.
+        period: The samples that there may be.
+        observations: ``observations.nc``, of its targets.
         grid: The static fields.
-        init_times: Init times that samples may have.
-        horizons_h: Lead times, h.
         climatology: What anomalies are taken from, interpolated to the stations.
     """
 
     def __init__(
-        self,
-        targets: Sequence[Variable],
-        observations: xr.Dataset,
-        grid: xr.Dataset,
-        init_times: pd.DatetimeIndex,
-        horizons_h: Sequence[int],
-        climatology: Expected,
+        self, period: Period, observations: xr.Dataset, grid: xr.Dataset, climatology: Climatology
     ) -> None:
         self._observations, self._climatology = observations, climatology
-        self._period = Period(init_times, tuple(horizons_h), tuple(targets))
+        self._period = period
         self._limits = limits_of(self._period.names)
         lat_deg, lon_deg = (observations[name].values for name in ("latitude", "longitude"))
         self._points = station_points(grid, lat_deg, lon_deg, observations.attrs["matching"])

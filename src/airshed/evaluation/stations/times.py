@@ -49,10 +49,6 @@ NS: Final = "datetime64[ns]"
 class TimeColumns:
     """Which columns of a table tell the time.
 
-    Args:
-        raw: The table.
-        path: Its file, for messages.
-
     Raises:
         AirshedError: None does.
     """

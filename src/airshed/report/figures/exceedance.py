@@ -64,9 +64,10 @@ def exceedance(results: Results, limit: str) -> Drawing | None:
     """
     happened = events(results, limit)
     happened = happened[happened >= MIN_EVENTS]
-    data, targets = _scores(results, limit), [str(name) for name in happened.index]
+    targets = [str(name) for name in happened.index]
     if not targets:
         return None
+    data = _scores(results, limit)
     horizons = sorted(results.study.horizons_h)
     figure, axes = plt.subplots(
         len(NAMES),

@@ -19,6 +19,7 @@ from airshed.data.climatology import Climatology
 from airshed.data.sphere import axis_directions
 from airshed.data.stores import write_netcdf
 from airshed.errors import AirshedError
+from airshed.evaluation.aggregation import Period
 from airshed.evaluation.points import Points
 from airshed.evaluation.stations.observations import write_observations
 from airshed.evaluation.stations.scorer import StationScores, open_observations
@@ -27,6 +28,7 @@ from airshed.variables import TARGETS
 
 HORIZONS = (12, 24)
 INITS = pd.date_range("2016-03-05", periods=10, freq="6h", unit="ns")
+PERIOD = Period(INITS, HORIZONS, TARGET_VARIABLES)
 HOURS = pd.date_range("2016-03-05", "2016-03-08 23:00", freq="h", unit="ns")
 USUAL = Climatology(np.full((1, 24, len(TARGETS), ROWS, COLUMNS), 40, np.float32))
 SITES = {  # latitude, longitude, elevation, and whether it is kept
@@ -110,7 +112,7 @@ def test_scores_equal_numpy_station_by_station(
 ) -> None:
     observations, _ = made(tiny_study, static, observed(), matching=matching)
     grid, batches = lambert_grid(), random_batches(INITS, HORIZONS)
-    scores = StationScores(TARGET_VARIABLES, observations, grid, INITS, HORIZONS, USUAL)
+    scores = StationScores(PERIOD, observations, grid, USUAL)
     for batch in batches:
         scores.add(batch)
     table = scores.table().set_index(["station", "pollutant", "horizon_h"])
@@ -145,7 +147,7 @@ def test_hours_without_an_observation_do_not_count(tiny_study: Study, static: Pa
     table.loc[flat, "value"] = 12.0
     observations, quality = made(tiny_study, static, table)
     assert quality["not_believed"]["flat_line"] == {"pm25": 24}
-    scores = StationScores(TARGET_VARIABLES, observations, lambert_grid(), INITS, HORIZONS, USUAL)
+    scores = StationScores(PERIOD, observations, lambert_grid(), USUAL)
     for batch in random_batches(INITS, HORIZONS):
         scores.add(batch)
     samples = scores.table().set_index(["station", "pollutant", "horizon_h"])["samples"]
@@ -158,7 +160,7 @@ def test_an_interrupted_scoring_goes_on_as_if_nothing_had_been(
 ) -> None:
     observations, _ = made(tiny_study, static, observed())
     batches = random_batches(INITS, HORIZONS)
-    given = (TARGET_VARIABLES, observations, lambert_grid(), INITS, HORIZONS, USUAL)
+    given = (PERIOD, observations, lambert_grid(), USUAL)
     whole, first, second = (StationScores(*given) for _ in range(3))
     for batch in batches:
         whole.add(batch)
