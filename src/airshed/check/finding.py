@@ -23,33 +23,33 @@ class Finding:
 
     Attributes:
         verdict: How well it works.
-        told: What was found, with numbers.
+        summary: What was found, with numbers.
         todo: What to do where something is to be done.
     """
 
     verdict: Verdict
-    told: str
+    summary: str
     todo: str = ""
 
     def line(self, what: str) -> str:
         """The line of a check of that name."""
         advice = f"; {self.todo}" if self.todo else ""
-        return f"{self.verdict:<7} {what:<10} {self.told}{advice}"
+        return f"{self.verdict:<7} {what:<10} {self.summary}{advice}"
 
 
-def fine(told: str) -> Finding:
+def fine(summary: str) -> Finding:
     """Nothing is to be done."""
-    return Finding(Verdict.FINE, told)
+    return Finding(Verdict.FINE, summary)
 
 
-def slow(told: str, todo: str) -> Finding:
+def slow(summary: str, todo: str) -> Finding:
     """It works, and costs more time or attempts than it needs to."""
-    return Finding(Verdict.SLOW, told, todo)
+    return Finding(Verdict.SLOW, summary, todo)
 
 
-def broken(told: str, todo: str) -> Finding:
+def broken(summary: str, todo: str) -> Finding:
     """A training would fail, or give wrong results."""
-    return Finding(Verdict.BROKEN, told, todo)
+    return Finding(Verdict.BROKEN, summary, todo)
 
 
 def worst(found: Sequence[Finding]) -> Finding:
@@ -70,5 +70,5 @@ def of_error(error: Exception, todo: str) -> Finding:
     if not isinstance(error, AirshedError):
         return broken(brief(error), todo)
     found = error.details.get("found")
-    told = error.what if found is None else f"{error.what}: {found}"
-    return broken(" ".join(told.split()), error.details.get(HINT, todo))
+    summary = error.what if found is None else f"{error.what}: {found}"
+    return broken(" ".join(summary.split()), error.details.get(HINT, todo))

@@ -29,26 +29,26 @@ def step(training: CheckedTraining) -> Finding:
     hours = training_steps(training.study) * pace / 3600
     has, what, todo = _memory(training)
     took = f"{pace:.3g} s and {megabytes:,.0f} of {has:,.0f} MB of {what}"
-    told = f"{took}: {hours:.3g} h for a training"
+    summary = f"{took}: {hours:.3g} h for a training"
     if exchanged > everywhere[-1]:
         return slow(
-            f"{told}, most of it for exchanging gradients",
+            f"{summary}, most of it for exchanging gradients",
             "train on fewer devices, or look at the network between the machines",
         )
     if seconds > STRAGGLING * everywhere[len(everywhere) // 2]:
         return slow(
-            f"{told}; here a step takes {seconds:.3g} s, elsewhere {everywhere[0]:.3g} s",
+            f"{summary}; here a step takes {seconds:.3g} s, elsewhere {everywhere[0]:.3g} s",
             "leave this machine out (slurm_extra: --exclude=... in site.yaml)",
         )
     if megabytes > NEARLY_ALL * has:
-        return slow(told, todo)
+        return slow(summary, todo)
     limit_h = training.study.jobs.request(training.variant).runtime_min / 60
     if hours > limit_h:
         return slow(
-            told,
+            summary,
             f"raise jobs.runtime_min: {limit_h:.3g} h end it before, and each retry continues it",
         )
-    return fine(told)
+    return fine(summary)
 
 
 def _measured(training: CheckedTraining) -> tuple[float, float]:

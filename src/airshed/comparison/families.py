@@ -37,7 +37,7 @@ def judged(
         rows: With the columns ``of``, ``family``, ``limit`` and p-values of each row alone.
         significance: Level that adjusted p-values must stay below.
         looks: How often the study is judged while it grows; the level is divided among them.
-        of: Columns that tell whose the rows by pollutant and horizon are.
+        of: Columns that say what the rows by pollutant and horizon belong to.
     """
     cells = rows["family"] == CELLS
     groups = [rows["family"], *(rows[name].where(cells, "") for name in of)]

@@ -1,4 +1,4 @@
-"""Sums over pairs of forecast and truth: by init time and bin, by place, and by block of days.
+"""Sums over pairs of forecast and observation: by init time and bin, by place, by block of days.
 
 What is summed are the statistics of :mod:`airshed.evaluation.metrics`, from which every score
 follows; which pairs belong together is said by the binnings of :mod:`airshed.evaluation.binning`.

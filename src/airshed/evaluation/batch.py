@@ -1,6 +1,6 @@
 """What is scored, and what a scorer is.
 
-An evaluation is a loop over batches of forecasts beside what came true
+An evaluation is a loop over batches of forecasts beside observed fields
 (:func:`airshed.evaluation.loop.score_forecasts`). Every batch is given to each of several scorers:
 gridded scores, an archive of the forecasts, or whatever else has the methods of :class:`Scorer`.
 """
@@ -55,7 +55,7 @@ class Samples:
         """[B], UTC: init time plus horizon."""
         return self.init_times + pd.to_timedelta(self.horizons_h, unit="h")
 
-    def told(self, which: npt.NDArray[np.bool_]) -> str:
+    def first_where(self, which: npt.NDArray[np.bool_]) -> str:
         """The first of those samples for which ``which`` [B] is true, in words."""
         first = int(np.argmax(which))
         return f"init time {self.init_times[first]}, horizon {self.horizons_h[first]} h"
@@ -69,23 +69,24 @@ order, NaN where there is none. It may read ahead: samples are asked for in the 
 
 @dataclass(frozen=True)
 class Batch:
-    """Forecasts of some samples beside what came true, in physical units.
+    """Forecasts of some samples beside the observed fields, in physical units.
 
-    A batch holds whole init times: every horizon that an init time has, in rising order. Fields are
+    Observed is what forecasts are scored against, the hourly store: a reanalysis, for example.
+    A batch has whole init times: every horizon that an init time has, in rising order. Fields are
     float32, targets in the study's order, units canonical, cells outside the domain included and of
     no meaning.
 
     Attributes:
         samples: Which samples these are.
         forecast: [B, T, Y, X]; NaN where there is no forecast.
-        truth: [B, T, Y, X] at the valid time; NaN where missing.
+        observed: [B, T, Y, X] at the valid time; NaN where missing.
         initial: [B, T, Y, X] at the init time (the forecast of persistence); NaN where missing.
         wind_speed_ms: [B, Y, X] at the init time, m s-1; NaN where missing.
     """
 
     samples: Samples
     forecast: Floats
-    truth: Floats
+    observed: Floats
     initial: Floats
     wind_speed_ms: Floats
 

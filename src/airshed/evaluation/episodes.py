@@ -57,7 +57,7 @@ def episode_bin(name: str, episode: Episode, domain: Domain) -> EpisodeBin:
 def episode_table(
     scores: xr.Dataset, episodes: Mapping[str, Episode], domain: Domain
 ) -> pd.DataFrame:
-    """One row for each episode, pollutant and horizon: errors over all samples and cells together."""
+    """A row for each episode, pollutant and horizon: errors over all samples and cells together."""
     found = rescored(scores)
     chosen = found.isel(bin=found["bin_kind"].values == EpisodeBin.kind)
     values = {name: chosen["value"].sel(metric=name, drop=True) for name in SHOWN}
@@ -76,7 +76,7 @@ def episode_table(
 
 
 def _levels(scores: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Mean truth and the error of persistence in the bins of episodes."""
+    """Mean of what is observed, and the error of persistence, in the bins of episodes."""
     bins = scores["bin_kind"].values == EpisodeBin.kind
     sums = scores[f"{CELLS.prefix}sums"].isel(bin=bins).sum("init_time")
     part = {str(name): sums.sel(statistic=name, drop=True) for name in sums["statistic"].values}
@@ -119,12 +119,12 @@ class EpisodeMaps:
         shown = self.map_times.get_indexer(batch.samples.valid_times)
         for row in np.flatnonzero(shown >= 0):
             place = (int(shown[row]), int(horizons[row]))
-            self._keep(*place, batch.forecast[row], batch.truth[row])
+            self._archive(*place, batch.forecast[row], batch.observed[row])
 
-    def _keep(self, time: int, horizon: int, forecast: Floats, truth: Floats) -> None:
-        for key, at, field in (("forecast", horizon, forecast), ("truth", 0, truth)):
-            kept = np.where(self._cells, field, np.nan)
-            self._maps[key][time, at] = kept[:, *self._window]
+    def _archive(self, time: int, horizon: int, forecast: Floats, observed: Floats) -> None:
+        for key, at, field in (("forecast", horizon, forecast), ("truth", 0, observed)):
+            inside = np.where(self._cells, field, np.nan)
+            self._maps[key][time, at] = inside[:, *self._window]
             if self._line is not None:
                 self._maps[f"transect_{key}"][time, at] = self._line.values(field)
 

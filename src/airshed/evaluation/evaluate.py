@@ -52,7 +52,7 @@ class Evaluation:
         observations: Observations at stations, if the study has stations.
         supplement: Folder for the results at stations and in episodes; None leaves them out.
         forecasts: Where a Zarr store with the forecasts goes, if anywhere.
-        with_truth: Whether that store holds the truth as well.
+        with_observed: Whether that store holds the observed fields as well.
         scorers: Further scorers, by name; they get every batch.
     """
 
@@ -64,7 +64,7 @@ class Evaluation:
     observations: Path | None = None
     supplement: Path | None = None
     forecasts: Path | None = None
-    with_truth: bool = False
+    with_observed: bool = False
     scorers: Mapping[str, Scorer] = field(default_factory=dict)
 
 
@@ -119,7 +119,7 @@ def evaluate(
     if evaluation.forecasts is not None:
         scored = replace(period, init_times=pd.DatetimeIndex(samples["init_time"].unique()))
         of = (evaluation.forecasts, scored, domain, subject)
-        scorers["archive"] = archive = ForecastArchive(*of, evaluation.with_truth)
+        scorers["archive"] = archive = ForecastArchive(*of, evaluation.with_observed)
     made = _identity(study, subject, evaluation, scorers)
     savepoint = Savepoint.beside(evaluation.output, made, study)
     score_forecasts(
@@ -187,7 +187,7 @@ def _identity(
         "files": [sha256(path) for path in (evaluation.static, evaluation.climatology)],
         "hours": [hours(evaluation.hourly, split) for split in splits],
         "horizons_h": evaluation.horizons_h,
-        "forecasts": [str(evaluation.forecasts), evaluation.with_truth],
+        "forecasts": [str(evaluation.forecasts), evaluation.with_observed],
         "scorers": sorted(scorers),
     }
     product = PRODUCT_OF.get(subject.kind, "scores")

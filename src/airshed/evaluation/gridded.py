@@ -29,10 +29,10 @@ COARSE_CELLS = 2048  # of the sums by block of days, at most
 
 
 class GriddedScores:
-    """Sums over pairs of forecast and truth in the cells of the domain.
+    """Sums over pairs of forecast and observation in the cells of the domain.
 
     Fields and their products are float32, sums of them float64. Pairs outside the domain or without
-    finite truth do not count. A pair with finite truth and a forecast that is not finite is left
+    a finite observation do not count. A pair with one and a forecast that is not finite is left
     out too, and counted in ``cells_skipped``.
 
     Memory at 128 x 256 and four horizons: up to 140 MB of sums by place and block, and 32 kB for
@@ -97,17 +97,17 @@ class GriddedScores:
             ValueError: Shapes do not fit, or a sample comes twice.
         """
         places = self._places(batch)
-        fields = [self._gather(part) for part in (batch.forecast, batch.truth, batch.initial)]
+        fields = [self._gather(part) for part in (batch.forecast, batch.observed, batch.initial)]
         expected = self._gather(self._climatology.at(batch.samples.valid_times))
         rows = zip(*places, *fields, expected, strict=True)
-        for row, (init, horizon, forecast, truth, initial, climatology) in enumerate(rows):
-            counts = moments(forecast, truth, initial, climatology, self._origin, self._parts)
-            skipped = 0 if counts.all() else int(np.isfinite(truth).sum() - counts.sum())
+        for row, (init, horizon, forecast, observed, initial, climatology) in enumerate(rows):
+            counts = moments(forecast, observed, initial, climatology, self._origin, self._parts)
+            skipped = 0 if counts.all() else int(np.isfinite(observed).sum() - counts.sum())
             self._totals += (1, skipped)
-            events = exceedances(forecast, truth, counts, self._limits)
+            events = exceedances(forecast, observed, counts, self._limits)
             weights = self._bins.weights(batch, row)
             self._sums.add(int(init), int(horizon), self._parts, events, weights)
-        self._spectra.add(places[1], batch.forecast, batch.truth)
+        self._spectra.add(places[1], batch.forecast, batch.observed)
 
     def _gather(self, fields: Floats) -> Floats:
         """The cells of the domain, [B, T, C]."""
@@ -125,7 +125,7 @@ class GriddedScores:
         if unknown.any():
             raise AirshedError(
                 "a sample does not belong to the test split of the study",
-                where=samples.told(unknown),
+                where=samples.first_where(unknown),
                 expected=f"init times {period.init_times[0]} to {period.init_times[-1]},"
                 f" horizons {', '.join(map(str, period.horizons_h))} h",
             )

@@ -112,14 +112,14 @@ def score_forecasts(
 ) -> None:
     """Forecast every batch and give it to every scorer.
 
-    Forecasts are made in this thread; in another one the truth is read and scored meanwhile, one
+    Forecasts are made in this thread; another one reads observed fields and scores meanwhile, one
     batch behind, so that at most three batches are in memory. Scorers see the batches in their
     order: results do not depend on the threads' timing.
 
     Args:
         batches: The samples of each batch, see :func:`batches_of`.
         forecaster: Makes the forecasts.
-        reader: Reads what came true.
+        reader: Reads the observed fields.
         scorers: By a name that is theirs alone; it marks their state in the savepoint.
         what: What the progress bar says.
         savepoint: Where to continue from, and what to keep for that; the caller removes it when the

@@ -1,4 +1,4 @@
-"""Power spectra of forecasts and truth, by which blurred forecasts are told from sharp ones.
+"""Power spectra of forecasts and observed fields, which show how blurred forecasts are.
 
 Source: Denis, Cote and Laprise (2002), Monthly Weather Review 130, 1812-1829: the discrete cosine
 transform suits a limited area, whose fields are not periodic, and its coefficients are summed over
@@ -54,9 +54,9 @@ class Spectra(Gathered):
         self.forecast_power = np.zeros((len(period.horizons_h), count, targets))
         self.truth_power = np.zeros_like(self.forecast_power)
 
-    def add(self, horizons: Integers, forecast: Floats, truth: Floats) -> None:
+    def add(self, horizons: Integers, forecast: Floats, observed: Floats) -> None:
         """Add samples: positions [B] among the horizons, fields [B, V, Y, X]."""
-        pair = [fields[:, :, self._rows, self._columns] for fields in (forecast, truth)]
+        pair = [fields[:, :, self._rows, self._columns] for fields in (forecast, observed)]
         whole: Flags = np.all(np.isfinite(pair[0] + pair[1]), axis=(2, 3))
         for name, fields in zip(SIDES, pair, strict=True):
             power = self._power(np.where(whole[..., None, None], fields, 0))

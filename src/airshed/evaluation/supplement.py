@@ -27,8 +27,8 @@ class Supplement:
     """Scorers of the stations and episodes of a study, and their results.
 
     Attributes:
-        scorers: By a name that tells their settings, so that an interrupted evaluation is taken up
-            with equal ones only.
+        scorers: By a name that depends on their settings, so that an interrupted evaluation is
+            continued with equal ones only.
 
     Raises:
         AirshedError: The study has stations and there are no observations.

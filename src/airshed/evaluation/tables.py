@@ -32,10 +32,10 @@ FLOAT_FORMAT = "%.10g"
 def write_stratum_table(files: Sequence[Path], output: Path) -> None:
     """Write the scores of all strata, one row per run, pollutant, horizon, stratum and metric.
 
-    ``samples`` is the number of pairs of forecast and truth, init times times cells, behind the
-    row. A value is empty where it is undefined: in a stratum without pairs, for an exceedance score
-    without the events that it is a share of (the counts of hits, misses and false alarms are rows
-    of their own), and for limits that the standard does not have.
+    ``samples`` is the number of pairs of forecast and observation, init times times cells, behind
+    the row. A value is empty where it is undefined: in a stratum without pairs, for an exceedance
+    score without the events that it is a share of (the counts of hits, misses and false alarms are
+    rows of their own), and for limits that the standard does not have.
     """
     parts = [_rows(path) for path in progress(files, "scores by stratum")]
     write_table(pd.concat(parts, ignore_index=True), output)

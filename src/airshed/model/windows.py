@@ -58,7 +58,7 @@ class WindowAttention(nn.Module):
         """Attention of q, k, v [B, H, N, d] within windows of the patch grid.
 
         Raises:
-            ValueError: There are no fields to tell which patch a token belongs to.
+            ValueError: There are no fields, which say which patch a token belongs to.
         """
         if fields is None:
             raise ValueError("windowed attention needs a geography, which numbers the patches")

@@ -173,15 +173,15 @@ def competence(results: Results) -> Iterator[str]:
         return
     beaten = (against < 0).groupby("horizon_h").sum()
     each = len(against) // len(horizons)
-    told = []
+    wins = []
     for name in variants:
         by_horizon = listed([str(beaten.loc[hour, name]) for hour in horizons])
         details = f" ({by_horizon} of {each})" if len(variants) <= FEW else ""
-        told.append(f"{name} in {int(beaten[name].sum())} of {len(against)}{details}")
+        wins.append(f"{name} in {int(beaten[name].sum())} of {len(against)}{details}")
     at = f", at {listed([str(hour) for hour in horizons])} h" if len(variants) <= FEW else ""
     yield (
         "Pairs of pollutant and horizon in which RMSE is lower than that of every reference"
-        f" forecast without a network{at}: {listed(told)}."
+        f" forecast without a network{at}: {listed(wins)}."
     )
     margin = results.study.comparison.margin
     lost = (against > margin).sum()
@@ -210,7 +210,7 @@ def power(results: Results) -> str:
             )
             parts.append(f"{change} {where} (between {low} and {high})")
     if not parts:
-        return "What such a study finds is not known: one seed does not tell how trainings differ."
+        return "What such a study finds is not known: one seed does not show how trainings differ."
     return (
         "The smallest true change of RMSE that such a study finds in 8 of 10 repetitions is about"
         f" {listed(parts)}."

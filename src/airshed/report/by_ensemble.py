@@ -23,9 +23,9 @@ def table(ensembles: pd.DataFrame, seeds: Sequence[int]) -> Table:
     """One row for each variant and horizon."""
     gain = np.log(ensembles["rmse_of_mean"] / ensembles["rmse_of_members"])
     outside = ensembles["rank_0"] + ensembles[f"rank_{len(seeds)}"]
-    kept = ensembles.assign(gain=gain, outside=outside)
+    scores = ensembles.assign(gain=gain, outside=outside)
     by = ["variant", "horizon_h"]
-    means = kept.groupby(by, sort=False)[["gain", "spread_over_error", "outside"]].mean()
+    means = scores.groupby(by, sort=False)[["gain", "spread_over_error", "outside"]].mean()
     expected = text.percent(2 / (len(seeds) + 1), signed=False)
     rows = [
         [

@@ -81,8 +81,8 @@ def judged(row: pd.Series[Any], level: float) -> str:
 
 def _alone(row: pd.Series[Any]) -> str:
     """For what alone a verdict holds, within brackets."""
-    told = limited(row).strip(" ()")
-    return f"; {told}" if told else ""
+    limit = limited(row).strip(" ()")
+    return f"; {limit}" if limit else ""
 
 
 def unnoticed(results: Results) -> Iterator[str]:
@@ -94,10 +94,10 @@ def unnoticed(results: Results) -> Iterator[str]:
         if field is None or stanza.change not in GONE or stanza.where != "all":
             continue
         for verdict, words in UNNOTICED.items():
-            told = [
+            variants = [
                 f"{variant} (RMSE {text.interval(row)}{_alone(row)})"
                 for (intervention, variant), row in found.items()
                 if intervention == name and row["verdict"] == verdict
             ]
-            if told:
-                yield f"{text.listed(told)} {words[len(told) > 1].format(field)}."
+            if variants:
+                yield f"{text.listed(variants)} {words[len(variants) > 1].format(field)}."

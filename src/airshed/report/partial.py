@@ -115,9 +115,11 @@ def _state(row: TrainingStatus) -> str:
         return "trained, not scored"
     if row.state is State.WAITING:
         return "not started"
-    told = row.facts.progress
-    epoch = f" in epoch {told['epoch']} of {told['epochs']}" if told.get("epochs") else ""
-    step = f", step {told['step']} of {told['steps']}" if told.get("steps") else ""
+    progress = row.facts.progress
+    epoch = (
+        f" in epoch {progress['epoch']} of {progress['epochs']}" if progress.get("epochs") else ""
+    )
+    step = f", step {progress['step']} of {progress['steps']}" if progress.get("steps") else ""
     message = f": {row.message}" if row.message else ""
     return f"{row.state}{epoch}{step}{message}"
 

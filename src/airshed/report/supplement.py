@@ -10,8 +10,8 @@ from airshed.report.tables import MISSING, Table
 STATIONS_CAPTION = (
     "RMSE against observations, pooled over stations and samples, mean of seeds. Within height:"
     " over the stations no further above or below their cell than the study's tolerance."
-    " Reanalysis: the truth of all other tables, scored at the same stations and hours; stations"
-    " that it assimilated are not independent of it."
+    " Reanalysis: what is observed in all other tables, scored at the same stations and hours;"
+    " stations that it assimilated are not independent of it."
 )
 NOT_TAKEN_CAPTION = (
     "Values of tables of observations that were not taken, by pollutant; stations/quality.json has"

@@ -173,8 +173,8 @@ def settings(results: Results) -> Table:
     if results.simulated:
         blocking = text.percent(data.simulator.terrain_blocking, signed=False)
         rows.insert(1, ["simulated terrain", f"blocks up to {blocking} of transport uphill"])
-    told = results.ingest.get("conversions", {}).items()
-    rows[2:2] = [[f"{name} in the files", how] for name, how in told]
+    conversions = results.ingest.get("conversions", {}).items()
+    rows[2:2] = [[f"{name} in the files", how] for name, how in conversions]
     return Table(["", ""], rows)
 
 

@@ -37,7 +37,7 @@ def counted(number: int, noun: str) -> str:
     return f"{count_word(number)} {noun}{'' if number == 1 else 's'}"
 
 
-def panels_told(results: Results, noun: str = "panel") -> str:
+def panels_by_pollutant(results: Results, noun: str = "panel") -> str:
     """The panels of a figure that has one for each pollutant."""
     return f"{counted(len(results.study.targets), noun).capitalize()}, one a pollutant"
 
@@ -90,11 +90,11 @@ def families(results: Results) -> str:
     overall = results.comparisons[results.comparisons["pollutant"] == ALL]
     sizes = overall.groupby("family", sort=False)["family_size"].first()
     level = percent(results.study.comparison.significance, signed=False)
-    told = listed([_together(count, str(family)) for family, count in sizes.items()])
+    each = listed([_together(count, str(family)) for family, count in sizes.items()])
     looks = results.study.comparison.looks
     shared = f", divided among looks at {listed(list(map(str, looks)))} seeds" if looks else ""
     return (
-        f"Verdicts over all pollutants and horizons: {told}; a false difference is found in at most"
+        f"Verdicts over all pollutants and horizons: {each}; a false difference is found in at most"
         f" {level} of such studies{shared}{', in each family' if len(sizes) > 1 else ''}. Adding a"
         " variant can change another's verdict. Pairs of pollutant and horizon are judged together"
         " for each variant, to be read as detail."

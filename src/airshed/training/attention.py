@@ -1,4 +1,4 @@
-"""Which attention paths a training takes: chosen once by its first process, and kept."""
+"""Which attention paths a training takes: chosen once by its first process, and stored."""
 
 from __future__ import annotations
 

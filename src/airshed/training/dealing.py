@@ -28,7 +28,7 @@ class Dealt(NamedTuple):
 class MicroBatches(DistributedSampler[MicroBatch]):
     """One process's micro-batches of an epoch, as a training of the workflow deals them.
 
-    Lightning leaves the sampler of a distributed training as it is, and tells it the epoch.
+    Lightning leaves the sampler of a distributed training as it is, and sets its epoch.
     """
 
     def __init__(self, samples: ForecastDataset, plan: Plan, shuffled: bool) -> None:

@@ -80,20 +80,20 @@ class History:
         row["train_loss"] = self.recent_loss
         self.losses = []
         self.rows.append(row)
-        self._tell(row)
+        self._notify(row)
 
     def validated(self, loss: float) -> None:
         """Complete an epoch: its validation loss goes into its last row."""
         self.val_loss.append(loss)
         self.rows[-1]["val_loss"] = loss
-        self._tell({"step": self.rows[-1]["step"], "val_loss": loss})
+        self._notify({"step": self.rows[-1]["step"], "val_loss": loss})
 
     @property
     def recent_loss(self) -> float:
         """Mean training loss of the steps since the last row."""
         return sum(self.losses) / len(self.losses)
 
-    def _tell(self, row: Row) -> None:
+    def _notify(self, row: Row) -> None:
         for listener in self.listeners:
             listener(row)
 

@@ -69,7 +69,7 @@ class TrainingRequest:
         return training_identity(self.study, self.variant, self.seed, self.prepared, begun)
 
     def write(self, record: dict[str, Any], history: str) -> None:
-        """Write ``history.csv``, then ``run.json``, which says in which study the training stands."""
+        """Write ``history.csv``, then ``run.json``, which names the study."""
         stanza = self.whole.variant_stanzas[self.variant]
         described = {
             VERSION: RUN.version,

@@ -21,7 +21,7 @@ from airshed.training.attempts import DONE, FAILED, INTERRUPTED, Attempts
 from airshed.training.attention import agreed_attention
 from airshed.training.checkpoints import Checkpoints
 from airshed.training.compilation import compile_blocks
-from airshed.training.fabric import launch_fabric, lost_connection, shared_store, told_by_first
+from airshed.training.fabric import launch_fabric, lost_connection, result_of_first, shared_store
 from airshed.training.finished import REFERENCE
 from airshed.training.history import History
 from airshed.training.learned import learned
@@ -44,10 +44,10 @@ Tracked = Callable[[History, int], list[Ending]]
 
 
 class Endings(list[Ending]):
-    """Who is told how a training ended: its state, and why."""
+    """Functions that are called with how a training ended: its state, and why."""
 
-    def tell(self, state: str, reason: str | None = None) -> None:
-        """Tell everyone."""
+    def notify(self, state: str, reason: str | None = None) -> None:
+        """Call all of them."""
         for ending in self:
             ending(state, reason)
 
@@ -81,7 +81,7 @@ def train(request: TrainingRequest, stop: StopRequest, processes: Processes = ON
         _watchdog(settings.timeout_min, fabric, endings) as dog,
     ):
         random_seed = study.random_seed(variant, seed)
-        attention = told_by_first(fabric, lambda: agreed_attention(study, variant, folder))
+        attention = result_of_first(fabric, lambda: agreed_attention(study, variant, folder))
         network = build_network(study, variant, prepared, random_seed, attention.paths)
         dog.beat(0, "preparing the start")
         started = load_start(network, study, variant, seed, request.start)
@@ -122,7 +122,7 @@ def _run(training: Training, attempts: Attempts, endings: Endings, tracked: Trac
     services.watchdog.beat(0, "reading checkpoints")
     training.resume()
     services.stop.defer()  # from here on a start is noted, and so has to be how it ends
-    told_by_first(fabric, lambda: attempts.begin(*training.position))
+    result_of_first(fabric, lambda: attempts.begin(*training.position))
     steps, epochs = training.total_steps, settings.epochs
     services.progress.recall(services.history)
     services.progress.begin(*training.position, steps, epochs, len(attempts))
@@ -149,7 +149,7 @@ def _watchdog(timeout_min: float, fabric: Fabric, endings: Endings) -> Watchdog:
         shared_store(fabric),
         fabric.world_size,
         None if parent is None else int(parent),
-        lambda message: endings.tell(FAILED, message),
+        lambda message: endings.notify(FAILED, message),
     )
 
 
@@ -162,11 +162,11 @@ def _recorded_ending(
         yield
     except BaseException as error:
         state, meant = _meaning(error, stop, fabric, unfit)
-        endings.tell(state, str(meant) or type(meant).__name__)
+        endings.notify(state, str(meant) or type(meant).__name__)
         if meant is error:
             raise
         raise meant from error
-    endings.tell(DONE)
+    endings.notify(DONE)
 
 
 def _meaning(

@@ -62,7 +62,7 @@ def like(value: Tensor, example: Tensor) -> Tensor:
 
 
 def clip_gradients(parameters: list[nn.Parameter], limit: float) -> None:
-    """Scale all gradients down to a norm, however each of them is held."""
+    """Scale all gradients down to a norm, however each of them is sharded."""
     by_kind: dict[type, list[nn.Parameter]] = {}
     gradients: dict[type, list[Tensor]] = {}
     for parameter in parameters:

@@ -70,7 +70,7 @@ def test_scores_equal_numpy_over_the_days_and_the_box() -> None:
         for p, name in enumerate(TARGETS):
             parts = [
                 np.concatenate([getattr(batch, key)[h, p][inside] for batch in chosen])
-                for key in ("forecast", "truth", "initial")
+                for key in ("forecast", "observed", "initial")
             ]
             forecast, truth, initial = (part[np.isfinite(sum(parts))] for part in parts)
             row = table.loc[(name, horizon)]
@@ -98,10 +98,10 @@ def test_maps_are_the_fields_at_the_times_that_were_asked_for() -> None:
     for valid in map_times(episode()):
         for h, horizon in enumerate(HORIZONS):
             batch = batches[valid - pd.Timedelta(hours=horizon)]
-            for key in ("forecast", "truth"):
+            for key, field in (("forecast", "forecast"), ("truth", "observed")):
                 at = found[key].sel(map_time=valid)
                 at = at.sel(horizon_h=horizon) if key == "forecast" else at
-                expected = getattr(batch, key)[h][:, *window]
+                expected = getattr(batch, field)[h][:, *window]
                 np.testing.assert_array_equal(at, np.where(inside, expected, np.nan))
 
 

@@ -49,7 +49,7 @@ def batches() -> list[Batch]:
     rng = np.random.default_rng(5)
     for batch in made:
         batch.wind_speed_ms[:] = rng.uniform(0, 8, batch.wind_speed_ms.shape)
-        for fields in (batch.forecast, batch.truth, batch.initial):
+        for fields in (batch.forecast, batch.observed, batch.initial):
             fields *= 3
             fields[:, TARGETS.index("co")] /= 30
     return made
@@ -195,7 +195,7 @@ def test_the_error_of_each_init_time_is_a_mean_over_cells() -> None:
     mse = init_mse(WHOLE)
     assert mse.dims == ("init_time", "horizon_h", "pollutant")
     for number, batch in enumerate(batches()):
-        error = (batch.forecast - batch.truth).astype(np.float64)
+        error = (batch.forecast - batch.observed).astype(np.float64)
         inside = GRID["domain_mask"].values == 1
         expected = np.nanmean(np.where(inside, error, np.nan) ** 2, axis=(2, 3))
         np.testing.assert_allclose(mse[number], expected, rtol=1e-5)

@@ -141,11 +141,11 @@ def check_drawings(results: Results) -> None:
     """At the second time no forecast was made: it is missing in the data and said in the map."""
     maps = episodes.episode_maps(results, "haze", "physics_mask", folded=True)
     shown = maps.data.groupby(["shown", "map_time"])["value"].mean().unstack("map_time")
-    assert shown.loc["truth"].to_numpy() == pytest.approx([50.0, 50.0])
+    assert shown.loc["observed"].to_numpy() == pytest.approx([50.0, 50.0])
     assert shown.loc["physics_mask, 24 h before"].iloc[0] == pytest.approx(40.5)  # of two seeds
     assert np.isnan(shown.loc["physics_mask, 24 h before"].iloc[1])
     assert sum("no forecast" in words for words in texts(maps)) == 2  # in both models' rows
-    assert "truth 50, wind_baseline 40, physics_mask 40" in maps.alt
+    assert "observed 50, wind_baseline 40, physics_mask 40" in maps.alt
     transect = episodes.episode_transect(results, "haze")
     assert transect is not None
     assert "3000 m, lies at 100 km" in transect.alt

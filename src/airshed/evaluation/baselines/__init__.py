@@ -25,6 +25,6 @@ BASELINES = {
 
 
 def baseline(name: str) -> Callable[[Known], Forecaster]:
-    """Makes a forecaster; it may learn from the training split and read hours up to the init time."""
+    """What makes a forecaster, which may learn from the training split and read earlier hours."""
     made: Callable[[Known], Forecaster] = resolve_name(f"{__name__}.{BASELINES[name]}")
     return made

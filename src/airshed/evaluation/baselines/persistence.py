@@ -47,7 +47,7 @@ def same_hour_persistence(known: Known) -> Forecaster:
         if (found < 0).any():
             raise AirshedError(
                 "same-hour persistence finds no field of the valid time's hour of the day",
-                where=samples.told(found < 0),
+                where=samples.first_where(found < 0),
                 expected="a present hour at most a day before the init time, or days earlier",
                 hint="let the test split start later",
             )

@@ -1,4 +1,4 @@
-"""All seeds of a variant as an ensemble: how good its mean is, and what its spread tells."""
+"""All seeds of a variant as an ensemble: how good its mean is, and how large its spread."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Member(Protocol):
 
 
 class Members:
-    """Forecasts of several networks as one: their mean is given, and they are kept for a scorer."""
+    """Forecasts of several networks as one: their mean, with all of them queued for a scorer."""
 
     def __init__(self, networks: Sequence[Member]) -> None:
         self._networks = networks
@@ -56,8 +56,9 @@ class EnsembleScores(Gathered):
 
     Source of the fair score: Ferro (2014), Quarterly Journal of the Royal Meteorological Society
     140, 1917-1923: it is the one of an ensemble that is infinitely large. The spread is corrected
-    for few members in the same way, so that it equals the error of the mean if members and truth
-    cannot be told apart (Fortin et al. 2014, Journal of Hydrometeorology 15, 1708-1713).
+    for few members in the same way, so that it equals the error of the mean if members and
+    observation cannot be distinguished (Fortin et al. 2014, Journal of Hydrometeorology 15,
+    1708-1713).
 
     Args:
         period: Horizons H and targets T.
@@ -76,12 +77,12 @@ class EnsembleScores(Gathered):
     def add(self, batch: Batch) -> None:
         """Take one batch, whose members are the first that wait."""
         members = self._gather(self._members.waiting.popleft())
-        truth = self._gather(batch.truth)
+        values = self._gather(batch.observed)
         _, horizons = self._period.places(batch.samples)
-        known = np.isfinite(truth)
-        error = np.where(known, members - truth, 0)
+        known = np.isfinite(values)
+        error = np.where(known, members - values, 0)
         forecasts = xr.DataArray(np.where(known, members, np.nan), dims=DIMS)
-        observed = xr.DataArray(truth, dims=DIMS[1:])
+        observed = xr.DataArray(values, dims=DIMS[1:])
         crps = crps_for_ensemble(forecasts, observed, "member", method="fair", preserve_dims="all")
         parts = (
             known,
@@ -98,7 +99,7 @@ class EnsembleScores(Gathered):
         return fields.reshape(*fields.shape[:-2], -1)[..., self._cells].astype(np.float64)
 
     def _ranked(self, forecasts: xr.DataArray, observed: xr.DataArray, count: Floats) -> Floats:
-        """[B, M + 1, T]: how often the truth was above so many members."""
+        """[B, M + 1, T]: how often the observed value was above so many members."""
         shares = rank_histogram(
             forecasts.where(observed.notnull(), 0), observed, "member", preserve_dims=DIMS[1:3]
         )
@@ -111,8 +112,8 @@ class EnsembleScores(Gathered):
 
         Columns: ``rmse_of_mean`` and ``rmse_of_members`` (root of the mean square over them),
         ``crps`` (fair) and ``spread`` in the pollutant's units, ``spread_over_error`` (1 where the
-        spread tells the size of errors), and ``rank_<k>``, the share of pairs in which the truth
-        lies above k members.
+        spread equals the size of errors), and ``rank_<k>``, the share of pairs in which the
+        observation lies above k members.
         """
         rows = []
         for h, horizon in enumerate(self._period.horizons_h):

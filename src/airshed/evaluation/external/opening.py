@@ -1,4 +1,4 @@
-"""Opening the files of a forecast: one dataset, with the init times that files or names tell."""
+"""Opening the files of a forecast: one dataset, with init times from the files or their names."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _open(name: str, settings: ExternalConfig) -> xr.Dataset:
         if Path(paths[0]).is_dir():
             store = xr.open_zarr(paths[0], chunks=None, decode_timedelta=False)
             return _named(store, Path(paths[0]), name, settings)
-        for path in paths:  # one after the other, so that it can be told which one is endless
+        for path in paths:  # one after the other, so that the message can name the endless one
             within_limit(partial(_open_and_close, path), path, "fetch it again")
         if len(paths) == 1:
             dataset = xr.open_dataset(paths[0], decode_timedelta=False)
@@ -71,7 +71,7 @@ def _expanded(dataset: xr.Dataset, name: str, settings: ExternalConfig) -> xr.Da
 
 
 def _named(dataset: xr.Dataset, path: Path, name: str, settings: ExternalConfig) -> xr.Dataset:
-    """The dataset with the init time that its file's name tells, if the configuration says how."""
+    """The dataset with the init time in its file's name, if the configuration has a pattern."""
     if settings.init_time_pattern is None:
         return dataset
     start = init_time_of(path.name, settings.init_time_pattern)

@@ -1,4 +1,4 @@
-"""What columns of tables mean: by their names, and by what they hold where names do not tell."""
+"""What columns of tables mean: by their names, and by their cells where names are ambiguous."""
 
 from __future__ import annotations
 

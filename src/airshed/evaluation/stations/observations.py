@@ -131,7 +131,7 @@ def _factor(units: str, target: Variable, air: AirState | None) -> float:
     if ratio is None:
         return linear_conversion(units, target.units)[0]
     if air is None or target.name not in MOLAR_MASS_G_MOL:
-        raise ValueError("nothing tells how much air, or what gas, a mixing ratio is of")
+        raise ValueError("the density of the air, or the gas, of a mixing ratio is unknown")
     pressure_pa, temp_k = np.array([100 * air.pressure_hpa]), np.array([air.temperature_c + KELVIN])
     density = dry_air_density(pressure_pa, temp_k)
     one = ratio.concentration(np.ones(1), density, MOLAR_MASS_G_MOL[target.name])

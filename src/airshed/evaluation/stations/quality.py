@@ -39,14 +39,14 @@ class Series:
         on_the_hour = table["time"] == table["time"].dt.floor("h")
         self.count("not_on_the_hour", table.loc[~on_the_hour, "pollutant"])
         hour = self.times.get_indexer(pd.DatetimeIndex(table["time"]))
-        kept = on_the_hour & (hour >= 0) & table["value"].notna()
-        rows = self._rows_of(table.loc[kept, "station"])
+        wanted = on_the_hour & (hour >= 0) & table["value"].notna()
+        rows = self._rows_of(table.loc[wanted, "station"])
         names = [each.name for each in self.targets]
-        of_target = pd.Categorical(table.loc[kept, "pollutant"], categories=names)
+        of_target = pd.Categorical(table.loc[wanted, "pollutant"], categories=names)
         pollutant = of_target.codes.astype(np.int64)
-        cell = (rows * len(names) + pollutant) * len(self.times) + hour[kept]
+        cell = (rows * len(names) + pollutant) * len(self.times) + hour[wanted]
         given = (
-            table.loc[kept, "value"].astype(np.float32).groupby(cell).agg(["min", "max", "size"])
+            table.loc[wanted, "value"].astype(np.float32).groupby(cell).agg(["min", "max", "size"])
         )
         self._take(given.index.to_numpy(), *(given[key].to_numpy() for key in given))
 
@@ -113,7 +113,7 @@ def checks(values: Floats, target: Variable, settings: StationQuality) -> dict[s
     - ``implausible``: above or below what is physically possible.
     - ``flat_line``: the same value in ``flat_line_h`` consecutive hours or more.
     - ``spike``: one hour that lies above or below both its neighbours by more than ``spike_factor``
-      times the usual change from one hour to the next (median of the changes that are not zero).
+      times the typical change from one hour to the next (median of the changes that are not zero).
     """
     negative = (values < 0) & (target.low >= 0)
     implausible = ((values < target.low) | (values > target.high)) & ~negative
@@ -140,9 +140,9 @@ def spike(values: Floats, factor: float) -> Flags:
     """Hours [T] that stand out from both their neighbours, to the same side."""
     flags = np.zeros(len(values), dtype=bool)
     changes = np.diff(values)
-    usual = np.abs(changes[np.isfinite(changes) & (changes != 0)])
-    if len(usual):
-        limit = factor * np.median(usual)
+    typical = np.abs(changes[np.isfinite(changes) & (changes != 0)])
+    if len(typical):
+        limit = factor * np.median(typical)
         up, down = changes[:-1], -changes[1:]
         flags[1:-1] = (np.minimum(up, down) > limit) | (np.maximum(up, down) < -limit)
     return flags

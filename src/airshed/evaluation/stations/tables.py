@@ -88,9 +88,9 @@ def _in_one_form(
 ) -> pd.DataFrame:
     """The observations of the targets, with the ``row`` of the table that each stands in."""
     by_column = {
-        column: told
+        column: named_after
         for column in raw.columns
-        if (told := pollutant_in(column, targets)) is not None
+        if (named_after := pollutant_in(column, targets)) is not None
     }
     if "pollutant" in columns and "value" in columns:
         if "station" not in columns:

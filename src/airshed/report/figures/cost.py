@@ -42,11 +42,11 @@ def cost_benefit(results: Results) -> Drawing | None:
     panel.set_xlabel(f"extra time of a training step ({how}, %)\ncheap \u2190 \u2192 dear")
     panel.set_ylabel("change of RMSE (%)\nbetter \u2190 \u2192 worse")
     legend(figure)
-    told = "; ".join(
+    each = "; ".join(
         f"{row.variant} {row.overhead_percent:+.1f} % time, {row.change_percent:+.1f} % RMSE"
         for row in data.itertuples()
     ).replace("-", "\u2212")
-    alt = f"One point a variant; lower left is cheap and good. {told}."
+    alt = f"One point a variant; lower left is cheap and good. {each}."
     return Drawing("cost_benefit", figure, data, alt)
 
 

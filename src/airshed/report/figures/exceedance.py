@@ -31,7 +31,7 @@ def limited(results: Results) -> list[str]:
 
 
 def events(results: Results, limit: str) -> pd.Series[int]:
-    """Pairs above a limit in the truth, over all horizons, by pollutant that has this limit."""
+    """Pairs observed above a limit, over all horizons, by pollutant that has this limit."""
     variant = results.study.variants[0]
     rows = results.scores[results.scores["variant"] == variant]
     rows = rows[rows["seed"] == rows["seed"].min()]
@@ -97,11 +97,11 @@ def exceedance(results: Results, limit: str) -> Drawing | None:
     for panel in axes[-1]:
         panel.axhline(1, color="0.3", linewidth=0.8)
     legend(figure)
-    told = ", ".join(f"{results.label(str(name))} {count:,}" for name, count in happened.items())
+    counts = ", ".join(f"{results.label(str(name))} {count:,}" for name, count in happened.items())
     alt = (
         f"{text.counted(len(NAMES), 'row').capitalize()} of panels, one a score, and"
         f" {text.counted(len(targets), 'column')}, one a pollutant. Forecast-observation pairs"
-        f" above the limit in the truth, all horizons together: {told}."
+        f" observed above the limit, all horizons together: {counts}."
     )
     title = None if limit == "daily" else f"Limits for {limit} means"
     return Drawing("exceedance", figure, data, alt, of=limit, folded=title)

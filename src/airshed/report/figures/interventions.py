@@ -23,9 +23,9 @@ def interventions(results: Results) -> Drawing | None:
     figure, panel = coloured(found, variants, names, common_scale(table), rows.UNSEEN)
     panel.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names])
     panel.set_yticks(range(len(variants)), variants)
-    told = "; ".join(
+    changes = "; ".join(
         f"{variant}, {name}: {text.percent(float(row['relative_rmse_change']))}"
         for (name, variant), row in overall.items()
     )
-    alt = f"A table of colours, one row a variant, one column an intervention: {told}."
+    alt = f"A table of colours, one row a variant, one column an intervention: {changes}."
     return Drawing("interventions", figure, table, alt)

@@ -41,7 +41,7 @@ def spectra(results: Results) -> Drawing | None:
     legend(drawn.figure)
     alt = (
         f"{text.counted(len(horizons), 'panel').capitalize()}, one a horizon, with a line for each"
-        f" variant. {_told(results, mean)}"
+        f" variant. {_ends_at_longest_horizon(results, mean)}"
     )
     return Drawing("spectra", drawn.figure, mean, alt)
 
@@ -54,7 +54,7 @@ def mean_over_pollutants(ratios: pd.DataFrame) -> pd.DataFrame:
     return means.reset_index()
 
 
-def _told(results: Results, mean: pd.DataFrame) -> str:
+def _ends_at_longest_horizon(results: Results, mean: pd.DataFrame) -> str:
     """The ends of the lines at the longest horizon."""
     last = mean[mean["horizon_h"] == max(results.study.horizons_h)]
     parts = []

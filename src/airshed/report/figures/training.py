@@ -64,12 +64,12 @@ def learning_curves(results: Results) -> Drawing:
 
 def _falls(results: Results) -> str:
     """From where to where validation losses went, and which still fell at the end."""
-    told = []
+    losses_in_words = []
     for variant in results.study.variants:
         losses = [run["val_loss"] for run in results.of_variant(variant)]
         first, last = (np.mean([loss[place] for loss in losses]) for place in (0, -1))
-        told.append(f"{variant} from {first:.3f} to {last:.3f}")
-    return f"One panel a variant. Validation loss, mean of seeds: {'; '.join(told)}."
+        losses_in_words.append(f"{variant} from {first:.3f} to {last:.3f}")
+    return f"One panel a variant. Validation loss, mean of seeds: {'; '.join(losses_in_words)}."
 
 
 def validation_loss(results: Results) -> Drawing:
@@ -114,7 +114,7 @@ def alpha_curves(results: Results) -> Drawing | None:
     alone = names == [STRENGTH]
     label = "alpha (no unit; 0: off)" if alone else "value"
     figure, drawn, *_ = _over_steps(len(shown), share_y=False, label=label)
-    told = []
+    last_values = []
     for panel, (variant, name, rows) in zip(drawn, shown, strict=True):
         _draw_path(panel, rows, name)
         numbers = [one for one in learned.numbers(results, variant) if one.name == name]
@@ -125,10 +125,10 @@ def alpha_curves(results: Results) -> Drawing | None:
         panel.axhline(0, color="0.3", linewidth=0.8)
         panel.set_title(variant if name == STRENGTH else f"{variant}: {name}", fontsize="small")
         last = rows.loc[rows.groupby(["seed", "block"])["step"].idxmax(), name].mean()
-        told.append(f"{variant} {learned.named(name, f'{last:.3f}')}")
+        last_values.append(f"{variant} {learned.named(name, f'{last:.3f}')}")
     legend(figure, columns=6)
     what, of = ("Alpha", "a variant") if alone else ("What is learned", "a variant and number")
-    ends = ", ".join(sorted(told))
+    ends = ", ".join(sorted(last_values))
     alt = f"One panel {of}, a line for each block. {what} at the end, mean: {ends}."
     return Drawing("alpha", figure, data, alt)
 

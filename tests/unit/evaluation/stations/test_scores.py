@@ -127,7 +127,7 @@ def test_scores_equal_numpy_station_by_station(
             seen = observations["value"].sel(station=name, pollutant="pm25", time=valid).values
             forecast, truth = (
                 np.array([points(getattr(batch, key)[h, p])[station] for batch in batches])
-                for key in ("forecast", "truth")
+                for key in ("forecast", "observed")
             )
             row, error = table.loc[(name, "pm25", horizon)], forecast - seen
             assert row["samples"] == len(batches)
