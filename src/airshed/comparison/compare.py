@@ -90,7 +90,7 @@ def compare_all(
 
     Returns:
         The rows of ``comparisons.csv``, the overall one of each pair before the others of the pair
-        (:data:`airshed.comparison.table.COLUMNS`). ``limit`` says for what alone a verdict holds
+        (:data:`airshed.comparison.table.COLUMNS`). ``limit`` says what a verdict is limited to
         (``these days only`` if the test period has fewer than 12 blocks), or why it can only be
         ``inconclusive``, whatever the numbers.
 

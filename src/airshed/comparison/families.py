@@ -18,7 +18,7 @@ from airshed.comparison.planning import precision
 from airshed.comparison.verdict import Limit, verdict
 
 CELLS = "cells"
-ALONE = {
+UNADJUSTED = {
     "p_adjusted": "p_value",
     "p_beyond_margin": "p_beyond_alone",
     "p_equivalent": "p_equivalent_alone",
@@ -43,11 +43,11 @@ def judged(
     groups = [rows["family"], *(rows[name].where(cells, "") for name in of)]
     refused = rows["limit"].isin([limit.value for limit in Limit if limit.refuses])
     found = rows.assign(family_size=rows.groupby(groups)["family"].transform("size"))
-    for name, alone in ALONE.items():
-        p_values = rows[alone].where(~refused, 1.0)  # no claim is made there
+    for name, unadjusted in UNADJUSTED.items():
+        p_values = rows[unadjusted].where(~refused, 1.0)  # no claim is made there
         adjusted = p_values.groupby(groups).transform(lambda given: holm(given.to_numpy()))
         found[name] = np.minimum(1, looks * adjusted)
-    holds = found[list(ALONE)].lt(significance) & ~refused.to_numpy()[:, None]
+    holds = found[list(UNADJUSTED)].lt(significance) & ~refused.to_numpy()[:, None]
     found["verdict"] = [
         verdict(*numbers).value
         for numbers in zip(

@@ -91,8 +91,8 @@ def estimate(
 ) -> Estimate:
     """Change of log RMSE overall and for each test, with the variance of repeating the study.
 
-    A repetition has other trainings and another test period. The variance between seeds holds
-    their interaction with the init times already, so the variance over init times counts without
+    A repetition has other trainings and another test period. The variance between seeds
+    includes their interaction with the init times, so the variance over init times counts without
     it. With one seed each, the variance over init times is all that is known.
 
     Args:

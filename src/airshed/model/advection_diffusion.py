@@ -47,7 +47,7 @@ class Flow(nn.Module):
     four patches that share a side, and r_{j->i} = S_{j->i} passage_{j->i}; see
     :class:`airshed.model.edges.Edges`. With four neighbours F_adv is donor-cell (upwind) advection:
     whatever the distances, it moves a field with the wind's mean speed. What leaves a patch arrives
-    in another, so advection keeps every channel's sum over the grid, whose edge is closed.
+    in another, so advection conserves every channel's sum over the grid: nothing crosses its edge.
 
     Time is counted in units of 100 h, and each sample is integrated from 0 to its own lead time in
     ``steps`` explicit midpoint steps, 2 ``steps`` evaluations. For leads of up to 100 h the total

@@ -23,7 +23,7 @@ from airshed.report.text import (
 
 FEW = 3  # variants up to which a sentence names each one with its details
 NO_REFERENCE = "No variant that is shown here has a reference that is shown too."
-TAKES_AWAY = (Verdict.helps, Verdict.small, Verdict.equivalent)
+NOT_WORSE = (Verdict.helps, Verdict.small, Verdict.equivalent)
 
 
 def question(results: Results) -> str:
@@ -63,7 +63,7 @@ def effect(results: Results, variant: str) -> str:
         f"{'On simulated data, ' if results.simulated else ''}{variant} ({label}{control})"
         f" {_size(row)} (95\u00a0% interval {ends(row, 'unknown')}; margin {margin}) compared with"
         f" {row['reference']}: {_judged(results, row)}{_where(results, variant)}."
-        f"{_undone(results, row)}{_cost(results, variant)}"
+        f"{_of_control(results, row)}{_cost(results, variant)}"
     )
     return sentence[0].upper() + sentence[1:]
 
@@ -79,7 +79,7 @@ def _size(row: pd.Series[Any]) -> str:
 
 
 def _judged(results: Results, row: pd.Series[Any]) -> str:
-    """The verdict and for what alone it holds; where it is open, why, and what is excluded."""
+    """The verdict and its limits; where it is open, why, and what is excluded."""
     words, known = in_words(row), ends(row, "")
     if row["verdict"] != Verdict.inconclusive:
         return words
@@ -114,7 +114,7 @@ def _widened(row: pd.Series[Any]) -> str:
     return f" ({percent(share, False)} of its variance is between trainings)"
 
 
-def _undone(results: Results, row: pd.Series[Any]) -> str:
+def _of_control(results: Results, row: pd.Series[Any]) -> str:
     """What a control says of its reference, or of the statistics, where it says anything."""
     if row["family"] != "control":
         return ""
@@ -124,7 +124,7 @@ def _undone(results: Results, row: pd.Series[Any]) -> str:
     if changed == {"seed_offset"}:
         wrong = row["verdict"] in (*DECIDED, Verdict.small)
         return " The two differ in their seeds alone: the statistics err here." if wrong else ""
-    if row["verdict"] in TAKES_AWAY and (stanza.without or stanza.scan == "random"):
+    if row["verdict"] in NOT_WORSE and (stanza.without or stanza.scan == "random"):
         return f" So {reference} owes its skill to nothing that this control lacks."
     return ""
 

@@ -19,7 +19,7 @@ CAPTION = (
     " the networks use what was taken from them. *: by at least the margin. Differences are taken"
     " network by network, and all rows are adjusted together."
 )
-UNSEEN = "does not read it"
+NOT_READ = "does not read it"
 WORDS = {
     Verdict.helps: "lower error",
     Verdict.hurts: "higher error",
@@ -68,7 +68,7 @@ def labels(results: Results) -> list[str]:
 
 
 def _cell(row: pd.Series[Any] | None, level: float) -> str:
-    return UNSEEN if row is None else f"{text.interval(row)}, {judged(row, level)}"
+    return NOT_READ if row is None else f"{text.interval(row)}, {judged(row, level)}"
 
 
 def judged(row: pd.Series[Any], level: float) -> str:
@@ -79,8 +79,8 @@ def judged(row: pd.Series[Any], level: float) -> str:
     return f"{WORDS[Verdict(row['verdict'])]}{star}{agree}{limited(row)}"
 
 
-def _alone(row: pd.Series[Any]) -> str:
-    """For what alone a verdict holds, within brackets."""
+def _limit(row: pd.Series[Any]) -> str:
+    """What a verdict is limited to, within brackets."""
     limit = limited(row).strip(" ()")
     return f"; {limit}" if limit else ""
 
@@ -95,7 +95,7 @@ def unnoticed(results: Results) -> Iterator[str]:
             continue
         for verdict, words in UNNOTICED.items():
             variants = [
-                f"{variant} (RMSE {text.interval(row)}{_alone(row)})"
+                f"{variant} (RMSE {text.interval(row)}{_limit(row)})"
                 for (intervention, variant), row in found.items()
                 if intervention == name and row["verdict"] == verdict
             ]

@@ -41,7 +41,7 @@ LATEX: dict[str, str | int | None] = {
     "\u2248": r"$\approx$",
     "\u26a0": r"\dag{}",
 }
-"""What stands for characters that LaTeX takes otherwise, or that its fonts lack."""
+"""LaTeX for characters that mean something else there, or that its fonts lack."""
 
 
 def write_tables(results: Results, folder: Path) -> None:

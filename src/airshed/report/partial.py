@@ -23,7 +23,7 @@ from airshed.report.page import write_report
 from airshed.report.results import Unfinished
 from airshed.side_by_side.runs import model_settings, trained_in
 
-FOLDER = "partial"  # beside the study's own report, in whose place it never stands
+FOLDER = "partial"  # beside the study's own report, which it never replaces
 Run = tuple[str, int]
 
 

@@ -14,7 +14,7 @@ STATIONS_CAPTION = (
     " stations that it assimilated are not independent of it."
 )
 NOT_TAKEN_CAPTION = (
-    "Values of tables of observations that were not taken, by pollutant; stations/quality.json has"
+    "Values of tables of observations that were rejected, by pollutant; stations/quality.json has"
     " all counts."
 )
 LEFT_OUT_CAPTION = "Stations at which nothing is scored."
@@ -53,9 +53,10 @@ def stations(results: Results) -> Table:
 
 
 def not_taken(results: Results) -> Table:
-    """Values of tables of observations that were not taken, by reason; no rows if all were."""
+    """Values of tables of observations that were rejected, by reason; no rows if all were."""
     targets = results.study.targets
-    counts = (results.observed or {}).get("not_believed", {})
+    quality = results.observed or {}
+    counts = quality.get("rejected", quality.get("not_believed", {}))  # its name in older results
     rows = [
         [reason.replace("_", " "), *(f"{counts[reason].get(name, 0):,}" for name in targets)]
         for reason in sorted(counts)

@@ -12,7 +12,7 @@ from airshed.comparison.verdict import Limit, Verdict
 from airshed.config import Study
 from airshed.report.results import Results
 
-UNSEEN = ("label", "reference", "family")  # settings that do not change what is trained
+DESCRIPTIVE = ("label", "reference", "family")  # settings that do not change what is trained
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 DECIDED = (Verdict.helps, Verdict.hurts)
 
@@ -139,7 +139,7 @@ def changed_settings(study: Study, variant: str, reference: str) -> dict[str, An
 def stanza_settings(study: Study, variant: str) -> dict[str, Any]:
     """A variant's settings by name; keys of inner sections are joined by points."""
     settings = _flat(study.variant_stanzas[variant].model_dump(mode="json"))
-    return {key: value for key, value in settings.items() if key not in UNSEEN}
+    return {key: value for key, value in settings.items() if key not in DESCRIPTIVE}
 
 
 def shown_setting(value: Any) -> str:

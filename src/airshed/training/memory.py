@@ -1,4 +1,4 @@
-"""The memory that a training needs, and what it means that the device's does not suffice."""
+"""The memory that a training needs, and what the error means where the device has too little."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def whole(value: Any) -> Any:
 
 
 def own(value: Tensor) -> Tensor:
-    """The part of a tensor that this process holds; what is done to it in place is done to it."""
+    """The part of a tensor that this process holds; a change in place changes the tensor."""
     return value.to_local() if isinstance(value, DTensor) else value
 
 

@@ -36,7 +36,7 @@ class Watchdog:
         rank: Number of this process.
         store: Shared with the other processes; None if there is only this one.
         processes: How many there are.
-        parent: Process id without which this one has no business, or None.
+        parent: Process id of the launcher, without which this process ends; None: no launcher.
         on_hang: Is given the message before the process ends with exit code 1.
     """
 

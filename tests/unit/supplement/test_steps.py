@@ -99,7 +99,7 @@ def finished(
 
 
 def test_faults_of_the_stations_are_found(finished: Steps) -> None:
-    found = json.loads((finished.folder / "quality.json").read_text())["not_believed"]
+    found = json.loads((finished.folder / "quality.json").read_text())["rejected"]
     assert found["negative"] == {"pm25": 3}
     assert found["flat_line"] == {"pm25": 35}
     assert found["spike"] == {"pm25": 1}

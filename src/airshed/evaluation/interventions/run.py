@@ -106,9 +106,9 @@ def changed_fields(
         return Normaliser.read(prepared.statistics, names)
 
     static = open_static(prepared.static)
-    still = {name: static[name].values[None] for name in STATIC if name in intervention.changed()}
+    fields = {name: static[name].values[None] for name in STATIC if name in intervention.changed()}
     normalised = {
-        name: torch.from_numpy(normaliser((name,)).forward(field)) for name, field in still.items()
+        name: torch.from_numpy(normaliser((name,)).forward(field)) for name, field in fields.items()
     }
     return ChangedFields(intervention, samples, study.inputs, normalised, normaliser, seed)
 
@@ -116,9 +116,9 @@ def changed_fields(
 def changed_geography(study: Study, prepared: Prepared, changed: ChangedFields) -> Geography:
     """The geography with the terrain that has taken the place of the true one, if any has."""
     geography = build_geography(study, prepared)
-    if "elevation" in changed.still:
+    if "elevation" in changed.static:
         geography.elevation_m = _patch_means(
-            changed.still["elevation"], prepared.statistics, study.model.patch
+            changed.static["elevation"], prepared.statistics, study.model.patch
         )
     return geography
 

@@ -44,7 +44,7 @@ def write_observations(
     """Read, check and match the observations of a study.
 
     Args:
-        study: The resolved study; its test split and its targets are what is kept.
+        study: The resolved study; its test split and its targets are what is read.
         settings: How the tables are read, checked and matched.
         tables: Their paths.
         static: ``static.nc``: the cells' positions and elevations, and the domain.
@@ -84,10 +84,10 @@ def write_observations(
         {
             "tables": [str(path) for path in tables],
             "rows_of_the_pollutants": rows,
-            "values_kept": int(np.isfinite(values).sum()),
-            "not_believed": series.counts,
+            "values_accepted": int(np.isfinite(values).sum()),
+            "rejected": series.counts,
             "stations": {
-                "kept": len(matched),
+                "matched": len(matched),
                 "height_match": dict(Counter(matched["height_match"])),
                 "left_out": left_out,
             },

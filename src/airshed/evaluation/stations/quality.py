@@ -20,7 +20,7 @@ class Series:
         targets: What is wanted.
 
     Attributes:
-        counts: How many rows were not taken, by reason and pollutant.
+        counts: How many rows were rejected, by reason and pollutant.
     """
 
     def __init__(self, times: pd.DatetimeIndex, targets: Sequence[Variable]) -> None:
@@ -34,7 +34,7 @@ class Series:
         """Add rows with the columns ``station``, ``time``, ``pollutant`` and ``value``.
 
         A value that stands there twice is taken once. Two different values for one hour contradict
-        each other, and neither is taken.
+        each other, and both are rejected.
         """
         on_the_hour = table["time"] == table["time"].dt.floor("h")
         self.count("not_on_the_hour", table.loc[~on_the_hour, "pollutant"])
@@ -80,7 +80,7 @@ class Series:
         return np.array(row_of, dtype=np.int64)[codes]
 
     def count(self, reason: str, pollutants: pd.Series) -> None:
-        """Count rows that are not taken, each given by its pollutant."""
+        """Count rejected rows, each given by its pollutant."""
         for pollutant, number in pollutants.value_counts().items():
             self._count(reason, str(pollutant), int(number))
 

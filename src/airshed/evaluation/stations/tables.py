@@ -35,7 +35,7 @@ from airshed.evaluation.stations.times import TimeColumns
 
 ABOUT = ("station", "value", "units", *POSITIONS)
 Count = Callable[[str, pd.Series], None]
-"""Takes a reason, and the pollutants of observations that are not taken for it."""
+"""Called with a reason and the pollutants of observations that are rejected for it."""
 
 log = logging.getLogger(__name__)
 

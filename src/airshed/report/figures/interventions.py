@@ -20,7 +20,7 @@ def interventions(results: Results) -> Drawing | None:
     names = results.study.interventions.apply
     variants = [name for name in results.study.variants if results.study.interventions_on(name)]
     table = pd.DataFrame(list(overall.values()))
-    figure, panel = coloured(found, variants, names, common_scale(table), rows.UNSEEN)
+    figure, panel = coloured(found, variants, names, common_scale(table), rows.NOT_READ)
     panel.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names])
     panel.set_yticks(range(len(variants)), variants)
     changes = "; ".join(

@@ -92,7 +92,7 @@ def test_observations_are_matched_converted_and_counted(tiny_study: Study, stati
     co = found["value"].sel(station="low", pollutant="co", time=time)
     assert co == pytest.approx(table["low", "co", time.isoformat()] / 1000, rel=1e-6)  # mg m-3
     assert quality["stations"]["left_out"]["outside_the_domain"] == ["edge", "far"]
-    assert quality["stations"]["kept"] == 4
+    assert quality["stations"]["matched"] == 4
     assert quality["rows_of_the_pollutants"] == len(observed())
     match = found["height_match"].to_series()
     assert match.to_dict() == {
@@ -146,7 +146,7 @@ def test_hours_without_an_observation_do_not_count(tiny_study: Study, static: Pa
     flat &= table["time"].str.startswith("2016-03-06")
     table.loc[flat, "value"] = 12.0
     observations, quality = made(tiny_study, static, table)
-    assert quality["not_believed"]["flat_line"] == {"pm25": 24}
+    assert quality["rejected"]["flat_line"] == {"pm25": 24}
     scores = StationScores(PERIOD, observations, lambert_grid(), USUAL)
     for batch in random_batches(INITS, HORIZONS):
         scores.add(batch)
@@ -193,7 +193,7 @@ def test_what_is_not_read_stands_in_the_quality_table(tiny_study: Study, static:
     sites = static.parent / "sites.csv"
     sites.write_text("ID,Lat,Lon\nlow,35,110\nlow,35.5,110\n")
     found, quality = made(tiny_study, static, table, sites=str(sites))
-    assert quality["not_believed"]["time_unreadable"] == {"pm25": 2, "co": 1}
+    assert quality["rejected"]["time_unreadable"] == {"pm25": 2, "co": 1}
     assert quality["stations"]["left_out"]["at_two_places"] == ["low"]
     assert "low" not in found["station"]
 
@@ -203,7 +203,7 @@ def test_units(tiny_study: Study, static: Path) -> None:
     ppm = (table["station"] == "ridge") & (table["parameter"] == "co")
     table.loc[ppm, "units"] = "ppm"
     found, quality = made(tiny_study, static, table)
-    assert quality["not_believed"]["units_ppm"] == {"co": len(HOURS)}
+    assert quality["rejected"]["units_ppm"] == {"co": len(HOURS)}
     assert found["value"].sel(station="ridge", pollutant="co").isnull().all()
     # the factor of ppm of CO to mg m-3 at 25 degrees and 1013.25 hPa that is in use: 1.145
     at = {"temperature_c": 25, "pressure_hpa": 1013.25}
