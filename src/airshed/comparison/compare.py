@@ -66,8 +66,8 @@ def compare_all(
     geometric mean of the RMSEs of all pollutants and horizons. All forecast the same init times,
     so their errors are paired in time; seeds are not paired, so that the sets may differ in seeds
     and in number, but for those that go on from the same trained networks. Intervals and p-values
-    hold for another set of seeds and another test period (:mod:`airshed.comparison.inference`); how
-    far trainings lie apart is learned from all models (:mod:`airshed.comparison.trainings`).
+    hold for another set of seeds and another test period (:mod:`airshed.comparison.inference`); the
+    variance between trainings is estimated from all models (:mod:`airshed.comparison.trainings`).
     P-values are adjusted by Holm (1979) within families (:mod:`airshed.comparison.families`). How
     often verdicts are wrong was simulated: docs/statistics.md.
 

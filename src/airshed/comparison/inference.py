@@ -100,8 +100,8 @@ def estimate(
         block: Init times per block.
         resamples: Resamples for each block length.
         rng: Source of random numbers.
-        study: How far the trainings of each model of the study lie apart, these two included; None
-            if there are no others.
+        study: Spread of the trainings of all models of the study, these two included; None if
+            there are no others.
 
     Returns:
         The estimate; its last part is the variance over init times, those before it are between

@@ -90,7 +90,7 @@ class PairedErrors:
         return self.scale(variant) - self.scale(reference)
 
     def spreads(self) -> tuple[Spread, Spread]:
-        """How far the trainings of each of the two models lie apart."""
+        """Spread of the trainings of each of the two models."""
         variant, reference = np.split(self.scale(self.means()), [len(self.variant)])
         return Spread.of(variant), Spread.of(reference)
 
@@ -102,14 +102,13 @@ class PairedErrors:
         """Variance of the change between trainings.
 
         Args:
-            study: How far the trainings of each model of the study lie apart; None: there are no
-                others.
+            study: Spread of the trainings of all models of the study; None: there are no others.
         """
         models = self.spreads()
         return seed_parts(models, self.seeds, study or models[0] + models[1])
 
     def training(self, study: Spread) -> Spread:
-        """How far scores of trainings lie apart, for planning: as in all models of the study."""
+        """Spread of the scores of trainings, for planning: that of all models of the study."""
         return study
 
     def differences(self) -> Floats:

@@ -113,7 +113,7 @@ class Domain:
 class Scorer(Protocol):
     """Takes the batches of an evaluation in their order, each exactly once.
 
-    What came of it is asked of the scorer itself, by methods of its own. An evaluation that was
+    Results are read from the scorer by methods of its own. An evaluation that was
     interrupted makes its scorers anew, gives each the last state that was saved, and goes on with
     the batch after it: what a scorer holds must be a function of its state and of the batches that
     follow, bit for bit.

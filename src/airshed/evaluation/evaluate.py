@@ -96,7 +96,7 @@ def evaluate(
     forecaster: Forecaster,
     evaluation: Evaluation,
 ) -> None:
-    """Forecast the test split, score it, and write what came of it.
+    """Forecast the test split, score it, and write the results.
 
     An evaluation that was stopped goes on from its savepoint, a file beside the scores that is
     deleted when they are written. The same forecasts give the same bytes, interrupted or not.

@@ -29,8 +29,8 @@ class Savepoint:
 
     Args:
         path: Where it lies; it is deleted when the evaluation is complete.
-        identity: Says what is evaluated, on what, how. A savepoint of another identity is not
-            taken up.
+        identity: Says what is evaluated, on what, how. A savepoint of another identity is
+            ignored.
         every_s: Seconds between two savings.
     """
 

@@ -177,8 +177,8 @@ def _quality(results: Results) -> Content:
         "quality": tables.quality(results),
         "quality_caption": tables.QUALITY_CAPTION,
         "gaps": tables.gaps(results),
-        "not_taken": supplement.not_taken(results),
-        "not_taken_caption": supplement.NOT_TAKEN_CAPTION,
+        "rejected": supplement.rejected(results),
+        "rejected_caption": supplement.REJECTED_CAPTION,
         "left_out": supplement.left_out(results),
         "left_out_caption": supplement.LEFT_OUT_CAPTION,
     }

@@ -13,7 +13,7 @@ STATIONS_CAPTION = (
     " Reanalysis: what is observed in all other tables, scored at the same stations and hours;"
     " stations that it assimilated are not independent of it."
 )
-NOT_TAKEN_CAPTION = (
+REJECTED_CAPTION = (
     "Values of tables of observations that were rejected, by pollutant; stations/quality.json has"
     " all counts."
 )
@@ -52,7 +52,7 @@ def stations(results: Results) -> Table:
     return Table(header, rows)
 
 
-def not_taken(results: Results) -> Table:
+def rejected(results: Results) -> Table:
     """Values of tables of observations that were rejected, by reason; no rows if all were."""
     targets = results.study.targets
     quality = results.observed or {}

@@ -80,7 +80,7 @@ class Checkpoints:
         folder: Where they lie.
         interval_min: Minutes between saved states.
         identity: Fingerprint of everything that the run's result depends on.
-        companions: What the best weights are of no use without, by name.
+        companions: What is saved with the best weights because they need it, by name.
     """
 
     def __init__(
