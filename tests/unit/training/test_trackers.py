@@ -89,4 +89,4 @@ def test_without_the_package_a_training_is_refused_and_a_comparison_says_so(
     (tmp_path / STORE).mkdir(exist_ok=True)
     with caplog.at_level(logging.WARNING):
         note_verdicts(tmp_path, {VARIANT: "helps"})
-    assert "the verdicts are not told to MLflow" in caplog.text
+    assert "the verdicts are not written to MLflow" in caplog.text
