@@ -213,8 +213,8 @@ def test_the_check_asks_slurm_itself(
     for partition, verdict in (("batch", Verdict.FINE), ("nowhere", Verdict.BROKEN)):
         monkeypatch.setenv("AIRSHED_TRAIN_PARTITION", partition)
         found = slurm(tiny_study)
-        assert found.verdict is verdict, found.told
-    assert "invalid partition specified: nowhere" in found.told
+        assert found.verdict is verdict, found.summary
+    assert "invalid partition specified: nowhere" in found.summary
 
 
 def test_every_job_ended_as_it_was_made_to(disturbed: Disturbed) -> None:
