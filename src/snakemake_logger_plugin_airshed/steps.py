@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -13,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+
+from airshed.files import benchmark_seconds
 
 LOGGED = re.compile(r": (\d+)/(\d+) in [\d:]+, ([\d:]+) left$", re.MULTILINE)  # airshed.progress
 TAIL_BYTES = 4096
@@ -125,9 +126,7 @@ class Run:
         self.steps = {rule: count for rule, count in steps.items() if rule not in ("all", "total")}
         for path in _benchmarks(self._results):
             rules = [rule for rule in self.steps if path.stem.startswith(rule)]
-            with suppress(OSError, StopIteration, KeyError, ValueError):
-                with path.open(encoding="utf-8", newline="") as stream:
-                    seconds = float(next(csv.DictReader(stream, delimiter="\t"))["s"])
+            if rules and (seconds := benchmark_seconds(path)) is not None:
                 self._earlier.setdefault(max(rules, key=len), []).append(seconds)
 
     def begin(self, number: int, step: Step) -> None:

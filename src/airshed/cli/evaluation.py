@@ -21,6 +21,8 @@ from airshed.cli.options import (
     StudyFiles,
     SupplementFolder,
     claim_devices,
+    existing_file,
+    existing_folder,
 )
 from airshed.evaluation.baselines import BASELINES
 
@@ -28,16 +30,7 @@ Baseline = StrEnum("Baseline", {name: name for name in BASELINES})  # type: igno
 SaveForecasts = Annotated[
     Path | None, typer.Option(help="Keep the forecasts too: NetCDF if this ends in .nc, else Zarr.")
 ]
-ConfigIfAny = Annotated[
-    list[Path] | None,
-    typer.Option(exists=True, dir_okay=False, help="Study, or files with the step's settings."),
-]
-FileIfAny = Annotated[
-    Path | None, typer.Option(exists=True, dir_okay=False, help="Made by the step of that name.")
-]
-HourlyIfAny = Annotated[
-    Path | None, typer.Option(exists=True, file_okay=False, help="hourly.zarr made by ingest.")
-]
+OptionalFile = Annotated[Path | None, existing_file("Made by the step of that name.")]
 WithTruth = Annotated[bool, typer.Option("--with-truth", help="Keep what came true beside them.")]
 
 
@@ -79,16 +72,16 @@ def wind_roses(config: Config, hourly: Hourly, static: Static, output: Output) -
 
 @app.command()
 def evaluate(
-    run: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="run.json of a training.")
+    run: Annotated[Path | None, existing_file("run.json of a training.")] = None,
+    config: Annotated[
+        list[Path] | None, existing_file("Study, or files with the step's settings.")
     ] = None,
-    config: ConfigIfAny = None,
-    hourly: HourlyIfAny = None,
-    static: FileIfAny = None,
-    patch_elevation: FileIfAny = None,
-    statistics: FileIfAny = None,
-    scan_tables: FileIfAny = None,
-    climatology: FileIfAny = None,
+    hourly: Annotated[Path | None, existing_folder("hourly.zarr made by ingest.")] = None,
+    static: OptionalFile = None,
+    patch_elevation: OptionalFile = None,
+    statistics: OptionalFile = None,
+    scan_tables: OptionalFile = None,
+    climatology: OptionalFile = None,
     output: Annotated[
         Path | None, typer.Option(help="Where the scores go; they appear when complete.")
     ] = None,
@@ -99,11 +92,7 @@ def evaluate(
     supplement: SupplementFolder = None,
     take_over: Annotated[
         Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            help="scores.nc of the same run in another study: use that instead of scoring it.",
-        ),
+        existing_file("scores.nc of the same run in another study: use that instead of scoring."),
     ] = None,
     study: StudyFiles = None,
     variant: Annotated[str | None, typer.Option(help="With --study: which variant.")] = None,

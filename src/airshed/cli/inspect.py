@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from airshed.cli.app import app
-from airshed.cli.options import DEFAULTS
+from airshed.cli.options import DEFAULTS, existing_file
 
 SAMPLED_HOURS = 6
 
@@ -22,10 +22,7 @@ def inspect(
         ),
     ],
     config: Annotated[
-        list[Path] | None,
-        typer.Option(
-            exists=True, dir_okay=False, help="Study (later files override): check it too."
-        ),
+        list[Path] | None, existing_file("Study (later files override): check it too.")
     ] = None,
     hours: Annotated[
         int, typer.Option(min=1, help="Hours to look at, spread over all days.")

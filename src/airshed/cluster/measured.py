@@ -6,7 +6,6 @@ devices to another.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from airshed.config import Study
 from airshed.config.data import Split
 from airshed.config.jobs import JobRequest
 from airshed.config.study import DECLARED
-from airshed.files import files_below
+from airshed.files import benchmark_seconds, folder_state
 from airshed.integrity.formats import COST, RUN, VERSION, read_or_nothing
 
 BENCHMARKS = "benchmarks.json"
@@ -129,7 +128,7 @@ def _from_run(path: Path, record: Mapping[str, Any], results: Path) -> Measured:
     return Measured(
         seconds_per_step=record["seconds_per_step"]["median"],
         **_memory(record["peak_memory_mb"], record["device"].startswith("CPU")),
-        disk_mb=sum(file.stat().st_size for file in files_below(folder)) / 1e6,
+        disk_mb=folder_state(folder)[1] / 1e6,
         evaluate_s=benchmark_seconds(folder / "benchmarks/evaluate.tsv"),
         source=f"{folder.relative_to(results)} ({record['device']})",
     )
@@ -197,12 +196,3 @@ def _from_benchmarks(
         source=f"{path.name}, {batches:g} x {step['median']:.3g} s"
         f" ({found['environment']['device']})",
     )
-
-
-def benchmark_seconds(path: Path) -> float | None:
-    """The seconds that Snakemake noted for a job."""
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return float(next(csv.DictReader(stream, delimiter="\t"))["s"])
-    except (OSError, StopIteration, KeyError, ValueError):
-        return None

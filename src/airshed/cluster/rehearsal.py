@@ -6,9 +6,9 @@ import math
 from datetime import timedelta
 from typing import Any
 
-from airshed.cluster.measured import benchmark_seconds
 from airshed.config import Study, validate_study
 from airshed.config.data import Split
+from airshed.files import benchmark_seconds
 from airshed.graph.places import Places
 
 SUFFIX = "_rehearsal"

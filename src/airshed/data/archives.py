@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from airshed.data.members import MAX_MEMBER_BYTES, read_members
 from airshed.data.problems import STOP, Problems
 from airshed.errors import AirshedError
-from airshed.files import files_below, is_apple_double
+from airshed.files import files_below, is_apple_double, size_and_time, unreadable
 
 HOUR_NAME = re.compile(r"CN-Reanalysis(\d{10})\.nc$")
 DAY_NAME = re.compile(r"CN-Reanalysis(\d{8})(\.tar\.gz|\.tgz|\.tar|\.zip)$")
@@ -25,28 +25,6 @@ log = logging.getLogger(__name__)
 
 Files = tuple[Path, ...]
 """Where a day's hours are: one archive, or loose files."""
-
-
-def size_and_time(path: Path) -> tuple[int, int]:
-    """Of a raw file: bytes, and when it was changed, ns.
-
-    Raises:
-        AirshedError: It is gone.
-    """
-    try:
-        stat = path.stat()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    return stat.st_size, stat.st_mtime_ns
-
-
-def _unreadable(path: Path, error: OSError) -> AirshedError:
-    return AirshedError(
-        "a raw file cannot be read",
-        where=path,
-        found=error.strerror,
-        hint="leave raw files where they are until the ingest is done, or run it again",
-    )
 
 
 def find_days(
@@ -192,4 +170,4 @@ def _files_of(path: Path) -> Iterator[tuple[str, bytes]]:
             )
         yield str(path), path.read_bytes()
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error

@@ -113,12 +113,15 @@ def native_grid(
             problems are noted: then all is kept.
     """
     check_positions(first.lat_deg, first.lon_deg, where)
-    rows, columns = first.lat_deg.shape
-    kept = np.array([0, rows, 0, columns])
+    kept = _all_of(first.lat_deg)
     if dataset is not None:
         with problems:
             kept = kept_part(dataset, first.lat_deg, first.lon_deg)
     return NativeGrid(first.lat_deg, first.lon_deg, np.isfinite(first.fields), kept)
+
+
+def _all_of(fields: Floats) -> npt.NDArray[np.int64]:
+    return np.array([0, fields.shape[0], 0, fields.shape[1]])
 
 
 def kept_part(dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats) -> npt.NDArray[np.int64]:
@@ -127,12 +130,11 @@ def kept_part(dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats) -> npt.N
     Raises:
         AirshedError: They lie outside the grid.
     """
-    rows, columns = lat_deg.shape
     if dataset.box is not None:
         return block_of(dataset.box, lat_deg, lon_deg)
-    if dataset.crop is None:
-        return np.array([0, rows, 0, columns])
-    crop = dataset.crop
+    crop, (rows, columns) = dataset.crop, lat_deg.shape
+    if crop is None:
+        return _all_of(lat_deg)
     if crop.rows[1] > rows or crop.columns[1] > columns:
         raise AirshedError(
             "the crop lies outside the archives' grid",

@@ -72,9 +72,8 @@ def read_contents(
         ordered = passing(
             problems, right, lambda name: _check_order(read[name], plane, name, where)
         )
-        for name in convert_all(read, ordered, quantities, where, problems):
-            if name in wanted:
-                found.accept(name, read[name])
+        converted = convert_all(read, ordered, quantities, where, problems)
+        found.fields = {name: converted[name] for name in converted if name in wanted}
     return found
 
 

@@ -80,18 +80,18 @@ def convert_all(
     quantities: Quantities,
     where: str,
     problems: Problems,
-) -> tuple[str, ...]:
+) -> dict[str, Floats]:
     """Bring what was read to canonical units, mixing ratios with the air of the same hours.
 
     Args:
         read: Variables by canonical name.
-        right: Names of those in which nothing is wrong.
+        right: Names of those without a problem.
         quantities: What the dataset knows.
         where: The file, for messages.
         problems: Takes what is wrong.
 
     Returns:
-        The names of those that are converted.
+        The fields of those that are converted, by canonical name.
 
     Raises:
         AirshedError: A unit is unknown, wrong, or contradicts the configuration; or a mixing ratio
@@ -117,8 +117,10 @@ def convert_all(
         stored.units = way.variable.units
         done.add(name)
 
-    said = passing(problems, right, look)
-    return passing(problems, sorted(said, key=lambda name: len(ways[name].made_of)), convert)
+    clear = passing(problems, right, look)
+    air_first = sorted(clear, key=lambda name: len(ways[name].made_of))
+    fields = {name: read[name].values for name in passing(problems, air_first, convert)}
+    return {name: field for name, field in fields.items() if field is not None}
 
 
 def described(stored_as: str, variable: Any, name: str | None = None) -> Stored:
@@ -141,11 +143,6 @@ class Contents:
     variables: list[Stored] = field(default_factory=list)
     fields: dict[str, Floats] = field(default_factory=dict)
     stated_utc: datetime | None = None
-
-    def accept(self, name: str, stored: Stored) -> None:
-        """Note that nothing is wrong with a variable by itself."""
-        if stored.values is not None:
-            self.fields[name] = stored.values
 
     def at(self, number: int) -> Contents:
         """One hour of several: of fields [T, Y, X]; those [Y, X] are the same in all."""
@@ -200,14 +197,14 @@ def of_mixing_ratios(hour: Hour) -> dict[str, str]:
 class RawHour:
     """One hour: its hourly fields [V, Y, X] in the dataset's order, and its grid.
 
-    Values are as they are in the file, in canonical units; NaN where the file has none. ``lacking``
-    names variables in which something is wrong, where that was noted; they are NaN.
+    Values are in canonical units, NaN where the file has none. ``invalid`` names variables in which
+    a problem was noted; they are NaN everywhere.
     """
 
     fields: Floats
     lat_deg: Floats
     lon_deg: Floats
-    lacking: tuple[str, ...] = ()
+    invalid: tuple[str, ...] = ()
 
 
 def as_hour(
@@ -233,11 +230,11 @@ def as_hour(
 
     right = passing(problems, (name for name in hourly if name in fields), check)
     check("lon2d")
-    lacking = tuple(name for name in hourly if name not in right)
+    invalid = tuple(name for name in hourly if name not in right)
     stacked = np.stack(
         [fields[name] if name in right else np.full(shape, np.nan) for name in hourly]
     )
-    return RawHour(stacked, fields["lat2d"], fields["lon2d"], lacking)
+    return RawHour(stacked, fields["lat2d"], fields["lon2d"], invalid)
 
 
 def differing(where: str, shape: object, of: str, found: object) -> AirshedError:

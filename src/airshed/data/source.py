@@ -20,7 +20,6 @@ from airshed.data.archives import (
     find_days,
     hours_of,
     nothing_found,
-    size_and_time,
 )
 from airshed.data.gridded.series import open_series
 from airshed.data.problems import STOP, Problems
@@ -28,6 +27,7 @@ from airshed.data.rawfile import Clock, read_contents
 from airshed.data.rawhour import Hour, RawHour, as_hour, of_mixing_ratios
 from airshed.data.yearly import YearlyStores, find_stores
 from airshed.errors import AirshedError
+from airshed.files import size_and_time
 from airshed.integrity.provenance import sha256
 from airshed.variables import Quantities
 

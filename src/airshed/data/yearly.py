@@ -19,7 +19,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from airshed.data.archives import size_and_time
 from airshed.data.problems import STOP, Problems, passing
 from airshed.data.rawhour import (
     Contents,
@@ -31,7 +30,7 @@ from airshed.data.rawhour import (
     with_air,
 )
 from airshed.errors import AirshedError
-from airshed.files import files_below
+from airshed.files import folder_state
 from airshed.variables import STATIC, Quantities
 
 STORE_NAME = re.compile(r"data_(\d{4})_china_masked\.zarr")
@@ -77,9 +76,8 @@ class Store:
             there[name].values = self._values(name, hours)
 
         right = passing(problems, needed, read)
-        for name in convert_all(there, right, self.quantities, str(self.path), problems):
-            if name in names:
-                found.accept(name, there[name])
+        converted = convert_all(there, right, self.quantities, str(self.path), problems)
+        found.fields = {name: converted[name] for name in converted if name in names}
         return found
 
     def _values(self, name: str, hours: slice) -> Any:
@@ -175,14 +173,9 @@ class YearlyStores:
     quantities: Quantities
 
     @cached_property
-    def states(self) -> dict[int, list[int]]:
-        """Of each year's store: how many files it has, their size, and the newest one's time."""
-        states = {}
-        for year, path in self.stores.items():
-            files = [size_and_time(file) for file in files_below(path)]
-            newest = max((time_ns for _, time_ns in files), default=0)
-            states[year] = [len(files), sum(size for size, _ in files), newest]
-        return states
+    def states(self) -> dict[int, tuple[int, int, int]]:
+        """Of each year's store, see :func:`airshed.files.folder_state`."""
+        return {year: folder_state(path) for year, path in self.stores.items()}
 
     def span(self) -> str:
         """The years that are there."""

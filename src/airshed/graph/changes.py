@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from airshed.config import Study, load_study
 from airshed.config.study import shapes_of
 from airshed.errors import AirshedError
+from airshed.files import benchmark_seconds
 from airshed.graph.notes import Note
 from airshed.graph.products import PRODUCTS, leading_to
 from airshed.graph.settings import name_of, shaping
@@ -103,7 +103,7 @@ def reingested(study: Study, outputs: Mapping[str, Path]) -> list[str]:
                 hint=f"give the dataset of '{study.study}' a name of its own (dataset.name); or"
                 " give the other studies the same settings, or remove them",
             )
-        taken = _seconds(output, PRODUCTS[product].rule)
+        taken = benchmark_seconds(output.parent / f"benchmarks/{PRODUCTS[product].rule}.tsv")
         took = f" (took {duration(taken)})" if taken else ""
         lines.append(
             f"{in_words(changes) or 'another format'} repeats {PRODUCTS[product].words}{took}"
@@ -159,16 +159,6 @@ def _called(name: str) -> str:
     """A file as users know it: by its place in a folder, else by the setting that names it."""
     setting, _, place = name.partition(":")
     return setting if place.isdigit() else place
-
-
-def _seconds(output: Path, rule: str) -> float | None:
-    """How long a rule took last, as Snakemake noted it."""
-    path = output.parent / "benchmarks" / f"{rule}.tsv"
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return float(next(csv.DictReader(stream, delimiter="\t"))["s"])
-    except (OSError, StopIteration, KeyError, ValueError):
-        return None
 
 
 def duration(seconds: float) -> str:

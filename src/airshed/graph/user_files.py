@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from airshed.config.study import DECLARED, Study
-from airshed.errors import AirshedError
-from airshed.files import is_series_name, is_zarr_store
+from airshed.files import files_below, is_series_name, is_zarr_store, size_and_time
 from airshed.integrity.provenance import sha256
 
 LOOKED_AT_BYTES = 2**31
@@ -90,12 +88,12 @@ _SUMS: dict[tuple[Path, int, int], str] = {}
 
 def checksum_taken(path: Path, digest: str) -> None:
     """Note the checksum of a file that was taken while it was read."""
-    _SUMS[path, *_state(path).values()] = digest
+    _SUMS[path, *size_and_time(path)] = digest
 
 
 def _checksum(path: Path) -> str:
     """The checksum of a file, taken once in a process as long as size and time stay."""
-    key = (path, *_state(path).values())
+    key = (path, *size_and_time(path))
     if key not in _SUMS:
         _SUMS[key] = sha256(path)
     return _SUMS[key]
@@ -125,14 +123,13 @@ def _files(given: str, accept: Callable[[str], bool] | None) -> Iterator[tuple[s
     for number, found in enumerate(several):
         path = Path(found)
         if path.is_dir():
-            below = _below_folder(path, _any if is_zarr_store(path) else accept or _any)
-            yield from ((f"{number}/{name}" if several[1:] else name, file) for name, file in below)
+            chosen = None if is_zarr_store(path) else accept
+            for file in files_below(path):
+                name = file.relative_to(path).as_posix()
+                if chosen is None or chosen(name):
+                    yield f"{number}/{name}" if several[1:] else name, file
         elif path.is_file():
             yield str(number), path
-
-
-def _any(name: str) -> bool:
-    return True
 
 
 def matching(given: str) -> list[str]:
@@ -143,24 +140,6 @@ def matching(given: str) -> list[str]:
 def files_of(patterns: Iterable[str]) -> list[str]:
     """The files that patterns stand for; a pattern of none stays as it is."""
     return [path for pattern in patterns for path in matching(pattern) or [pattern]]
-
-
-def _below_folder(folder: Path, accept: Callable[[str], bool]) -> Iterator[tuple[str, Path]]:
-    """Accepted files below a folder, links followed, by their names relative to it."""
-    seen, waiting = set(), [""]
-    while waiting:
-        below = waiting.pop()
-        real = os.path.realpath(folder / below)
-        if real in seen:
-            continue
-        seen.add(real)
-        with os.scandir(folder / below) as entries:
-            for entry in sorted(entries, key=lambda one: one.name):
-                name = f"{below}/{entry.name}".lstrip("/")
-                if entry.is_dir():
-                    waiting.append(name)
-                elif accept(name) and entry.is_file():
-                    yield name, Path(entry.path)
 
 
 def _hours_of(study: Study) -> Callable[[str], bool]:
@@ -180,16 +159,8 @@ def _hours_of(study: Study) -> Callable[[str], bool]:
 
 
 def _state(path: Path) -> dict[str, Any]:
-    try:
-        stat = path.stat()
-    except OSError as error:
-        raise AirshedError(
-            "a file cannot be read",
-            where=path,
-            found=error.strerror,
-            hint="leave files where they are until they are read, or run it again",
-        ) from error
-    return {"size": stat.st_size, "time_ns": stat.st_mtime_ns}
+    size, time_ns = size_and_time(path)
+    return {"size": size, "time_ns": time_ns}
 
 
 def _token(entry: Mapping[str, Any]) -> str:

@@ -340,7 +340,7 @@ def test_aliases_other_variables_and_empty_hours_are_shown(raw: Path) -> None:
     replace_first_day(raw, make)
     found = inspect_path(raw / FIRST, None, 2)
     assert found.accepted
-    seen = {entry.stored_as: entry for entry in found.variables}
+    seen = {entry.stored.stored_as: entry.stored for entry in found.variables}
     assert (seen["T2"].name, seen["hcho"].name) == ("temp", None)
     text = as_text(found)
     assert "(not used)" in text

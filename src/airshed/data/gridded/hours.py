@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -36,7 +35,7 @@ class Reading:
 
     Attributes:
         quantities: What the dataset knows.
-        box: South, north, west and east of what is read; None for all.
+        box: What is read; None for all.
         level: Value of each coordinate of levels that is chosen, by its name.
         positions_file: Where positions are if not in the files.
         recipes: How quantities are made that the series does not have.
@@ -44,7 +43,7 @@ class Reading:
     """
 
     quantities: Quantities
-    box: tuple[float, float, float, float] | None
+    box: Box | None
     level: tuple[tuple[str, float], ...]
     positions_file: str | None
     recipes: dict[str, Recipe]
@@ -53,21 +52,16 @@ class Reading:
     @classmethod
     def of(cls, dataset: DatasetConfig) -> Reading:
         """As the dataset says, without recipes."""
-        box, given = dataset.box, dataset.gridded
-        edges = None if box is None else (box.south, box.north, box.west, box.east)
+        given = dataset.gridded
         level = tuple(sorted(given.level.items()))
-        return cls(dataset.quantities, edges, level, given.positions_file, {})
+        return cls(dataset.quantities, dataset.box, level, given.positions_file, {})
 
     @property
     def needed(self) -> set[str]:
         """What must be there so that every hourly quantity is."""
         wanted = set(self.quantities.hourly)
-        made_of = {each for name in wanted & self.recipes.keys() for each in self.made_of(name)}
-        return (wanted - self.recipes.keys()) | made_of | self.air
-
-    def made_of(self, name: str) -> tuple[str, ...]:
-        """What a quantity is made of by its recipe."""
-        return self.recipes[name].made_of
+        ingredients = (self.recipes[name].made_of for name in wanted & self.recipes.keys())
+        return (wanted - self.recipes.keys()).union(*ingredients) | self.air
 
     def positions(self, place: Place) -> Positions:
         """Of the cells of a file that are read."""
@@ -75,8 +69,8 @@ class Reading:
 
     def variable(self, part: Part, name: str) -> Variable:
         """The variable of a file that holds a quantity."""
-        where = self.box, self.positions_file
-        return _variable(part.place, part.stored[name], part.axis, where, self.level)
+        where = self.box, self.positions_file, self.level
+        return _variable(part.place, part.stored[name], part.axis, *where)
 
     def conversion(self, part: Part, name: str) -> Conversion:
         """How a quantity comes from the variable that holds it.
@@ -94,19 +88,15 @@ def _variable(
     place: Place,
     stored: str,
     axis: str | None,
-    where: tuple[Any, Any],
+    box: Box | None,
+    positions_file: str | None,
     level: tuple[tuple[str, float], ...],
 ) -> Variable:
-    return variable_of(place, stored, axis, _positions(place, *where), dict(level))
+    return variable_of(place, stored, axis, _positions(place, box, positions_file), dict(level))
 
 
 @lru_cache(maxsize=HELD)
-def _positions(
-    place: Place, edges: tuple[float, float, float, float] | None, file: str | None
-) -> Positions:
-    box = None
-    if edges is not None:
-        box = Box(**dict(zip(("south", "north", "west", "east"), edges, strict=True)))
+def _positions(place: Place, box: Box | None, file: str | None) -> Positions:
     holder = place if file is None else places_of(Path(file))[0]
     found = positions_of(opened(holder), box, holder)
     return _shared.setdefault(found.digest(), found)

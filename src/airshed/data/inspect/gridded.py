@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from airshed.config.data import DatasetConfig
-from airshed.data.archives import size_and_time
 from airshed.data.gridded.listing import series_files
 from airshed.data.gridded.series import GriddedSeries, open_series
 from airshed.data.inspect.hours import chosen_times, counted
@@ -17,7 +16,7 @@ from airshed.data.inspect.listing import Listing
 from airshed.data.inspect.tally import Tally
 from airshed.data.problems import Findings
 from airshed.errors import AirshedError
-from airshed.files import files_below
+from airshed.files import folder_state, size_and_time
 
 SHOWN = 5
 
@@ -29,8 +28,8 @@ def list_series(path: Path, findings: Findings) -> Listing:
         for file in series_files(str(path)):
             kind = "Zarr store" if file.is_dir() else f"file {file.suffix or 'without an ending'}"
             found.forms[kind] += 1
-            sizes = (size_and_time(each)[0] for each in files_below(file))
-            found.size_bytes += sum(sizes) if file.is_dir() else size_and_time(file)[0]
+            size = folder_state(file)[1] if file.is_dir() else size_and_time(file)[0]
+            found.size_bytes += size
     return found
 
 

@@ -60,10 +60,11 @@ class Inspection:
 
     def likely_units(self) -> dict[str, str]:
         """Usual units that fit the ranges of variables whose unit is nowhere stated."""
+        stated = dict(self.quantities.file_units)
         likely = {
-            seen.name: seen.likely_unit(self.quantities)
+            seen.stored.name: seen.likely_unit(self.quantities)
             for seen in self.variables
-            if seen.name not in dict(self.quantities.file_units) and None in seen.units
+            if seen.stored.name not in stated and None in seen.units
         }
         hourly = self.quantities.hourly
         return {name: unit for name in hourly if (unit := likely.get(name)) is not None}

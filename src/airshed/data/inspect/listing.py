@@ -20,7 +20,7 @@ from airshed.data.archives import (
 from airshed.data.members import read_members
 from airshed.data.problems import Findings
 from airshed.errors import AirshedError
-from airshed.files import files_below, is_zarr_store
+from airshed.files import files_below, folder_state, is_zarr_store
 
 YEARLY = "data_*_china_masked.zarr"
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
@@ -72,7 +72,7 @@ def list_files(
     found.days = dict(sorted(found.days.items()))
     for store in found.stores:
         found.forms["yearly Zarr store"] += 1
-        found.size_bytes += sum(file.stat().st_size for file in files_below(store))
+        found.size_bytes += folder_state(store)[1]
     if not (found.days or found.stores or found.single):
         findings.add(nothing_found(path))
     for day, paths in found.days.items():

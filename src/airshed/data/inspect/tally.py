@@ -55,16 +55,6 @@ class Seen:
     units: list[str | None] = field(default_factory=list)
     ranges: dict[str | None, Range] = field(default_factory=dict)
 
-    @property
-    def name(self) -> str | None:
-        """Canonical name, None for one that is not used."""
-        return self.stored.name
-
-    @property
-    def stored_as(self) -> str:
-        """Name in the files."""
-        return self.stored.stored_as
-
     def add(self, stored: Stored) -> None:
         """Count one more hour."""
         units = None if stored.attribute is None else str(stored.attribute)
@@ -79,8 +69,8 @@ class Seen:
         shown, stored = self.ranges.get(units, Range()), self.stored
         sizes = zip(stored.dimensions, stored.shape, strict=True)
         return {
-            "name": self.name,
-            "stored_as": self.stored_as,
+            "name": stored.name,
+            "stored_as": stored.stored_as,
             "units": self.units,
             "dimensions": ", ".join(f"{name}={size}" for name, size in sizes) or "none",
             "dtype": stored.dtype,
@@ -94,10 +84,11 @@ class Seen:
     def likely_unit(self, quantities: Quantities) -> str | None:
         """A usual unit in which values whose unit is unknown are plausible, if there is one."""
         unknown = self.ranges.get(None)
-        if self.name is None or unknown is None or not unknown.known:
+        name = self.stored.name
+        if name is None or unknown is None or not unknown.known:
             return None
-        known = quantities[self.name]
-        for units in LIKELY_UNITS.get(self.name, (known.units,)):
+        known = quantities[name]
+        for units in LIKELY_UNITS.get(name, (known.units,)):
             factor, offset = linear_conversion(units, known.units)
             low, high = (value * factor + offset for value in (unknown.low, unknown.high))
             if known.low <= low <= high <= known.high:
@@ -154,5 +145,5 @@ class Tally:
         found = check_hour(hour, self.grid, quantities, quality, where, self.findings)
         if masked := [name for name, count in found.cells_implausible.items() if count]:
             self.findings.remark(f"implausible values of {', '.join(masked)} are masked", where)
-        if found.unusable is not None and not hour.lacking:
+        if found.unusable is not None and not hour.invalid:
             self.findings.remark(f"an hour counts as missing: {found.unusable}", where)

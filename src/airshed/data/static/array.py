@@ -10,9 +10,9 @@ import numpy as np
 from airshed.arrays import Floats
 from airshed.data.static.cells import Cells
 from airshed.data.static.curvilinear import Curvilinear
-from airshed.data.static.mask import in_order_of
+from airshed.data.static.mask import in_order_of, saved_array
 from airshed.data.static.wanted import Wanted
-from airshed.errors import AirshedError, refusing
+from airshed.errors import AirshedError
 
 START = b"\x93NUM"
 """How a file begins that numpy.save wrote."""
@@ -52,14 +52,8 @@ def open_array(wanted: Wanted) -> BareArray:
     Raises:
         AirshedError: It cannot be read, holds no real numbers, or its rows may run either way.
     """
-    with refusing(
-        *(OSError, ValueError, EOFError),
-        what=f"the file with {wanted.name} cannot be read",
-        where=wanted.path,
-        expected="an array written by numpy.save",
-        hint=wanted.fetch_again,
-    ):
-        stored = np.asarray(np.load(wanted.path, allow_pickle=False))
+    what = f"the file with {wanted.name} cannot be read"
+    stored = saved_array(wanted.path, what, wanted.path, wanted.fetch_again)
     if stored.dtype.kind not in "iuf":
         raise _unfit(str(wanted.path), "real numbers, one for each cell", stored)
     if wanted.rows is None:

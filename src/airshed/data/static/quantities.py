@@ -32,15 +32,6 @@ PER_CELL = re.compile(r"\bper (grid ?)?(cell|pixel|square)\s*$", re.IGNORECASE)
 PER_KM2 = re.compile(r"(\bper |/ ?)(sq(uare|\.)? ?(kilomet(er|re)s?|km)|km\^?2)", re.IGNORECASE)
 
 
-def _wanted(
-    dataset: DatasetConfig, name: str, path: Path, variable: str | None, band: int | None
-) -> Wanted:
-    return Wanted(
-        *(name, path, variable, band),
-        *(dataset.static_crs, dataset.quantities, dataset.static_rows),
-    )
-
-
 def open_elevation(dataset: DatasetConfig, path: Path) -> tuple[Field, Convert]:
     """The field of elevation and its conversion to metres, none below the floor.
 
@@ -48,7 +39,7 @@ def open_elevation(dataset: DatasetConfig, path: Path) -> tuple[Field, Convert]:
         AirshedError: The file is missing or unclear, or its unit unknown.
     """
     quantities = dataset.quantities
-    field = open_field(_wanted(dataset, "elevation", path, dataset.elevation_variable, None))
+    field = open_field(Wanted.of(dataset, "elevation", path))
 
     def convert(values: Floats) -> Floats:
         said = quantities.attribute("elevation", field.units)
@@ -85,8 +76,7 @@ def open_population(dataset: DatasetConfig, path: Path) -> tuple[Field, Convert,
     Raises:
         AirshedError: The file is missing or unclear, or counts and density cannot be told apart.
     """
-    variable, band = dataset.population_variable, dataset.population_band
-    field = open_field(_wanted(dataset, "population", path, variable, band))
+    field = open_field(Wanted.of(dataset, "population", path))
     per_km2, factor = _kind(field.units, dataset.population_kind, field.where)
     return field, lambda values: values * factor, per_km2
 

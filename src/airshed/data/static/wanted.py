@@ -8,6 +8,7 @@ from pathlib import Path
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from airshed.config.data import DatasetConfig
 from airshed.errors import AirshedError
 from airshed.variables import CAQRA, Quantities
 
@@ -33,6 +34,15 @@ class Wanted:
     crs: str | None = None
     quantities: Quantities = CAQRA
     rows: str | None = None
+
+    @classmethod
+    def of(cls, dataset: DatasetConfig, name: str, path: Path) -> Wanted:
+        """What a study says of a file with elevation or population."""
+        return cls(
+            *(name, path, getattr(dataset, f"{name}_variable")),
+            dataset.population_band if name == "population" else None,
+            *(dataset.static_crs, dataset.quantities, dataset.static_rows),
+        )
 
     def stated_crs(self) -> CRS | None:
         """The system that the configuration states."""
