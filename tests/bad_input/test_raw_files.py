@@ -132,7 +132,7 @@ def packed(**attributes: Any) -> Change:
 
 
 NETCDF = "a raw file is no readable NetCDF"
-NO_FIELD = "a variable of a raw file is no field of numbers"
+NO_FIELD = "a variable of a raw file is not a field of numbers"
 DIMENSIONS = "a variable of a raw file has the wrong dimensions"
 POSITIONS = "a raw file lacks positions of cells"
 IMPOSSIBLE = "a value is physically impossible"

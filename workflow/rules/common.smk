@@ -56,7 +56,7 @@ SIMULATED = {"raw": RAW} if STUDY.dataset.source == "simulator" else {}
 GRAPH = StudyGraph(STUDY, main=workflow.is_main_process)
 if workflow.is_main_process:
     try:
-        for line in GRAPH.told():
+        for line in GRAPH.notices():
             logger.info(f"airshed: {line}")
     except AirshedError as error:
         raise WorkflowError(str(error))

@@ -28,7 +28,8 @@ from airshed.evaluation.baselines import BASELINES
 
 Baseline = StrEnum("Baseline", {name: name for name in BASELINES})  # type: ignore[misc]
 SaveForecasts = Annotated[
-    Path | None, typer.Option(help="Keep the forecasts too: NetCDF if this ends in .nc, else Zarr.")
+    Path | None,
+    typer.Option(help="Archive the forecasts too: NetCDF if it ends in .nc, else Zarr."),
 ]
 OptionalFile = Annotated[Path | None, existing_file("Made by the step of that name.")]
 WithTruth = Annotated[bool, typer.Option("--with-truth", help="Keep what came true beside them.")]
@@ -36,7 +37,7 @@ WithTruth = Annotated[bool, typer.Option("--with-truth", help="Keep what came tr
 
 @app.command()
 def climatology(config: Config, hourly: Hourly, static: Static, output: Output) -> None:
-    """Fit what is expected at each hour of the day and day of the year, from the training split."""
+    """Fit the climatology of each hour of the day and day of the year, from the training split."""
     from airshed.data.climatology import fit_climatology
     from airshed.graph.notes import making
 
@@ -101,7 +102,7 @@ def evaluate(
     """Score a trained run on the test split at each horizon, in physical units.
 
     Say which run by --study, --variant and --seed, or give every path, as the workflow does. With
-    --study the scores lie beside the forecasts that are kept, or where --output says.
+    --study the scores are written beside the archived forecasts, or where --output says.
     """
     from airshed.cli.given import Given, of_study
     from airshed.graph.identity import scores_identity

@@ -46,7 +46,7 @@ def inspect(
             check_splits(load_study(files or []), found.hours, found.findings)
     elif config:
         found.findings.remark(
-            f"only the dataset was checked: {DEFAULTS[0]} is not here", f"{config[0]}"
+            f"only the dataset was checked: there is no {DEFAULTS[0]}", f"{config[0]}"
         )
     if json is not None:
         write_json(json, found.as_dict())

@@ -1,4 +1,4 @@
-"""What is checked beyond the scores of the trained runs."""
+"""Supplements to the scores: interpretation, interventions, ensembles, stations, episodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Configuration of what is checked beyond the scores of the trained runs."""
+"""Configuration of stations, external forecasts, episodes and interpretation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network sees of an hour: hourly and static fields, normalised, in their places."""
+"""The inputs of a network: normalised fields of an hour and static ones, in the study's order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Inputs:
     Args:
         static: ``static.nc``.
         statistics: Normalisation of the training split.
-        stored: The hourly fields that there are, in their order.
+        stored: The hourly fields of the store, in its order.
         inputs: What a network sees, in its order.
         targets: What it forecasts, in its order.
 
@@ -85,7 +85,7 @@ class Inputs:
 
 
 def _copies(wanted: Sequence[str], there: Sequence[str]) -> Copies:
-    """Slices that copy fields that are there to their places among those that are wanted."""
+    """Slices that copy stored fields to their places among the wanted ones."""
     targets = [place for place, name in enumerate(wanted) if name in there]
     return _runs(targets, [there.index(wanted[place]) for place in targets])
 

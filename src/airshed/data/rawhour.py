@@ -28,7 +28,7 @@ class Stored:
         dtype: As stored.
         attribute: Its units attribute, a text unless the file is wrong; None without one.
         values: NaN where missing; None where they were not read.
-        units: Of the values: canonical ones, or None as long as nobody says.
+        units: Of the values: canonical ones once they are converted, else None.
         name: Its canonical name, None for one that is not known.
     """
 
@@ -60,7 +60,7 @@ class Stored:
 def with_air(
     names: tuple[str, ...], there: Mapping[str, Stored], quantities: Quantities
 ) -> tuple[str, ...]:
-    """What is read so that some variables can be converted: of a mixing ratio also the air.
+    """The variables to read so that some can be converted: for mixing ratios also the air's.
 
     Args:
         names: Canonical names of what is wanted.
@@ -69,7 +69,7 @@ def with_air(
     """
     needed = set[str]()
     for name in there.keys() & set(names):
-        with suppress(AirshedError):  # of a wrong attribute, which converting tells
+        with suppress(AirshedError):  # of a wrong attribute, which is refused on conversion
             needed |= set(there[name].conversion(name, quantities, "").made_of)
     return (*names, *sorted(needed - set(names)))
 
@@ -124,7 +124,7 @@ def convert_all(
 
 
 def described(stored_as: str, variable: Any, name: str | None = None) -> Stored:
-    """What is said of a variable that xarray has opened; ``name`` is its canonical name."""
+    """The description of a variable that xarray has opened; ``name`` is its canonical name."""
     dimensions, units = tuple(map(str, variable.dims)), variable.attrs.get("units")
     return Stored(stored_as, dimensions, variable.shape, str(variable.dtype), units, name=name)
 
@@ -162,9 +162,9 @@ class Hour:
     """One hour of a source that is not read yet.
 
     Attributes:
-        time_utc: When it is; by the files' clock if nobody knows how far that is ahead of UTC.
+        time_utc: Its time; by the files' clock if the study states no offset from UTC.
         where: Its name for messages.
-        reader: Reads it: of some canonical variables the fields.
+        reader: Reads the fields of some canonical variables.
         quantities: What its dataset knows.
     """
 
@@ -183,14 +183,14 @@ class Hour:
 
 
 def of_mixing_ratios(hour: Hour) -> dict[str, str]:
-    """In words, how each hourly quantity is made that an hour has as a mixing ratio."""
-    quantities, told = hour.quantities, {}
+    """The conversion, in words, of each hourly quantity that an hour has as a mixing ratio."""
+    quantities, found = hour.quantities, {}
     for stored in hour.read(names=()).variables:
         if stored.name in quantities.hourly:
             way = stored.conversion(stored.name, quantities, hour.where)
             if way.ratio:
-                told[stored.name] = way.told(stored.stored_as)
-    return told
+                found[stored.name] = way.in_words(stored.stored_as)
+    return found
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ def as_hour(
 
 
 def differing(where: str, shape: object, of: str, found: object) -> AirshedError:
-    """What is said of a variable that has not the shape of another."""
+    """The problem of a variable with another shape than it must have."""
     return AirshedError(
         "the variables of a raw file differ in shape",
         where=where,
@@ -256,11 +256,11 @@ def choose_variables(
     problems: Problems = STOP,
     kind: str = "raw file",
 ) -> dict[str, str]:
-    """What a file calls each canonical variable that it has; an exact name goes before aliases.
+    """The name in a file of each canonical variable; an exact name goes before aliases.
 
     Raises:
         AirshedError: Two names stand for the same variable, and neither is the exact one; or a
-            variable is lacking.
+            variable is missing.
     """
     there, found = list(there), dict[str, str]()
 
@@ -279,11 +279,11 @@ def choose_variables(
 
     passing(problems, sorted(there, key=lambda name: name in quantities), choose)  # exact ones last
     with problems:
-        if lacking := [name for name in needed if name not in found]:
+        if missing := [name for name in needed if name not in found]:
             raise AirshedError(
                 f"a {kind} lacks a variable",
                 where=where,
-                expected=", ".join(lacking),
+                expected=", ".join(missing),
                 found=", ".join(there),
                 hint="if it is there by another name, add that to its aliases in dataset.variables;"
                 " if the dataset does not have it, take it out of dataset.hourly",

@@ -1,6 +1,6 @@
-"""Identities of what is computed on the prepared data: settings, seed, and contents, code apart.
+"""Identities of what is computed on the prepared data: settings, seed and contents, not the code.
 
-Two with the same identity are the same result, whatever study asks for it.
+Results with the same identity are the same, whatever study they belong to.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DAYS = "content_of_days"
 
 
 def identity(product: str, study: Study, of: str | None, parts: Mapping[str, Any]) -> str:
-    """Stands for a product: what shapes it, the version of its format, and what it is made from.
+    """A hash of what shapes a product, the version of its format, and what it is made from.
 
     Args:
         product: One of PRODUCTS.
@@ -99,7 +99,7 @@ def scores_identity(
 def hours(hourly: Path, split: Split) -> str:
     """A checksum of all that an hourly store holds of the days of a split.
 
-    The ingest notes one of every day. A store that was made otherwise is read for it.
+    The ingest notes one of every day. A store without these is read and hashed.
     """
     noted = json.loads((hourly / "present/zarr.json").read_text(encoding="utf-8"))
     days = noted["attributes"].get(DAYS)

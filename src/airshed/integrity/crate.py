@@ -27,7 +27,7 @@ def write_crate(folder: Path, target: Path) -> str:
         target: The zip file.
 
     Returns:
-        The checksum of the checksums: it stands for all that the file holds.
+        The checksum of the checksums: it identifies the content of the whole file.
     """
     files = {path.relative_to(folder).as_posix(): path for path in tree_files(folder)}
     files.pop(CHECKSUMS, None)
@@ -54,15 +54,15 @@ def verify_crate(path: Path) -> tuple[int, str]:
 
     Returns:
         How many files are as the crate's checksums say, and the checksum of these, which the export
-        has told.
+        has printed.
 
     Raises:
         AirshedError: It is no crate, or files have changed, are missing, or are new; each is named.
     """
-    hint = "get it again from where it came, and compare the checksum that the export told"
+    hint = "get it again from where it came, and compare the checksum that the export printed"
     wrong = zipfile.BadZipFile, OSError, KeyError, ValueError
     with (
-        refusing(*wrong, what="a crate cannot be read", where=path, hint=hint, told=str),
+        refusing(*wrong, what="a crate cannot be read", where=path, hint=hint, found=str),
         zipfile.ZipFile(path) as archive,
     ):
         listed = archive.read(CHECKSUMS)

@@ -131,7 +131,7 @@ def test_what_snakemake_parses_needs_no_heavy_library() -> None:
     graph += (
         "graph = StudyGraph(load_study([Path('config/config.yaml'), Path('config/variants.yaml')]))"
     )
-    graph += "\ngraph.told(); graph.settings('training', 'physics_mask'); graph.files('static')"
+    graph += "\ngraph.notices(); graph.settings('training', 'physics_mask'); graph.files('static')"
     done = subprocess.run(
         [sys.executable, "-c", blocked + "\n".join([*lines, graph])],
         cwd=ROOT,

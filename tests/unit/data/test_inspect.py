@@ -457,7 +457,7 @@ def test_trouble_in_a_yearly_store_is_collected(yearly: Path) -> None:
         "a value is physically impossible",
         "a yearly store has no time stamps, and not every hour of its year",
         "a yearly store lacks a variable",
-        "the hours of a yearly store are out of order or there twice",
+        "the hours of a yearly store are out of order or duplicate",
         "the unit of a variable is unknown",
     ]
     lacking = next(p for p in found.findings.problems if "lacks" in p.what)

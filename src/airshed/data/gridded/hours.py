@@ -22,24 +22,24 @@ from airshed.data.rawhour import Contents
 from airshed.errors import AirshedError
 from airshed.variables import POSITIONS, Quantities
 
-HELD = 16  # variables of which a block is held, in each process
+BUFFERED = 16  # variables of which a block is buffered, in each process
 SAME_SHARE = 1e-5  # of a value: rounding
 SAME_PACKED = 1.01  # of the steps of packing of both files: their rounding
 _shared: WeakValueDictionary[bytes, Positions] = WeakValueDictionary()
-"""Positions that are in use: files of one grid have one copy."""
+"""Positions in use, by digest: all files of one grid share one copy."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How the files of a series are read: all that a process needs beside them.
+    """How the files of a series are read.
 
     Attributes:
         quantities: What the dataset knows.
         box: What is read; None for all.
         level: Value of each coordinate of levels that is chosen, by its name.
         positions_file: Where positions are if not in the files.
-        recipes: How quantities are made that the series does not have.
-        air: What mixing ratios need to become concentrations.
+        recipes: Of quantities that the series does not have.
+        air: Quantities that the conversion of mixing ratios needs.
     """
 
     quantities: Quantities
@@ -51,14 +51,14 @@ class Reading:
 
     @classmethod
     def of(cls, dataset: DatasetConfig) -> Reading:
-        """As the dataset says, without recipes."""
+        """By the dataset's settings, without recipes."""
         given = dataset.gridded
         level = tuple(sorted(given.level.items()))
         return cls(dataset.quantities, dataset.box, level, given.positions_file, {})
 
     @property
     def needed(self) -> set[str]:
-        """What must be there so that every hourly quantity is."""
+        """Quantities that the series must have, so that every hourly one can be made."""
         wanted = set(self.quantities.hourly)
         ingredients = (self.recipes[name].made_of for name in wanted & self.recipes.keys())
         return (wanted - self.recipes.keys()).union(*ingredients) | self.air
@@ -83,7 +83,7 @@ class Reading:
         return Conversion.of(variable, part.units[name], self.quantities, where)
 
 
-@lru_cache(maxsize=HELD)
+@lru_cache(maxsize=BUFFERED)
 def _variable(
     place: Place,
     stored: str,
@@ -95,7 +95,7 @@ def _variable(
     return variable_of(place, stored, axis, _positions(place, box, positions_file), dict(level))
 
 
-@lru_cache(maxsize=HELD)
+@lru_cache(maxsize=BUFFERED)
 def _positions(place: Place, box: Box | None, file: str | None) -> Positions:
     holder = place if file is None else places_of(Path(file))[0]
     found = positions_of(opened(holder), box, holder)

@@ -20,7 +20,7 @@ from airshed.errors import refusing
 from airshed.files import folder_state, size_and_time
 
 OPEN_AT_ONCE = 32  # one file for each variable; the library takes 1.2 MB for each
-CACHE_BYTES = 2**16  # of chunks: what is read is held already
+CACHE_BYTES = 2**16  # of chunks in the library; what was read is buffered anyway
 AS_STORED: dict[str, Any] = {"decode_times": False, "decode_timedelta": False, "cache": False}
 HINT = "fetch it again, or remove it to treat its times as missing"
 READ_ERRORS = (
@@ -97,7 +97,7 @@ def reading(place: Place) -> Any:
 
 
 def _netcdf(place: Place) -> xr.Dataset:
-    """Open a file, after those that nothing reads any more were closed.
+    """Open a file, after closing those that are no longer read.
 
     Left to the garbage collector, which works in any thread, they would be closed while another
     thread is inside the library, and that crashes.

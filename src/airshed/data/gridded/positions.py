@@ -77,7 +77,7 @@ class Positions:
         )
 
     def digest(self) -> bytes:
-        """Of all values; other values, another digest."""
+        """A hash of all values."""
         parts = hashlib.sha256()
         for name, value in vars(self).items():
             parts.update(f"{name} {np.shape(value)} ".encode())

@@ -1,4 +1,4 @@
-"""When the fields of a file are, however it says so.
+"""The times of a file's fields, in each of the forms that files have.
 
 - CF: a variable whose unit is "... since ...", along a dimension or alone;
 - WRF: ``Times``, texts such as 2018-01-01_03:00:00;

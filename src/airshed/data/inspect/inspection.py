@@ -1,4 +1,4 @@
-"""The whole look at a path."""
+"""The inspection of a path as a whole."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from airshed.variables import STATIC, VARIABLES, Quantities
 
 @dataclass
 class Inspection:
-    """What was found; every part can be written as JSON.
+    """The result of an inspection; every part can be written as JSON.
 
     Attributes:
-        path: What was looked at.
+        path: The inspected path.
         findings: Problems and remarks.
-        files: Which there are.
-        quantities: What a study knows, and states of units.
+        files: The files.
+        quantities: The study's quantities and their units.
         hours: Hours expected, found and missing; None without hourly files.
-        variables: Of the hourly files that were looked at.
-        grid: Of the first of them.
-        clock: Hints at the time zone of their names.
+        variables: Of the sampled hours.
+        grid: Of the first sampled hour.
+        clock: Hints at the time zone of file names.
         stores: Yearly stores.
         conversions: Of a gridded series, how quantities come from its variables.
     """
@@ -55,11 +55,11 @@ class Inspection:
 
     @property
     def accepted(self) -> bool:
-        """Whether nothing that was looked at would be refused."""
+        """Whether nothing inspected would be refused."""
         return not self.findings.problems
 
     def likely_units(self) -> dict[str, str]:
-        """Usual units that fit the ranges of variables whose unit is nowhere stated."""
+        """Common units that fit the ranges of variables whose unit is not stated."""
         stated = dict(self.quantities.file_units)
         likely = {
             seen.stored.name: seen.likely_unit(self.quantities)
@@ -91,17 +91,15 @@ class Inspection:
 
 
 def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -> Inspection:
-    """Look at a folder of archives, one archive, one NetCDF file or a yearly Zarr store.
-
-    What a study says is a gridded series is looked at as one.
+    """Inspect a folder of archives, one archive, one NetCDF file, a yearly Zarr store, or a series.
 
     Args:
-        path: Where they are.
-        dataset: What a study says of them, where there is one.
-        count: How many hours to look at, spread over all days; None looks at every hour.
+        path: The path; also a pattern of a gridded series.
+        dataset: The study's description of the files, if there is a study.
+        count: Number of hours to read, spread over all days; None reads every hour.
 
     Raises:
-        AirshedError: There is nothing at the path. All else is noted.
+        AirshedError: There is nothing at the path. All other problems are noted.
     """
     findings = Findings()
     if dataset is not None and dataset.source == "gridded":
@@ -140,7 +138,7 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
 
 
 def _named(dataset: DatasetConfig | None) -> set[Path]:
-    """Files that a study names by themselves."""
+    """Files below the path that a study names in settings of their own."""
     paths = [getattr(dataset, f"{each}_file", None) for each in ("elevation", "population", "mask")]
     return {Path(path).resolve() for path in paths if path is not None}
 

@@ -1,4 +1,4 @@
-"""What lies below a path, by the names of files; problems are noted."""
+"""Files below a path, by their names; problems are noted."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ SHOWN = 5
 
 @dataclass
 class Listing:
-    """Where hours are.
+    """Files with hours.
 
     Attributes:
         days: Archives or hourly files of each day, by the files' clock.
         stores: Yearly Zarr stores.
-        single: A NetCDF file whose name holds no time.
-        forms: How many files there are of each form.
-        size_bytes: Of all of them.
+        single: A NetCDF file without a time in its name.
+        forms: Number of files of each form.
+        size_bytes: Total size.
     """
 
     days: dict[date, Files] = field(default_factory=dict)
@@ -53,9 +53,9 @@ def list_files(
 
     Args:
         path: A folder, an archive, an hourly file or a Zarr store.
-        repeated_days: Whether a study leaves hours out that are there more than once.
+        repeated_days: Whether the study masks duplicate hours.
         findings: Takes problems and remarks.
-        named: Files, resolved, that other steps read.
+        named: Resolved paths of files that other steps read.
 
     Raises:
         AirshedError: There is nothing at the path.
@@ -103,7 +103,7 @@ def _count_files(path: Path, found: Listing, findings: Findings, named: Collecti
 
 
 def _add_misnamed(path: Path, found: Listing, findings: Findings) -> None:
-    """A single file that an ingest would not find by its name; it is looked at all the same."""
+    """Add a single file that an ingest would not find by its name, to inspect it all the same."""
     findings.add(
         AirshedError(
             "an ingest does not find this file by its name",

@@ -38,7 +38,7 @@ class Curvilinear:
     lon_deg: Floats
 
     def sums(self, cells: Cells, convert: Convert) -> Sums:
-        """What lies in each cell of the study grid.
+        """Sums over the field's parts in each cell of the study grid.
 
         Areas of overlap are those of quadrilaterals in Lambert's azimuthal equal-area projection
         around the middle of the study grid.
@@ -74,7 +74,7 @@ class Curvilinear:
         )
 
     def _check_shapes(self, cells: Any) -> None:
-        placed = shapely.area(cells) > 0  # the others have no position in this plane
+        placed = shapely.area(cells) > 0  # the others lie outside this plane
         twisted = placed & ~shapely.is_valid(cells)
         if twisted.any():
             raise AirshedError(

@@ -86,7 +86,7 @@ def domain_mask(hourly: xr.Dataset, min_coverage: float) -> npt.NDArray[np.bool_
 
 
 def _path(dataset: DatasetConfig, raw: Path, name: str) -> Path:
-    """The configured file; else where the simulator, or the first yearly store, has the field."""
+    """The configured file; else that of the simulator, or the first yearly store."""
     configured = getattr(dataset, f"{name}_file")
     if configured is not None:
         return Path(configured)

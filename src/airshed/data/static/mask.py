@@ -1,4 +1,4 @@
-"""A mask of the user: a bare array, whose rows must be known to run as those of the study grid."""
+"""A mask of the user: a bare array, whose row order must be that of the study grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What elevation and population mean: units, kinds, and how they are brought to other cells."""
+"""Elevation and population: units, kinds, plausible values, and averaging to the study grid."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def open_population(dataset: DatasetConfig, path: Path) -> tuple[Field, Convert,
     """The field of population, its conversion, and whether it is per square kilometre.
 
     Raises:
-        AirshedError: The file is missing or unclear, or counts and density cannot be told apart.
+        AirshedError: The file is missing or unclear, or may be counts or a density.
     """
     field = open_field(Wanted.of(dataset, "population", path))
     per_km2, factor = _kind(field.units, dataset.population_kind, field.where)
@@ -120,7 +120,7 @@ def _counts(people: Floats, shape: tuple[int, int]) -> Floats:
 
 
 def _undeclared(metres: Floats) -> npt.NDArray[np.bool_]:
-    """Where a missing value is not declared as such."""
+    """Where values are fillers of missing data that the file does not declare."""
     undeclared: npt.NDArray[np.bool_] = (metres < DEEPEST_M) | (metres == FILLER)
     return undeclared
 

@@ -1,4 +1,4 @@
-"""What is wanted of a file of elevation or population, whatever its form."""
+"""Which variable and layer of a file of elevation or population to read, in any format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airshed.variables import CAQRA, Quantities
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to take from a file.
+    """What to read from a file.
 
     Attributes:
         name: ``elevation`` or ``population``.
@@ -71,7 +71,7 @@ class Wanted:
         return self.band - 1
 
     def unreadable(self, error: BaseException) -> AirshedError:
-        """What to say of a file that a library does not read."""
+        """The problem of a file that a library cannot read."""
         return AirshedError(
             f"the file with {self.name} cannot be read",
             where=self.path,
