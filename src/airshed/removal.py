@@ -71,9 +71,6 @@ class Removal:
 def plan_removal(study: Path) -> Removal:
     """Plan the removal of a study, and of what an interrupted removal has left.
 
-    Args:
-        study: Its folder, ``results/<study>``.
-
     Raises:
         AirshedError: It is no study, something runs in it, another study reads files of it, or a
             folder to be removed is a link.

@@ -32,7 +32,9 @@ SaveForecasts = Annotated[
     typer.Option(help="Archive the forecasts too: NetCDF if it ends in .nc, else Zarr."),
 ]
 OptionalFile = Annotated[Path | None, existing_file("Made by the step of that name.")]
-WithTruth = Annotated[bool, typer.Option("--with-truth", help="Keep what came true beside them.")]
+WithTruth = Annotated[
+    bool, typer.Option("--with-truth", help="Store the observed fields beside them.")
+]
 
 
 @app.command()

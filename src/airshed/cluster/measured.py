@@ -51,14 +51,7 @@ class Measured:
 
 
 def measured(study: Study, variant: str, request: JobRequest, results: Path) -> Measured:
-    """The newest earlier run of the same work, else its cost, else the benchmark, else nothing.
-
-    Args:
-        study: The planned study.
-        variant: The planned variant.
-        request: What its job asks for.
-        results: The folder of all studies.
-    """
+    """The newest earlier run of the same work, else its cost, else the benchmark, else nothing."""
     planned = study.model_dump(mode="json")
     wanted = work_of(planned, variant, request.nodes, request.devices)
     for path in _newest_first(results.glob("*/variants/*/seed*/run.json")):

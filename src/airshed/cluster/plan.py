@@ -110,13 +110,7 @@ class StudyPlan:
 
 
 def plan_study(study: Study, jobs: Sequence[PlannedJob], results: Path) -> StudyPlan:
-    """The plan for the jobs of a study.
-
-    Args:
-        study: The study.
-        jobs: What Snakemake would run for it.
-        results: The folder of all studies.
-    """
+    """The plan for the jobs of a study."""
     variants = [_variant_plan(study, name, jobs, results) for name in study.variants]
     store, advice = _store(study, results), batch_advice(study, results)
     return StudyPlan(study.study, list(_rule_plans(jobs)), variants, store, advice)

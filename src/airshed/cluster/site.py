@@ -93,11 +93,6 @@ def read_site(
 ) -> Site:
     """The site's settings from its file, where there is one, and from the environment.
 
-    Args:
-        path: The YAML file.
-        environment: Environment variables.
-        needed: Keys that must be set.
-
     Raises:
         AirshedError: The file is wrong, or a needed key is missing.
     """

@@ -44,7 +44,7 @@ class Section(BaseModel):
         return made
 
     def __getattr__(self, name: str) -> Any:
-        """Refuse what a view (:mod:`airshed.graph.views`) leaves out as not declared by its step."""
+        """Refuse settings that a view (:mod:`airshed.graph.views`) leaves out as undeclared."""
         if name in type(self).model_fields:
             raise AirshedError(
                 "a setting is read that this step does not declare",

@@ -52,10 +52,6 @@ log = logging.getLogger(__name__)
 def seasonal_terms(times: pd.DatetimeIndex, harmonics: int) -> npt.NDArray[np.float64]:
     """The functions of the day of the year: 1, then cosine and sine of each harmonic.
 
-    Args:
-        times: [B], UTC.
-        harmonics: How many harmonics of the year.
-
     Returns:
         [B, 1 + 2 harmonics].
     """

@@ -40,12 +40,6 @@ class Conversion:
     ) -> Conversion:
         """The conversion that a file's attribute and the study's settings define.
 
-        Args:
-            variable: The quantity, or a helper.
-            attribute: The unit attribute of the file's variable, None without one.
-            quantities: What the dataset knows.
-            where: File and variable, for messages.
-
         Raises:
             AirshedError: The attribute is not a text.
         """
@@ -99,10 +93,6 @@ class Conversion:
 
     def check_air(self, there: Container[str], hint: str) -> None:
         """Refuse a mixing ratio without temperature or pressure of the air.
-
-        Args:
-            there: Quantities that are there.
-            hint: What to do.
 
         Raises:
             AirshedError: One is missing.

@@ -44,11 +44,6 @@ class Stored:
     def conversion(self, name: str, quantities: Quantities, where: str) -> Conversion:
         """How it becomes a quantity of the dataset in canonical units.
 
-        Args:
-            name: Canonical name.
-            quantities: What the dataset knows.
-            where: The file, for messages.
-
         Raises:
             AirshedError: Its unit attribute is no text.
         """
@@ -60,13 +55,7 @@ class Stored:
 def with_air(
     names: tuple[str, ...], there: Mapping[str, Stored], quantities: Quantities
 ) -> tuple[str, ...]:
-    """The variables to read so that some can be converted: for mixing ratios also the air's.
-
-    Args:
-        names: Canonical names of what is wanted.
-        there: What a file has, by canonical name.
-        quantities: What the dataset knows.
-    """
+    """The variables to read so that some can be converted: for mixing ratios also the air's."""
     needed = set[str]()
     for name in there.keys() & set(names):
         with suppress(AirshedError):  # of a wrong attribute, which is refused on conversion

@@ -134,10 +134,6 @@ class Archives:
 def open_source(dataset: DatasetConfig, folder: Path) -> Source:
     """The raw hours of a dataset.
 
-    Args:
-        dataset: What a study says of them.
-        folder: Where they are; of a gridded series also a file or a pattern.
-
     Raises:
         AirshedError: There are none.
     """

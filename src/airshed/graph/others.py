@@ -12,9 +12,6 @@ def others_at_work(locks: Path = LOCKS) -> list[str]:
     """A line on what another run of Snakemake is making here, or was when killed; else nothing.
 
     Snakemake itself allows several runs that do not share any file.
-
-    Args:
-        locks: Where Snakemake keeps its locks: files of one path a line.
     """
     made = {
         _folder(path)

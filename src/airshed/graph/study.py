@@ -244,9 +244,6 @@ class StudyGraph:
     def begin(self, rules: Collection[str]) -> None:
         """Write what jobs read, and refuse to start without the user's files.
 
-        Args:
-            rules: The rules whose jobs will run.
-
         Raises:
             AirshedError: Files that they read are missing.
         """

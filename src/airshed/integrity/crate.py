@@ -49,9 +49,6 @@ def write_crate(folder: Path, target: Path) -> str:
 def verify_crate(path: Path) -> tuple[int, str]:
     """Hash every file of a crate again; nothing is unpacked.
 
-    Args:
-        path: The zip file.
-
     Returns:
         How many files are as the crate's checksums say, and the checksum of these, which the export
         has printed.

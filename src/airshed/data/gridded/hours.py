@@ -168,10 +168,6 @@ class HourFields:
     def field(self, name: str, read: dict[str, Floats]) -> Floats:
         """A quantity [Y, X] in canonical units.
 
-        Args:
-            name: Of the quantity.
-            read: Fields of this hour that were read before; what is read now joins them.
-
         Raises:
             AirshedError: It cannot be read or converted.
         """

@@ -177,11 +177,6 @@ class GriddedSeries:
 def open_series(dataset: DatasetConfig, given: str, problems: Problems = STOP) -> GriddedSeries:
     """All files of a series, opened but not read.
 
-    Args:
-        dataset: What a study says of it.
-        given: Folder, file or pattern.
-        problems: Takes what is wrong with single files.
-
     Raises:
         AirshedError: There is none, one cannot be read, its times or levels are not clear, or a
             quantity of the study is in none of them.
