@@ -1,4 +1,4 @@
-"""How far a run and each of its steps are, from what Snakemake says and what steps leave behind."""
+"""Progress of a run and of its steps, from Snakemake's records and files of the steps."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Step:
         return Progress(min(0.99, self.elapsed_s / median_s), max(0.0, median_s - self.elapsed_s))
 
     def _reported(self) -> Progress | None:
-        """What a training says in ``progress.json``, which lies above its folder of logs."""
+        """Progress in ``progress.json`` of a training, above its folder of logs."""
         if self.log is None:
             return None
         with suppress(OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
@@ -76,7 +76,7 @@ class Step:
         return None
 
     def _logged(self) -> Progress | None:
-        """What the last line of progress in its log says."""
+        """Progress in the last such line of its log."""
         if self.log is None:
             return None
         with suppress(OSError, ZeroDivisionError):

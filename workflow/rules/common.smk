@@ -81,7 +81,7 @@ wildcard_constraints:
     external="|".join(map(re.escape, STUDY.external)) or "-",
 
 
-# Three params say what a command is handed. `settings` is a file with what shapes its
+# Three params define what a command gets. `settings` is a file with what shapes its
 # product; its name follows from its content, so that it changes with them and with nothing else.
 # `files` stands for the user's files in the same way. `work` is a file with what its command needs
 # beside that; Snakemake does not compare a param whose function takes the output.

@@ -110,7 +110,7 @@ def evaluate(
     from airshed.graph.identity import scores_identity
     from airshed.graph.notes import Making, check_read
     from airshed.graph.places import FORECASTS
-    from airshed.graph.settings import handed
+    from airshed.graph.settings import step_settings
     from airshed.integrity.formats import RUN, read_json
 
     if study is not None:
@@ -122,7 +122,7 @@ def evaluate(
     read = {"climatology": given.climatology, "observations": given.observations}
     record = read_json(run, RUN)
     check_read("scores", given.config, vars(prepared) | read, record["variant"])
-    settings = handed(given.config, "scores")
+    settings = step_settings(given.config, "scores")
     made = Making("scores", settings, given.output)
     weights = record["checkpoint"]["sha256"]
     identity = scores_identity(settings, weights, prepared, given.climatology, given.observations)

@@ -1,4 +1,4 @@
-"""A look at raw archives before anything is run."""
+"""Inspection of raw archives before anything is run."""
 
 from __future__ import annotations
 

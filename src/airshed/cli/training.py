@@ -65,7 +65,7 @@ def train(
     from airshed.config import load_study
     from airshed.data.prepared import Prepared
     from airshed.graph.notes import check_read
-    from airshed.graph.settings import handed
+    from airshed.graph.settings import step_settings
     from airshed.training import kept
     from airshed.training.processes import Processes, run_processes
     from airshed.training.stopping import (
@@ -79,7 +79,7 @@ def train(
     fields = hourly, static, patch_elevation, statistics, scan_tables
     prepared = Prepared(*fields, climatology, damping)
     check_read("training", config, vars(prepared), variant)
-    own = handed(config, "training", variant).for_variant(variant)
+    own = step_settings(config, "training", variant).for_variant(variant)
     wanted = kept.Wanted(own, whole, variant, seed, prepared, start, run, history)
     if take_over is not None:
         return kept.take_over(wanted, take_over)

@@ -1,4 +1,4 @@
-"""What earlier runs took, where it says something about a training that is planned.
+"""Time and memory of earlier runs that did the same work as a planned training.
 
 A run counts if it did the same work on as many devices; nothing is scaled from one number of
 devices to another.
@@ -73,7 +73,7 @@ def measured(study: Study, variant: str, request: JobRequest, results: Path) -> 
 
 
 def costs(results: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every ``cost.json`` that says which configuration it was measured with, the newest first."""
+    """Every ``cost.json`` with the configuration of its measurement, the newest first."""
     for path in _newest_first(results.glob("*/cost.json")):
         cost = read_or_nothing(path)
         if COST.reads(cost.get(VERSION)) and "config" in cost:
@@ -139,7 +139,7 @@ def _test_samples(config: Mapping[str, Any]) -> int:
 
 
 def _from_cost(cost: Mapping[str, Any], variant: str, size: int, where: str) -> Measured | None:
-    """What a cost says of a variant with so many samples at once; None if nothing."""
+    """A variant's part of a cost, with this number of samples at once; None if not measured."""
     found, train = cost["variants"].get(variant), cost["config"]["train"]
     if found is None:
         return None

@@ -121,7 +121,7 @@ def read_site(
 
 
 def _refuse_the_examples(values: Mapping[str, Any], path: Path) -> None:
-    """A copy of the example in which nothing was filled in would charge a project of nobody."""
+    """Refuse values of the example, which would charge a project that does not exist."""
     example = path.with_name(EXAMPLE)
     given = read_yaml(example, may_be_empty=True) if example.exists() else {}
     same = [f"{key}: {value}" for key, value in given.items() if values.get(key) == value]

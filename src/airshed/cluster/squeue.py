@@ -1,4 +1,4 @@
-"""What SLURM's queue says of the trainings of this folder, where there is a SLURM."""
+"""Jobs of this folder in SLURM's queue, where there is a SLURM."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Queue:
     def job(
         self, rule: str, wildcards: Sequence[str], folder: Path, reported_id: object = None
     ) -> Job | None:
-        """The job of a step; one that runs goes before one that waits.
+        """The job of a step; a running one before a waiting one.
 
         Args:
             rule: Rule of the step.

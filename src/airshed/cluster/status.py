@@ -75,7 +75,7 @@ class Facts:
 
 
 def decide(facts: Facts) -> State:
-    """The state of a training. The queue goes before what the training itself reported last."""
+    """The state of a training. The queue takes precedence over the training's own last report."""
     reported = facts.progress.get("state")
     if facts.finished:
         return State.DONE
@@ -175,7 +175,7 @@ def training_status(folder: Path, variant: str, seed: int, queue: Queue) -> Trai
 
 
 def ending(log: list[str]) -> State | None:
-    """What the last lines of a log say of its end."""
+    """The end of a step, from the last lines of its log."""
     if any(line.endswith(CONTINUES) for line in log):
         return State.INTERRUPTED
     return State.FAILED if any(line.startswith(ERROR_MARKS) for line in log) else None

@@ -47,9 +47,9 @@ class Intervention(Section):
         changed = self.changed()
         if self.change == "reversed" and set(changed) != set(WIND):
             raise ValueError("only the wind can be reversed: fields: [wind]")
-        still = [name for name in changed if name in STATIC]
-        if self.change == "other_times" and still:
-            raise ValueError(f"{', '.join(still)} is the same at all times")
+        constant = [name for name in changed if name in STATIC]
+        if self.change == "other_times" and constant:
+            raise ValueError(f"{', '.join(constant)} is the same at all times")
         return self
 
     def changed(self) -> tuple[str, ...]:

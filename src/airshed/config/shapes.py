@@ -53,8 +53,8 @@ def declared(section: type[BaseModel], path: str = "", above: Shapes | None = No
     found: Declared = {}
     for name, field in section.model_fields.items():
         where = f"{path}.{name}".strip(".")
-        said = next((part for part in field.metadata if isinstance(part, Shapes)), None)
-        shapes = said or (above.within.get(name, above) if above else None)
+        own = next((part for part in field.metadata if isinstance(part, Shapes)), None)
+        shapes = own or (above.within.get(name, above) if above else None)
         inner = list(_sections(field.annotation))
         for below, star in inner:
             found |= declared(below, where + star, shapes)

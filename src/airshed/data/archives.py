@@ -139,7 +139,7 @@ def hours_of(path: Path, day: date) -> Iterator[tuple[datetime, str, bytes]]:
             where=path,
             expected=f"files such as CN-Reanalysis{day:%Y%m%d}00.nc",
             found="other names, or none",
-            hint="look at its names (tar -tf, unzip -l); rename it, or remove it to treat its hours"
+            hint="list its names (tar -tf, unzip -l); rename it, or remove it to treat its hours"
             " as missing",
         )
 

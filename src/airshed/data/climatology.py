@@ -11,7 +11,7 @@ hour of the day and day of the year, with few enough coefficients for a single y
 **Less than a year.** Harmonics fitted to a part of the year are free to do anything in the rest of
 it. Unless the present hours of the training split fall on at least MIN_DAYS_OF_YEAR different days
 of the year, no harmonic is fitted, and c(h, t) = a_0(h) is the mean of the hour of the day. The
-file and the log say which of the two it is.
+file and the log state which of the two it is.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ class DayNote:
         stored = json.loads(path.read_text(encoding="utf-8"))
         content = stored["note"]
         if _checksum(content) != stored["sha256"]:
-            raise ValueError("it is not what its checksum says")
+            raise ValueError("its checksum is another one")
         reasons = {int(hour): reason for hour, reason in content.pop("reasons").items()}
         return cls(reasons=reasons, **content)
 

@@ -83,7 +83,7 @@ def create(path: Path, dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats)
 
 
 def packing(known: Variable, precision: str) -> dict[str, float]:
-    """CF attributes that say how stored numbers become values; none in single precision."""
+    """CF attributes of packed numbers; none in single precision."""
     if precision == "float32":
         return {}
     return {"scale_factor": known.scale_factor, "add_offset": known.add_offset}

@@ -18,7 +18,6 @@ from airshed.config.preprocessing import DaskConfig
 from airshed.data import hourly as store
 from airshed.data.day_cache import DayCache
 from airshed.data.day_notes import DayNote, quality_table, summary
-from airshed.data.heap import keep_little
 from airshed.data.native import NativeGrid, native_grid
 from airshed.data.quality import check_hour
 from airshed.data.rawhour import as_hour
@@ -74,7 +73,6 @@ def ingest(
         AirshedError: There are no raw hours, or one is damaged or does not hold what it should.
     """
     check_described(dataset)
-    keep_little()
     source, days = open_source(dataset, raw), dataset.period.days
     cache, key = _opened_cache(dataset, source, outputs.hourly)
     done = _current_days(cache, key, source, days, workers)
@@ -155,7 +153,6 @@ def _ingest_day(
     day: date,
 ) -> None:
     """Read, check, regrid and write one day into the cache."""
-    keep_little()  # in a worker
     grid = NativeGrid.read(cache.native)
     shape = (dataset.grid.rows, dataset.grid.columns)
     quantities = dataset.quantities

@@ -69,7 +69,7 @@ def zip_names(path: Path) -> list[str]:
 
 
 def read_zip_member(path: Path, name: str) -> bytes:
-    """The content of a file in a zip whose names were looked at.
+    """The content of a file in a zip whose names were checked.
 
     Raises:
         AirshedError: It is damaged.
@@ -112,7 +112,7 @@ def _of_zip(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
 
 
 def _admitted(archive: zipfile.ZipFile, limits: _Limits) -> Iterator[zipfile.ZipInfo]:
-    """The files of a zip, one by one; what is unsafe or too large is refused."""
+    """The files of a zip; unsafe or too large ones are refused."""
     for member in archive.infolist():
         kind = stat.S_IFMT(member.external_attr >> 16)
         limits.admit(member.filename, member.file_size, kind in (0, stat.S_IFREG, stat.S_IFDIR))

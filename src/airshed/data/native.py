@@ -106,7 +106,7 @@ def check_positions(lat_deg: Floats, lon_deg: Floats, where: str) -> None:
 def native_grid(
     first: RawHour, dataset: DatasetConfig | None, where: str, problems: Problems = STOP
 ) -> NativeGrid:
-    """The native grid as the first hour has it, cut as the dataset, if there is one, says.
+    """The native grid of the first hour, with the window of the dataset, if there is one.
 
     Raises:
         AirshedError: A position is missing; or the crop or box lies outside the grid, unless

@@ -95,7 +95,7 @@ def _start(thread: threading.Thread, where: object) -> None:
 
 
 def given_up() -> bool:
-    """Whether the library is still busy with what was given up."""
+    """Whether the library is still busy with an abandoned call."""
     return bool(_given_up)
 
 

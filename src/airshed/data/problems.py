@@ -23,7 +23,7 @@ STOP: Problems = nullcontext()
 
 @dataclass
 class Findings:
-    """Problems in the order in which they were met, and remarks that refuse nothing.
+    """Problems in the order of their occurrence, and remarks that refuse nothing.
 
     Of problems of one kind with one variable only the first is noted, with the number of places.
     """
@@ -46,7 +46,7 @@ class Findings:
         return [problem for problem, _ in self.counted()]
 
     def counted(self) -> list[tuple[AirshedError, int]]:
-        """The first of each kind, and in how many places it was met."""
+        """The first of each kind, and the number of places with it."""
         return [(problem, len(places)) for problem, places in self._met.values()]
 
     def add(self, problem: AirshedError) -> None:
@@ -56,7 +56,7 @@ class Findings:
         places.add(problem.details.get("where", ""))
 
     def remark(self, text: str, where: str) -> None:
-        """Note what a user should know, and where it was met."""
+        """Note what a user should know, and where."""
         self.remarks.setdefault(text, []).append(where)
 
     def as_list(self) -> list[dict[str, Any]]:
@@ -79,7 +79,7 @@ def _kind(problem: AirshedError) -> tuple[str, ...]:
 def passing(
     problems: Problems, names: Iterable[str], check: Callable[[str], object]
 ) -> tuple[str, ...]:
-    """The names that a check lets through, one by one."""
+    """The names that pass a check."""
     passed = []
     for name in names:
         with problems:

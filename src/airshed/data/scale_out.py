@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 LOOPBACK = "127.0.0.1"
-AHEAD = 2  # tasks handed out for each worker: one to do, one waiting
+AHEAD = 2  # tasks submitted for each worker: one running, one waiting
 CONNECT_S = 60
 
 
@@ -36,7 +36,7 @@ def run_tasks(
     """Call a function with each task's arguments, and yield results as they come.
 
     One local worker runs them in this process. Otherwise dask does, and its dashboard's address is
-    logged. Only a few tasks for each worker are handed out at a time, so that memory does not grow
+    logged. Only a few tasks for each worker are submitted at a time, so that memory does not grow
     with their number.
 
     Args:

@@ -82,11 +82,11 @@ class Store:
 
     def _values(self, name: str, hours: slice) -> Any:
         """Fields of some hours; the first one of a static variable."""
-        field, still = self.content[self.names[name]], name in STATIC
+        field, static = self.content[self.names[name]], name in STATIC
         if self.axis in field.dims:
-            field = field.isel({self.axis: 0 if still else hours})
-        _check_dimensions(self.path, name, field, 2 if still else 3)
-        return field.values.astype(np.float64 if still else np.float32)
+            field = field.isel({self.axis: 0 if static else hours})
+        _check_dimensions(self.path, name, field, 2 if static else 3)
+        return field.values.astype(np.float64 if static else np.float32)
 
 
 @dataclass(frozen=True)

@@ -139,14 +139,14 @@ def changed_files(product: str, noted: Listing, now: CurrentFiles) -> list[str]:
         for name in now.listing.keys() & noted.keys()
         if now.listing[name]["token"] != noted[name]["token"]
     }
-    said = [
+    parts = [
         f"{len(names)} {word} ({_called(min(names))}{', ...' * (len(names) > 1)})"
         for names, word in ((added, "new"), (gone, "gone"), (replaced, "replaced"))
         if names
     ]
     words = PRODUCTS[product].words
-    if said:
-        lines.append(f"files of the user, {', '.join(said)}: repeats {words} and what follows")
+    if parts:
+        lines.append(f"files of the user, {', '.join(parts)}: repeats {words} and what follows")
     if now.unhashed:
         lines.append(
             f"{now.unhashed} files of {words} have another time and the same size as when they were"

@@ -28,7 +28,7 @@ def identity(product: str, study: Study, of: str | None, parts: Mapping[str, Any
 
     Args:
         product: One of PRODUCTS.
-        study: The study, or what of it the step is handed.
+        study: The study, or the view of its step.
         of: The variant, whose name does not matter.
         parts: Plain values: contents of what it is made from, the seed.
     """
@@ -50,7 +50,7 @@ def training_identity(
     """What the weights of a training depend on.
 
     Args:
-        study: The study, or what of it a training is handed.
+        study: The study, or the view of a training.
         variant: The variant.
         seed: Its seed.
         prepared: The prepared data. Of the hourly fields those of its own splits count.
@@ -80,7 +80,7 @@ def scores_identity(
     """What the scores of a trained run depend on.
 
     Args:
-        study: The study, or what of it an evaluation is handed.
+        study: The study, or the view of an evaluation.
         weights: Checksum of the trained weights.
         prepared: The prepared data. Of the hourly fields those of the test split count.
         climatology: The climatology.

@@ -15,7 +15,7 @@ from airshed.config import Study
 from airshed.errors import AirshedError
 from airshed.graph.products import PRODUCTS
 from airshed.graph.settings import FOLDER as SETTINGS
-from airshed.graph.settings import handed, name_of, names_read, shaping
+from airshed.graph.settings import name_of, names_read, shaping, step_settings
 from airshed.graph.user_files import Listing, UserFiles
 from airshed.integrity.atomic import remove, write_json
 from airshed.integrity.formats import NOTE, VERSION, read_json
@@ -68,7 +68,7 @@ class Making:
 
     Args:
         product: One of PRODUCTS.
-        study: What of the study its step is handed.
+        study: The study, or the view of its step.
         output: Where it goes.
         of: The variant or other forecast whose product it is.
     """
@@ -132,7 +132,7 @@ def making(
         read: The data that it reads, as for :func:`check_read`.
     """
     check_read(product, config, read or {}, of)
-    study = handed(config, product, of)
+    study = step_settings(config, product, of)
     made = Making(product, study, output, of)
     yield study
     made.done()

@@ -1,6 +1,6 @@
 """The products of a study: the one list of what is made, by which rule, and from what.
 
-Which settings shape a product is said beside each setting (:mod:`airshed.config`).
+Which settings shape a product is declared beside each setting (:mod:`airshed.config`).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from airshed.integrity.atomic import write_text
 
 FOLDER = Path("results/settings")
 DATA = (*PREPARED, "raw", "climatology", "damping", "observations")
-"""Products of which a study has one each."""
+"""Prepared data that a step reads."""
 OF_A_VARIANT = ("training", "scores", "interventions", "ensemble", "interpretation", "cost")
 
 
@@ -96,8 +96,8 @@ class SettingsFiles:
 
     def _file(self, name: str, product: str, values: dict[str, Any], **more: Any) -> str:
         path = str(FOLDER / f"{name}.json")
-        said = {"product": product, "settings": values, **more}
-        self.content[path] = json.dumps(said, indent=2, sort_keys=True) + "\n"
+        content = {"product": product, "settings": values, **more}
+        self.content[path] = json.dumps(content, indent=2, sort_keys=True) + "\n"
         return path
 
     def write(self) -> None:
@@ -108,8 +108,8 @@ class SettingsFiles:
                 write_text(file, text)
 
 
-def handed(paths: Sequence[Path], product: str, of: str | None = None) -> Study:
-    """The settings that a step is handed: reading another one raises.
+def step_settings(paths: Sequence[Path], product: str, of: str | None = None) -> Study:
+    """The settings of a step; reading one that it does not declare raises.
 
     Args:
         paths: Files of :class:`SettingsFiles`, or YAML files of a whole study.
@@ -139,7 +139,7 @@ def handed(paths: Sequence[Path], product: str, of: str | None = None) -> Study:
 
 
 def names_read(paths: Sequence[Path], product: str, of: str | None = None) -> dict[str, str]:
-    """What :func:`read_by` says of a step that is handed these files."""
+    """:func:`read_by` for a step with these files of settings."""
     contents = [read_yaml(path) for path in paths]
     if any("product" in content for content in contents):
         return {

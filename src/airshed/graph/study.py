@@ -1,4 +1,4 @@
-"""The graph of one study: where its products lie, and what their rules are handed."""
+"""The graph of one study: paths of its products, and the settings of their steps."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class StudyGraph:
 
     def __init__(self, study: Study, main: bool = True) -> None:
         self._study = study
-        self._handed = SettingsFiles(study)
+        self._files = SettingsFiles(study)
         self.places = Places(study)
         self.results = Path("results") / study.study
         self._plan_file = FOLDER / f"found-{study.study}.json"
-        self.settings = cache(self._handed.shaping)
-        self.work = cache(self._handed.work)
+        self.settings = cache(self._files.shaping)
+        self.work = cache(self._files.work)
         self._user_files = cache(self._look_at)
         self._found: dict[str, str | None] = {}
         self.trainings: dict[Pair, Path] = {}
@@ -160,7 +160,7 @@ class StudyGraph:
         ]
         return list(dict.fromkeys(str(path) for paths in found for path in paths))
 
-    def handed_out(self) -> Iterator[tuple[str, str | None]]:
+    def steps(self) -> Iterator[tuple[str, str | None]]:
         """Each product with a step of its own, and the variant or forecast that it is of."""
         for product in (name for name, made in PRODUCTS.items() if made.rule):
             if product in (*OF_A_VARIANT, "scan_tables"):
@@ -212,7 +212,7 @@ class StudyGraph:
         """A line on results without a note of what they were made from."""
         unknown = {
             PRODUCTS[product].words: None
-            for product, of in self.handed_out()
+            for product, of in self.steps()
             for path in self.outputs(product, of)
             if path.exists() and not note_path(path).exists()
         }
@@ -228,7 +228,7 @@ class StudyGraph:
         if any(RECORDS.glob("*")) or DECIDED.intersection(sys.argv):
             return
         stale: dict[str, None] = {}
-        for product, of in self.handed_out():
+        for product, of in self.steps():
             there = [path for path in self.outputs(product, of) if path.exists()]
             names = {note.name if (note := Note.beside(path)) else None for path in there}
             if names - {name_of(product, self._study, of)}:
@@ -249,10 +249,10 @@ class StudyGraph:
         """
         if missing := self.missing(rules):
             raise AirshedError("files that the study names are missing", found=missing)
-        for product, of in self.handed_out():
+        for product, of in self.steps():
             self.settings(product, of)
             self.work(product, of)
-        self._handed.write()
+        self._files.write()
         write_json(
             self._plan_file,
             {

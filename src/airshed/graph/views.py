@@ -28,9 +28,9 @@ KINDS: dict[str, Callable[[Shapes, Products], bool]] = {
     "work": lambda shapes, products: (
         not products.isdisjoint((*shapes.used_by, *(shapes.products if shapes.content else ())))
     ),
-    "handed": lambda shapes, products: not products.isdisjoint((*shapes.products, *shapes.used_by)),
+    "all": lambda shapes, products: not products.isdisjoint((*shapes.products, *shapes.used_by)),
 }
-"""Parts of what a step is handed: what shapes its product, and what it works with beside that."""
+"""Parts of a view: settings that shape the product, others that the step uses, and both."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def _above(path: str) -> list[str]:
     return [".".join(parts[:end]) for end in range(1, len(parts))]
 
 
-def view(study: Study, product: str, kind: str = "handed", chosen: Chosen | None = None) -> Study:
+def view(study: Study, product: str, kind: str = "all", chosen: Chosen | None = None) -> Study:
     """A study that holds only the settings that a product's step declares.
 
     Args:
@@ -66,7 +66,7 @@ def view(study: Study, product: str, kind: str = "handed", chosen: Chosen | None
         chosen: For sections whose keys users name, such as ``variant_stanzas``, the keys in the
             view; all of them by default.
     """
-    if PRODUCTS[product].whole and kind == "handed":
+    if PRODUCTS[product].whole and kind == "all":
         return study
     return _cut(study, wanted(frozenset((product,)), kind), "", chosen or {})
 

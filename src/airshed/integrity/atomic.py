@@ -76,7 +76,7 @@ def writing(target: Path) -> Iterator[None]:
 
 
 def disk_problem(error: OSError | RuntimeError, target: Path) -> DiskError | None:
-    """What an error says of the disk that holds ``target``; None if it has another cause."""
+    """The problem of the disk of ``target`` that an error shows; None if it has another cause."""
     found = _cause(error, target.parent)
     if found is None:
         return None

@@ -91,7 +91,7 @@ def _by_name(listed: str) -> dict[str, str]:
 
 
 def _recorded(archive: zipfile.ZipFile) -> dict[str, str]:
-    """What the study's own manifest says of its results, which the crate holds a part of."""
+    """Checksums of results in the study's own manifest; the crate contains a part of these."""
     (name,) = (each for each in archive.namelist() if Path(each).name == NAME)
     manifest = json.loads(archive.read(name))
     MANIFEST.check(manifest.get(VERSION), name)

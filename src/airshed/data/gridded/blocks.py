@@ -33,7 +33,7 @@ class Variable:
         time: Dimension of time, None if it has none.
         positions: Which cells are read.
         levels: Position that is read along each further dimension.
-        stored: What the file says of it.
+        stored: Its description in the file.
         precision: Of its values in memory.
         packed_step: Smallest difference of its values, if they are packed; else 0.
         fillers: Whether the default fillers are missing values, as no attribute names one.
@@ -135,7 +135,7 @@ def variable_of(
         level: Value of each coordinate of levels that is chosen, by its name.
 
     Raises:
-        AirshedError: It lies along a dimension of which no position is chosen.
+        AirshedError: It has a dimension along which no position is chosen.
     """
     dataset = opened(place)
     stored = dataset[name]

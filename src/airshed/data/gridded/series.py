@@ -105,7 +105,7 @@ class GriddedSeries:
     """A series: its files, and how they are read.
 
     Attributes:
-        dataset: What a study says of it.
+        dataset: The study's description of it.
         reading: How files are read.
         parts: Files with quantities of the study.
         unused: Files without any.

@@ -71,7 +71,7 @@ def _time_variable(dataset: xr.Dataset, where: object) -> str:
         expected="one coordinate whose unit is such as 'hours since 1900-01-01', WRF's Times or"
         " IOAPI's TFLAG",
         found=", ".join(found) if found else f"coordinates {', '.join(coordinates) or 'none'}",
-        hint="give files that say when their fields are, by one coordinate",
+        hint="give files with one time coordinate",
     )
 
 

@@ -26,7 +26,7 @@ class BareArray:
         where: The file, for messages.
         values: In the array's own row order; NaN is missing.
         rows: How they run: ``north_first`` or ``south_first``.
-        units: None: an array says nothing of them.
+        units: None: an array has none.
     """
 
     where: str
@@ -47,7 +47,7 @@ class BareArray:
 
 
 def open_array(wanted: Wanted) -> BareArray:
-    """The array, if the configuration says how its rows run.
+    """The array, if its row order is configured.
 
     Raises:
         AirshedError: It cannot be read, holds no real numbers, or its rows may run either way.

@@ -25,7 +25,7 @@ class Curvilinear:
 
     Attributes:
         where: File and variable, for messages.
-        units: What the file says of units.
+        units: Of the file, None without any.
         values: NaN is missing.
         lat_deg: Latitudes of the centres.
         lon_deg: Longitudes of the centres.
@@ -82,7 +82,7 @@ class Curvilinear:
                 where=self.where,
                 expected="latitudes and longitudes that change steadily along rows and columns",
                 found=f"{twisted.sum()} of {placed.sum()} cells whose edges cross",
-                hint="look at the coordinates: are they of this field, and none of them missing?",
+                hint="check the coordinates: are they of this field, and is none missing?",
             )
 
 

@@ -38,7 +38,7 @@ def saved_array(path: Path, what: str, where: object, hint: str | None = None) -
     """The array in a file that numpy.save wrote.
 
     Raises:
-        AirshedError: It cannot be read: ``what`` is said of ``where``, and ``hint``.
+        AirshedError: It cannot be read.
     """
     expected = "an array written by numpy.save"
     errors = OSError, ValueError, EOFError
@@ -56,7 +56,7 @@ def oriented(
         lat_deg: Latitudes [Y, X] of the study grid.
         likely: Cells [Y, X] that a mask is likely to keep, such as those with data and those on
             land; the first that tells both row orders apart decides.
-        stated: ``north_first`` or ``south_first``, where the configuration says how rows run.
+        stated: ``north_first`` or ``south_first``, the configured order of rows, if any.
         path: Of the mask, for messages.
 
     Raises:

@@ -42,9 +42,9 @@ def open_elevation(dataset: DatasetConfig, path: Path) -> tuple[Field, Convert]:
     field = open_field(Wanted.of(dataset, "elevation", path))
 
     def convert(values: Floats) -> Floats:
-        said = quantities.attribute("elevation", field.units)
+        attribute = quantities.attribute("elevation", field.units)
         stated = quantities.file_unit("elevation")
-        metres = to_canonical(values, VARIABLES["elevation"], said, stated, field.where)
+        metres = to_canonical(values, VARIABLES["elevation"], attribute, stated, field.where)
         if dataset.elevation_floor_m is None:
             return metres
         return np.where(_undeclared(metres), metres, np.maximum(metres, dataset.elevation_floor_m))
@@ -162,8 +162,8 @@ def check_possible(
 
 def _kind(units: str | None, configured: str | None, where: str) -> tuple[bool, float]:
     """Whether a population is per square kilometre, and the factor to it or to people."""
-    said = None if units is None else _population_units(units)
-    if said is None and configured is None:
+    found = None if units is None else _population_units(units)
+    if found is None and configured is None:
         raise AirshedError(
             "whether a population is counts or a density is unknown",
             where=where,
@@ -172,8 +172,8 @@ def _kind(units: str | None, configured: str | None, where: str) -> tuple[bool, 
             hint="set dataset.population_kind: count (people per raster cell) or density"
             " (people per square kilometre)",
         )
-    per_km2 = configured == "density" if said is None else said[0]
-    if said is not None and configured is not None and per_km2 != (configured == "density"):
+    per_km2 = configured == "density" if found is None else found[0]
+    if found is not None and configured is not None and per_km2 != (configured == "density"):
         raise AirshedError(
             "a file's unit attribute contradicts the configuration",
             where=where,
@@ -181,11 +181,11 @@ def _kind(units: str | None, configured: str | None, where: str) -> tuple[bool, 
             found=units,
             hint="correct dataset.population_kind, or the file",
         )
-    return per_km2, 1.0 if said is None else said[1]
+    return per_km2, 1.0 if found is None else found[1]
 
 
 def _population_units(units: str) -> tuple[bool, float] | None:
-    """Density or not and the factor, from a unit attribute; None where it says neither."""
+    """Density or not and the factor, from a unit attribute; None if it is neither."""
     text = PER_KM2.sub(" km-2", PER_CELL.sub("", units))
     text = PEOPLE.sub("", text).strip(" .") or "1"
     text = re.sub(r"^/", "1/", text)

@@ -36,7 +36,7 @@ class Raster:
 
     Attributes:
         where: File and variable, for messages.
-        units: What the file says of units.
+        units: Of the file, None without any.
         rows: Number of rows.
         columns: Number of columns; for a field around the whole earth those of 360 degrees.
         x: Outer edge of the first column, in units of ``crs``.

@@ -26,7 +26,7 @@ class Sums:
         known_km2: Area of those with a value.
         values: Values by the share of the source cell.
         values_km2: Values by area.
-        low: Smallest value of which there is a part; NaN where there is none.
+        low: Smallest value of any part; NaN where there is none.
         high: Largest.
     """
 

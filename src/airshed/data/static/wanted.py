@@ -24,7 +24,7 @@ class Wanted:
         band: Number of a layer from 1, where the configuration gives one.
         crs: Coordinate reference system that the configuration states for files without one.
         quantities: What the dataset knows.
-        rows: How the rows of a bare array run, where the configuration says it.
+        rows: Row order of a bare array, if configured.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Wanted:
 
     @classmethod
     def of(cls, dataset: DatasetConfig, name: str, path: Path) -> Wanted:
-        """What a study says of a file with elevation or population."""
+        """By the study's settings for the file with elevation or population."""
         return cls(
             *(name, path, getattr(dataset, f"{name}_variable")),
             dataset.population_band if name == "population" else None,
