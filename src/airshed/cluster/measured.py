@@ -16,7 +16,7 @@ from airshed.config.data import Split
 from airshed.config.jobs import JobRequest
 from airshed.config.study import DECLARED
 from airshed.files import benchmark_seconds, folder_state
-from airshed.integrity.formats import COST, RUN, VERSION, read_or_nothing
+from airshed.integrity.formats import COST, RUN, read_or_nothing
 
 BENCHMARKS = "benchmarks.json"
 PACE = [
@@ -55,9 +55,7 @@ def measured(study: Study, variant: str, request: JobRequest, results: Path) -> 
     planned = study.model_dump(mode="json")
     wanted = work_of(planned, variant, request.nodes, request.devices)
     for path in _newest_first(results.glob("*/variants/*/seed*/run.json")):
-        record = read_or_nothing(path)
-        if not RUN.reads(record.get(VERSION)):
-            continue
+        record = read_or_nothing(path, RUN)
         own = record.get("variant"), record.get("nodes", 1), record.get("devices", 1)
         if wanted == work_of(record.get("config", {}), *own):
             run = _from_run(path, record, results)
@@ -75,8 +73,7 @@ def measured(study: Study, variant: str, request: JobRequest, results: Path) -> 
 def costs(results: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Every ``cost.json`` with the configuration of its measurement, the newest first."""
     for path in _newest_first(results.glob("*/cost.json")):
-        cost = read_or_nothing(path)
-        if COST.reads(cost.get(VERSION)) and "config" in cost:
+        if "config" in (cost := read_or_nothing(path, COST)):
             yield path, cost
 
 

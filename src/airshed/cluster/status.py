@@ -17,8 +17,8 @@ from typing import Any
 from airshed.attention_paths import lines
 from airshed.cluster.squeue import LOGS, Job, Queue
 from airshed.config import Study
-from airshed.errors import AirshedError, split_hint
-from airshed.integrity.formats import PROGRESS, RUN, read_json, read_or_nothing
+from airshed.errors import split_hint
+from airshed.integrity.formats import PROGRESS, RUN, read_or_nothing
 from airshed.training.stopping import CONTINUES
 
 STALE_S = 300.0  # without a queue or a process to ask, a run without news for so long has ended
@@ -148,7 +148,8 @@ def study_status(study: Study, results: Path, queue: Queue) -> list[TrainingStat
 
 def training_status(folder: Path, variant: str, seed: int, queue: Queue) -> TrainingStatus:
     """The status of one training, whose folder it is."""
-    progress, log_path = _read_progress(folder / "progress.json"), folder / "logs/train.log"
+    progress = read_or_nothing(folder / "progress.json", PROGRESS)
+    log_path = folder / "logs/train.log"
     log = list(tail(log_path))
     facts = Facts(
         finished=(folder / "run.json").exists(),
@@ -168,7 +169,7 @@ def training_status(folder: Path, variant: str, seed: int, queue: Queue) -> Trai
     words = (*shown, *_slurm_words(variant, seed, progress)) if state in NEXT else ()
     measured = read_or_nothing(folder / "checkpoints/attention.json").get("found", {})
     advice, paths = hint or hint_in_log, tuple(lines(measured))
-    origin = _taken_over(folder / "run.json") if facts.finished else None
+    origin = read_or_nothing(folder / "run.json", RUN).get("taken_over", {}).get("study")
     return TrainingStatus(
         variant, seed, state, facts, scored, message, words, log_path, advice, paths, origin
     )
@@ -179,23 +180,6 @@ def ending(log: list[str]) -> State | None:
     if any(line.endswith(CONTINUES) for line in log):
         return State.INTERRUPTED
     return State.FAILED if any(line.startswith(ERROR_MARKS) for line in log) else None
-
-
-def _taken_over(run: Path) -> str | None:
-    """The study that a finished training was taken over from."""
-    try:
-        origin = read_json(run, RUN).get("taken_over")
-    except AirshedError:
-        return None
-    return None if origin is None else str(origin["study"])
-
-
-def _read_progress(path: Path) -> dict[str, Any]:
-    """What a training reported last; nothing if that cannot be read."""
-    try:
-        return read_json(path, PROGRESS)
-    except AirshedError:
-        return {}
 
 
 def _process_alive(progress: Mapping[str, Any]) -> bool | None:

@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 
 from airshed.config import Study
-from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
 from airshed.graph.changes import changed_files, replaced_data, retrained
 from airshed.graph.notes import Note, note_path
@@ -54,7 +53,7 @@ class StudyGraph:
     def _share(self) -> None:
         """Find finished results of other studies, if the prepared data are current."""
         observations = self.outputs("observations")[0] if self._study.stations else None
-        prepared = {name: self.prepared(name) for name in self._study.variants}
+        prepared = {name: self.places.for_training(name) for name in self._study.variants}
         simulated = ["raw"] if self._study.dataset.source == "simulator" else []
         needed = [*simulated, "hourly", "static", *(["observations"] if observations else [])]
         read = [path for each in prepared.values() for path in vars(each).values()]
@@ -68,10 +67,6 @@ class StudyGraph:
         climatology = self.places.climatology
         sharing = Sharing(self._study, prepared, climatology, self.results, observations)
         self.trainings, self.scores = sharing.trainings(), sharing.scores()
-
-    def prepared(self, variant: str) -> Prepared:
-        """Where the data lie that a variant is trained and scored with."""
-        return self.places.for_training(variant)
 
     def departed_from(self) -> list[str]:
         """What trainings read beside the prepared data of every network."""

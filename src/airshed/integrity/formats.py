@@ -107,13 +107,14 @@ def read_json(path: Path, kind: Format) -> dict[str, Any]:
     return content
 
 
-def read_or_nothing(path: Path) -> dict[str, Any]:
-    """The content of a JSON file of any version; nothing if it cannot be read."""
+def read_or_nothing(path: Path, kind: Format | None = None) -> dict[str, Any]:
+    """The content of a JSON file; nothing if it cannot be read or is of an unknown version."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
+    readable = isinstance(content, dict) and (kind is None or kind.reads(content.get(VERSION)))
+    return content if readable else {}
 
 
 def check_folder(folder: Path) -> None:

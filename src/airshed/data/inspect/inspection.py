@@ -58,6 +58,12 @@ class Inspection:
         """Whether nothing inspected would be refused."""
         return not self.findings.problems
 
+    def take(self, tally: Tally) -> None:
+        """Take variables and grid of the sampled hours."""
+        self.variables = list(tally.variables.values())
+        if tally.grid is not None:
+            self.grid = describe_grid(tally.grid.lat_deg, tally.grid.lon_deg)
+
     def likely_units(self) -> dict[str, str]:
         """Common units that fit the ranges of variables whose unit is not stated."""
         stated = dict(self.quantities.file_units)
@@ -126,9 +132,7 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
     if (single := files.single) is not None:
         where = str(single)
         tally.look(read_contents(single.read_bytes(), where, quantities, None, findings), where)
-    found.variables = list(tally.variables.values())
-    if tally.grid is not None:
-        found.grid = describe_grid(tally.grid.lat_deg, tally.grid.lon_deg)
+    found.take(tally)
     found.stores = [_look_at_store(each, dataset, count, findings) for each in files.stores]
     if dataset:
         with findings:
@@ -150,9 +154,7 @@ def _inspect_series(
     found = Inspection(path, tally.findings, files, tally.quantities)
     if files.forms:
         found.hours, found.conversions = look_at_series(path, dataset, count, tally)
-    found.variables = list(tally.variables.values())
-    if tally.grid is not None:
-        found.grid = describe_grid(tally.grid.lat_deg, tally.grid.lon_deg)
+    found.take(tally)
     check_dataset(dataset, found.hours, tally)
     return found
 
