@@ -23,7 +23,7 @@ def files_below(folder: Path, closed: Callable[[str], bool] = lambda name: False
         closed: Whether a folder of this name is returned itself instead of the files in it.
     """
     seen: set[tuple[int, int]] = set()
-    for where, folders, names in os.walk(folder, followlinks=True):
+    for where, folders, names in os.walk(folder, onerror=_refuse_denied, followlinks=True):
         stat = Path(where).stat()
         if (stat.st_dev, stat.st_ino) in seen:
             folders.clear()
@@ -32,6 +32,12 @@ def files_below(folder: Path, closed: Callable[[str], bool] = lambda name: False
         yield from (Path(where, name) for name in sorted(folders) if closed(name))
         folders[:] = sorted(name for name in folders if not closed(name))
         yield from (path for name in sorted(names) if (path := Path(where, name)).is_file())
+
+
+def _refuse_denied(error: OSError) -> None:
+    """Do not skip a folder that may not be read."""
+    if isinstance(error, PermissionError):
+        raise unreadable(Path(error.filename), error) from error
 
 
 def size_and_time(path: Path) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from airshed.cluster.squeue import read_queue
 from airshed.cluster.status import State, training_status
 from airshed.config import read_yaml
 from airshed.errors import AirshedError
-from airshed.graph.others import LOCKS
+from airshed.graph.other_runs import LOCKS
 from airshed.integrity.atomic import remove
 
 CONFIG = "config.resolved.yaml"

@@ -97,7 +97,7 @@ def read_site(
         AirshedError: The file is wrong, or a needed key is missing.
     """
     values: dict[str, Any] = read_yaml(path, may_be_empty=True) if path.exists() else {}
-    _refuse_the_examples(values, path)
+    _refuse_example_values(values, path)
     for key in Site.model_fields:
         given = environment.get(ENVIRONMENT_PREFIX + key.upper())
         if given:
@@ -120,7 +120,7 @@ def read_site(
     return site
 
 
-def _refuse_the_examples(values: Mapping[str, Any], path: Path) -> None:
+def _refuse_example_values(values: Mapping[str, Any], path: Path) -> None:
     """Refuse values of the example, which would charge a project that does not exist."""
     example = path.with_name(EXAMPLE)
     given = read_yaml(example, may_be_empty=True) if example.exists() else {}

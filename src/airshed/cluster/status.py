@@ -87,7 +87,7 @@ def decide(facts: Facts) -> State:
     if facts.queue_unreachable and (not facts.progress or facts.progress.get("slurm_job_id")):
         return State.UNKNOWN  # its job may wait, run, or have ended
     if reported == "running":
-        return State.RUNNING if _goes_on(facts) else State.INTERRUPTED
+        return State.RUNNING if _still_runs(facts) else State.INTERRUPTED
     if facts.log_ends is State.INTERRUPTED:  # before it could report
         return State.INTERRUPTED
     if reported in ENDED:
@@ -95,7 +95,7 @@ def decide(facts: Facts) -> State:
     return facts.log_ends or State.WAITING
 
 
-def _goes_on(facts: Facts) -> bool:
+def _still_runs(facts: Facts) -> bool:
     """Whether a training that reported to run, and has no job in the queue, still runs."""
     if facts.progress.get("slurm_job_id") is not None and facts.queue_known:
         return False

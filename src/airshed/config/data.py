@@ -144,7 +144,7 @@ class GridShape(Section):
 
 
 class Crop(Section):
-    """Rows and columns of the native grid that are used: from the first to before the second."""
+    """Rows and columns of the native grid that are used: start and stop, the stop excluded."""
 
     rows: tuple[int, int]
     columns: tuple[int, int]

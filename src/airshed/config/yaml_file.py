@@ -60,7 +60,7 @@ def _content(text: str, path: Path) -> Any:
         if node is None:
             return None
         for number, part in enumerate(_written_out(node), start=1):
-            _refuse_doubles(part, path)
+            _refuse_repeated_keys(part, path)
             if number > MOST_VALUES:
                 raise AirshedError(
                     "the aliases of a configuration file stand for too much",
@@ -84,7 +84,7 @@ def _written_out(node: yaml.Node, around: tuple[yaml.Node, ...] = ()) -> Iterato
             yield from _written_out(inner, (*around, node))
 
 
-def _refuse_doubles(node: yaml.Node, path: Path) -> None:
+def _refuse_repeated_keys(node: yaml.Node, path: Path) -> None:
     """Refuse repeated keys, of which YAML silently takes the last."""
     seen: dict[str, yaml.Node] = {}
     for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():

@@ -158,7 +158,7 @@ def summary(dataset: DatasetConfig, days: Sequence[DayNote]) -> dict[str, Any]:
 
 
 def gaps(hours: Iterable[tuple[datetime, str | None]], step_h: int = 1) -> list[dict[str, Any]]:
-    """Runs of hours that are missing for one reason; ``start`` and ``end`` are missing too.
+    """Runs of hours that are missing for one reason, from ``start`` to ``end`` inclusive.
 
     Args:
         hours: Time of each, in order, and why it is missing; None if it is not.

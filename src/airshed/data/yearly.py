@@ -124,14 +124,14 @@ class YearlyDay:
                 store = open_store(path, self.source.quantities, problems)
                 ends = [self.start, self.start + pd.Timedelta(days=1)]
                 rows = slice(*store.times.searchsorted(ends).tolist())
-                read = _once(partial(store.read, rows))
+                read = _read_together(partial(store.read, rows))
                 for number, time in enumerate(store.times[rows]):
                     time_utc = (time - pd.Timedelta(hours=self.ahead_h)).to_pydatetime()
                     where, of_hour = f"{path}, {time}", partial(read, number)
                     yield Hour(time_utc, where, of_hour, self.source.quantities)
 
 
-def _once(
+def _read_together(
     read: Callable[[Problems, tuple[str, ...]], Contents],
 ) -> Callable[[int, Problems, tuple[str, ...]], Contents]:
     """A function that returns one of several hours, all of which its first call reads."""

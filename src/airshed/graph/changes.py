@@ -140,7 +140,7 @@ def changed_files(product: str, noted: Listing, now: CurrentFiles) -> list[str]:
         if now.listing[name]["token"] != noted[name]["token"]
     }
     parts = [
-        f"{len(names)} {word} ({_called(min(names))}{', ...' * (len(names) > 1)})"
+        f"{len(names)} {word} ({_user_name(min(names))}{', ...' * (len(names) > 1)})"
         for names, word in ((added, "new"), (gone, "gone"), (replaced, "replaced"))
         if names
     ]
@@ -155,7 +155,7 @@ def changed_files(product: str, noted: Listing, now: CurrentFiles) -> list[str]:
     return lines
 
 
-def _called(name: str) -> str:
+def _user_name(name: str) -> str:
     """A file as users know it: by its place in a folder, else by the setting that names it."""
     setting, _, place = name.partition(":")
     return setting if place.isdigit() else place

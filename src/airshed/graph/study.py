@@ -12,7 +12,7 @@ from airshed.config import Study
 from airshed.errors import AirshedError
 from airshed.graph.changes import changed_files, replaced_data, retrained
 from airshed.graph.notes import Note, note_path
-from airshed.graph.others import others_at_work
+from airshed.graph.other_runs import other_runs
 from airshed.graph.places import Places
 from airshed.graph.products import PRODUCTS, departed_from
 from airshed.graph.settings import FOLDER, OF_A_VARIANT, SettingsFiles, name_of
@@ -179,7 +179,7 @@ class StudyGraph:
                 other settings and Snakemake has no record of it.
         """
         made = {product: self.outputs(product)[0] for product in ("raw", "hourly")}
-        lines = others_at_work() + replaced_data(self._study, made)
+        lines = other_runs() + replaced_data(self._study, made)
         lines += retrained(self._study, self.results)
         for product, of in self._with_files():
             _, current, noted = self._user_files(product, of)

@@ -123,9 +123,9 @@ def _files(given: str, accept: Callable[[str], bool] | None) -> Iterator[tuple[s
     for number, found in enumerate(several):
         path = Path(found)
         if path.is_dir():
-            chosen = None if is_zarr_store(path) else accept
+            chosen, above = None if is_zarr_store(path) else accept, f"{path.as_posix()}/"
             for file in files_below(path):
-                name = file.relative_to(path).as_posix()
+                name = file.as_posix().removeprefix(above)
                 if chosen is None or chosen(name):
                     yield f"{number}/{name}" if several[1:] else name, file
         elif path.is_file():

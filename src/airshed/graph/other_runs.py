@@ -8,7 +8,7 @@ LOCKS = Path(".snakemake/locks")
 DEPTH = 3  # of results/data/<name>
 
 
-def others_at_work(locks: Path = LOCKS) -> list[str]:
+def other_runs(locks: Path = LOCKS) -> list[str]:
     """A line on what another run of Snakemake is making here, or was when killed; else nothing.
 
     Snakemake itself allows several runs that do not share any file.
