@@ -208,8 +208,8 @@ CASES: dict[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
         (IMPOSSIBLE, "variable so2"),
     ),
     "an empty unit": (lambda: units("no2", ""), (UNIT, "variable no2")),
-    "a unit that is a number": (lambda: units("rh", 5), ("no text", "rh", "5")),
-    "a unit that is a list": (lambda: units("rh", [1, 2]), ("no text", "rh", "[1, 2]")),
+    "a unit that is a number": (lambda: units("rh", 5), ("not a text", "rh", "5")),
+    "a unit that is a list": (lambda: units("rh", [1, 2]), ("not a text", "rh", "[1, 2]")),
     "a unit that is a calculation": (
         lambda: units("v", "9**9**9**9"),
         (UNIT, "variable v", "9**9**9**9"),
