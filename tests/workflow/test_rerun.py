@@ -162,7 +162,7 @@ def finish(study: Study) -> None:
     """Make what is not there, and note what everything was made from."""
     plan(study, "local")
     graph = StudyGraph(study)
-    for product, of in graph.handed_out():
+    for product, of in graph.steps():
         for output in graph.outputs(product, of):
             Making(product, study, output, of).done()
     assert not plan(study).jobs

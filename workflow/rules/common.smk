@@ -58,7 +58,7 @@ SIMULATED = {"raw": RAW} if STUDY.dataset.source == "simulator" else {}
 GRAPH = StudyGraph(STUDY, main=workflow.is_main_process)
 if workflow.is_main_process:
     try:
-        for line in GRAPH.told():
+        for line in GRAPH.notices():
             logger.info(f"airshed: {line}")
     except AirshedError as error:
         raise WorkflowError(str(error))
@@ -83,7 +83,7 @@ wildcard_constraints:
     external="|".join(map(re.escape, STUDY.external)) or "-",
 
 
-# Three params say what a command is handed. `settings` is a file with what shapes its
+# Three params define what a command gets. `settings` is a file with what shapes its
 # product; its name follows from its content, so that it changes with them and with nothing else.
 # `files` stands for the user's files in the same way. `work` is a file with what its command needs
 # beside that; Snakemake does not compare a param whose function takes the output.

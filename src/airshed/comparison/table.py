@@ -115,7 +115,7 @@ def read_comparisons(path: Path) -> pd.DataFrame:
     Raises:
         AirshedError: The file is not a table of comparisons.
     """
-    with refusing(OSError, ValueError, what="comparisons cannot be read", where=path, told=str):
+    with refusing(OSError, ValueError, what="comparisons cannot be read", where=path, found=str):
         table = pd.read_csv(path, dtype={"horizon_h": str})
     if tuple(table.columns) != COLUMNS:
         raise AirshedError(

@@ -16,10 +16,10 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class QualityConfig(Section):
-    """What happens to hours and values that are not as they should be.
+    """Quality control of hours and values.
 
-    ``refuse`` stops the run; ``mask`` leaves the hour or the value out. Both count it in the
-    quality table. Nothing is ever filled in.
+    ``refuse`` stops the run; ``mask`` treats the hour or the value as missing. Both count it in the
+    quality table. Missing values are never filled in.
     """
 
     missing_hours: Policy = "mask"
@@ -86,7 +86,7 @@ class DaskConfig(Section):
 class LoaderConfig(Section):
     """How training reads samples; no result depends on it, so changing it repeats nothing.
 
-    ``hold`` keeps the normalised fields in a file beside the hourly store, which all processes map.
+    ``hold`` caches normalised fields in a file beside the hourly store, which all processes map.
     """
 
     hold: Literal["auto", "always", "never"] = "auto"

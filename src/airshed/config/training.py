@@ -13,18 +13,18 @@ from airshed.config.shapes import Shapes
 Precision = Literal["32-true", "bf16-mixed"]
 
 STEP = Shapes("training", "cost", "pace")
-"""Of what shapes weights and changes what a step costs."""
+"""Settings that shape the weights and change the cost of a step."""
 WEIGHTS = Shapes("training", used_by=("cost",))
-"""Of what shapes weights; a step with it is measured, and costs the same without."""
+"""Settings that shape the weights and that a measured step uses at no extra cost."""
 MACHINE = Shapes("training", "cost", "pace", used_by=NETWORKS)
 WATCHING = Shapes(used_by=("training",))
-"""Of what no weight depends on."""
+"""Settings on which no weight depends."""
 
 
 class TrainConfig(Section):
-    """Optimisation (AdamW; linear warm-up, then cosine) and all else that shapes a result.
+    """Optimisation (AdamW; linear warm-up, then cosine), and how trainings run.
 
-    ``strength_learning_rate`` is that of the strengths of biases; None: that of all weights.
+    ``strength_learning_rate`` is for the strengths of biases; None: that of all other weights.
     """
 
     epochs: Annotated[Count, Shapes("training", "cost_table")] = 1

@@ -54,7 +54,7 @@ def trained_network(
     of = study, record["variant"], prepared, record["seed"]
     network = build_network(*of, dtype=torch.float32)  # forecasts are made in float32
     what, hint = "the checkpoint does not fit the network", "train this run again"
-    with refusing(RuntimeError, what=what, where=run, hint=hint, told=str):
+    with refusing(RuntimeError, what=what, where=run, hint=hint, found=str):
         network.load_state_dict(weights)
     return network, reference
 

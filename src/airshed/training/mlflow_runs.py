@@ -91,7 +91,7 @@ def _client(store: Path) -> Any:
         where="train.mlflow",
         expected="the package mlflow, or mlflow-skinny",
         hint="pip install 'mlflow-skinny>=3', or set train.mlflow to false",
-        told=str,
+        found=str,
     ):
         from mlflow.tracking import MlflowClient
     os.environ.setdefault(ALLOWED, "true")

@@ -193,7 +193,7 @@ def test_a_network_notices_what_it_reads_and_nothing_else(
         true = untouched(batch.x, *of)
     for name, where in CASES:
         intervention = stanza(name, where=where)
-        met = intervention.met_by(several.variant_stanzas[variant], several.inputs)
+        met = intervention.affects(several.variant_stanzas[variant], several.inputs)
         network, places = deepcopy(untouched), intervention.places() if where == "all" else met
         intervened(network, intervention, places, *geographies(name))
         with torch.no_grad():
@@ -208,7 +208,7 @@ def test_a_strength_is_that_of_the_bias(several: Study, prepared: Prepared) -> N
     for variant in VARIANTS:
         given = several.variant_stanzas[variant], several.inputs
         met = ("bias",) if variant in ("biased", "guided") else ()
-        assert all(each.met_by(*given) == met for each in alphas.values())
+        assert all(each.affects(*given) == met for each in alphas.values())
     network = build_network(several, "biased", prepared, 0)
     (before,) = [value.item() for name, value in network.named_parameters() if "alpha" in name]
     with strength_times(network, 2.0):

@@ -39,7 +39,7 @@ def _open(name: str, settings: ExternalConfig) -> xr.Dataset:
             " 'cams/*.nc'",
         )
     errors, what = (OSError, ValueError, KeyError), "an external forecast cannot be opened"
-    with refusing(*errors, what=what, where=settings.path, told=str):
+    with refusing(*errors, what=what, where=settings.path, found=str):
         if Path(paths[0]).is_dir():
             store = xr.open_zarr(paths[0], chunks=None, decode_timedelta=False)
             return _named(store, Path(paths[0]), name, settings)

@@ -82,7 +82,7 @@ def _score(study: Study, name: str, run: Path, prepared: Prepared, where: Evalua
         strength = strength_times(network, intervention.strength)  # type: ignore[assignment]
     else:
         given = changed_fields(study, intervention, prepared, samples, seed)
-        met = intervention.met_by(study.variant_stanzas[variant], study.inputs)
+        met = intervention.affects(study.variant_stanzas[variant], study.inputs)
         as_it_is = build_geography(study, prepared)
         changed = changed_geography(study, prepared, given)
         intervened(network, intervention, met, as_it_is, changed)
