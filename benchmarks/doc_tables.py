@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from config_keys import intervention_table, keys_tables, variant_table
 from document import document
 
 from airshed.cluster.plan import plan_study, training_steps
@@ -64,6 +65,9 @@ def variants_table() -> str:
 
 TABLES = {
     ("README.md", "needs"): needs_table,
+    ("config/README.md", "keys"): keys_tables,
+    ("config/README.md", "variant"): variant_table,
+    ("config/README.md", "intervention"): intervention_table,
     ("docs/rerunning.md", "rerunning"): rerunning_table,
     ("docs/variants.md", "variants"): variants_table,
 }
