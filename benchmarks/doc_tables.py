@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import typer
 from config_keys import intervention_table, keys_tables, variant_table
 from document import document
+from typer.cli import get_docs_for_click
 
+from airshed.cli import app
 from airshed.cluster.plan import plan_study, training_steps
 from airshed.config import json_schema, load_study, read_yaml
 from airshed.graph.table import rerunning_table
@@ -63,11 +67,19 @@ def variants_table() -> str:
     return "\n".join(lines)
 
 
+def commands() -> str:
+    """Every command with its arguments and options, as its help says."""
+    group = typer.main.get_command(app)
+    text = get_docs_for_click(obj=group, ctx=typer.Context(group), name="airshed", indent=1)
+    return re.sub(r"(\* `--help`.*\n|\n(?=\n\n))", "", text).strip()
+
+
 TABLES = {
     ("README.md", "needs"): needs_table,
     ("config/README.md", "keys"): keys_tables,
     ("config/README.md", "variant"): variant_table,
     ("config/README.md", "intervention"): intervention_table,
+    ("docs/commands.md", "commands"): commands,
     ("docs/rerunning.md", "rerunning"): rerunning_table,
     ("docs/variants.md", "variants"): variants_table,
 }
