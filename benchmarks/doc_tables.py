@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import typer
 from config_keys import intervention_table, keys_tables, variant_table
@@ -67,9 +68,17 @@ def variants_table() -> str:
     return "\n".join(lines)
 
 
+def _say_whole_sentences(group: Any) -> None:
+    """Let lists of commands have the first sentences of their help, which typer cuts."""
+    for command in getattr(group, "commands", {}).values():
+        command.short_help = " ".join((command.help or "").partition("\n\n")[0].split())
+        _say_whole_sentences(command)
+
+
 def commands() -> str:
     """Every command with its arguments and options, as its help says."""
     group = typer.main.get_command(app)
+    _say_whole_sentences(group)
     text = get_docs_for_click(obj=group, ctx=typer.Context(group), name="airshed", indent=1)
     return re.sub(r"(\* `--help`.*\n|\n(?=\n\n))", "", text).strip()
 

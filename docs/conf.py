@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from docutils import nodes
-from docutils.utils.math.latex2mathml import tex2mathml
+from latex2mathml.converter import convert
 from pygments.lexers.python import PythonLexer
 from sphinx.application import Sphinx
 
@@ -39,6 +39,7 @@ html_css_files = ["wide.css"]
 html_copy_source = False
 html_math_renderer = "mathml"
 pygments_style = "default"
+highlight_language = "none"
 
 LISTS = (root_doc, "docs/decisions/README")
 """Pages whose lists of links are the order of the pages."""
@@ -67,11 +68,11 @@ def order_by_lists(app: Sphinx, docname: str, source: list[str]) -> None:
 
 def inline_math(writer: Any, node: nodes.math) -> None:
     """A formula as MathML, which browsers show without a script."""
-    writer.body.append(tex2mathml(node.astext()))
+    writer.body.append(convert(node.astext()))
     raise nodes.SkipNode
 
 
 def block_math(writer: Any, node: nodes.math_block) -> None:
     """A formula on lines of its own."""
-    writer.body.append(f"<div>{tex2mathml(node.astext(), as_block=True)}</div>")
+    writer.body.append(convert(node.astext(), display="block"))
     raise nodes.SkipNode
