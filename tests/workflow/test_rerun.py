@@ -22,7 +22,7 @@ from airshed.config import Study, read_yaml, validate_study
 from airshed.config.backbones import SwinBackbone
 from airshed.config.base import Section
 from airshed.config.biases import Bias
-from airshed.config.data import Box
+from airshed.config.grids import Box
 from airshed.config.load import merge
 from airshed.config.shapes import Shapes, declared
 from airshed.config.study import DECLARED
