@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,8 @@ from airshed.integrity.atomic import write_json
 
 DECIDED = {"--forcerun", "-R", "--rerun-triggers", "--touch", "-t", "--unlock"}
 """Options of Snakemake's by which users say themselves what runs again."""
-RECORDS = Path(".snakemake/metadata")
+RECORDS, INCOMPLETE = Path(".snakemake/metadata"), Path(".snakemake/incomplete")
+PART = 254  # letters of a name of a record, of those that a file system has
 
 
 class StudyGraph:
@@ -62,7 +64,7 @@ class StudyGraph:
         if not (
             self._study.jobs.take_over
             and all(path.exists() for path in there)
-            and all(self._is_current(product) for product in needed)
+            and all(self._is_current(product, None, self.outputs(product)[0]) for product in needed)
         ):
             return
         climatology = self.places.climatology
@@ -77,14 +79,15 @@ class StudyGraph:
         """What trainings read beside the prepared data of every network."""
         return departed_from(self._study)
 
-    def _is_current(self, product: str) -> bool:
+    def _is_current(self, product: str, of: str | None, output: Path) -> bool:
         """Whether what is there of a product is of these settings and of the files as they are."""
-        note = Note.beside(self.outputs(product)[0])
-        if note is None or note.name != name_of(product, self._study):
+        note = Note.beside(output)
+        if note is None or note.name != name_of(product, self._study, of):
             return False
-        _, known, noted = self._looked_at(product, None)
+        _, known, _ = self._looked_at(product, of)
         tokens = [
-            {name: entry["token"] for name, entry in one.items()} for one in (known.listing, noted)
+            {name: entry["token"] for name, entry in one.items()}
+            for one in (known.listing, note.files)
         ]
         return tokens[0] == tokens[1]
 
@@ -223,20 +226,21 @@ class StudyGraph:
         ]
 
     def _check_noticed(self) -> None:
-        """Snakemake notices changed settings by its own records; without them it is said here."""
-        if any(RECORDS.glob("*")) or DECIDED.intersection(sys.argv):
+        """Snakemake notices changes by its records; of results without one they are said here."""
+        if DECIDED.intersection(sys.argv):
             return
-        stale: dict[str, None] = {}
-        for product, of in self.handed_out():
-            there = [path for path in self.outputs(product, of) if path.exists()]
-            names = {note.name if (note := Note.beside(path)) else None for path in there}
-            if names - {name_of(product, self._study, of)}:
-                stale[PRODUCTS[product].rule] = None
+        stale = {
+            PRODUCTS[product].rule: None
+            for product, of in self.handed_out()
+            for path in self.outputs(product, of)
+            if path.exists() and not _noticed(path) and not self._is_current(product, of, path)
+        }
         if stale:
+            rules = ", ".join(stale)
             raise AirshedError(
-                "Snakemake's records are gone, and results are not of these settings",
+                "Snakemake's records are gone, and results are not of these settings and files",
                 where=RECORDS,
-                found=f"of other or unknown settings: what the rules {', '.join(stale)} make",
+                found=f"of other or unknown settings or files: what the rules {rules} make",
                 hint=f"make them again with snakemake --forcerun {' '.join(stale)}",
             )
 
@@ -276,3 +280,14 @@ class StudyGraph:
                         name: known.listing.get(name, entry) for name, entry in noted.items()
                     }
                     note.write(path)
+
+
+def _noticed(output: Path) -> bool:
+    """Whether Snakemake knows of an output what it was made with, or that it is not complete.
+
+    It keeps that in files that are called as the output is, in base64.
+    """
+    name = urlsafe_b64encode(str(output).encode()).decode()
+    parts = [name[start : start + PART] for start in range(0, len(name), PART)]
+    record = Path(*(f"@{part}" for part in parts[:-1]), parts[-1])
+    return any((folder / record).exists() for folder in (RECORDS, INCOMPLETE))
