@@ -336,6 +336,12 @@ BAD: dict[str, tuple[str, Callable[[xr.Dataset], xr.Dataset], dict[str, Any], st
         {},
         r"files of a series lie on different grids.*data_mlev.nc|files.*different.*data_sfc.nc",
     ),
+    "a grid of another size": (
+        "mlev",
+        lambda d: d.isel(longitude=slice(0, -1)),
+        {},
+        r"files of a series lie on different grids.*data_mlev.nc|files.*different.*data_sfc.nc",
+    ),
     "positions in no order": (
         "sfc",
         lambda d: d.assign_coords(latitude=d["latitude"].values[[0, 2, 1, 3]]),
