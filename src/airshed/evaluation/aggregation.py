@@ -204,6 +204,9 @@ class Sums:
             setattr(self, name, np.array(state[name]))
 
 
+GATHERED = ("by_init", "events_by_init", "by_place", "events_by_place", "by_block")
+
+
 class JointSums:
     """Counts and squared errors alone, in joint classes: what RMSE needs, in little room.
 
@@ -255,6 +258,3 @@ class JointSums:
     def restore(self, state: State) -> None:
         """Take back what was gathered."""
         self.by_init = {name: np.array(state[f"joint_{name}"]) for name in self.by_init}
-
-
-GATHERED = ("by_init", "events_by_init", "by_place", "events_by_place", "by_block")
