@@ -1,9 +1,9 @@
 """Makes ``src/airshed/report/coastline.npz`` from Natural Earth's land at 1:50 million.
 
 Natural Earth is in the public domain. Its land comes as ``land-50m.json`` of the package
-world-atlas 2.0.2 (``npm pack world-atlas``): rings whose positions are steps from one to the next.
-Positions are rounded to hundredths of a degree. Edges that only cut the land at the date line and
-at the South Pole are no coast and left out.
+world-atlas 2.0.2 (``npm pack world-atlas``; ISC licence, Michael Bostock): rings whose positions
+are steps from one to the next. They are rounded to hundredths of a degree. Edges that only cut the
+land at the date line and at the South Pole are no coast and left out.
 
     python benchmarks/coastline.py land-50m.json src/airshed/report/coastline.npz
 """

@@ -85,7 +85,7 @@ def test_every_result_is_there_and_complete(finished: Run) -> None:
     assert all(row["value"] for row in scores if row["metric"] in pooled)
     with finished.path("scores_by_stratum.csv").open() as stream:
         strata = {(row["stratum_kind"], row["variant"]) for row in csv.DictReader(stream)}
-    assert len(strata) == 4 * 7
+    assert len(strata) == 5 * 7
     with finished.path("comparisons.csv").open() as stream:
         comparisons = list(csv.DictReader(stream))
     assert [row["pollutant"] for row in comparisons].count("all") == 1

@@ -20,7 +20,7 @@ from airshed.report.results import Results
 BREAK = -32768  # in place of a position: between two lines
 STEPS_A_DEGREE = 100
 COLOUR = "#0b5f8a"
-KEY = "Thick blue line: coast (Natural Earth, 1:50\u00a0million)."
+KEY = "Blue line: coast (Natural Earth, 1:50\u00a0million)."
 NONE = "The land is simulated, so that no coast is drawn."
 
 
