@@ -307,7 +307,7 @@ BAD: dict[str, tuple[str, Callable[[xr.Dataset], xr.Dataset], dict[str, Any], st
         "sfc",
         with_calendar,
         {},
-        r"calendar of a series is not that of real days.*noleap",
+        r"calendar of a series is not the standard one.*noleap",
     ),
     "no time": ("sfc", without_times, {}, r"series has no times.*data_sfc.nc"),
     "two times": ("sfc", two_times, {}, r"times of a series are not clear.*first, second"),
