@@ -194,11 +194,11 @@ def compare_study(
     from airshed.comparison.study import Tables, write_comparisons
     from airshed.comparison.table import overall_verdicts
     from airshed.graph.notes import making
-    from airshed.training.mlflow_runs import tell_verdicts
+    from airshed.training.mlflow_runs import note_verdicts
 
     with making("comparison", config, comparisons) as study:
         write_comparisons(study, files, Tables(scores, comparisons, by_score))
-    tell_verdicts(comparisons.parent, overall_verdicts(comparisons))
+    note_verdicts(comparisons.parent, overall_verdicts(comparisons))
 
 
 @app.command()

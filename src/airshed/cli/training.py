@@ -66,7 +66,7 @@ def train(
     from airshed.data.prepared import Prepared
     from airshed.graph.notes import check_read
     from airshed.graph.settings import step_settings
-    from airshed.training import kept
+    from airshed.training import reuse
     from airshed.training.processes import Processes, run_processes
     from airshed.training.stopping import (
         CONTINUES,
@@ -80,10 +80,10 @@ def train(
     prepared = Prepared(*fields, climatology, damping)
     check_read("training", config, vars(prepared), variant)
     own = step_settings(config, "training", variant).for_variant(variant)
-    wanted = kept.Wanted(own, whole, variant, seed, prepared, start, run, history)
+    request = reuse.TrainingRequest(own, whole, variant, seed, prepared, start, run, history)
     if take_over is not None:
-        return kept.take_over(wanted, take_over)
-    if kept.put_back(wanted, first=os.environ.get("SLURM_PROCID", "0") == "0"):
+        return reuse.take_over(request, take_over)
+    if reuse.restore_record(request, first=os.environ.get("SLURM_PROCID", "0") == "0"):
         return None
     processes = Processes(nodes, devices)
     start_others = processes.to_be_started_here(os.environ)
@@ -95,7 +95,7 @@ def train(
                 raise typer.Exit(run_processes(devices, command))
             from airshed.training.run import train as run_training
 
-            run_training(own, variant, seed, prepared, start, run, history, stop, processes, whole)
+            run_training(request, stop, processes)
         except InterruptedTrainingError as interruption:
             typer.echo(f"airshed: {interruption}; {CONTINUES}", err=True)
             raise typer.Exit(EXIT_INTERRUPTED) from interruption

@@ -15,8 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from airshed.config.base import Section
-from airshed.config.data import Count
+from airshed.config.base import Count, Section
 from airshed.config.yaml_file import read_yaml
 from airshed.errors import AirshedError
 

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, model_validator
 
 from airshed.errors import AirshedError
 
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
 
 class Section(BaseModel):
-    """A part of the configuration; frozen, closed to unknown keys, every number a finite one."""
+    """A part of the configuration; frozen, closed to unknown keys, every number a finite one.
+
+    The string below a key says what it means: in the schema, and in the tables of config/README.md.
+    """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )
     RENAMED: ClassVar[Mapping[str, str]] = {}
     """Keys that were here, and what they are called now."""

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from airshed.biases import BIASES
 from airshed.config.backbones import WIND_BACKBONES
-from airshed.config.base import Section
-from airshed.config.data import Count, TableName
+from airshed.config.base import Count, Section
+from airshed.config.data import TableName
 from airshed.config.shapes import Shapes
 from airshed.config.variants import WIND_SCANS, Variant
 from airshed.variables import STATIC, WIND, with_wind
@@ -25,10 +25,20 @@ class Intervention(Section):
     """A change to trained networks: of fields that they read, or of the strength of their bias."""
 
     label: Annotated[str, Shapes("report")]
+    """How the report calls it."""
     fields: Annotated[tuple[str, ...], CHANGED] = ()
+    """The inputs that are changed, such as `[elevation]`; `wind` stands for `u` and `v`."""
     change: Annotated[Change | None, CHANGED] = None
+    """`zero`: 0 in physical units; `mean`: that of the training split; `permuted`: each cell of
+    the domain takes the value of another one, one permutation for each seed; `other_times`: the
+    fields of another init time; `reversed`: the wind's direction; `noise`: normal, of the
+    field's mean and variance."""
     where: Annotated[Literal["all"] | Place | tuple[Place, ...], CHANGED] = "all"
+    """Where networks meet it (the wind graph and the latent ODE read wind and terrain in
+    `backbone`): one place, a list, or `all`."""
     strength: Annotated[float | None, Field(ge=0), CHANGED] = None
+    """Instead of fields: the factor by which the strength of the bias (alpha) is multiplied,
+    such as `0`."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -87,4 +97,8 @@ class InterventionsConfig(Section):
     apply: Annotated[list[TableName], Shapes("interventions", "interventions_table")] = Field(
         default_factory=list
     )
+    """Stanzas of interventions: what is changed in the trained networks, which are then scored
+    again (docs/controls.md)."""
     init_every_h: Annotated[Count | None, Shapes("interventions", "interventions_table")] = None
+    """Hours between the init times at which they are: a multiple of `splits.test.init_every_h`;
+    `null`: at all of them."""

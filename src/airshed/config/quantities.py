@@ -33,10 +33,15 @@ class QuantityConfig(Section):
     """A quantity that is not in the dictionary, or what differs of one that is."""
 
     standard_name: Text | None = None
+    """CF standard name."""
     units: Text | None = None
+    """Canonical unit."""
     long_name: Text | None = None
+    """What pages call it."""
     limits: Limits | None = None
+    """Smallest and largest plausible value."""
     aliases: tuple[Alias, ...] = ()
+    """Further names in files."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

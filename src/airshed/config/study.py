@@ -35,25 +35,34 @@ class Study(Section):
     """A set of variants, seeds, data and training settings with one report."""
 
     study: Annotated[TableName, Shapes(used_by=("cost_table", "interpretation", "comparison"))]
+    """Name of the results folder, `results/<study>/`; like those of variants, episodes and
+    other forecasts no number and not `NA`, `null` or the like, which a table would not read as
+    text."""
     variants: Annotated[
         list[TableName], Field(min_length=1), Shapes(*TABLES, "cost_table", used_by=("cost",))
     ]
+    """Variants to train; each one's `reference` must be among them; `all`: every stanza."""
     seeds: Annotated[
         list[Annotated[int, Field(ge=0)]],
         Field(min_length=1),
         Shapes(*TABLES, "cost_table"),
     ]
+    """Each variant is trained once with each."""
     horizons_h: Annotated[list[Horizon], Field(min_length=1), Shapes("damping", *SAMPLES)]
+    """Lead times in hours."""
     inputs: Annotated[
         tuple[str, ...],
         Field(min_length=1),
         Shapes("training", "cost", "pace", "baseline", used_by=NETWORKS),
     ] = INPUTS
+    """What the network sees, in its order: names of `dataset.hourly`, and of `lat2d`, `lon2d`,
+    `elevation`, `population`; by default the 15 of CAQRA; see docs/variables.md."""
     targets: Annotated[
         tuple[str, ...],
         Field(min_length=1),
         Shapes(*(*FITTED, "observations", "pace"), *SAMPLES, used_by=("comparison",)),
     ] = TARGETS
+    """What it forecasts: names of `dataset.hourly`; by default the six pollutants of CAQRA."""
     dataset: DatasetConfig
     splits: Splits
     normalisation: Annotated[NormalisationConfig, Shapes("statistics")] = NormalisationConfig()
@@ -78,12 +87,15 @@ class Study(Section):
         StationsConfig | None,
         Shapes("observations", used_by=("scores", "baseline", "external")),
     ] = None
+    """Observations to score forecasts against; `null`: none."""
     external: Annotated[dict[TableName, ExternalConfig], Shapes("external")] = Field(
         default_factory=dict
     )
+    """Other people's forecasts, by name."""
     episodes: Annotated[dict[TableName, Episode], Shapes("scores", "baseline", "external")] = Field(
         default_factory=dict
     )
+    """Named periods (UTC days of the valid time) and regions with scores of their own."""
     variant_stanzas: dict[TableName, Variant]
 
     @model_validator(mode="before")
@@ -445,5 +457,6 @@ def json_schema() -> dict[str, Any]:
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     schema = Study.model_json_schema()
     listed = schema["properties"]["variants"]
-    schema["properties"]["variants"] = {"anyOf": [listed, {"const": EVERY}]}
+    described = {"description": listed.pop("description")}
+    schema["properties"]["variants"] = described | {"anyOf": [listed, {"const": EVERY}]}
     return dialect | schema

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from airshed.arrays import Floats
-from airshed.config.data import Box, DatasetConfig
+from airshed.config.data import DatasetConfig
+from airshed.config.grids import Box
 from airshed.data.problems import STOP, Problems
 from airshed.data.rawhour import RawHour
 from airshed.data.sphere import in_box

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from airshed.arrays import Floats
-from airshed.config.data import Box
+from airshed.config.grids import Box
 
 EARTH_RADIUS_KM = 6371.0
 

@@ -68,7 +68,8 @@ STORE = Format("a prepared file", 2, _RERUN, frozenset({1}))
 OBSERVATIONS = Format("a file of observations", 3, _RERUN)
 # 2: means over the domain, from which no other part of the period could be scored
 # 3: without spectra
-SCORES = Format("scores", 4, "let snakemake make them again from the checkpoints, which stay valid")
+# 4: without sums of ruggedness and wind together
+SCORES = Format("scores", 5, "let snakemake make them again from the checkpoints, which stay valid")
 # None: before checkpoints had a version
 CHECKPOINT = Format("a checkpoint", 2, "train this run again", frozenset({None}))
 RUN = Format("the record of a run", 1, "train this run again")

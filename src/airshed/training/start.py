@@ -35,7 +35,7 @@ def load_start(
             ``pretrained``; None if the variant has neither.
 
     Returns:
-        What ``run.json`` tells of it: source, sha256, and which parameters kept their initial
+        What ``run.json`` says of it: source, sha256, and which parameters kept their initial
         values; None if the variant starts from scratch.
 
     Raises:

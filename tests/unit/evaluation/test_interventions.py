@@ -18,9 +18,9 @@ from airshed.data.dataset import ForecastDataset
 from airshed.data.normalisation import Normaliser
 from airshed.data.prepared import Prepared
 from airshed.data.stores import open_patch_elevation, open_static
+from airshed.evaluation.interventions import scores_of
 from airshed.evaluation.interventions.fields import ChangedFields
 from airshed.evaluation.interventions.networks import intervened, strength_times
-from airshed.evaluation.interventions.places import scores_of
 from airshed.evaluation.interventions.run import changed_fields, changed_geography, intervene
 from airshed.evaluation.scores import read_scores
 from airshed.graph.settings import chosen

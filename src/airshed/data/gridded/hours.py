@@ -10,7 +10,8 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from airshed.arrays import Floats
-from airshed.config.data import Box, DatasetConfig
+from airshed.config.data import DatasetConfig
+from airshed.config.grids import Box
 from airshed.data.conversion import Conversion
 from airshed.data.gridded.blocks import Variable, variable_of
 from airshed.data.gridded.opening import Place, opened, places_of

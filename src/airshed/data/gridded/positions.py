@@ -14,7 +14,7 @@ from pyproj import CRS, Proj
 from pyproj.exceptions import CRSError
 
 from airshed.arrays import Floats
-from airshed.config.data import Box
+from airshed.config.grids import Box
 from airshed.data.native import GRID_TOLERANCE_DEG, block_of
 from airshed.errors import AirshedError, refusing
 from airshed.variables import CAQRA
