@@ -321,13 +321,13 @@ BAD: dict[str, tuple[str, Callable[[xr.Dataset], xr.Dataset], dict[str, Any], st
         "sfc",
         lambda d: d,
         {"gridded": {"level": {"model_level": 59}}},
-        r"level is not there.*model_level 59.*60\.0",
+        r"level is missing.*model_level 59.*60\.0",
     ),
     "name of a level": (
         "sfc",
         lambda d: d,
         {"gridded": {"level": {"height": 10}}},
-        r"level is not there.*dataset.gridded.level.height.*model_level",
+        r"level is missing.*dataset.gridded.level.height.*model_level",
     ),
     "members": ("sfc", two_members, {}, r"several levels.*variable .*2 along member: 1, 2"),
     "another grid": (
