@@ -212,7 +212,7 @@ def test_what_cannot_be_loaded_is_explained(plain: Laid, departing: Laid, tmp_pa
     shutil.copytree(plain.runs[0], study / "variants/physics_mask/seed0")
     shutil.copytree(departing.runs[0], study / "variants/random_scan/seed0")
     for path, device, said in (
-        (copy, None, "prepared data are not there"),
+        (copy, None, "prepared data are missing"),
         (study, None, "found:    physics_mask, random_scan"),
         ([plain.runs[0], copy], None, "a seed twice"),
         ([plain.runs[0], departing.runs[0]], None, "tiny/physics_mask, tiny/random_scan"),
