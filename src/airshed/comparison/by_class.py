@@ -1,4 +1,4 @@
-"""Change of RMSE by class of terrain, wind and season, and by ruggedness where it is windy.
+"""Change of RMSE by class of terrain, wind and season, and of ruggedness and wind together.
 
 Everything follows from the sums by init time that files of scores hold, so that each class has an
 interval of the same kind as the verdict: from the variance between trainings and that over init
@@ -20,17 +20,15 @@ from airshed.comparison.inference import Estimate, estimate
 from airshed.comparison.pairing import PairedErrors, even_positions, with_overall
 from airshed.comparison.trainings import Part
 from airshed.comparison.verdict import Limit
-from airshed.evaluation.binning import DOMAIN, SEASONS, season_of
+from airshed.evaluation.binning import DOMAIN, SEASONS, RuggednessByWind, season_of
+from airshed.evaluation.rescoring import joint_sums
 
-KINDS = ("elevation", "ruggedness", "wind_speed")
-ALL_TIMES = "all"
-THIRDS = ("calmest third", "middle third", "windiest third")
+KINDS = ("elevation", "ruggedness", "wind_speed", RuggednessByWind.kind)
 COLUMNS = (
     "variant",
     "reference",
     "stratum_kind",
     "stratum",
-    "init_times",
     "change_percent",
     "ci_low_percent",
     "ci_high_percent",
@@ -39,19 +37,17 @@ RESAMPLES = 1000  # for each of two block lengths
 
 
 class Class(NamedTuple):
-    """Pairs of forecast and truth that are taken together.
+    """Pairs of forecast and observation that are taken together.
 
     Attributes:
         kind: Of the class.
         name: Of the class.
-        init_times: ``all``, or one of THIRDS.
         bin: Its place among the bins of the sums.
         there: [T, H], which init times and horizons belong to it.
     """
 
     kind: str
     name: str
-    init_times: str
     bin: int
     there: Flags
 
@@ -59,8 +55,9 @@ class Class(NamedTuple):
 def class_sums(scores: xr.Dataset) -> xr.DataArray:
     """What RMSE by class is made of: ``count`` and ``squared`` of every bin and init time."""
     order = ("statistic", "init_time", "bin", "pollutant", "horizon_h")
-    sums = scores["sums"].sel(statistic=["count", "squared"])
-    return sums.transpose(*order).astype(np.float32).load()
+    single = scores["sums"].sel(statistic=["count", "squared"]).astype(np.float32)
+    joint = joint_sums(scores).drop_vars(RuggednessByWind.dims)
+    return xr.concat([single, joint], "bin").transpose(*order).load()
 
 
 def changes_by_class(
@@ -78,8 +75,7 @@ def changes_by_class(
         rng: Seed of the resamples.
 
     Returns:
-        A row a class (COLUMNS). ``init_times`` says of which ones: ``all``, or a third of them by
-        the share of cells in the highest class of wind. Classes without a pair have no row.
+        A row a class (COLUMNS); classes without a pair have none.
     """
     models = [np.stack([one.values for one in seeds]) for seeds in (variant, reference)]
     positions, _ = even_positions(variant[0].indexes["init_time"])
@@ -91,7 +87,7 @@ def changes_by_class(
             continue
         found = _estimated([part[..., known] for part in parts], verdict, rng)
         numbers = (100 * float(values[0]) for values in (found.change, *found.interval()))
-        rows.append((verdict["variant"], verdict["reference"], *one[:3], *numbers))
+        rows.append((verdict["variant"], verdict["reference"], one.kind, one.name, *numbers))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -102,27 +98,11 @@ def _classes(sums: xr.DataArray) -> Iterator[Class]:
     always = np.ones((len(times), len(horizons)), dtype=bool)
     for place, (kind, name) in enumerate(zip(kinds, names, strict=True)):
         if kind in KINDS:
-            yield Class(kind, name, ALL_TIMES, place, always)
+            yield Class(kind, name, place, always)
     valid = [season_of(times + pd.Timedelta(hours=hours)) for hours in horizons]
     for number, name in enumerate(SEASONS):
         there = np.stack(valid, axis=1) == number
-        yield Class("season", name, ALL_TIMES, kinds.index(DOMAIN), there)
-    for third, windy in _thirds(sums, kinds):
-        for place, (kind, name) in enumerate(zip(kinds, names, strict=True)):
-            if kind == "ruggedness":
-                yield Class(kind, name, third, place, always & windy[:, None])
-
-
-def _thirds(sums: xr.DataArray, kinds: list[str]) -> Iterator[tuple[str, Flags]]:
-    """The init times [T] in thirds by the share of cells in the highest class of wind."""
-    winds = [place for place, kind in enumerate(kinds) if kind == "wind_speed"]
-    counts = sums.sel(statistic="count").values.sum(axis=(2, 3), dtype=float)[:, winds]
-    if not counts.any():
-        return
-    share = counts[:, -1] / np.maximum(counts.sum(axis=1), 1)
-    third = share.argsort(kind="stable").argsort() * len(THIRDS) // len(share)
-    for number, name in enumerate(THIRDS):
-        yield name, third == number
+        yield Class("season", name, kinds.index(DOMAIN), there)
 
 
 def _sums_of(model: Floats, one: Class, positions: Floats) -> Floats:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from airshed.config.base import Count, Fraction, Positive, Section
+from airshed.config.base import Count, Fraction, Positive, Section, refuse_repeats
 from airshed.config.grids import Box, Crop, GridShape
 from airshed.config.preprocessing import QualityConfig
 from airshed.config.quantities import QuantityConfig, QuantityName, check_described, check_known
@@ -19,18 +19,18 @@ from airshed.config.shapes import Shapes
 from airshed.variables import HELPERS, HOURLY, Quantities, Variable, extended
 
 NETWORKS = ("scores", "interventions", "ensemble", "interpretation")
-"""Steps that build a trained network again: what shaped it they read, and it comes with it."""
+"""Steps that rebuild a trained network from the settings that shaped its training."""
 FITTED = ("climatology", "damping")
 BINNED = ("scores", "interventions", "baseline", "external")
-"""Steps that score forecasts in classes of cells."""
+"""Steps that score forecasts by class of cells."""
 SCORES = (*BINNED, "ensemble")
 SAMPLES = ("training", "cost", *SCORES, "interpretation")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 
 SIMULATED_DATA, CAQRA_DATA = "simulated", "CAQRA"
-"""What results call the data of the simulator, and of archives and yearly stores."""
+"""Names in results of the simulator's data, and of CAQRA's archives and yearly stores."""
 
-NO_WORDS = ("na", "nan", "null", "none", "true", "false")  # to programs that read tables
+NOT_TEXT = ("na", "nan", "null", "none", "true", "false")  # to programs that read tables
 
 
 def _word(name: str) -> str:
@@ -38,16 +38,18 @@ def _word(name: str) -> str:
     try:
         float(name)
     except ValueError:
-        if name.lower() not in NO_WORDS:
+        if name.lower() not in NOT_TEXT:
             return name
-    raise ValueError(f"a table would not read '{name}' as text: name it otherwise, such as v{name}")
+    raise ValueError(
+        f"a table would not read '{name}' as text: choose another name, such as v{name}"
+    )
 
 
 TableName = Annotated[Name, AfterValidator(_word)]
 
 
 def _whole_day(value: Any) -> Any:
-    """Refuse what would quietly become a day: seconds since 1970, a time of a time zone."""
+    """Refuse what pydantic would convert to a day: seconds since 1970, a time with a zone."""
     plain = isinstance(value, date) and not isinstance(value, datetime)
     if plain or (isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value)):
         return value
@@ -149,7 +151,7 @@ class SimulatorConfig(Section):
 
 
 class GriddedConfig(Section):
-    """What the files of a gridded series leave unsaid."""
+    """How a gridded series is read, where its files alone do not determine it."""
 
     names: Annotated[dict[str, str], Shapes("hourly")] = Field(default_factory=dict)
     """What a gridded series calls a quantity, such as `{pm25: PM2_5_DRY}`; else by the names
@@ -163,7 +165,7 @@ class GriddedConfig(Section):
 
 
 class DatasetConfig(Section):
-    """One set of raw files and the grid that they are brought to."""
+    """One set of raw files, and the study grid that they are regridded to."""
 
     name: Annotated[
         Name, Shapes(used_by=("hourly", "static", *BINNED, "cost", "interpretation", "comparison"))
@@ -256,12 +258,12 @@ class DatasetConfig(Section):
 
     @property
     def data_source(self) -> str:
-        """What the data are, as every result names it: a gridded series by the dataset's name."""
+        """Name of the data in results; for a gridded series the dataset's name."""
         return {"simulator": SIMULATED_DATA, "gridded": self.name}.get(self.source, CAQRA_DATA)
 
     @property
     def steps_a_day(self) -> int:
-        """How many times of a day the hourly store has."""
+        """Times of a day in the hourly store."""
         return 24 // self.time_step_h
 
     @model_validator(mode="after")
@@ -287,7 +289,7 @@ class DatasetConfig(Section):
 
     @property
     def quantities(self) -> Quantities:
-        """What is known, which of it the hourly store holds, and units of raw files."""
+        """Known quantities, those in the hourly store, and units of raw files."""
         return Quantities.of(self.dictionary, self.hourly, self.units, self.units_override)
 
     @model_validator(mode="after")
@@ -295,8 +297,7 @@ class DatasetConfig(Section):
         check_described(self.variables)
         quantities = self.quantities
         check_known(self.hourly, quantities.changing, "hourly")
-        if len(set(self.hourly)) < len(self.hourly):
-            raise ValueError(f"hourly: the same value stands there twice: {list(self.hourly)}")
+        refuse_repeats(self.hourly, "hourly")
         readable = (*quantities.changing, *(helper.name for helper in HELPERS))
         check_known(self.units, (*readable, "elevation"), "units")
         check_known(self.gridded.names, readable, "gridded.names")

@@ -26,7 +26,7 @@ Edges = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_rising
 
 
 class ClimatologyConfig(Section):
-    """What is expected without knowing the weather."""
+    """The climatology of the training split."""
 
     harmonics: Annotated[int, Field(ge=0, le=12), Shapes("climatology")] = 2
     """Harmonics of the year in the climatology of each cell and hour of the day; none are used

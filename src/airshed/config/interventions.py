@@ -22,7 +22,7 @@ CHANGED = Shapes("interventions")
 
 
 class Intervention(Section):
-    """What is changed in trained networks: fields that they read, or the strength of their bias."""
+    """A change to trained networks: of fields that they read, or of the strength of their bias."""
 
     label: Annotated[str, Shapes("report")]
     """How the report calls it."""
@@ -57,17 +57,17 @@ class Intervention(Section):
         changed = self.changed()
         if self.change == "reversed" and set(changed) != set(WIND):
             raise ValueError("only the wind can be reversed: fields: [wind]")
-        still = [name for name in changed if name in STATIC]
-        if self.change == "other_times" and still:
-            raise ValueError(f"{', '.join(still)} is the same at all times")
+        constant = [name for name in changed if name in STATIC]
+        if self.change == "other_times" and constant:
+            raise ValueError(f"{', '.join(constant)} is the same at all times")
         return self
 
     def changed(self) -> tuple[str, ...]:
         """The fields that are changed, by their names among the inputs."""
         return with_wind(self.fields)
 
-    def met_by(self, variant: Variant, inputs: Sequence[str]) -> tuple[Place, ...]:
-        """Where a variant's network, of these inputs, reads what is changed."""
+    def affects(self, variant: Variant, inputs: Sequence[str]) -> tuple[Place, ...]:
+        """The places where a variant's network with these inputs reads what is changed."""
         kind = variant.bias.kind
         if self.strength is not None:
             return ("bias",) if "alpha_init" in vars(variant.bias) else ()
@@ -85,7 +85,7 @@ class Intervention(Section):
         return tuple(place for place in self.places() if reads[place])
 
     def places(self) -> Sequence[Place]:
-        """Where fields are changed."""
+        """The places where fields are changed."""
         if isinstance(self.where, str):
             return PLACES if self.where == "all" else (self.where,)
         return self.where

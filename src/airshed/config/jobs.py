@@ -30,7 +30,7 @@ class JobRequest(Section):
 
 
 class JobOverrides(Section):
-    """What one variant's training asks for instead of what all others do."""
+    """Requests of one variant's training in place of those of all others."""
 
     nodes: Count | None = None
     """Instead of `jobs.nodes`."""

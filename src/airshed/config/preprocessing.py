@@ -14,10 +14,10 @@ Policy = Literal["refuse", "mask"]
 
 
 class QualityConfig(Section):
-    """What happens to hours, fields and values that are not as they should be.
+    """Quality control of hours, fields and values.
 
-    ``refuse`` stops the run, ``mask`` leaves them out. Everything is counted in ``quality.csv``,
-    nothing is filled in; see docs/data-format.md.
+    ``refuse`` stops the run; ``mask`` treats them as missing. Everything is counted in
+    ``quality.csv``, nothing is filled in; see docs/data-format.md.
     """
 
     missing_hours: Policy = "mask"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from airshed.config.base import Section, unknown_key_message
+from airshed.config.base import Section, refuse_repeats, unknown_key_message
 from airshed.config.biases import Blocks
 from airshed.config.data import FITTED, NETWORKS, SAMPLES, DatasetConfig, Splits, TableName
 from airshed.config.evaluation import ClimatologyConfig, ComparisonConfig, EvaluationConfig
@@ -101,15 +101,15 @@ class Study(Section):
     @model_validator(mode="before")
     @classmethod
     def _every_variant(cls, values: Any) -> Any:
-        """``variants: all`` stands for every stanza, so that no other list need name them."""
+        """Replace ``variants: all`` by the names of all stanzas."""
         stanzas = values.get("variant_stanzas") if isinstance(values, dict) else None
         if isinstance(stanzas, dict) and values.get("variants") == EVERY:
             return values | {"variants": [*stanzas]}
         return values
 
     @model_validator(mode="after")
-    def _families_are_said(self) -> Self:
-        """Every stanza says its family, so that a step reads it without knowing the rule."""
+    def _fill_families(self) -> Self:
+        """Set the family of every stanza, so that steps read it without knowing the rule."""
         stanzas = self.variant_stanzas
         for name, stanza in stanzas.items():
             if stanza.family is None:
@@ -118,7 +118,7 @@ class Study(Section):
         return self
 
     def _is_control(self, stanza: Variant) -> bool:
-        """Whether it brings nothing new: inputs left out, an order drawn, seeds, more training."""
+        """Whether it adds no mechanism: fewer inputs, random order, other seeds, more training."""
         start = self.variant_stanzas.get(stanza.start_from or "")
         same = ("backbone", "scan", "regions", "sectors", "without", "bias")
         trained_on = start is not None and all(
@@ -142,9 +142,7 @@ class Study(Section):
 
     def _check_lists(self) -> None:
         for key in ("variants", "seeds", "horizons_h", "inputs", "targets"):
-            values = getattr(self, key)
-            if len(set(values)) != len(values):
-                raise ValueError(f"{key}: the same value stands there twice: {values}")
+            refuse_repeats(getattr(self, key), key)
         step = self.dataset.time_step_h
         wrong = [horizon for horizon in self.horizons_h if horizon % step]
         if wrong:
@@ -217,7 +215,7 @@ class Study(Section):
                     )
 
     def _listed(self) -> list[str]:
-        """The variants that have a stanza; of the others :meth:`_check_variants` tells."""
+        """The variants with a stanza; :meth:`_check_variants` refuses the others."""
         return [name for name in self.variants if name in self.variant_stanzas]
 
     def _check_variants(self) -> None:
@@ -240,12 +238,13 @@ class Study(Section):
             self._check_reaches(name)
             self._check_chain(name, "start_from")
             self._check_chain(name, "reference")
-            self._check_pretrained(name)
+            if (given := self.variant_stanzas[name].pretrained) is not None:
+                refuse_repeats(given.variables, f"variants.{name}: pretrained.variables")
             self._check_seeds(name)
         self._check_different()
 
     def _check_different(self) -> None:
-        """Two variants of one study are two trainings: else one would be counted twice."""
+        """Refuse two variants that are the same training, which would be counted twice."""
         shaping = {
             path.split(".")[2]
             for path, shapes in DECLARED.items()
@@ -315,11 +314,6 @@ class Study(Section):
             if chain.count(before) > 1:
                 raise ValueError(f"variants.{name}: {key} leads back: {' <- '.join(chain)}")
 
-    def _check_pretrained(self, name: str) -> None:
-        given = self.variant_stanzas[name].pretrained
-        if given is not None and len(set(given.variables)) != len(given.variables):
-            raise ValueError(f"variants.{name}: pretrained.variables names one of them twice")
-
     def _check_seeds(self, name: str) -> None:
         offset = self.variant_stanzas[name].seed_offset
         shared = sorted({self.random_seed(name, seed) for seed in self.seeds} & set(self.seeds))
@@ -338,8 +332,7 @@ class Study(Section):
 
     def _check_interventions(self) -> None:
         names, known = self.interventions.apply, self.intervention_stanzas
-        if len(set(names)) != len(names):
-            raise ValueError(f"interventions.apply: the same value stands there twice: {names}")
+        refuse_repeats(names, "interventions.apply")
         for name in names:
             if name not in known:
                 message = unknown_key_message(name, list(known), "intervention")
@@ -412,20 +405,20 @@ class Study(Section):
         return self.model_copy(update={"model": self.model.model_copy(update=own)})
 
     def random_seed(self, variant: str, seed: int) -> int:
-        """What the random numbers of a variant's training with that seed are drawn from."""
+        """Seed of the random numbers in a variant's training, its offset included."""
         return seed + self.variant_stanzas[variant].seed_offset
 
     def interventions_on(self, variant: str) -> list[str]:
-        """The interventions that a variant's networks can notice, of those that are made.
+        """The study's interventions that change what a variant's networks read.
 
-        A step is handed the stanzas of these alone.
+        A step is given the stanzas of these alone.
         """
         known, of = self.intervention_stanzas, (self.variant_stanzas[variant], self.inputs)
         applied = [name for name in self.interventions.apply if name in known]
-        return [name for name in applied if known[name].met_by(*of)]
+        return [name for name in applied if known[name].affects(*of)]
 
     def thinned(self) -> Self:
-        """The study with the init times of its interventions instead of the test split's."""
+        """The study with the init times of its interventions in place of the test split's."""
         every = self.interventions.init_every_h
         if every is None:
             return self
@@ -438,7 +431,7 @@ class Study(Section):
         return {name: reference for name, reference in pairs.items() if reference is not None}
 
     def start_of(self, variant: str) -> str:
-        """The variant whose trained networks a variant goes on from; itself if it begins anew."""
+        """The variant at the start of the chain of ``start_from``; itself without one."""
         before = self.variant_stanzas[variant].start_from
         return variant if before is None else self.start_of(before)
 
@@ -448,7 +441,7 @@ DECLARED = declared(Study)
 
 
 def shapes_of(path: str) -> Shapes:
-    """What a setting shapes that is at this path or below; nothing if there is none any more."""
+    """What a setting at or above this path shapes; nothing for one that no longer exists."""
     while path:
         parts = path.split(".")
         starred = (".".join((*parts[:n], "*", *parts[n + 1 :])) for n in range(len(parts)))

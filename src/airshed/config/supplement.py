@@ -1,4 +1,4 @@
-"""Configuration of what is checked beyond the scores of the trained runs."""
+"""Configuration of stations, external forecasts, episodes and interpretation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Place = tuple[Latitude, Longitude]
 
 
 class InterpretationConfig(Section):
-    """How many samples of the test split, and tokens of each, are looked at."""
+    """Numbers of samples of the test split, and of query tokens of each, that are examined."""
 
     samples: Count = 512
     """At most so many samples of the test split, drawn at random, make `interpretation.json`;
@@ -136,7 +136,7 @@ class Episode(Period):
     def _maps_lie_inside(self) -> Self:
         for time in self.map_times:
             if time.tzinfo is not None:
-                raise ValueError(f"map_times are UTC and carry no time zone: {time.isoformat()}")
+                raise ValueError(f"map_times are UTC and have no time zone: {time.isoformat()}")
             if not self.start <= time.date() <= self.end:
                 raise ValueError(f"map time {time.isoformat()} lies outside {self}")
             if time.minute or time.second or time.microsecond:

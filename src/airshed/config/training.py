@@ -13,12 +13,12 @@ from airshed.config.shapes import Shapes
 Precision = Literal["32-true", "bf16-mixed"]
 
 STEP = Shapes("training", "cost", "pace")
-"""Of what shapes weights and changes what a step costs."""
+"""Settings that shape the weights and change the cost of a step."""
 WEIGHTS = Shapes("training", used_by=("cost",))
-"""Of what shapes weights; a step with it is measured, and costs the same without."""
+"""Settings that shape the weights and that a measured step uses at no extra cost."""
 MACHINE = Shapes("training", "cost", "pace", used_by=NETWORKS)
 WATCHING = Shapes(used_by=("training",))
-"""Of what no weight depends on."""
+"""Settings on which no weight depends."""
 
 
 class TrainConfig(Section):

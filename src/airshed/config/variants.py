@@ -36,7 +36,7 @@ WIND_SCANS = ("wind", "wind_as_published")
 """Those that follow the wind."""
 
 Family = Literal["primary", "control"]
-"""With which variants of its study the verdict on one stands together."""
+"""The family of comparisons in which a variant's verdict is adjusted for multiple tests."""
 
 
 class Variant(Section):
@@ -107,7 +107,7 @@ class Variant(Section):
         return self
 
     def reading_wind(self) -> list[str]:
-        """Its parts that need the wind at the init time, as they are called in its stanza."""
+        """Its parts that need the wind at the init time, by their keys in the stanza."""
         bias, backbone = self.bias.kind, self.backbone.kind
         parts = {
             f"scan '{self.scan}'": self.scan in WIND_SCANS,

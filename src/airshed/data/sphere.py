@@ -64,10 +64,6 @@ def axis_directions(lat_deg: Floats, lon_deg: Floats) -> dict[str, Floats]:
     Central differences of the cells' positions on the sphere, projected on the local tangent
     plane and normalised.
 
-    Args:
-        lat_deg: [Y, X].
-        lon_deg: [Y, X].
-
     Returns:
         ``column_east``, ``column_north``, ``row_east``, ``row_north``, each [Y, X].
     """

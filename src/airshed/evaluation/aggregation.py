@@ -1,4 +1,4 @@
-"""Sums over pairs of forecast and truth: by init time and bin, by place, and by block of days.
+"""Sums over pairs of forecast and observation: by init time and bin, by place, by block of days.
 
 What is summed are the statistics of :mod:`airshed.evaluation.metrics`, from which every score
 follows; which pairs belong together is said by the binnings of :mod:`airshed.evaluation.binning`.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,8 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from airshed.arrays import Floats, Integers
-from airshed.evaluation.batch import Batch, Samples, State
-from airshed.evaluation.binning import Binning, FixedBins
+from airshed.evaluation.batch import Batch, Gathered, Samples
+from airshed.evaluation.binning import Binning, FixedBins, RuggednessByWind
 from airshed.evaluation.metrics.exceedance import EVENTS
 from airshed.evaluation.metrics.moments import MOMENTS
 from airshed.variables import Variable
@@ -97,7 +98,7 @@ class Bins:
         return self._weights
 
 
-class Sums:
+class Sums(Gathered):
     """The sums themselves, float64, and counts of events.
 
     Memory: 8 bytes for each init time, horizon, bin, statistic and pollutant, and for each horizon,
@@ -117,6 +118,8 @@ class Sums:
         events_by_place: [H, E, V, P].
         by_block: [block, H, BLOCK_STATISTICS, V, G].
     """
+
+    GATHERED = ("by_init", "events_by_init", "by_place", "events_by_place", "by_block")
 
     def __init__(
         self,
@@ -193,14 +196,47 @@ class Sums:
         sums: Floats = self.by_init[:, :, 0].sum(axis=0)
         return sums, events
 
-    def state(self) -> State:
-        """Everything that was gathered."""
-        return {name: getattr(self, name) for name in GATHERED}
 
-    def restore(self, state: State) -> None:
-        """Take back what was gathered."""
-        for name in GATHERED:
-            setattr(self, name, np.array(state[name]))
+class JointSums(Gathered):
+    """Counts and squared errors alone, in joint classes: what RMSE needs, in little room.
 
+    Args:
+        period: Init times T, horizons H and targets V.
+        classes: R classes of ruggedness by W of wind.
+        places: P.
 
-GATHERED = ("by_init", "events_by_init", "by_place", "events_by_place", "by_block")
+    Attributes:
+        joint_count: [T, H, R x W, V].
+        joint_squared: The same of squared errors, summed in float64 and stored as float32.
+    """
+
+    GATHERED = ("joint_count", "joint_squared")
+
+    def __init__(self, period: Period, classes: RuggednessByWind, places: int) -> None:
+        self._classes, self._bins = classes, Bins([classes], places)
+        times, horizons = len(period.init_times), len(period.horizons_h)
+        shape = (times, horizons, len(classes.names), len(period.targets))
+        self.joint_count = np.zeros(shape, dtype=np.int32)
+        self.joint_squared = np.zeros(shape, dtype=np.float32)
+
+    def add(self, init: int, horizon: int, parts: Floats, batch: Batch, row: int) -> None:
+        """Add one sample: the batch's ``row``.
+
+        Args:
+            init: Its position among the init times.
+            horizon: Its position among the horizons.
+            parts: [MOMENTS, V, P], what each pair adds.
+            batch: The batch that it comes in.
+            row: Its place there.
+        """
+        weights = self._bins.weights(batch, row)
+        for name, sums in (("count", self.joint_count), ("squared", self.joint_squared)):
+            sums[init, horizon] = weights @ parts[MOMENTS.index(name)].T.astype(np.float64)
+
+    def values(self) -> dict[str, Any]:
+        """Of ``scores.nc``: the sums as [T, H, R, W, V], and the names of the classes."""
+        names = {one.kind: list(one.names) for one in self._classes.parts}
+        sizes = [len(of) for of in names.values()]
+        return names | {
+            name: sums.reshape(*sums.shape[:2], *sizes, -1) for name, sums in self.state().items()
+        }

@@ -1,13 +1,15 @@
-"""Binnings: which pairs of forecast and truth are summed together.
+"""Binnings: which pairs of forecast and observation are summed together.
 
 - ``domain``: all of them.
 - ``wind_speed`` of the cell at the init time. That is the wind which a model sees and which shapes
   a wind-aware bias; it does not depend on the horizon, so that all horizons of an init time fall
-  into the same class. Truth without wind is in no class.
+  into the same class. Data without wind are in no class.
 - ``elevation`` of the cell.
 - ``ruggedness`` of the cell: standard deviation of elevation in the 3 x 3 cells around it
   (population form, fewer at the rim of the grid). It grows with the size of cells, so
   classes of different grids do not compare.
+- ``ruggedness_by_wind``: a class of ruggedness and one of wind together, cell by cell. A bias made
+  of terrain and wind must show there. RMSE alone is kept of it.
 - ``episode``: a region, while the valid time lies in a period.
 - ``season`` of the valid time: DJF, MAM, JJA, SON. It needs no bin of its own while sums are
   gathered: a sample lies in one season, so seasons are sums over samples
@@ -21,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product, starmap
 from typing import Protocol
 
 import numpy as np
@@ -82,7 +84,7 @@ class FixedBins:
     """Bins whose places are always the same.
 
     Args:
-        kind: What tells the bins apart.
+        kind: What the bins distinguish.
         names: Of the bins.
         members: [bin, P].
 
@@ -123,6 +125,35 @@ class WindSpeedBins:
     def members(self, batch: Batch, row: int) -> Flags:
         """[class, P]."""
         return self._classes.members(batch.wind_speed_ms[row].ravel()[self._cells])
+
+
+class RuggednessByWind:
+    """Classes of the ruggedness of a cell and of its wind at the init time together.
+
+    Args:
+        ruggedness: R classes.
+        wind_speed: W classes.
+
+    Attributes:
+        parts: Both.
+    """
+
+    kind = "ruggedness_by_wind"
+    dims = ("ruggedness", "wind_speed")
+
+    def __init__(self, ruggedness: FixedBins, wind_speed: WindSpeedBins) -> None:
+        self._ruggedness, self._wind_speed = self.parts = ruggedness, wind_speed
+        self.names = tuple(starmap(joint_name, product(ruggedness.names, wind_speed.names)))
+
+    def members(self, batch: Batch, row: int) -> Flags:
+        """[R x W, P]; the wind changes first."""
+        both = self._ruggedness.fixed[:, None] & self._wind_speed.members(batch, row)
+        return both.reshape(len(self.names), -1)
+
+
+def joint_name(ruggedness: str, wind_speed: str) -> str:
+    """Of a class of both, such as ``from 200 m, below 2 m s-1``."""
+    return f"{ruggedness}, {wind_speed}"
 
 
 class EpisodeBin:

@@ -2,54 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 from scipy.sparse import csr_array
 
 from airshed.arrays import Floats, Integers
 from airshed.config.evaluation import EvaluationConfig
 from airshed.config.supplement import Episode
+from airshed.data.climatology import Climatology
 from airshed.errors import AirshedError
-from airshed.evaluation.aggregation import Bins, Period, Sums
+from airshed.evaluation.aggregation import Bins, JointSums, Period, Sums
 from airshed.evaluation.batch import Batch, Domain, State
-from airshed.evaluation.binning import Binning, Classes, FixedBins, WindSpeedBins, ruggedness_m
+from airshed.evaluation.binning import (
+    Binning,
+    Classes,
+    FixedBins,
+    RuggednessByWind,
+    WindSpeedBins,
+    ruggedness_m,
+)
 from airshed.evaluation.episodes import episode_bin
 from airshed.evaluation.metrics.exceedance import exceedances, limits_of
 from airshed.evaluation.metrics.moments import MOMENTS, moments
 from airshed.evaluation.rescoring import metrics_of
 from airshed.evaluation.scores import CELLS, SCORED_MAPS, Subject, scores_dataset
 from airshed.evaluation.spectra import Spectra
-from airshed.variables import Variable
 
 COARSE_CELLS = 2048  # of the sums by block of days, at most
 
 
-class Expected(Protocol):
-    """What is expected at a time, without knowing the weather."""
-
-    def at(self, times: pd.DatetimeIndex) -> npt.NDArray[np.float32]:
-        """Fields [B, T, Y, X] at times [B], in physical units."""
-
-
 class GriddedScores:
-    """Sums over pairs of forecast and truth in the cells of the domain.
+    """Sums over pairs of forecast and observation in the cells of the domain.
 
     Fields and their products are float32, sums of them float64. Pairs outside the domain or without
-    finite truth do not count. A pair with finite truth and a forecast that is not finite is left
+    a finite observation do not count. A pair with one and a forecast that is not finite is left
     out too, and counted in ``cells_skipped``.
 
-    Memory at 128 x 256 and four horizons: up to 140 MB of sums by place and block, and 32 kB for
-    each init time (11 bins): 280 MB with an init time in every hour of a year.
+    Memory at 128 x 256 and four horizons: up to 140 MB of sums by place and block, and 34 kB for
+    each init time (11 bins, 9 joint classes): 300 MB with an init time in every hour of a year.
 
     Args:
-        targets: What is forecast.
-        horizons_h: Lead times, hours.
-        init_times: Init times that samples may have; those without a sample stay empty.
+        period: The samples that there may be; init times without any stay empty.
         domain: The cells.
         climatology: What anomalies are taken from; finite inside the domain.
         settings: Edges of the classes.
@@ -62,31 +59,37 @@ class GriddedScores:
 
     def __init__(
         self,
-        targets: Sequence[Variable],
-        horizons_h: Sequence[int],
-        init_times: pd.DatetimeIndex,
+        period: Period,
         domain: Domain,
-        climatology: Expected,
+        climatology: Climatology,
         settings: EvaluationConfig | None = None,
         episodes: Mapping[str, Episode] | None = None,
     ) -> None:
-        self._period = Period(init_times, tuple(horizons_h), tuple(targets))
+        self._period = period
         self._limits = limits_of(self._period.names)
         self._domain, self._climatology = domain, climatology
         self._cells = np.flatnonzero(domain.mask)
         self._origin = self._mean_climatology()
+        wind, elevation, ruggedness = _class_bins(
+            domain, self._cells, settings or EvaluationConfig()
+        )
         binnings: list[Binning] = [
             FixedBins.everywhere(len(self._cells)),
-            *_class_bins(domain, self._cells, settings or EvaluationConfig()),
+            wind,
+            elevation,
+            ruggedness,
             *(episode_bin(name, one, domain) for name, one in (episodes or {}).items()),
         ]
         self._bins = Bins(binnings, len(self._cells))
         self._coarse, groups = _coarse_cells(domain.mask)
         self._sums = Sums(self._period, len(self._bins.names), len(self._cells), groups=groups)
+        joint = RuggednessByWind(ruggedness, wind)
+        self._joint = JointSums(self._period, joint, len(self._cells))
         self._spectra = Spectra(self._period, domain)
-        self._parts = np.zeros((len(MOMENTS), len(targets), len(self._cells)), dtype=np.float32)
+        shape = (len(MOMENTS), len(period.targets), len(self._cells))
+        self._parts = np.zeros(shape, dtype=np.float32)
         self._totals = np.zeros(2, dtype=np.int64)  # samples, cells skipped
-        self._scored = np.zeros((len(init_times), len(self._period.horizons_h)), dtype=bool)
+        self._scored = np.zeros((len(period.init_times), len(period.horizons_h)), dtype=bool)
 
     def _mean_climatology(self) -> Floats:
         """Mean over the domain at the first init time, [T, 1]."""
@@ -108,17 +111,18 @@ class GriddedScores:
             ValueError: Shapes do not fit, or a sample comes twice.
         """
         places = self._places(batch)
-        fields = [self._gather(part) for part in (batch.forecast, batch.truth, batch.initial)]
+        fields = [self._gather(part) for part in (batch.forecast, batch.observed, batch.initial)]
         expected = self._gather(self._climatology.at(batch.samples.valid_times))
         rows = zip(*places, *fields, expected, strict=True)
-        for row, (init, horizon, forecast, truth, initial, climatology) in enumerate(rows):
-            counts = moments(forecast, truth, initial, climatology, self._origin, self._parts)
-            skipped = 0 if counts.all() else int(np.isfinite(truth).sum() - counts.sum())
+        for row, (init, horizon, forecast, observed, initial, climatology) in enumerate(rows):
+            counts = moments(forecast, observed, initial, climatology, self._origin, self._parts)
+            skipped = 0 if counts.all() else int(np.isfinite(observed).sum() - counts.sum())
             self._totals += (1, skipped)
-            events = exceedances(forecast, truth, counts, self._limits)
+            events = exceedances(forecast, observed, counts, self._limits)
             weights = self._bins.weights(batch, row)
             self._sums.add(int(init), int(horizon), self._parts, events, weights)
-        self._spectra.add(places[1], batch.forecast, batch.truth)
+            self._joint.add(int(init), int(horizon), self._parts, batch, row)
+        self._spectra.add(places[1], batch.forecast, batch.observed)
 
     def _gather(self, fields: Floats) -> Floats:
         """The cells of the domain, [B, T, C]."""
@@ -136,7 +140,7 @@ class GriddedScores:
         if unknown.any():
             raise AirshedError(
                 "a sample does not belong to the test split of the study",
-                where=samples.told(unknown),
+                where=samples.first_where(unknown),
                 expected=f"init times {period.init_times[0]} to {period.init_times[-1]},"
                 f" horizons {', '.join(map(str, period.horizons_h))} h",
             )
@@ -149,12 +153,13 @@ class GriddedScores:
     def state(self) -> State:
         """Everything that was gathered."""
         own = {"totals": self._totals, "scored": self._scored}
-        return {**own, **self._sums.state(), **self._spectra.state()}
+        return {**own, **self._sums.state(), **self._joint.state(), **self._spectra.state()}
 
     def restore(self, state: State) -> None:
         """Take back what was gathered."""
         self._totals, self._scored = np.array(state["totals"]), np.array(state["scored"])
         self._sums.restore(state)
+        self._joint.restore(state)
         self._spectra.restore(state)
 
     def dataset(self, subject: Subject) -> xr.Dataset:
@@ -179,6 +184,7 @@ class GriddedScores:
             {
                 **metrics_of(*self._sums.totals(), self._period.names),
                 **self._maps(),
+                **self._joint.values(),
                 **self._spectra.variables(),
                 "lat2d": self._domain.lat2d,
                 "lon2d": self._domain.lon2d,
@@ -201,16 +207,18 @@ class GriddedScores:
         return maps
 
 
-def _class_bins(domain: Domain, cells: Integers, settings: EvaluationConfig) -> list[Binning]:
+def _class_bins(
+    domain: Domain, cells: Integers, settings: EvaluationConfig
+) -> tuple[WindSpeedBins, FixedBins, FixedBins]:
     """Wind speed, elevation and ruggedness of the cells."""
     elevation = Classes("elevation", settings.elevation_edges_m, "m")
     ruggedness = Classes("ruggedness", settings.ruggedness_edges_m, "m")
     spread = ruggedness_m(domain.elevation_m)
-    return [
+    return (
         WindSpeedBins(settings.wind_speed_edges_ms, cells),
         FixedBins.by_class(elevation, domain.elevation_m.ravel()[cells]),
         FixedBins.by_class(ruggedness, spread.ravel()[cells]),
-    ]
+    )
 
 
 def _coarse_cells(

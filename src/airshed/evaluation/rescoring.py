@@ -11,13 +11,13 @@ import pandas as pd
 import xarray as xr
 
 from airshed.arrays import Floats, Integers
-from airshed.evaluation.binning import DOMAIN, SEASONS, season_of
+from airshed.evaluation.binning import DOMAIN, SEASONS, RuggednessByWind, joint_name, season_of
 from airshed.evaluation.metrics.exceedance import exceedance_scores
 from airshed.evaluation.metrics.moments import MOMENTS, ratio, root_of_mean, scores_of
 from airshed.evaluation.scores import CELLS, METRICS, STATIONS, Support
 
 REANALYSIS_METRICS = ("reanalysis_rmse", "reanalysis_bias")
-"""At stations: the errors of the gridded truth, on the same samples."""
+"""At stations: the errors of the reanalysis, on the same samples."""
 
 
 def metrics_of(sums: Floats, events: Integers, targets: Sequence[str]) -> dict[str, Floats]:
@@ -81,6 +81,39 @@ def rescored(
         kinds[1:1], names[1:1] = ["season"] * len(SEASONS), list(SEASONS)
     last = (np.moveaxis(part, 1, -1) for part in (total, count))
     return _dataset(chosen, support, kinds, names, *last)
+
+
+def rescored_jointly(scores: xr.Dataset, init_times: pd.DatetimeIndex | None = None) -> xr.Dataset:
+    """RMSE in the classes of ruggedness and wind together, over some init times.
+
+    Args:
+        scores: As ``scores.nc`` holds them.
+        init_times: As for :func:`rescored`.
+
+    Returns:
+        In the form of :func:`rescored`, with ``rmse`` as the only metric; coordinates
+        ``ruggedness`` and ``wind_speed`` are the two classes of each bin.
+    """
+    chosen = scores if init_times is None else scores.sel(init_time=init_times)
+    sums = joint_sums(chosen).sum("init_time", dtype=np.float64)
+    count, squared = (sums.sel(statistic=name, drop=True) for name in ("count", "squared"))
+    rmse = count.copy(data=root_of_mean(squared.values, count.values))
+    return xr.Dataset({"value": rmse.expand_dims(metric=["rmse"]), "pairs": count.astype(np.int64)})
+
+
+def joint_sums(scores: xr.Dataset) -> xr.DataArray:
+    """Sums in the classes of ruggedness and wind together, one bin after the other.
+
+    Returns:
+        [statistic, init_time, bin, horizon_h, pollutant] of ``count`` and ``squared``, float32.
+    """
+    parts = [scores[f"joint_{name}"].astype(np.float32) for name in ("count", "squared")]
+    joined = xr.concat(parts, pd.Index(["count", "squared"], name="statistic"))
+    sums = joined.stack(bin=RuggednessByWind.dims, create_index=False)
+    names = map(joint_name, *(sums[name].values.tolist() for name in RuggednessByWind.dims))
+    kinds = [RuggednessByWind.kind] * sums.sizes["bin"]
+    order = ("statistic", "init_time", "bin", "horizon_h", "pollutant")
+    return sums.assign_coords(bin=list(names), bin_kind=("bin", kinds)).transpose(*order)
 
 
 def _in_seasons(scores: xr.Dataset, sums: Floats, events: Integers) -> tuple[Floats, Integers]:

@@ -21,6 +21,7 @@ import xarray as xr
 from airshed.config import Study
 from airshed.errors import AirshedError
 from airshed.evaluation.aggregation import BLOCK_STATISTICS, Bins, Period, Sums
+from airshed.evaluation.binning import RuggednessByWind
 from airshed.evaluation.metrics.exceedance import EVENTS, EXCEEDANCE_METRICS
 from airshed.evaluation.metrics.moments import MOMENTS, POOLED_METRICS
 from airshed.integrity import sealed
@@ -85,8 +86,11 @@ STATIONS = Support("station_", (*MOMENTS, "reanalysis_error", "reanalysis_square
 
 _SCORE = ("horizon_h", "pollutant")
 _PLANE = ("y", "x")
+_JOINT = ("init_time", "horizon_h", *RuggednessByWind.dims, "pollutant")
 SCHEMA: dict[str, tuple[str, ...]] = {
     **CELLS.dims,
+    **dict.fromkeys(("joint_count", "joint_squared"), _JOINT),
+    **{name: (name,) for name in RuggednessByWind.dims},
     **dict.fromkeys(METRICS, _SCORE),
     **dict.fromkeys((f"map_{name}" for name in SCORED_MAPS), (*_SCORE, *_PLANE)),
     **dict.fromkeys(("lat2d", "lon2d"), _PLANE),
@@ -199,7 +203,7 @@ def scores_dataset(
 def write_scores(scores: xr.Dataset, path: Path) -> None:
     """Write ``scores.nc`` atomically, with a checksum.
 
-    Sums are laid out bin by bin: a reader of one bin reads no other.
+    Sums are laid out bin by bin, but for the joint classes: a reader of one bin reads no other.
     """
     encoding: dict[str, dict[str, Any]] = {
         str(name): dict(COMPRESSION) for name in scores if scores[name].size > SMALL

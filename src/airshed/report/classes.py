@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import pandas as pd
 
-from airshed.comparison.by_class import ALL_TIMES
+from airshed.evaluation.binning import RuggednessByWind
 from airshed.report import text
 from airshed.report.results import Results, shown_units
 
 
 def class_changes(results: Results) -> pd.DataFrame:
-    """Change of RMSE by class, at all init times."""
-    return results.by_class[results.by_class["init_times"] == ALL_TIMES]
+    """Change of RMSE by class of one quantity."""
+    return results.by_class[results.by_class["stratum_kind"] != RuggednessByWind.kind]
 
 
 def rugged_by_wind(results: Results) -> pd.DataFrame:
-    """Change of RMSE by ruggedness, in each third of the init times by their wind."""
-    rows = results.by_class
-    return rows[(rows["stratum_kind"] == "ruggedness") & (rows["init_times"] != ALL_TIMES)]
+    """Change of RMSE by class of ruggedness and of wind together."""
+    return results.by_class[results.by_class["stratum_kind"] == RuggednessByWind.kind]
 
 
-def told(results: Results, variant: str) -> str:
+def by_elevation(results: Results, variant: str) -> str:
     """How the change of a variant goes with elevation, from the lowest class to the highest."""
     changes = class_changes(results)
     rows = changes[(changes["variant"] == variant) & (changes["stratum_kind"] == "elevation")]

@@ -85,9 +85,8 @@ FIGURES = {
     ),
     "change_by_wind": Kind(
         "conditions",
-        "Where a bias made of terrain and wind must show: the same by ruggedness, in the calmest,"
-        " middle and windiest third of the init times, by the share of cells in the highest class"
-        " of wind.",
+        "Where a bias made of terrain and wind must show: the same by ruggedness of the cell and"
+        " its wind at the init time together, a panel for each class of wind.",
     ),
     "rmse_by_class": Kind(
         "conditions",
@@ -118,12 +117,12 @@ FIGURES = {
     ),
     "episode_maps": Kind(
         "episodes",
-        "Maps of an episode: the truth, and forecasts made the stated time before, mean of the"
+        "Maps of an episode: observed, and forecasts made the stated time before, mean of the"
         " seeds. Lines: contours of elevation.",
     ),
     "episode_transect": Kind(
         "episodes",
-        "An episode along a line over the terrain. Black: truth; lines: forecasts, mean of the"
+        "An episode along a line over the terrain. Black: observed; lines: forecasts, mean of the"
         " seeds, bands: smallest to largest of them. Below: elevation.",
     ),
     "stations": Kind(

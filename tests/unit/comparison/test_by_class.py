@@ -16,13 +16,18 @@ TIMES = pd.date_range("2016-07-01", periods=60, freq="6h")  # all in summer
 
 
 def scores(seed: int, factor: float) -> xr.Dataset:
-    """Ten pairs everywhere; in the first twenty init times nine of them are windy, else one is."""
+    """Ten pairs everywhere; in the first twenty init times nine of them are windy, else one is.
+
+    All are flat; errors of windy ones are twice as large.
+    """
     dims = ("init_time", "horizon_h", "bin", "statistic", "pollutant")
     count = np.full((60, 2, 4, 2), 10.0)
     count[:, :, 1], count[:, :, 2] = 9, 1
     count[:20, :, 1], count[:20, :, 2] = 1, 9
     error = factor * np.random.default_rng(seed).gamma(20, 1, (60, 2, 1, 2))
     sums = np.stack([count, count * error], axis=3)
+    joint = ("init_time", "horizon_h", "ruggedness", "wind_speed", "pollutant")
+    pairs = np.stack([count[:, :, 1:3], np.zeros((60, 2, 2, 2))], axis=2)
     coords = {
         "init_time": TIMES,
         "horizon_h": [12, 24],
@@ -30,8 +35,12 @@ def scores(seed: int, factor: float) -> xr.Dataset:
         "statistic": ["count", "squared"],
         "pollutant": ["pm25", "o3"],
         "bin_kind": ("bin", list(BINS.values())),
+        "ruggedness": ["flat", "rugged"],
+        "wind_speed": ["calm", "windy"],
     }
-    return xr.Dataset({"sums": (dims, sums)}, coords)
+    squared = pairs * error[:, :, None] * np.array([1, 2])[:, None]
+    found = {"joint_count": (joint, pairs), "joint_squared": (joint, squared)}
+    return xr.Dataset(found | {"sums": (dims, sums)}, coords)
 
 
 def errors(seeds: tuple[int, ...], factor: float, name: str) -> xr.DataArray:
@@ -57,7 +66,7 @@ def changes(**changed: object) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def found() -> pd.DataFrame:
     """Of a test that is long enough."""
-    return changes().set_index(["stratum", "init_times"])
+    return changes().set_index("stratum")
 
 
 def test_a_season_that_holds_everything_is_the_whole_comparison(found: pd.DataFrame) -> None:
@@ -66,26 +75,29 @@ def test_a_season_that_holds_everything_is_the_whole_comparison(found: pd.DataFr
     whole = compare(*models, rng=0, resamples=RESAMPLES, block_length=2).iloc[0]
     names = ["change_percent", "ci_low_percent", "ci_high_percent"]
     expected = 100 * whole[["relative_rmse_change", "ci_low", "ci_high"]].astype(float).to_numpy()
-    assert found.loc[("JJA", "all"), names].to_numpy(float) == pytest.approx(expected, rel=1e-5)
-    assert "DJF" not in found.index.get_level_values("stratum")  # without a pair, without a row
+    assert found.loc["JJA", names].to_numpy(float) == pytest.approx(expected, rel=1e-5)
+    assert "DJF" not in found.index  # without a pair, without a row
 
 
-def test_thirds_are_those_of_the_wind(found: pd.DataFrame) -> None:
-    """The windy third is the first twenty init times, whose errors are summed here by hand."""
-    assert set(found.loc["flat"].index) == {
-        "all",
-        *(f"{n} third" for n in ("calmest", "middle", "windiest")),
-    }
+def test_joint_classes_are_those_of_cells(found: pd.DataFrame) -> None:
+    """Weighted by the pairs of each init time by hand; the interval is that of the plain sums."""
+    assert set(found.index[found["stratum_kind"] == "ruggedness_by_wind"]) == {
+        "flat, calm",
+        "flat, windy",
+    }  # nothing is rugged
+    weights = np.where(np.arange(60) < 20, 9, 1)
     levels = [
-        np.log(errors(seeds, factor, "x")[:, :20].mean(["seed", "init_time"])).mean() / 2
+        np.log(
+            np.average(errors(seeds, factor, "x").transpose("init_time", ...), 0, weights).mean(0)
+        ).mean()
+        / 2
         for seeds, factor in PAIR
     ]
     expected = 100 * np.expm1(float(levels[0] - levels[1]))
-    windy = found.loc[("flat", "windiest third")]
-    assert windy["change_percent"] == pytest.approx(expected, rel=1e-4)
-    wide = windy["ci_high_percent"] - windy["ci_low_percent"]
-    whole = found.loc[("flat", "all")]
-    assert wide > 0.8 * (whole["ci_high_percent"] - whole["ci_low_percent"])
+    assert found.loc["flat, windy", "change_percent"] == pytest.approx(expected, rel=1e-4)
+    for name in ("ci_low_percent", "ci_high_percent"):
+        assert found.loc["flat, windy", name] == pytest.approx(found.loc["windy", name], rel=1e-4)
+        assert found.loc["flat, calm", name] == pytest.approx(found.loc["calm", name], rel=1e-4)
 
 
 def test_a_short_test_is_judged_by_its_trainings_alone(found: pd.DataFrame) -> None:

@@ -27,7 +27,7 @@ def pairs_of(case: Case, horizon: int, pollutant: int) -> tuple[xr.DataArray, ..
     rows = np.flatnonzero(case.samples["horizon_h"] == HORIZONS[horizon])
     batch = case.batch(rows)
     expected = case.climatology.at(batch.samples.valid_times)
-    fields = (batch.forecast, batch.truth, batch.initial, expected)
+    fields = (batch.forecast, batch.observed, batch.initial, expected)
     truth = fields[1][:, pollutant]
     counts = np.isfinite(truth) & case.domain.mask
     return tuple(
@@ -278,6 +278,7 @@ def test_the_form_is_the_agreed_one(case: Case, subject: Subject) -> None:
         "horizon_h": 2, "pollutant": 6, "init_time": len(INITS), "y": ROWS, "x": COLUMNS,
         "bin": 1 + 3 + 4 + 3, "statistic": len(MOMENTS), "event": 6, "block": 1,
         "block_statistic": 3, "coarse": int(case.domain.mask.sum()), "band": 2,
+        "ruggedness": 3, "wind_speed": 3,
     }  # fmt: skip
     assert found["init_time"].dtype == "datetime64[ns]"
     assert found["sums"].dims == ("init_time", "horizon_h", "bin", "statistic", "pollutant")

@@ -16,11 +16,12 @@ from scoring import TARGET_VARIABLES
 from airshed.config.evaluation import EvaluationConfig
 from airshed.config.supplement import Episode
 from airshed.data.climatology import Climatology
-from airshed.evaluation.aggregation import BLOCK_DAYS
+from airshed.evaluation.aggregation import BLOCK_DAYS, Period
 from airshed.evaluation.batch import Batch, Domain
+from airshed.evaluation.binning import RuggednessByWind, ruggedness_m
 from airshed.evaluation.episodes import episode_table
 from airshed.evaluation.gridded import COARSE_CELLS, GriddedScores
-from airshed.evaluation.rescoring import init_mse, metrics_of, rescored
+from airshed.evaluation.rescoring import init_mse, metrics_of, rescored, rescored_jointly
 from airshed.evaluation.scores import CELLS, METRICS, STATIONS, Subject, read_scores, write_scores
 from airshed.evaluation.stations.scorer import StationScores
 from airshed.variables import TARGETS
@@ -49,7 +50,7 @@ def batches() -> list[Batch]:
     rng = np.random.default_rng(5)
     for batch in made:
         batch.wind_speed_ms[:] = rng.uniform(0, 8, batch.wind_speed_ms.shape)
-        for fields in (batch.forecast, batch.truth, batch.initial):
+        for fields in (batch.forecast, batch.observed, batch.initial):
             fields *= 3
             fields[:, TARGETS.index("co")] /= 30
     return made
@@ -85,10 +86,9 @@ def observations() -> xr.Dataset:
 
 def scored(chosen: list[int]) -> xr.Dataset:
     """The scores of the samples of these init times, in any of the file's forms."""
-    gridded = GriddedScores(
-        TARGET_VARIABLES, HORIZONS, INITS, Domain.of(GRID), climatology(), CLASSES, EPISODES
-    )
-    stations = StationScores(TARGET_VARIABLES, observations(), GRID, INITS, HORIZONS, climatology())
+    period = Period(INITS, HORIZONS, TARGET_VARIABLES)
+    gridded = GriddedScores(period, Domain.of(GRID), climatology(), CLASSES, EPISODES)
+    stations = StationScores(period, observations(), GRID, climatology())
     made = batches()
     for number in chosen:
         gridded.add(made[number])
@@ -102,13 +102,19 @@ WHOLE = scored(list(range(len(INITS))))
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, len(INITS) - 1), min_size=1, unique=True))
 def test_sums_give_every_score_of_any_init_times(chosen: list[int]) -> None:
-    """Contingency tables, correlations, classes, seasons, episodes and stations included."""
+    """Contingency tables, correlations, classes, seasons, episodes and stations included.
+
+    Joint classes keep float32 of each init time, so that their RMSE is exact to some 1e-7.
+    """
     alone = scored(sorted(chosen))
     for support in (CELLS, STATIONS):
         found = rescored(WHOLE, INITS[chosen], support)
         expected = rescored(alone, support=support)
         np.testing.assert_allclose(found["value"], expected["value"], rtol=1e-9, atol=1e-9)
         np.testing.assert_array_equal(found["pairs"], expected["pairs"])
+    found, expected = rescored_jointly(WHOLE, INITS[chosen]), rescored_jointly(alone)
+    np.testing.assert_allclose(found["value"], expected["value"], rtol=1e-9)
+    np.testing.assert_array_equal(found["pairs"], expected["pairs"])
     domain = rescored(WHOLE, INITS[chosen]).sel(bin="all")["value"]
     for metric in METRICS:  # what scores.csv holds
         np.testing.assert_allclose(domain.sel(metric=metric), alone[metric], rtol=1e-9, atol=1e-9)
@@ -144,6 +150,41 @@ def test_disjoint_bins_add_up_to_the_domain() -> None:
         np.testing.assert_array_equal(part.sum("bin"), whole)
 
 
+def test_joint_classes_equal_plain_numpy() -> None:
+    """Two classes of ruggedness by three of wind, each with pairs; one init time counts twice."""
+    chosen = [0, 3, 3]
+    found = rescored_jointly(WHOLE, INITS[chosen])["value"].sel(metric="rmse")
+    rugged = ruggedness_m(GRID["elevation"].values) >= 300
+    made, inside = [batches()[number] for number in chosen], GRID["domain_mask"].values == 1
+    error = np.stack([batch.forecast.astype(np.float64) - batch.truth for batch in made])
+    wind = np.stack([batch.wind_speed_ms for batch in made])
+    for number, name in enumerate(found["bin"].values):
+        calm, strong = [(0, 2), (2, 5), (5, np.inf)][number % 3]
+        there = inside & (rugged == (number >= 3)) & (wind >= calm) & (wind < strong)
+        squares = np.where(there[:, :, None], error**2, np.nan)
+        expected = np.sqrt(np.nanmean(squares, axis=(0, 3, 4)))
+        np.testing.assert_allclose(found.sel(bin=name), expected, rtol=1e-6)
+    assert found["bin"].values[[0, 5]].tolist() == [
+        "below 300 m, below 2 m s-1",
+        "from 300 m, from 5 m s-1",
+    ]
+
+
+def test_joint_classes_add_up_to_their_own() -> None:
+    """Pairs and squared errors of all winds are those of the class of ruggedness; so for wind."""
+    found, joint = rescored(WHOLE), rescored_jointly(WHOLE)
+    squared = joint["value"].sel(metric="rmse", drop=True) ** 2 * joint["pairs"]
+    for kind in RuggednessByWind.dims:
+        own = found.isel(bin=(found["bin_kind"] == kind).values)
+        pairs, squares = (
+            part.groupby(kind).sum().sel({kind: own["bin"].values}).transpose(kind, ...)
+            for part in (joint["pairs"], squared)
+        )
+        np.testing.assert_array_equal(pairs, own["pairs"])
+        rmse = own["value"].sel(metric="rmse")
+        np.testing.assert_allclose((squares / pairs) ** 0.5, rmse, rtol=1e-6)
+
+
 def test_episodes_are_those_of_the_table() -> None:
     table = episode_table(WHOLE, EPISODES, Domain.of(GRID))
     haze = rescored(WHOLE).sel(bin="haze")
@@ -162,7 +203,7 @@ def test_block_sums_are_sums_over_days_and_neighbouring_cells() -> None:
     mask = rng.random((rows, columns)) < 0.8
     domain = Domain(mask, plane, plane, plane)
     steady = Climatology(np.ones((1, 24, len(TARGETS), rows, columns), np.float32))
-    scores = GriddedScores(TARGET_VARIABLES, (12,), inits, domain, steady)
+    scores = GriddedScores(Period(inits, (12,), TARGET_VARIABLES), domain, steady)
     fields = rng.random((2, 3, len(TARGETS), rows, columns)).astype(np.float32)
     for number, batch in enumerate(random_batches(inits, (12,))):
         parts = [field[[number]] for field in (*fields, fields[1])]
@@ -196,7 +237,7 @@ def test_the_error_of_each_init_time_is_a_mean_over_cells() -> None:
     mse = init_mse(WHOLE)
     assert mse.dims == ("init_time", "horizon_h", "pollutant")
     for number, batch in enumerate(batches()):
-        error = (batch.forecast - batch.truth).astype(np.float64)
+        error = (batch.forecast - batch.observed).astype(np.float64)
         inside = GRID["domain_mask"].values == 1
         expected = np.nanmean(np.where(inside, error, np.nan) ** 2, axis=(2, 3))
         np.testing.assert_allclose(mse[number], expected, rtol=1e-5)
@@ -213,9 +254,8 @@ def test_metrics_of_nothing_are_undefined() -> None:
 @pytest.mark.parametrize("support", [CELLS, STATIONS])
 def test_bins_are_written_as_chunks_of_their_own(tmp_path: Path, support: object) -> None:
     inits = pd.date_range("2018-01-01", periods=400, freq="6h", unit="ns")
-    small = GriddedScores(
-        TARGET_VARIABLES, HORIZONS, inits, Domain.of(GRID), climatology(), CLASSES
-    ).dataset(SUBJECT)
+    period = Period(inits, HORIZONS, TARGET_VARIABLES)
+    small = GriddedScores(period, Domain.of(GRID), climatology(), CLASSES).dataset(SUBJECT)
     write_scores(small, tmp_path / "scores.nc")
     with xr.open_dataset(tmp_path / "scores.nc") as opened:
         assert opened["sums"].encoding["chunksizes"][2] == 1

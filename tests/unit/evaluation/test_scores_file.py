@@ -11,7 +11,7 @@ import xarray as xr
 from scoring import Case
 
 from airshed.errors import AirshedError
-from airshed.evaluation.rescoring import rescored
+from airshed.evaluation.rescoring import rescored, rescored_jointly
 from airshed.evaluation.scores import (
     METRICS,
     Subject,
@@ -61,9 +61,9 @@ def test_the_table_of_strata_holds_what_the_files_hold(
         write_scores(case.scored().dataset(one), path)
     write_stratum_table(paths, tmp_path / "table.csv")
     table = pd.read_csv(tmp_path / "table.csv")
-    scores = rescored(scores)
+    joint, scores = rescored_jointly(scores), rescored(scores)
     strata = scores["bin_kind"] != "domain"
-    assert len(table) == 2 * scores["value"].sel(bin=strata).size
+    assert len(table) == 2 * (scores["value"].sel(bin=strata).size + joint["value"].size)
     assert table["seed"].isna().sum() == len(table) / 2
     row = table[
         (table["variant"] == "wind_baseline")
@@ -79,6 +79,9 @@ def test_the_table_of_strata_holds_what_the_files_hold(
     assert row["value"] == pytest.approx(float(expected))
     assert row["samples"] == int(scores["pairs"].isel(place))
     assert (row["units"], row["seed"]) == ("mg m-3", 3)
+    both = table[table["stratum"] == "from 200 m, below 2 m s-1"]
+    assert set(both["stratum_kind"]) == {"ruggedness_by_wind"}
+    assert both["samples"].sum() == 2 * joint["pairs"].sel(bin=both["stratum"].iloc[0]).sum()
     empty = table[table["stratum"] == "JJA"]
     assert (empty["samples"] == 0).all()
     assert empty[empty["metric"] == "rmse"]["value"].isna().all()

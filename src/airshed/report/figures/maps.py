@@ -17,6 +17,7 @@ from airshed.arrays import Floats
 from airshed.comparison.maps import shown_cells
 from airshed.report import text
 from airshed.report.drawing import Drawing
+from airshed.report.figures import coast
 from airshed.report.figures.series import panels
 from airshed.report.figures.style import BETTER_WORSE
 from airshed.report.results import Results, shown_units
@@ -53,8 +54,9 @@ def contours(
             panel.clabel(lines, fontsize="x-small", fmt="%d")
 
 
-def on_a_map(panel: Axes, lat_deg: np.ndarray) -> None:
-    """Degrees of longitude as wide as they are in the middle of the map."""
+def on_a_map(panel: Axes, lat_deg: np.ndarray, results: Results) -> None:
+    """Degrees of longitude as wide as they are in the middle of the map, and the coast."""
+    coast.draw(panel, results)
     panel.set_aspect(1 / squeeze_of(lat_deg))
     panel.grid(False)
 
@@ -85,14 +87,15 @@ def terrain_and_wind(results: Results) -> Drawing:
         rasterized=True,
     )
     contours(panel, lon, lat, static["elevation"].values)
-    on_a_map(panel, lat)
+    on_a_map(panel, lat, results)
     panel.set(xlabel="longitude (\u00b0E)", ylabel="latitude (\u00b0N)")
     figure.colorbar(terrain, ax=panel, label="elevation (m)", shrink=0.8)
     if roses["frequency"].notnull().any():
         handles = _roses(panel, roses, _reach(lon, lat, roses["frequency"].shape[:2]))
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     table = roses["frequency"].to_dataframe().dropna().reset_index()
-    return Drawing("terrain_and_wind", figure, table, _prevailing(roses))
+    alt, note = _prevailing(roses), coast.key(results) or coast.NONE
+    return Drawing("terrain_and_wind", figure, table, alt, note=note)
 
 
 def _top(static: xr.Dataset) -> float:
@@ -204,7 +207,7 @@ def change_maps(results: Results, variant: str, folded: bool) -> Drawing:
             places = shown.sel(pollutant=pollutant).values
             panel.plot(shown["lon"].values[places], shown["lat"].values[places], "k.", ms=1.5)
         contours(panel, lon, lat, static["elevation"].values, labelled=False)
-        on_a_map(panel, lat)
+        on_a_map(panel, lat, results)
         panel.set_title(results.label(pollutant))
         bar = figure.colorbar(mesh, ax=panel, extend="both", shrink=0.6)
         bar.set_label(f"{results.units_of(pollutant)}", fontsize="small")
@@ -215,9 +218,8 @@ def change_maps(results: Results, variant: str, folded: bool) -> Drawing:
     figure.suptitle(f"change of RMSE, {variant} against {reference}", fontsize="medium")
     title = f"{variant} against {reference}" if folded else None
     alt, table = _spread_of(results, change), _table(change, static)
-    return Drawing(
-        "change_maps", figure, table, alt, variant, title, UNSHOWN if shown is None else SHOWN
-    )
+    note = f"{coast.key(results)} {UNSHOWN if shown is None else SHOWN}"
+    return Drawing("change_maps", figure, table, alt, variant, title, note.strip())
 
 
 def _limit(values: Floats) -> float:
@@ -255,7 +257,7 @@ def _spread_of(results: Results, change: xr.DataArray) -> str:
         known = values[np.isfinite(values)]
         lower = text.percent(float((known < 0).mean()), signed=False)
         told.append(f"{results.label(pollutant)} {lower}")
-    maps = text.panels_told(results, "map")
+    maps = text.panels_by_pollutant(results, "map")
     return f"{maps}. Share of cells with lower error: {', '.join(told)}."
 
 
