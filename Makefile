@@ -71,13 +71,14 @@ format: $(INSTALLED)
 	ruff check --fix .
 	snakefmt $(SMK)
 
-lint: docs
+lint: $(TESTABLE)
 	ruff format --check .
 	ruff check .
 	mypy
 	snakefmt --check $(SMK)
 	snakemake --lint
 	bandit --quiet --recursive --configfile pyproject.toml src
+	$(MAKE) --no-print-directory docs
 
 unit: $(TESTABLE)
 	$(PYTEST) tests/unit tests/bad_input
