@@ -132,4 +132,4 @@ def _member(study: Study, run: _Run, prepared: Prepared, device: torch.device | 
     normaliser = Normaliser.read(prepared.statistics, study.targets)
     network.to(device or device_of(study))
     physical = PhysicalNetwork(network, normaliser, study.evaluation.batch_size)
-    return Member(run.seed, run.checksum, physical, reference)
+    return Member(run.seed, run.checksum, network, physical, reference)
