@@ -15,6 +15,7 @@ from airshed.arrays import Floats
 from airshed.data.sphere import EARTH_RADIUS_KM, lat_lon_deg, spacing_km, unit_vectors
 from airshed.errors import AirshedError
 from airshed.model import Forecaster as Network
+from airshed.model.geography import Fields
 from airshed.training.learned import numbers
 from airshed.training.record import biased_blocks
 
@@ -82,8 +83,8 @@ def bias_on_map(
         )
     grid = tuple(cells // size for cells in networks[0].grid_size)
     number = int(np.ravel_multi_index(query, grid))
-    values = np.stack([_of_query(one, x, blocks, number) for one in networks], axis=1)
     _, fields = networks[0].geography(x.to(networks[0].pos_embed.device))
+    values = np.stack([_of_query(one, fields, number) for one in networks], axis=1)
     elevation_m, *winds = (one.cpu().numpy().reshape(-1, *grid) for one in fields[1:])
     lat_deg, lon_deg = _centres(static, size)
     over_time = TIME, *PATCHES
@@ -110,16 +111,13 @@ def bias_on_map(
     return found.assign_attrs(dict(zip(("query_row", "query_column"), query, strict=True)))
 
 
-def _of_query(network: Network, x: Tensor, blocks: Sequence[int], query: int) -> Floats:
-    """The bias [T, blocks, 1 or heads, N] of one query."""
+def _of_query(network: Network, fields: Fields, query: int) -> Floats:
+    """The bias [T, blocks, 1 or heads, N] of one query, in the blocks that have one."""
     rows = []
-    with torch.inference_mode():
-        _, fields = network.geography(x.to(network.pos_embed.device))
-        for block in blocks:
-            bias = network.cores[block].bias
-            features = bias.features(fields)
-            rows.append(bias.tile(features[..., [query]], features)[:, :, 0])
-        found: Floats = torch.stack(rows, dim=1).cpu().numpy()
+    for bias in (core.bias for core in network.cores if core.bias is not None):
+        features = bias.features(fields).detach()
+        rows.append(bias.tile(features[..., [query]], features)[:, :, 0].detach())
+    found: Floats = torch.stack(rows, dim=1).cpu().numpy()
     return found
 
 

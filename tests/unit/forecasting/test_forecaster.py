@@ -25,6 +25,7 @@ from airshed.errors import AirshedError
 from airshed.evaluation.evaluate import Evaluation
 from airshed.evaluation.network import evaluate_run
 from airshed.forecasting.bias_map import bias_on_map
+from airshed.training.checkpoints import load_checkpoint
 from airshed.variables import TARGETS, VARIABLES
 
 TIME = pd.Timestamp("2016-03-06T09")
@@ -254,7 +255,7 @@ def test_the_bias_of_a_patch_is_its_formula(
             at["e"].append(np.mean([static["elevation"].values[cell] for cell in cells]))
             at["s"].append(np.mean(speeds))
     sample = {name: torch.tensor(np.array(values)) for name, values in at.items()}
-    weights = torch.load(plain.runs[1] / "checkpoints/best.ckpt", weights_only=True)["state_dict"]
+    weights = load_checkpoint(plain.runs[1] / "checkpoints/best.ckpt")["state_dict"]
     learned = {"alpha": weights["blocks.0.attn.core.bias.alpha"]}
     assert learned["alpha"] != 0.2
     assert found["learned_alpha"].item() == learned["alpha"]
