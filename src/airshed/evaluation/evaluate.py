@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -110,7 +111,7 @@ def evaluate(
     period = Period(init_times(study), horizons, study.target_variables)
     climatology = open_climatology(evaluation.climatology, period.targets)
     samples = test_samples(study, hourly, horizons)
-    none = {"stations": None, "episodes": {}}
+    none: dict[str, Any] = {"stations": None, "episodes": {}}
     wanted = study if evaluation.supplement else study.model_copy(update=none)
     supplement = Supplement(wanted, grid, evaluation.observations, period, climatology)
     gridded = GriddedScores(period, domain, climatology, study.evaluation, wanted.episodes)

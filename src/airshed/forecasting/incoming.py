@@ -69,7 +69,8 @@ class Incoming:
             one.values = (field.transpose(*plane) if {*field.dims} == {*plane} else field).values
         contents = Contents()
         for name in convert_all(read, read, self.quantities, where, STOP):
-            contents.accept(name, read[name])
+            if (values := read[name].values) is not None:
+                contents.fields[name] = values
         return self.of_contents(contents, where)
 
     def of_contents(self, contents: Contents, where: str) -> Floats32:

@@ -29,12 +29,12 @@ def table(ensembles: pd.DataFrame, seeds: Sequence[int]) -> Table:
     expected = text.percent(2 / (len(seeds) + 1), signed=False)
     rows = [
         [
-            str(variant),
-            f"{horizon} h",
+            row["variant"],
+            f"{row['horizon_h']} h",
             text.percent(float(np.expm1(row["gain"]))),
             f"{row['spread_over_error']:.2f}",
             f"{text.percent(float(row['outside']), signed=False)} (of {expected})",
         ]
-        for (variant, horizon), row in means.iterrows()  # type: ignore[misc]
+        for row in means.reset_index().to_dict("records")
     ]
     return Table(["variant", "horizon", "gain in RMSE", "spread over error", "outside"], rows)
