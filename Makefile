@@ -130,8 +130,7 @@ backbones: $(INSTALLED)
 docs: $(TESTABLE)
 	sphinx-build --fresh-env --write-all --fail-on-warning --keep-going --quiet --conf-dir docs . build/docs
 
-tutorial: demo
-	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[tutorial]'
+tutorial: demo $(TESTABLE)
 	python benchmarks/tutorial.py
 
 tables: $(INSTALLED)

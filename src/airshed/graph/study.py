@@ -220,7 +220,7 @@ class StudyGraph:
             " settings nor files, or not made to the end; they are made again"
         ]
 
-    def _check_recorded(self) -> None:
+    def _check_records(self) -> None:
         """Refuse stale results of which Snakemake has no record, by which it would notice."""
         if DECIDED.intersection(sys.argv):
             return
