@@ -1,6 +1,6 @@
 # make demo           install the pinned set and run the demo study; prints where the report is
 # make test           everything below up to `slurm`, on two cores about ten minutes
-# make lint           format, lint, types, rules, security
+# make lint           format, lint, types, rules, security, and the site as `docs` builds it
 # make unit           unit tests and bad input
 # make workflow       dry runs and small studies end to end
 # make others         these two together: what `make test` runs beside lint and slurm
@@ -14,6 +14,7 @@
 # make fuzz           fuzz the readers of files from elsewhere, FUZZ_SECONDS each; needs atheris
 # make audit          compare the pinned set with the advisories of PyPI; needs the network
 # make audit-offline  the same with a clone of PyPA's advisory database in ADVISORIES
+# make docs           build the site of docs/ into build/docs; broken links and warnings are errors
 # make tables         write what README, docs/ and the schema take from the settings
 # make format         format Python and rules
 # make install        install the pinned set into .venv
@@ -34,7 +35,7 @@ PYTEST = pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench test-gpu bench-gpu fuzz audit audit-offline recovery backbones tables format lint unit workflow others faults slurm clean
+.PHONY: help install demo test bench test-gpu bench-gpu fuzz audit audit-offline recovery backbones docs tables format lint unit workflow others faults slurm clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -48,9 +49,9 @@ $(INSTALLED): pyproject.toml envs/constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[dev]'
 	touch $@
 
-# Triton is large, and without a GPU only the tests of its kernels need it
+# Triton is large, and without a GPU only the tests of its kernels need it; a study needs no site of docs/
 $(TESTABLE): $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[dev,triton]'
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[dev,docs,triton]'
 	touch $@
 
 demo: $(INSTALLED)
@@ -70,7 +71,7 @@ format: $(INSTALLED)
 	ruff check --fix .
 	snakefmt $(SMK)
 
-lint: $(INSTALLED)
+lint: docs
 	ruff format --check .
 	ruff check .
 	mypy
@@ -123,6 +124,9 @@ recovery: $(INSTALLED)
 backbones: $(INSTALLED)
 	snakemake --cores $(CORES) --configfile config/studies/backbones.yaml
 	python benchmarks/backbones.py
+
+docs: $(TESTABLE)
+	sphinx-build --fresh-env --write-all --fail-on-warning --keep-going --quiet --conf-dir docs . build/docs
 
 tables: $(INSTALLED)
 	python benchmarks/doc_tables.py

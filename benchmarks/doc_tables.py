@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
+import typer
+from config_keys import intervention_table, keys_tables, variant_table
 from document import document
+from typer.cli import get_docs_for_click
 
+from airshed.cli import app
 from airshed.cluster.plan import plan_study, training_steps
 from airshed.config import json_schema, load_study, read_yaml
 from airshed.graph.table import rerunning_table
@@ -62,8 +68,27 @@ def variants_table() -> str:
     return "\n".join(lines)
 
 
+def _say_whole_sentences(group: Any) -> None:
+    """Let lists of commands have the first sentences of their help, which typer cuts."""
+    for command in getattr(group, "commands", {}).values():
+        command.short_help = " ".join((command.help or "").partition("\n\n")[0].split())
+        _say_whole_sentences(command)
+
+
+def commands() -> str:
+    """Every command with its arguments and options, as its help says."""
+    group = typer.main.get_command(app)
+    _say_whole_sentences(group)
+    text = get_docs_for_click(obj=group, ctx=typer.Context(group), name="airshed", indent=1)
+    return re.sub(r"(\* `--help`.*\n|\n(?=\n\n))", "", text).strip()
+
+
 TABLES = {
     ("README.md", "needs"): needs_table,
+    ("config/README.md", "keys"): keys_tables,
+    ("config/README.md", "variant"): variant_table,
+    ("config/README.md", "intervention"): intervention_table,
+    ("docs/commands.md", "commands"): commands,
     ("docs/rerunning.md", "rerunning"): rerunning_table,
     ("docs/variants.md", "variants"): variants_table,
 }

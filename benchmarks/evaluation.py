@@ -31,6 +31,7 @@ from airshed.data.hourly import create, write_day, write_present
 from airshed.data.normalisation import Normaliser
 from airshed.data.statistics import statistics
 from airshed.data.stores import STATIC_VARIABLES, open_hourly, open_static, write_netcdf
+from airshed.evaluation.aggregation import Period
 from airshed.evaluation.baselines.known import Known
 from airshed.evaluation.baselines.ridge import ridge
 from airshed.evaluation.batch import Domain
@@ -148,14 +149,8 @@ class Problem:
     def evaluation(self) -> None:
         """Reading, forecasting and scoring all batches."""
         study = self.study
-        scores = GriddedScores(
-            study.target_variables,
-            study.horizons_h,
-            init_times(study),
-            self.domain,
-            self.climatology,
-            study.evaluation,
-        )
+        period = Period(init_times(study), tuple(study.horizons_h), study.target_variables)
+        scores = GriddedScores(period, self.domain, self.climatology, study.evaluation)
         reader = SampleReader(self.hourly, TARGETS, max(study.horizons_h))
         score_forecasts(self.batches, self.forecaster, reader, {"scores": scores}, "benchmark")
 

@@ -21,7 +21,7 @@ from airshed.comparison.families import judged
 from airshed.comparison.table import ALL
 from airshed.comparison.verdict import Row, Verdict, in_short, limited
 from airshed.config import Study, load_study
-from airshed.evaluation.interventions.places import scores_of
+from airshed.evaluation.interventions import scores_of
 from airshed.evaluation.rescoring import init_mse
 from airshed.evaluation.scores import opened_scores
 

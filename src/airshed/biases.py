@@ -25,7 +25,8 @@ class Registered:
         terrain: Whether it reads elevation.
         negative: What it means that its strength is negative, in words; nothing if no more than
             that it is.
-        settings: Type and default of each setting, by the name of the class's argument.
+        settings: Type, default and meaning (for the docs) of each setting, by the name of the
+            class's argument.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Registered:
         wind: bool = False,
         terrain: bool = True,
         negative: str = "",
-        **settings: tuple[Any, Any],
+        **settings: tuple[Any, Any] | tuple[Any, Any, str],
     ) -> None:
         self.where, self.what, self.everywhere, self.settings = where, what, everywhere, settings
         self.wind, self.terrain, self.negative = wind, terrain, negative
@@ -51,8 +52,11 @@ class Registered:
     @property
     def defaults(self) -> dict[str, Any]:
         """Default of each setting."""
-        return {name: default for name, (_, default) in self.settings.items()}
+        return {name: setting[1] for name, setting in self.settings.items()}
 
+
+STRENGTH = "Initial strength of the barrier; it is learned."
+CORRECTION = "Initial strength of the learned correction of the barrier; it is learned."
 
 BIASES = {
     "barrier": Registered(
@@ -60,20 +64,20 @@ BIASES = {
         "Elevation barriers between patches, modulated by wind speed, with a learnable strength.",
         wind=True,
         negative="higher ground attracts attention instead of keeping it away",
-        alpha_init=(float, 0.2),
-        wind_modulation=(bool, True),
+        alpha_init=(float, 0.2, STRENGTH),
+        wind_modulation=(bool, True, "`false` drops the wind factor."),
     ),
     "barrier_lookup": Registered(
         "airshed.model.bias.barrier:BarrierLookup",
         "The barrier, corrected by a learned table over wind direction and rise.",
         wind=True,
-        alpha_init=(float, 0.1),
+        alpha_init=(float, 0.1, CORRECTION),
     ),
     "barrier_mlp": Registered(
         "airshed.model.bias.barrier:BarrierMlp",
         "The barrier, plus a perceptron of wind and elevation at both ends.",
         wind=True,
-        alpha_init=(float, 0.1),
+        alpha_init=(float, 0.1, CORRECTION),
     ),
     "relative_position": Registered(
         "airshed.model.bias.position:RelativePosition",
@@ -89,7 +93,7 @@ BIASES = {
         "airshed.model.bias.position:TopoFlow",
         "Elevation barriers without wind, plus a table over logarithmic offsets.",
         negative="its barrier is clamped to zero, and no gradient brings it back",
-        alpha_init=(float, 2.0),
+        alpha_init=(float, 2.0, STRENGTH),
     ),
 }
 """Every bias by its name in the configuration; ``bias: {kind: none}`` is plain attention."""

@@ -30,7 +30,7 @@ NVIDIA = ("proc/driver/nvidia/gpus/*", "dev/nvidia[0-9]*")  # a container may la
 AMD = "sys/class/kfd/kfd/topology/nodes/*/properties"
 COMPUTES = re.compile(r"^simd_count [1-9]", re.MULTILINE)  # a node of AMD's that is no processor
 POLL_S = 0.2
-_held: list[int] = []  # locks last as long as the process
+_locked: list[int] = []  # locks last as long as the process
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,11 @@ class Devices:
             AirshedError: There are fewer.
         """
         self.refuse_more(count, "--devices")
-        folder, told = _locks(), False
+        folder, logged = _locks(), False
         while self.ids and not (taken := self._free(count, folder)):
-            if not told:
+            if not logged:
                 log.info("waiting for %d of %d devices", count, len(self.ids))
-            told = True
+            logged = True
             time.sleep(POLL_S)
         if self.ids:
             os.environ[self.variable] = ",".join(taken)
@@ -93,9 +93,9 @@ class Devices:
                 continue
             taken[name] = lock
             if len(taken) == count:
-                for kept in taken.values():
-                    os.set_inheritable(kept, True)
-                _held.extend(taken.values())
+                for lock in taken.values():
+                    os.set_inheritable(lock, True)
+                _locked.extend(taken.values())
                 return list(taken)
         for lock in taken.values():
             os.close(lock)
@@ -107,7 +107,7 @@ def devices_here(environment: Mapping[str, str] = os.environ, root: Path = Path(
 
     Args:
         environment: May name the devices that are to be used, as for torch.
-        root: Where the kernel tells of them.
+        root: Root of the file system in which the kernel lists them.
     """
     if "SLURM_JOB_ID" in environment:
         return Devices(())
@@ -126,13 +126,13 @@ def _locks() -> Path:
     """The folder of locks, which belongs to this user alone.
 
     Raises:
-        AirshedError: Somebody else has made it.
+        AirshedError: Another user has made it.
     """
     folder = Path(tempfile.gettempdir()) / f"airshed-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
         raise AirshedError(
-            "the folder for locks on devices belongs to somebody else",
+            "the folder for locks on devices belongs to another user",
             where=folder,
             hint="set TMPDIR to a folder of your own",
         )

@@ -46,11 +46,11 @@ class AirshedError(Exception):
 
 
 def split_hint(message: str) -> tuple[str, str | None]:
-    """A message that was shown, without its line that says what to do next, and that advice."""
+    """A rendered message without its line on what to do next, and that line's advice."""
     lines, mark = message.splitlines(), f"  {HINT}:"
     hints = [line.removeprefix(mark).strip() for line in lines if line.startswith(mark)]
-    kept = [line for line in lines if not line.startswith(mark)]
-    return "\n".join(kept), hints[-1] if hints else None
+    others = [line for line in lines if not line.startswith(mark)]
+    return "\n".join(others), hints[-1] if hints else None
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def refusing(
     where: object,
     expected: object = None,
     hint: str | None = None,
-    told: Callable[[Exception], str] = brief,
+    found: Callable[[Exception], str] = brief,
 ) -> Iterator[None]:
     """Turn errors that other libraries raise into a problem that the user can mend.
 
@@ -70,7 +70,7 @@ def refusing(
         where: File, variable, timestamp or config key.
         expected: What would have been accepted.
         hint: What to do next.
-        told: What is told of the error: its kind and first line, or all of it (``str``).
+        found: What the message says of the error: its kind and first line, or all of it (``str``).
 
     Raises:
         AirshedError: One of these errors was raised; it is what was found.
@@ -81,5 +81,5 @@ def refusing(
         raise
     except errors as error:
         raise AirshedError(
-            what, where=where, expected=expected, found=told(error), hint=hint
+            what, where=where, expected=expected, found=found(error), hint=hint
         ) from error

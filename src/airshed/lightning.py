@@ -116,7 +116,7 @@ class VariantModule(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip as the Trainer was told, or else as the study says."""
+        """Clip as the Trainer's settings say, or else as the study does."""
         limit = self._study.train.clip if gradient_clip_val is None else gradient_clip_val
         self.clip_gradients(optimizer, limit, gradient_clip_algorithm or "norm")
 

@@ -16,7 +16,7 @@ LOG_LINE = "{desc}: {n_fmt}/{total_fmt} in {elapsed}, {remaining} left\n"
 def progress(
     items: Iterable[Item], what: str, total: int | None = None, delay_s: float = 0
 ) -> Iterator[Item]:
-    """Iterate over ``items`` and show how far it got, the rate and the time left.
+    """Iterate over ``items`` and show progress, rate and time left.
 
     Nothing is shown before ``delay_s`` have passed.
     """

@@ -1,7 +1,7 @@
-"""Taking a study away, with the data that no other study stands on.
+"""Removing a study, with the data that no other study depends on.
 
-What other studies stand on is read from the resolved configurations that lie beside it: the data of
-their dataset, grid and splits, and every path that one of them names.
+What the others depend on follows from the resolved configurations beside it: the data of their
+dataset, grid and splits, and every path that one of them names.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from airshed.cluster.squeue import read_queue
 from airshed.cluster.status import State, training_status
 from airshed.config import read_yaml
 from airshed.errors import AirshedError
-from airshed.graph.others import LOCKS
+from airshed.graph.other_runs import LOCKS
 from airshed.integrity.atomic import remove
 
 CONFIG = "config.resolved.yaml"
-REMOVED = ".removed"  # below the folder of all studies: what is on its way out
+REMOVED = ".removed"  # below the folder of all studies: what is being removed
 BUSY = (State.QUEUED, State.RUNNING, State.UNKNOWN)
 SPLIT = re.compile(r"\d{8}-\d{8}")  # in the name of what is made from a split
 
@@ -32,12 +32,12 @@ Configs = Mapping[Path, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Removal:
-    """What goes with a study, and what stays.
+    """What is removed with a study, and what stays.
 
     Attributes:
         results: The folder of all studies.
-        going: Files and folders, the study itself last.
-        staying: A folder of its data that others stand on, with their names.
+        going: Files and folders to be removed, the study itself last.
+        staying: A folder of its data that others depend on, with their names.
     """
 
     results: Path
@@ -45,7 +45,7 @@ class Removal:
     staying: dict[Path, list[str]] = field(default_factory=dict)
 
     def freed_bytes(self) -> int:
-        """Room on the disk; a file that has a name elsewhere too, by a hard link, frees none."""
+        """Space that becomes free; a file with a hard link elsewhere frees none."""
         paths = [path for top in self.going for path in _everything(top)]
         found = [path.lstat() for path in paths if path.is_symlink() or not path.is_dir()]
         names = Counter((stat.st_dev, stat.st_ino) for stat in found)
@@ -57,7 +57,7 @@ class Removal:
         return sum(sizes.values())
 
     def carry_out(self) -> None:
-        """Remove it all; nothing that is half removed keeps its name."""
+        """Remove it all; each path is first moved away as a whole, so that none is left halved."""
         away = self.results / REMOVED
         for path in self.going:
             if path != away:
@@ -69,10 +69,7 @@ class Removal:
 
 
 def plan_removal(study: Path) -> Removal:
-    """What goes with a study, and what a removal that was interrupted has left.
-
-    Args:
-        study: Its folder, ``results/<study>``.
+    """Plan the removal of a study, and of what an interrupted removal has left.
 
     Raises:
         AirshedError: It is no study, something runs in it, another study reads files of it, or a
@@ -114,7 +111,7 @@ def plan_removal(study: Path) -> Removal:
 def _data(
     results: Path, own: Mapping[str, Any], others: Configs
 ) -> tuple[list[Path], dict[Path, list[str]]]:
-    """Of a study's data what goes; what stays, with the names of the studies that stand on it."""
+    """The data of a study to be removed; those that stay, with the studies that depend on them."""
     dataset = results / "data" / own["dataset"]["name"]
     grid = dataset / _grid(own)
     same_name = {

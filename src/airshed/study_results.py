@@ -44,9 +44,6 @@ class StudyResults:
 def read_study(path: str | PathLike[str]) -> StudyResults:
     """Read the tables of a finished study.
 
-    Args:
-        path: Its folder, ``results/<study>``.
-
     Raises:
         AirshedError: It is no finished study, or one of another version.
     """
@@ -78,11 +75,11 @@ def read_study(path: str | PathLike[str]) -> StudyResults:
 
 def _row(folder: Path, record: dict[str, Any]) -> dict[str, Any]:
     """What a record says in single values."""
-    told = (
+    columns = (
         *("study", "variant", "seed", "label", "parameters", "best_epoch", "best_val_loss"),
         *("optimizer_steps", "training_seconds", "peak_memory_mb", "device", "commit", "dirty"),
     )
-    row = {name: record.get(name) for name in told}
+    row = {name: record.get(name) for name in columns}
     row |= {"path": str(folder), "epochs": len(record["val_loss"])}
     row |= {"seconds_per_step": record["seconds_per_step"]["median"]}
     return row | {f"bias.{name}": value for name, value in record["bias"]["parameters"].items()}

@@ -47,7 +47,7 @@ class LogHandler(LogHandlerBase):
         )
         self._ended = Event()
         if not self._console.is_terminal:
-            Thread(target=self._tell_every_minute, daemon=True).start()
+            Thread(target=self._print_every_minute, daemon=True).start()
 
     writes_to_stream = True
     writes_to_file = False
@@ -60,20 +60,20 @@ class LogHandler(LogHandlerBase):
         return not (self.common_settings.verbose or self.common_settings.dryrun)
 
     def emit(self, record: LogRecord) -> None:
-        """Take one thing that Snakemake says."""
-        event, told = getattr(record, "event", None), record.__dict__
+        """Handle one record of Snakemake's log."""
+        event, fields = getattr(record, "event", None), record.__dict__
         if not self.has_filter:
             self._print(self.format(record))
         elif event is LogEvent.RUN_INFO:
-            self._run.plan(told["stats"])
-        elif event is LogEvent.JOB_INFO and told["rule_name"] not in QUIET_RULES:
-            self._begin(told)
+            self._run.plan(fields["stats"])
+        elif event is LogEvent.JOB_INFO and fields["rule_name"] not in QUIET_RULES:
+            self._begin(fields)
         elif event is LogEvent.JOB_FINISHED:
-            self._finish(told["job_id"])
-        elif told.get("exception") == JOB_FAILED:
-            return  # said once more, and better, of the job itself
+            self._finish(fields["job_id"])
+        elif fields.get("exception") == JOB_FAILED:
+            return  # repeated, with its cause, when the job itself fails
         elif record.levelno >= WARNING:
-            self._run.running.pop(told.get("jobid", -1), None)
+            self._run.running.pop(fields.get("jobid", -1), None)
             self._print(self.format(record), style="red")
         elif event is None and str(record.msg).startswith(SHOWN):
             self._print(str(record.msg))
@@ -84,11 +84,11 @@ class LogHandler(LogHandlerBase):
         self._live.stop()
         super().close()
 
-    def _begin(self, told: dict[str, Any]) -> None:
-        wildcards = ", ".join(f"{key} {value}" for key, value in told["wildcards"].items())
-        name = f"{told['rule_name']} ({wildcards})" if wildcards else told["rule_name"]
-        log = Path(told["log"][0]) if told["log"] else None
-        self._run.begin(told["jobid"], Step(told["rule_name"], name, log))
+    def _begin(self, job: dict[str, Any]) -> None:
+        rule, wildcards = job["rule_name"], job["wildcards"].items()
+        words = ", ".join(f"{key} {value}" for key, value in wildcards)
+        log = Path(job["log"][0]) if job["log"] else None
+        self._run.begin(job["jobid"], Step(rule, f"{rule} ({words})" if words else rule, log))
         if self._console.is_terminal:
             self._live.start()
 
@@ -108,7 +108,7 @@ class LogHandler(LogHandlerBase):
     def _running(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
         for step in list(self._run.running.values()):
-            now = step.progress(self._run.usual_s(step.rule))
+            now = step.progress(self._run.median_s(step.rule))
             bar = ProgressBar(
                 total=1.0, completed=now.share or 0.0, pulse=now.share is None, width=20
             )
@@ -117,14 +117,14 @@ class LogHandler(LogHandlerBase):
         table.add_row(f"{self._run.counted}{self._left()}")
         return table
 
-    def _tell_every_minute(self) -> None:
+    def _print_every_minute(self) -> None:
         while not self._ended.wait(LINE_EVERY_S):
             self._print("; ".join([*self._words(), f"{self._run.counted}{self._left()}"]))
 
     def _words(self) -> Iterator[str]:
         """Each step that runs, in words."""
         for step in list(self._run.running.values()):
-            now = step.progress(self._run.usual_s(step.rule))
+            now = step.progress(self._run.median_s(step.rule))
             share = "" if now.share is None else f" {now.share:.0%}"
             left = "" if now.left_s is None else f", {clock(now.left_s)} left"
             yield f"{step.name}{share} after {clock(step.elapsed_s)}{left}"

@@ -1,8 +1,7 @@
-"""How far a run and each of its steps are, from what Snakemake says and what steps leave behind."""
+"""Progress of a run and of its steps, from Snakemake's records and files of the steps."""
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -14,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+from airshed.files import benchmark_seconds
+
 LOGGED = re.compile(r": (\d+)/(\d+) in [\d:]+, ([\d:]+) left$", re.MULTILINE)  # airshed.progress
 TAIL_BYTES = 4096
 
@@ -23,8 +24,8 @@ class Progress:
     """How far a step is.
 
     Attributes:
-        share: Of its work, from 0 to 1; None if nothing tells.
-        left_s: Seconds that it will still take; None if nothing tells.
+        share: Of its work, from 0 to 1; None if unknown.
+        left_s: Seconds that it will still take; None if unknown.
     """
 
     share: float | None = None
@@ -52,31 +53,30 @@ class Step:
         """How long it has been running."""
         return time.time() - self.started
 
-    def progress(self, usual_s: float | None) -> Progress:
-        """How far it is: by its own words, else by what such steps have taken.
+    def progress(self, median_s: float | None) -> Progress:
+        """How far it is: as it reports itself, else by the time that such steps have taken.
 
         Args:
-            usual_s: Seconds that steps of its rule take; None if there was none yet.
+            median_s: Median seconds of earlier steps of its rule; None if there was none yet.
         """
-        told = self._reported() or self._logged()
-        if told is not None or not usual_s:
-            return told or Progress()
-        return Progress(min(0.99, self.elapsed_s / usual_s), max(0.0, usual_s - self.elapsed_s))
+        reported = self._reported() or self._logged()
+        if reported is not None or not median_s:
+            return reported or Progress()
+        return Progress(min(0.99, self.elapsed_s / median_s), max(0.0, median_s - self.elapsed_s))
 
     def _reported(self) -> Progress | None:
-        """What a training says in ``progress.json``, which lies above its folder of logs."""
+        """Progress in ``progress.json`` of a training, above its folder of logs."""
         if self.log is None:
             return None
         with suppress(OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
             path = self.log.parent.parent / "progress.json"
             if self.rule == "train" and path.stat().st_mtime >= self.started:
-                told = json.loads(path.read_text(encoding="utf-8"))
-                share, left_s = told["step"] / told["steps"], told["eta_s"]
-                return Progress(share, left_s)
+                now = json.loads(path.read_text(encoding="utf-8"))
+                return Progress(now["step"] / now["steps"], now["eta_s"])
         return None
 
     def _logged(self) -> Progress | None:
-        """What the last line of progress in its log says."""
+        """Progress in the last such line of its log."""
         if self.log is None:
             return None
         with suppress(OSError, ZeroDivisionError):
@@ -93,7 +93,7 @@ class Step:
 
 
 def _benchmarks(results: Path) -> Iterator[Path]:
-    """What Snakemake has noted of steps. Stores, which may be on their way out, hold none."""
+    """Snakemake's benchmark files; there are none in stores, which may be being removed."""
     for where, folders, names in os.walk(results):
         folders[:] = [name for name in folders if not name.startswith(".") and ".zarr" not in name]
         if where.endswith("benchmarks"):
@@ -125,9 +125,7 @@ class Run:
         self.steps = {rule: count for rule, count in steps.items() if rule not in ("all", "total")}
         for path in _benchmarks(self._results):
             rules = [rule for rule in self.steps if path.stem.startswith(rule)]
-            with suppress(OSError, StopIteration, KeyError, ValueError):
-                with path.open(encoding="utf-8", newline="") as stream:
-                    seconds = float(next(csv.DictReader(stream, delimiter="\t"))["s"])
+            if rules and (seconds := benchmark_seconds(path)) is not None:
                 self._earlier.setdefault(max(rules, key=len), []).append(seconds)
 
     def begin(self, number: int, step: Step) -> None:
@@ -136,15 +134,15 @@ class Run:
         self._at_once = max(self._at_once, len(self.running))
 
     def finish(self, number: int) -> Step | None:
-        """A step is done; None if it is none that does work."""
+        """A step is done; None for a rule that does no work of its own."""
         step = self.running.pop(number, None)
         if step is not None:
             self.done[step.rule] += 1
             self._took.setdefault(step.rule, []).append(step.elapsed_s)
         return step
 
-    def usual_s(self, rule: str) -> float | None:
-        """What a step of a rule takes, by those of this run, else of earlier ones."""
+    def median_s(self, rule: str) -> float | None:
+        """Median seconds of steps of a rule, in this run, else in earlier ones."""
         took = self._took.get(rule) or self._earlier.get(rule)
         return median(took) if took else None
 
@@ -154,16 +152,16 @@ class Run:
         return f"{self.done.total()} of {sum(self.steps.values())} steps"
 
     def left_s(self) -> float | None:
-        """Seconds until the end, with as many steps at a time as so far; None if nobody knows."""
+        """Seconds until the end, with as many steps at a time as so far; None if unknown."""
         left, longest, running = 0.0, 0.0, list(self.running.values())
         for rule, count in self.steps.items():
             waiting = count - self.done[rule] - sum(step.rule == rule for step in running)
-            usual_s = self.usual_s(rule)
-            if waiting and usual_s is None:
+            median_s = self.median_s(rule)
+            if waiting and median_s is None:
                 return None
-            left += waiting * (usual_s or 0.0)
+            left += waiting * (median_s or 0.0)
         for step in running:
-            own = step.progress(self.usual_s(step.rule)).left_s
+            own = step.progress(self.median_s(step.rule)).left_s
             if own is None:
                 return None
             left, longest = left + own, max(longest, own)

@@ -304,7 +304,9 @@ def test_what_the_cases_change_is_a_whole_archive(study: Path, tmp_path: Path) -
         (raw / name).unlink()
 
 
-def test_what_a_mac_puts_beside_files_is_passed_over_and_said(study: Path, tmp_path: Path) -> None:
+def test_what_a_mac_puts_beside_files_is_skipped_with_a_warning(
+    study: Path, tmp_path: Path
+) -> None:
     """In archives of both kinds, and beside them."""
     beside = b"\0\5\x16\7" + bytes(100)
     hours = three_hours()
@@ -318,9 +320,9 @@ def test_what_a_mac_puts_beside_files_is_passed_over_and_said(study: Path, tmp_p
         (raw / f"._{name}").write_bytes(beside)
         code, said = airshed(*ingest_command(study, raw, tmp_path / name / "out"))
         assert code == 0, said
-        assert f"{raw / name}: passed over 3 other files, such as" in said
+        assert f"{raw / name}: skipped 3 other files, such as" in said
         assert f"._{FIRST}" in said
-        assert f"passed over 1 files that macOS wrote, such as {raw / f'._{name}'}" in said
+        assert f"skipped 1 files that macOS wrote, such as {raw / f'._{name}'}" in said
         code, said = airshed("inspect", raw, "--config", study, "--all")
         assert "there twice" not in said
         assert "._CN-Reanalysis" in said

@@ -132,7 +132,7 @@ def packed(**attributes: Any) -> Change:
 
 
 NETCDF = "a raw file is no readable NetCDF"
-NO_FIELD = "a variable of a raw file is no field of numbers"
+NO_FIELD = "a variable of a raw file is not a field of numbers"
 DIMENSIONS = "a variable of a raw file has the wrong dimensions"
 POSITIONS = "a raw file lacks positions of cells"
 IMPOSSIBLE = "a value is physically impossible"
@@ -208,8 +208,8 @@ CASES: dict[str, tuple[Callable[[], bytes], tuple[str, ...]]] = {
         (IMPOSSIBLE, "variable so2"),
     ),
     "an empty unit": (lambda: units("no2", ""), (UNIT, "variable no2")),
-    "a unit that is a number": (lambda: units("rh", 5), ("no text", "rh", "5")),
-    "a unit that is a list": (lambda: units("rh", [1, 2]), ("no text", "rh", "[1, 2]")),
+    "a unit that is a number": (lambda: units("rh", 5), ("not a text", "rh", "5")),
+    "a unit that is a list": (lambda: units("rh", [1, 2]), ("not a text", "rh", "[1, 2]")),
     "a unit that is a calculation": (
         lambda: units("v", "9**9**9**9"),
         (UNIT, "variable v", "9**9**9**9"),

@@ -1,4 +1,4 @@
-"""Notes which settings a command reads of those that it is handed."""
+"""Notes which settings a command reads of those in its view."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def noted(path: Path) -> Iterator[None]:
     """Append to a file, for each step of the block, its product and the settings that were read."""
     places: dict[int, str] = {}
     read: set[str] = set()
-    handed, get = settings.handed, object.__getattribute__
+    step_settings, get = settings.step_settings, object.__getattribute__
     kept = []
 
     def place(section: Any, where: str) -> None:
@@ -34,8 +34,8 @@ def noted(path: Path) -> Iterator[None]:
             for value in section.values():
                 place(value, f"{where}.*")
 
-    def handed_and_placed(paths: Any, product: str, of: str | None = None) -> Study:
-        study = handed(paths, product, of)
+    def placed_settings(paths: Any, product: str, of: str | None = None) -> Study:
+        study = step_settings(paths, product, of)
         read.add(f"made: {product}")
         place(study, "")
         kept.append(study)  # so that no other object gets the number of one that is gone
@@ -46,7 +46,7 @@ def noted(path: Path) -> Iterator[None]:
             read.add(f"{places[id(section)]}.{name}".strip("."))
         return get(section, name)
 
-    notes.handed = settings.handed = handed_and_placed  # type: ignore[attr-defined]
+    notes.step_settings = settings.step_settings = placed_settings  # type: ignore[attr-defined]
     Section.__getattribute__ = noting  # type: ignore[method-assign, assignment]
     copied = Section.model_copy
 

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from airshed.data.stores import describe, write_netcdf
+from airshed.evaluation.aggregation import Period
 from airshed.evaluation.batch import Batch, Domain, Samples
 from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.loop import batches_of
@@ -21,6 +22,7 @@ INITS = pd.date_range("2018-02-27", periods=6, freq="12h", unit="ns")
 ROWS, COLUMNS = 4, 5
 SHAPE = (len(TARGETS), ROWS, COLUMNS)
 TARGET_VARIABLES = tuple(VARIABLES[name] for name in TARGETS)
+PERIOD = Period(INITS, HORIZONS, TARGET_VARIABLES)
 
 
 class Steady:
@@ -54,7 +56,7 @@ class Case:
         return [self.batch(rows.numbers) for rows in batches_of(self.samples, size)]
 
     def scorer(self) -> GriddedScores:
-        return GriddedScores(TARGET_VARIABLES, HORIZONS, INITS, self.domain, self.climatology)
+        return GriddedScores(PERIOD, self.domain, self.climatology)
 
     def scored(self, size: int = 4) -> GriddedScores:
         scorer = self.scorer()

@@ -27,6 +27,7 @@ from airshed.errors import AirshedError
 from airshed.training import run as training
 from airshed.training.checkpoints import load_checkpoint
 from airshed.training.processes import Processes
+from airshed.training.reuse import TrainingRequest
 from airshed.training.stopping import EXIT_INTERRUPTED, InterruptedTrainingError, StopRequest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +56,8 @@ def trained(
     """``run.json`` of a training in this process."""
     run = folder / "run.json"
     with StopRequest() as stop:
-        training.train(study, variant, seed, prepared, start, run, folder / "history.csv", stop)
+        of = study, study, variant, seed, prepared, start, run, folder / "history.csv"
+        training.train(TrainingRequest(*of), stop)
     return run
 
 
@@ -160,7 +162,8 @@ def _train(
     run, history = folder / "run.json", folder / "history.csv"
     try:
         with StopRequest() as stop:
-            training.train(study, VARIANT, SEED, prepared, None, run, history, stop, processes)
+            of = study, study, VARIANT, SEED, prepared, None, run, history
+            training.train(TrainingRequest(*of), stop, processes)
     except InterruptedTrainingError as interruption:
         sys.stderr.write(f"{interruption}\n")
         sys.exit(EXIT_INTERRUPTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
@@ -126,7 +127,11 @@ def _snakemake(
     os.environ.clear()
     os.environ.update(variables)
     sys.argv = ["snakemake", *arguments]
-    main()
+    atexit._clear()  # what the process before it wants to run at its own end
+    try:
+        main()
+    finally:
+        atexit._run_exitfuncs()  # a forked process would leave them out
 
 
 def started(folder: Path, *command: str) -> subprocess.Popen[str]:

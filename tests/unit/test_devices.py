@@ -132,5 +132,5 @@ def test_a_folder_of_locks_that_somebody_else_has_made_is_not_trusted(
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / f"airshed-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(AirshedError, match="belongs to somebody else"):
+    with pytest.raises(AirshedError, match="belongs to another user"):
         Devices(("0",)).claim(1)

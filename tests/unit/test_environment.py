@@ -64,7 +64,7 @@ def test_the_demo_does_without_triton(root: Path, tmp_path: Path) -> None:
         make = ["make", "--dry-run", target, f"VENV={tmp_path / 'new'}"]
         return subprocess.run(make, cwd=root, capture_output=True, text=True, check=True).stdout
 
-    assert ",triton]'" in commands("unit")
+    assert ",docs,triton]'" in commands("unit")
     assert "'.[dev]'" in commands("demo")
     assert "triton]" not in commands("demo")
 
@@ -121,7 +121,7 @@ def needed(name: str, extras: set[str], found: dict[str, str]) -> dict[str, str]
 def test_what_is_installed_is_what_is_pinned() -> None:
     """Everything that the package needs, transitively: nothing else has been looked at."""
     pinned = pins()
-    installed = needed("airshed", {"dev", "triton"}, {})
+    installed = needed("airshed", {"dev", "docs", "triton"}, {})
     del installed["airshed"]
     assert len(installed) > 100
     assert {n: v.split("+")[0] for n, v in installed.items()} == {

@@ -108,25 +108,25 @@ def test_a_step_is_as_far_as_its_log_says(tmp_path: Path) -> None:
     """In the words of airshed.progress; else as far as such steps are after that time."""
     told = {"desc": "days ingested", "n_fmt": "3", "total_fmt": "12"}
     line = LOG_LINE.format(**told, elapsed="00:20", remaining="01:05")
-    found = step_with(tmp_path, f"something\n{line}").progress(usual_s=1000)
+    found = step_with(tmp_path, f"something\n{line}").progress(median_s=1000)
     assert found.share == 0.25
     assert found.left_s == pytest.approx(65, abs=2)
     silent = step_with(tmp_path, "nothing that counts\n")
-    usual = silent.progress(usual_s=120)
+    usual = silent.progress(median_s=120)
     assert usual.share == pytest.approx(30 / 120, abs=0.02)
     assert usual.left_s == pytest.approx(90, abs=2)
-    assert silent.progress(usual_s=None) == Progress()
+    assert silent.progress(median_s=None) == Progress()
 
 
 def test_a_training_is_as_far_as_it_tells_and_not_as_one_before_it(tmp_path: Path) -> None:
     step = step_with(tmp_path, "", rule="train")
     told = tmp_path / "progress.json"
     told.write_text(json.dumps({"step": 30, "steps": 120, "eta_s": 41.0}))
-    assert step.progress(usual_s=None) == Progress(0.25, 41.0)
+    assert step.progress(median_s=None) == Progress(0.25, 41.0)
     os.utime(told, (step.started - 60, step.started - 60))
-    assert step.progress(usual_s=None) == Progress()
+    assert step.progress(median_s=None) == Progress()
     told.write_text(json.dumps({"step": None, "steps": None, "eta_s": None}))
-    assert step.progress(usual_s=None) == Progress()
+    assert step.progress(median_s=None) == Progress()
 
 
 def test_time_left_is_known_when_every_rule_that_is_left_has_been_timed(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_time_left_is_known_when_every_rule_that_is_left_has_been_timed(tmp_path
         (tmp_path / f"a/benchmarks/{name}.tsv").write_text(f"s\th:m:s\n{seconds}\t0:0\n")
     (tmp_path / "a/benchmarks/broken.tsv").write_text("s\n")
     run.plan({"train": 3, "evaluate": 3, "report": 1, "total": 7})
-    assert (run.usual_s("train"), run.usual_s("evaluate")) == (100, 10)  # the median
+    assert (run.median_s("train"), run.median_s("evaluate")) == (100, 10)  # the median
     now = time.time()
     run.begin(1, Step("train", "one", None, started=now - 60))
     run.begin(2, Step("train", "two", None, started=now))
@@ -146,5 +146,5 @@ def test_time_left_is_known_when_every_rule_that_is_left_has_been_timed(tmp_path
     run.plan({"train": 3, "evaluate": 0, "total": 3})
     assert run.left_s() == pytest.approx((100 + 40 + 100) / 2, abs=1)
     run.finish(1)
-    assert run.usual_s("train") == pytest.approx(60, abs=1)  # as in this run
+    assert run.median_s("train") == pytest.approx(60, abs=1)  # as in this run
     assert run.finish(7) is None

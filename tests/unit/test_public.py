@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from inspect import getdoc
@@ -26,6 +27,10 @@ def test_every_public_name_is_there_and_documented() -> None:
     for name in airshed.PUBLIC:
         assert getdoc(getattr(airshed, name))
         assert name in page
+    reference = (ROOT / "docs/api.md").read_text()
+    assert set(re.findall(r"^\.\. auto\w+:: airshed\.(\w+)(?:\(\))?$", reference, re.M)) == {
+        *airshed.PUBLIC
+    }
     assert set(dir(airshed)) == {*airshed.PUBLIC, "__version__"}
     with pytest.raises(AttributeError, match="no attribute 'forecast'"):
         _ = airshed.forecast  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""A study is removed with what it alone stands on, and nothing else."""
+"""A study is removed with what it alone depends on, and nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHARED = ("hourly.zarr/pm25/c/0", "static.nc", "statistics_20160226-20160301.nc"
 
 
 def made(name: str, **changes: Any) -> dict[str, Any]:
-    """A study, with the data that it stands on."""
+    """A study, with the data that it depends on."""
     splits = {key: {"start": a, "end": b} for key, (a, b) in SPLITS.items()}
     config = {"study": name, "dataset": {"name": "air", "grid": GRID}, "splits": splits} | changes
     dataset = config["dataset"]

@@ -30,7 +30,7 @@ from airshed.graph.identity import DAYS, training_identity
 from airshed.training import compilation
 from airshed.training.checkpoints import load_checkpoint
 from airshed.training.finished import trained_weights
-from airshed.training.kept import Wanted, put_back, take_over
+from airshed.training.reuse import TrainingRequest, restore_record, take_over
 from airshed.variables import INPUTS, TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,18 +217,18 @@ def test_what_does_not_shape_the_weights_does_not_discard_a_training(
 
 
 @pytest.fixture
-def finished(study: Study, prepared: Prepared, run: Path, tmp_path: Path) -> Wanted:
+def finished(study: Study, prepared: Prepared, run: Path, tmp_path: Path) -> TrainingRequest:
     """The training of ``run`` in a folder where Snakemake has removed its declared outputs."""
     folder = tmp_path / "seed1"
     shutil.copytree(run.parent, folder)
     paths = [folder / name for name in ("run.json", "history.csv")]
     for path in paths:
         path.unlink()
-    return Wanted(study, study, "physics_mask", 1, prepared, None, *paths)
+    return TrainingRequest(study, study, "physics_mask", 1, prepared, None, *paths)
 
 
 def test_a_training_that_is_what_it_was_is_put_back_in_an_instant(
-    finished: Wanted, run: Path, tmp_path: Path
+    finished: TrainingRequest, run: Path, tmp_path: Path
 ) -> None:
     """Another day of the test split is none of it; one of its own splits, or its seed, is."""
     data = tmp_path / "data"
@@ -242,19 +242,19 @@ def test_a_training_that_is_what_it_was_is_put_back_in_an_instant(
     for day, same in (("2016-03-05", True), ("2016-03-04", False), ("2016-02-26", False)):
         changed = {"attributes": content["attributes"] | {DAYS: days | {day: "another"}}}
         noted.write_text(json.dumps(content | changed))
-        assert put_back(replace(finished, prepared=prepared)) == same
+        assert restore_record(replace(finished, prepared=prepared)) == same
     for path, original in ((finished.run, run), (finished.history, run.parent / "history.csv")):
         assert path.read_bytes() == original.read_bytes()
         path.unlink()
-    assert not put_back(replace(finished, seed=2))
+    assert not restore_record(replace(finished, seed=2))
     assert not finished.run.exists()
     (finished.run.parent / "checkpoints/best.ckpt").write_text("damaged")
     with pytest.raises(AirshedError, match="best weights of a finished training are missing"):
-        put_back(finished)
+        restore_record(finished)
 
 
 def test_a_training_of_another_study_is_taken_over_if_it_is_the_same(
-    finished: Wanted, run: Path, tmp_path: Path
+    finished: TrainingRequest, run: Path, tmp_path: Path
 ) -> None:
     there = tmp_path / "other/seed1"
     wanted = replace(finished, run=there / "run.json", history=there / "history.csv")

@@ -22,7 +22,7 @@ from airshed.config import Study, read_yaml, validate_study
 from airshed.config.backbones import SwinBackbone
 from airshed.config.base import Section
 from airshed.config.biases import Bias
-from airshed.config.data import Box
+from airshed.config.grids import Box
 from airshed.config.load import merge
 from airshed.config.shapes import Shapes, declared
 from airshed.config.study import DECLARED
@@ -162,7 +162,7 @@ def finish(study: Study) -> None:
     """Make what is not there, and note what everything was made from."""
     plan(study, "local")
     graph = StudyGraph(study)
-    for product, of in graph.handed_out():
+    for product, of in graph.steps():
         for output in graph.outputs(product, of):
             Making(product, study, output, of).done()
     assert not plan(study).jobs
@@ -261,30 +261,53 @@ def with_start(variant: str) -> list[str]:
 
 
 def test_every_setting_repeats_what_it_is_declared_to_shape(finished: Study) -> None:
-    """All are changed, one by one; what is wrong is told of all together."""
-    wrong, seen = [], set()
-    for path in leaves(finished):
-        setting = declared_as(path)
-        known = setting in DECLARED and setting not in seen | NOT_HERE
-        used = {"variant_stanzas": STANZAS, "intervention_stanzas": INTERVENTIONS}
-        if not known or (path[1:2] and path[1] not in used.get(path[0], path)):
-            continue
-        seen.add(setting)
-        if path[-1] == "kind":
-            now = changed(finished, path[:-1], OTHER_KIND[path[-2]])
-        else:
-            value: Any = "physics_mask" if path[-1] in ("reference", "start_from") else None
-            if DECLARED[setting].content:
-                value = [ANOTHER] if path[-1] == "tables" else ANOTHER
-            now = changed(finished, path, value)
-        found = plan(now)
-        if found.rules != expected(setting, path, now):
-            wrong.append((path, found.rules ^ expected(setting, path, now)))
+    """What is wrong is told of all together."""
+    settings = used_settings(finished)
+    assert DECLARED.keys() - settings.keys() == NOT_HERE
+    rules = {
+        setting: expected(setting, path, with_another(finished, setting, path))
+        for setting, path in settings.items()
+    }
+    # those that repeat nothing are changed together; if they do repeat something, one by one too
+    together = finished
+    for setting, path in settings.items():
+        if not rules[setting]:
+            together = with_another(together, setting, path)
+    something = bool(plan(together).rules)
+    alone = [setting for setting in settings if rules[setting] or something]
+    wrong = []
+    for setting in alone:
+        path = settings[setting]
+        found = plan(with_another(finished, setting, path))
+        if found.rules != rules[setting]:
+            wrong.append((path, found.rules ^ rules[setting]))
         trained = {job.variant for job in found.jobs if job.rule == "train"}
         if path[0] == "variant_stanzas" and not trained <= {*with_start(path[1])}:
             wrong.append((path, trained))
     assert not wrong
-    assert DECLARED.keys() - seen == NOT_HERE
+
+
+def used_settings(study: Study) -> dict[str, tuple[str, ...]]:
+    """The path of one leaf for each declared setting that the study uses."""
+    used = {"variant_stanzas": STANZAS, "intervention_stanzas": INTERVENTIONS}
+    found: dict[str, tuple[str, ...]] = {}
+    for path in leaves(study):
+        setting = declared_as(path)
+        known = setting in DECLARED and setting not in NOT_HERE
+        if known and not (path[1:2] and path[1] not in used.get(path[0], path)):
+            found.setdefault(setting, path)
+    return found
+
+
+def with_another(study: Study, setting: str, path: tuple[str, ...]) -> Study:
+    """A study with another value of a setting."""
+    value: Any = "physics_mask" if path[-1] in ("reference", "start_from") else None
+    if path[-1] == "kind":
+        path, value = path[:-1], OTHER_KIND[path[-2]]
+    elif DECLARED[setting].content:
+        value = [ANOTHER] if path[-1] == "tables" else ANOTHER
+    another: Study = changed(study, path, value)
+    return another
 
 
 def test_going_back_repeats_nothing_and_another_study_no_data(finished: Study) -> None:

@@ -1,4 +1,4 @@
-"""Studies share data and trainings, and nothing that another one stands on is replaced.
+"""Studies share data and trainings, and nothing that another one depends on is replaced.
 
 The results are those of a finished small study; only plans are made of them here.
 """
@@ -92,13 +92,13 @@ def test_data_that_another_study_stands_on_are_not_replaced(there: Study) -> Non
     for part in ("'another'", "'tiny'", "dataset.simulator.seed (0 -> 7)", "dataset.name"):
         assert part in said
     assert Path("results/data/tiny/raw").is_dir()
-    # the study itself may, until another one stands on its data
+    # the study itself may, until another one depends on its data
     found = plan(tiny_study(dataset=changed))
     assert found.counts("simulate", "ingest", "train") == [1, 1, 4]
     path = Path("results/another/config.resolved.yaml")
     path.parent.mkdir()
     path.write_text(dump_study(another()))
-    with pytest.raises(WorkflowError, match="'another' stands on"):
+    with pytest.raises(WorkflowError, match="'another' depends on"):
         plan(tiny_study(dataset=changed))
 
 

@@ -1,5 +1,5 @@
-# snakemake --profile slurm check: one short job that asks for what the largest training asks for, and
-# says what of the machine is fine, slow or broken. Nothing depends on it, and it leaves its log alone.
+# snakemake --profile slurm check: one short job with the resources of the largest training, which
+# reports what of the machine is fine, slow or broken. Nothing depends on it; its log is its result.
 
 
 rule check:

@@ -1,7 +1,9 @@
 # The validated study, the folders that follow from it, and what makes a step run again.
 
+import atexit
 import os
 import signal
+import sys
 from pathlib import Path
 from shlex import quote
 
@@ -56,7 +58,7 @@ SIMULATED = {"raw": RAW} if STUDY.dataset.source == "simulator" else {}
 GRAPH = StudyGraph(STUDY, main=workflow.is_main_process)
 if workflow.is_main_process:
     try:
-        for line in GRAPH.told():
+        for line in GRAPH.notices():
             logger.info(f"airshed: {line}")
     except AirshedError as error:
         raise WorkflowError(str(error))
@@ -81,7 +83,7 @@ wildcard_constraints:
     external="|".join(map(re.escape, STUDY.external)) or "-",
 
 
-# Three params say what a command is handed. `settings` is a file with what shapes its
+# Three params define what a command gets. `settings` is a file with what shapes its
 # product; its name follows from its content, so that it changes with them and with nothing else.
 # `files` stands for the user's files in the same way. `work` is a file with what its command needs
 # beside that; Snakemake does not compare a param whose function takes the output.
@@ -299,8 +301,29 @@ onstart:
         stamp_folder(Path(folder))
 
 
+def asked_for(rule):
+    """Whether one of the rule's products is wanted, made before or not."""
+    return any(job.rule.name == rule for job in workflow.dag.jobs)
+
+
+def report_place():
+    """Where the report lies."""
+    return f"airshed: the report is {Path(RESULTS).resolve()}/report.html"
+
+
+def say_nothing_was_to_be_done():
+    """Say where the report lies after a run without a job, for which Snakemake calls no hook."""
+    ran = workflow.scheduler is not None and not workflow.output_settings.quiet
+    if ran and not len(workflow.dag) and asked_for("report"):
+        print(report_place(), file=sys.stderr)
+
+
+if workflow.is_main_process:
+    atexit.register(say_nothing_was_to_be_done)
+
+
 onsuccess:
-    if any(job.rule.name == "check" for job in workflow.dag.jobs):
+    if asked_for("check"):
         logger.info(Path(CHECK_LOG).read_text(encoding="utf-8"))
-    if workflow.is_main_process and any(job.rule.name == "report" for job in workflow.dag.jobs):
-        logger.info(f"airshed: the report is {Path(RESULTS).resolve()}/report.html")
+    if workflow.is_main_process and asked_for("report"):
+        logger.info(report_place())

@@ -78,7 +78,7 @@ rule manifest:
     params:
         study=uncompared(CONFIG),
         results=subpath(output[0], parent=True),
-        given=uncompared([RAW, *GRAPH.files_outside()]),
+        given=uncompared([RAW, *GRAPH.other_files()]),
     shell:
         "airshed manifest --config {params.study:q} --results {params.results:q}"
         " --output {output:q} {params.given:q} {input.prepared:q} 2> {log:q}"

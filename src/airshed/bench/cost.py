@@ -50,13 +50,6 @@ def measure_cost(
 ) -> dict[str, Any]:
     """Measure variants in one process, and write what they cost.
 
-    Args:
-        study: The resolved study.
-        variants: As for :func:`measured_steps`.
-        prepared: As for :func:`measured_steps`.
-        rounds: As for :func:`measured_steps`.
-        output: Where ``cost.json`` goes.
-
     Returns:
         What was written.
 
@@ -215,12 +208,12 @@ def cost_table(cost: dict[str, Any]) -> str:
 
 
 def _by_size(micro_batches: list[dict[str, Any]]) -> str:
-    def told(found: dict[str, Any]) -> str:
+    def rate(found: dict[str, Any]) -> str:
         if found["samples_per_second"] is None:
             return "does not fit"
         return f"{found['samples_per_second']:.4g} ({found['peak_memory_mb']:.0f} MB)"
 
-    return ", ".join(f"{found['batch_size']}: {told(found)}" for found in micro_batches)
+    return ", ".join(f"{found['batch_size']}: {rate(found)}" for found in micro_batches)
 
 
 def _with_references(study: Study, variants: Sequence[str]) -> list[str]:

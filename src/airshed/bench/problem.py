@@ -41,15 +41,7 @@ def random_geography(
 def computed_scan(
     name: str, patch_grid: tuple[int, int], regions: tuple[int, int], sectors: int, patch: int
 ) -> RasterScan | WindScan:
-    """The scan of that name, its tables computed here.
-
-    Args:
-        name: As the configuration has it.
-        patch_grid: Rows and columns of patches.
-        regions: Rows and columns of regions.
-        sectors: Wind directions told apart.
-        patch: Cells per side of a patch.
-    """
+    """The scan of that name, its tables computed here."""
     if name not in SCANS:
         return RasterScan()
     scan = SCANS[name]

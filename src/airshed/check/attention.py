@@ -53,7 +53,7 @@ def attention(training: CheckedTraining) -> Finding:
     if stanza["kind"] != "none":
         kinds.append(biases.build(stanza, grid=study.patch_grid, num_heads=model.heads))
     found = [_of_kind(bias, workload, study.train.attention) for bias in kinds]
-    return replace(worst(found), told=", ".join(each.told for each in found))
+    return replace(worst(found), summary=", ".join(each.summary for each in found))
 
 
 def _of_kind(bias: Bias | None, workload: Workload, wanted: str) -> Finding:
@@ -67,16 +67,16 @@ def _of_kind(bias: Bias | None, workload: Workload, wanted: str) -> Finding:
     problem = _problem(core, workload)
     errors = _errors(core, problem)
     ms = 1e3 * median_seconds(lambda: _differentiated(core, problem))
-    told = f"{what} {core.path}: errors {errors[0]:.0e}, {errors[1]:.0e}, {ms:.3g} ms a sample"
+    summary = f"{what} {core.path}: errors {errors[0]:.0e}, {errors[1]:.0e}, {ms:.3g} ms a sample"
     if not all(
         error < most for error, most in zip(errors, TOLERANCES[workload.dtype], strict=True)
     ):
-        return broken(told, "set train.attention to another path (docs/gpu.md)")
+        return broken(summary, "set train.attention to another path (docs/gpu.md)")
     on_gpu = workload.device.type == "cuda"
     if on_gpu and core.path in SLOW_ON_GPU and workload.tokens > DENSE_TOKENS:
-        lacking = described(what, *choose(bias, workload)) if wanted == "auto" else told
-        return slow(f"{told} ({lacking})", "install Triton for this GPU (docs/gpu.md)")
-    return fine(told)
+        lacking = described(what, *choose(bias, workload)) if wanted == "auto" else summary
+        return slow(f"{summary} ({lacking})", "install Triton for this GPU (docs/gpu.md)")
+    return fine(summary)
 
 
 def _move_from_start(core: Core) -> None:

@@ -19,7 +19,7 @@ NETWORK = (
 
 
 def exchange(training: CheckedTraining) -> Finding:
-    """Sums over all processes, of as many numbers as there are gradients; what one tells all."""
+    """Sums over all processes, of as many numbers as there are gradients; what one broadcasts."""
     fabric, count = training.fabric, training.processes.count
     if count == 1:
         return fine("one process: nothing is exchanged")
@@ -30,7 +30,7 @@ def exchange(training: CheckedTraining) -> Finding:
     if not bool((summed == count * (count + 1) / 2).all()):
         return broken(f"sums over {count} processes are wrong", NETWORK)
     if word != "from process 0" or wanted != [True, False]:
-        return broken(f"processes are told '{word}' and {wanted}", NETWORK)
+        return broken(f"processes receive '{word}' and {wanted}", NETWORK)
     megabytes = 4e-6 * training.parameters
     return fine(
         f"{count} processes sum {megabytes:.3g} MB of gradients"

@@ -16,7 +16,7 @@ from airshed.cluster.plan import most_store_bytes
 from airshed.errors import refusing
 from airshed.graph.places import Places
 from airshed.integrity.atomic import write_text
-from airshed.training.fabric import told_by_first
+from airshed.training.fabric import result_of_first
 
 NUMBER_BYTES = 4
 STATES = 2  # the last state of a training and the one before
@@ -34,23 +34,23 @@ def disk(training: CheckedTraining) -> Finding:
     """Room for the hourly fields and the checkpoints of all trainings at once."""
     study, free = training.study, shutil.disk_usage(training.results).free
     trainings = len(study.variants) * len(study.seeds)
-    kept = 1 + STATES * NUMBERS_OF_A_STATE  # the best weights beside the states
-    needed = trainings * kept * NUMBER_BYTES * training.parameters
+    checkpoint = 1 + STATES * NUMBERS_OF_A_STATE  # the best weights beside the states
+    needed = trainings * checkpoint * NUMBER_BYTES * training.parameters
     if not Places(study, training.results).hourly.exists():
         needed += most_store_bytes(study.dataset)
-    told = (
+    summary = (
         f"{free / 1e9:,.1f} GB free, at most {needed / 1e9:,.2f} GB for hourly fields and"
         f" checkpoints of {trainings} trainings (a quota is not seen)"
     )
     if free < needed:
-        return broken(told, "make room, or put results (a link will do) on a larger disk")
-    return fine(told)
+        return broken(summary, "make room, or put results (a link will do) on a larger disk")
+    return fine(summary)
 
 
 def locks(training: CheckedTraining) -> Finding:
     """A file that the first process has locked is locked for all processes on all machines."""
     path = training.probes / "lock"
-    holder = told_by_first(training.fabric, partial(_locked, path))
+    holder = result_of_first(training.fabric, partial(_locked, path))
     taken = training.together(partial(_can_be_locked, path))
     if training.fabric.is_global_zero:
         os.close(holder)
@@ -83,17 +83,17 @@ def _can_be_locked(path: Path) -> bool:
 def renames(training: CheckedTraining) -> Finding:
     """A file that is replaced is seen by all processes, and never half of it."""
     path = training.probes / "renamed"
-    told_by_first(training.fabric, partial(write_text, path, OLD))
-    wrote_s = told_by_first(training.fabric, partial(_seconds_to_replace, path))
+    result_of_first(training.fabric, partial(write_text, path, OLD))
+    wrote_s = result_of_first(training.fabric, partial(_seconds_to_replace, path))
     seen_s = max(training.together(partial(_seconds_until_seen, path)))
     if training.fabric.is_global_zero:
         shutil.rmtree(training.probes)
     if seen_s >= LATENCY_S:
         return broken(f"a replaced file is not seen within {LATENCY_S:.0f} s", ANOTHER_PLACE)
-    told = f"a file is written and named in {1e3 * wrote_s:.3g} ms, seen {seen_s:.1f} s later"
+    summary = f"a file is written and named in {1e3 * wrote_s:.3g} ms, seen {seen_s:.1f} s later"
     if wrote_s > SLOW_TO_WRITE_S or seen_s > SLOW_TO_SEE_S:
-        return slow(told, "put results on a file system that is less busy")
-    return fine(told)
+        return slow(summary, "put results on a file system that is less busy")
+    return fine(summary)
 
 
 def _seconds_to_replace(path: Path) -> float:
@@ -103,7 +103,7 @@ def _seconds_to_replace(path: Path) -> float:
 
 
 def _seconds_until_seen(path: Path) -> float:
-    """How long the new content takes to be there; after LATENCY_S nobody waits any longer."""
+    """How long the new content takes to be there; LATENCY_S at most."""
     started = time.monotonic()
     while (waited := time.monotonic() - started) < LATENCY_S:
         with suppress(FileNotFoundError):

@@ -23,33 +23,33 @@ class Finding:
 
     Attributes:
         verdict: How well it works.
-        told: What was found, with numbers.
+        summary: What was found, with numbers.
         todo: What to do where something is to be done.
     """
 
     verdict: Verdict
-    told: str
+    summary: str
     todo: str = ""
 
     def line(self, what: str) -> str:
         """The line of a check of that name."""
         advice = f"; {self.todo}" if self.todo else ""
-        return f"{self.verdict:<7} {what:<10} {self.told}{advice}"
+        return f"{self.verdict:<7} {what:<10} {self.summary}{advice}"
 
 
-def fine(told: str) -> Finding:
+def fine(summary: str) -> Finding:
     """Nothing is to be done."""
-    return Finding(Verdict.FINE, told)
+    return Finding(Verdict.FINE, summary)
 
 
-def slow(told: str, todo: str) -> Finding:
+def slow(summary: str, todo: str) -> Finding:
     """It works, and costs more time or attempts than it needs to."""
-    return Finding(Verdict.SLOW, told, todo)
+    return Finding(Verdict.SLOW, summary, todo)
 
 
-def broken(told: str, todo: str) -> Finding:
+def broken(summary: str, todo: str) -> Finding:
     """A training would fail, or give wrong results."""
-    return Finding(Verdict.BROKEN, told, todo)
+    return Finding(Verdict.BROKEN, summary, todo)
 
 
 def worst(found: Sequence[Finding]) -> Finding:
@@ -58,12 +58,7 @@ def worst(found: Sequence[Finding]) -> Finding:
 
 
 def attempted(check: Callable[[], Finding], todo: str) -> Finding:
-    """What a check finds; whatever it raises means that the thing is broken.
-
-    Args:
-        check: The check.
-        todo: What to do where an error of another library does not say it.
-    """
+    """What a check finds; any error means broken, with ``todo`` where its message has no advice."""
     try:
         return check()
     except Exception as error:  # whatever a driver, a compiler or a file system may raise
@@ -75,5 +70,5 @@ def of_error(error: Exception, todo: str) -> Finding:
     if not isinstance(error, AirshedError):
         return broken(brief(error), todo)
     found = error.details.get("found")
-    told = error.what if found is None else f"{error.what}: {found}"
-    return broken(" ".join(told.split()), error.details.get(HINT, todo))
+    summary = error.what if found is None else f"{error.what}: {found}"
+    return broken(" ".join(summary.split()), error.details.get(HINT, todo))

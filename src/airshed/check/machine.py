@@ -22,7 +22,7 @@ LARGEST_ERROR = {torch.float32: 1e-5, torch.bfloat16: 1e-2}  # of the norm; TF32
 
 
 class Place(NamedTuple):
-    """Where a process runs; ``unit`` tells devices of one kind apart."""
+    """Where a process runs; ``unit`` identifies one of several devices of a kind."""
 
     host: str
     device: str
@@ -39,7 +39,7 @@ def devices(training: CheckedTraining) -> Finding:
         cores[place.host] |= place.cores
     least = min(map(len, cores.values()))
     wanted = threads * training.processes.devices
-    told = (
+    summary = (
         ", ".join(f"{count} x {kind}" for kind, count in kinds.items())
         + f"; machines: {len(cores)}, cores of each: {least} for {wanted} threads"
     )
@@ -48,19 +48,19 @@ def devices(training: CheckedTraining) -> Finding:
     there = len(devices_here(outside).ids)
     if not on_gpu and training.settings.accelerator == "auto" and there:
         return broken(
-            f"torch uses none of the {there} GPUs that the kernel lists: {told}",
+            f"torch uses none of the {there} GPUs that the kernel lists: {summary}",
             "install the build of torch for this machine (docs/gpu.md), or set train.accelerator",
         )
     if on_gpu and len({place[:3] for place in places}) < len(places):
         return broken(
-            f"two processes share a device: {told}",
+            f"two processes share a device: {summary}",
             "ask for as many devices on each machine as jobs.devices says (gres in site.yaml)",
         )
     if least < wanted:
-        return slow(told, "ask for more cores a process, or lower train.threads")
+        return slow(summary, "ask for more cores a process, or lower train.threads")
     if len(kinds) > 1:
-        return slow(told, "name nodes of one kind (constraint in site.yaml): each step waits")
-    return fine(told)
+        return slow(summary, "name nodes of one kind (constraint in site.yaml): each step waits")
+    return fine(summary)
 
 
 def _place(device: torch.device) -> Place:
@@ -83,17 +83,17 @@ def precision(training: CheckedTraining) -> Finding:
     error = float(((low[0] @ low[1]).double().cpu() - exact).norm() / exact.norm())
     took, full = (median_seconds(partial(torch.matmul, *parts)) for parts in (low, pair))
     speed = 2 * size**3 / took / 1e12
-    told = f"{chosen}: products deviate by {error:.0e}, {speed:.3g} Tflop/s"
+    summary = f"{chosen}: products deviate by {error:.0e}, {speed:.3g} Tflop/s"
     if not error < LARGEST_ERROR[dtype]:
         return broken(
-            told,
+            summary,
             f"at most {LARGEST_ERROR[dtype]:.0e} is right: look at the driver and at the device",
         )
     if dtype != torch.float32 and took > full:
         return slow(
-            f"{told}, {full / took:.2g} of the speed in 32 bits", "set train.precision: 32-true"
+            f"{summary}, {full / took:.2g} of the speed in 32 bits", "set train.precision: 32-true"
         )
-    return fine(told)
+    return fine(summary)
 
 
 def compiler(training: CheckedTraining) -> Finding:

@@ -1,4 +1,4 @@
-"""All checks in their order: each process makes them, and the first tells what is worst."""
+"""All checks in their order: each process makes them, and the first reports what is worst."""
 
 from __future__ import annotations
 
@@ -56,14 +56,7 @@ CHECKS = {
 def findings(
     study: Study, variant: str, processes: Processes, results: Path
 ) -> Iterator[tuple[str, Finding]]:
-    """Name and finding of one check after another, the same in all processes.
-
-    Args:
-        study: The resolved study.
-        variant: The variant whose training is checked.
-        processes: How many processes train together; each of them calls this function.
-        results: The folder of all studies.
-    """
+    """Name and finding of one check after another, the same in all processes, which all call it."""
     own = study.for_variant(variant)
     settings = own.train.model_copy(update={"timeout_min": TIMEOUT_MIN})
     try:
@@ -78,15 +71,15 @@ def findings(
         if check.everywhere or fabric.is_global_zero:
             found = attempted(partial(check.run, training), check.todo)
         try:
-            told = training.gathered(found)
+            everywhere = training.gathered(found)
         except Exception as error:  # of the network, whatever it is
             yield "exchange", broken(f"processes do not reach each other: {brief(error)}", NETWORK)
             return
-        yield name, _of_all(told)
+        yield name, _of_all(everywhere)
 
 
-def _of_all(told: list[Finding]) -> Finding:
+def _of_all(everywhere: list[Finding]) -> Finding:
     """What the first process found; what is worse elsewhere, with the process that found it."""
-    found = worst(told)
-    rank = told.index(found)
-    return found if rank == 0 else replace(found, told=f"process {rank}: {found.told}")
+    found = worst(everywhere)
+    rank = everywhere.index(found)
+    return found if rank == 0 else replace(found, summary=f"process {rank}: {found.summary}")

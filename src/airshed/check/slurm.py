@@ -37,7 +37,7 @@ def slurm(study: Study) -> Finding:
 
 
 def job_options(study: Study, site: Site) -> Iterator[tuple[str, list[str]]]:
-    """Kinds of jobs, and what ``sbatch`` is told of them, as the profiles tell it."""
+    """Kinds of jobs, and the options of ``sbatch`` for them, as in the profiles."""
     yield "tables", _options(site, site.cpu_partition, TABLES, 1, None)
     devices = study.train.accelerator != "cpu"
     where = site.train_partition

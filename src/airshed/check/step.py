@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from functools import partial
 
 import torch
@@ -14,7 +13,7 @@ from airshed.check.training import CheckedTraining, median_seconds
 from airshed.cluster.plan import training_steps
 from airshed.errors import AirshedError
 from airshed.training.compilation import compile_blocks
-from airshed.training.memory import device_memory_error
+from airshed.training.memory import device_memory_error, peak_memory_mb
 
 STRAGGLING = 1.2  # times the median of all processes
 NEARLY_ALL = 0.9  # of a memory
@@ -30,26 +29,26 @@ def step(training: CheckedTraining) -> Finding:
     hours = training_steps(training.study) * pace / 3600
     has, what, todo = _memory(training)
     took = f"{pace:.3g} s and {megabytes:,.0f} of {has:,.0f} MB of {what}"
-    told = f"{took}: {hours:.3g} h for a training"
+    summary = f"{took}: {hours:.3g} h for a training"
     if exchanged > everywhere[-1]:
         return slow(
-            f"{told}, most of it for exchanging gradients",
+            f"{summary}, most of it for exchanging gradients",
             "train on fewer devices, or look at the network between the machines",
         )
     if seconds > STRAGGLING * everywhere[len(everywhere) // 2]:
         return slow(
-            f"{told}; here a step takes {seconds:.3g} s, elsewhere {everywhere[0]:.3g} s",
+            f"{summary}; here a step takes {seconds:.3g} s, elsewhere {everywhere[0]:.3g} s",
             "leave this machine out (slurm_extra: --exclude=... in site.yaml)",
         )
     if megabytes > NEARLY_ALL * has:
-        return slow(told, todo)
+        return slow(summary, todo)
     limit_h = training.study.jobs.request(training.variant).runtime_min / 60
     if hours > limit_h:
         return slow(
-            told,
+            summary,
             f"raise jobs.runtime_min: {limit_h:.3g} h end it before, and each retry continues it",
         )
-    return fine(told)
+    return fine(summary)
 
 
 def _measured(training: CheckedTraining) -> tuple[float, float]:
@@ -71,9 +70,7 @@ def _measured(training: CheckedTraining) -> tuple[float, float]:
         if lacking is None:
             raise
         raise lacking from error
-    if device.type == "cuda":
-        return taken, torch.cuda.max_memory_allocated(device) / 1e6
-    return taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return taken, peak_memory_mb(device)
 
 
 def _lacking_memory(training: CheckedTraining, error: Exception) -> AirshedError | None:

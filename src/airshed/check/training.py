@@ -21,7 +21,7 @@ from airshed.model import Forecaster
 from airshed.training.lightning import Fabric
 from airshed.training.processes import Processes
 
-Told = TypeVar("Told")
+Value = TypeVar("Value")
 ROUNDS = 3
 PROBES = ".airshed-check"
 
@@ -77,28 +77,28 @@ class CheckedTraining:
         network = network_of(self.study.model_copy(update={"train": anywhere}), self.variant, None)
         return sum(parameter.numel() for parameter in network.parameters())
 
-    def gathered(self, value: Told) -> list[Told]:
-        """What every process tells, in all processes."""
+    def gathered(self, value: Value) -> list[Value]:
+        """The values of every process, in all processes."""
         if self.processes.count == 1:
             return [value]
-        told: list[Any] = [None] * self.processes.count
-        torch.distributed.all_gather_object(told, value)
-        return told
+        everywhere: list[Any] = [None] * self.processes.count
+        torch.distributed.all_gather_object(everywhere, value)
+        return everywhere
 
-    def together(self, work: Callable[[], Told]) -> list[Told]:
+    def together(self, work: Callable[[], Value]) -> list[Value]:
         """What every process finds, in all processes; an error that one meets is raised in all."""
-        found: Told | Exception
+        found: Value | Exception
         try:
             found = work()
         except AirshedError as error:
             found = error
         except Exception as error:  # which another process need not be able to read
             found = RuntimeError(brief(error))
-        told = self.gathered(found)
-        for each in told:
+        everywhere = self.gathered(found)
+        for each in everywhere:
             if isinstance(each, Exception):
                 raise each
-        return cast("list[Told]", told)
+        return cast("list[Value]", everywhere)
 
 
 def median_seconds(work: Callable[[], object]) -> float:

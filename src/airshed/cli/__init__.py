@@ -6,39 +6,16 @@ under Snakemake alike. Heavy libraries are imported by the step that needs them.
 
 from __future__ import annotations
 
-from airshed.cli import (
-    bench,
-    check,
-    cluster,
-    comparing,
-    data,
-    evaluation,
-    export,
-    forecast,
-    inspect,
-    rehearsal,
-    report,
-    study,
-    supplement,
-    training,
-)
+from importlib import import_module
+
 from airshed.cli.app import app, main
 
-__all__ = [
-    "app",
-    "bench",
-    "check",
-    "cluster",
-    "comparing",
-    "data",
-    "evaluation",
-    "export",
-    "forecast",
-    "inspect",
-    "main",
-    "rehearsal",
-    "report",
-    "study",
-    "supplement",
-    "training",
-]
+MODULES = (
+    *("bench", "check", "cluster", "comparing", "data", "evaluation", "export", "forecast"),
+    *("inspect", "rehearsal", "report", "study", "supplement", "training"),
+)
+"""Each adds its commands to the app, in this order."""
+for module in MODULES:
+    import_module(f"{__name__}.{module}")
+
+__all__ = ["app", "main"]

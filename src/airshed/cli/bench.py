@@ -91,7 +91,7 @@ def variant(
     prepared = Prepared(hourly, static, patch_elevation, statistics, scan_tables)
     with making("cost", config, output, name, read=vars(prepared)) as study:
         claim_devices(study)
-        from airshed.bench.kept import measured_once
+        from airshed.bench.cache import measured_once
 
         write_json(output, measured_once(study, name, prepared, rounds, output))
 

@@ -31,7 +31,7 @@ def show_plan(files: list[Path]) -> None:
     from airshed.graph.study import StudyGraph
 
     resolved = named_study(files)
-    for line in StudyGraph(resolved).told():
+    for line in StudyGraph(resolved).notices():
         typer.echo(line)
     show(plan_study(resolved, planned_jobs(files), RESULTS))
 
@@ -45,7 +45,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
     every: Annotated[float, typer.Option(min=1, help="Seconds between refreshes.")] = 5,
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="Also what was found of attention paths.")
+        bool, typer.Option("--verbose", help="Also the measurements of attention paths.")
     ] = False,
 ) -> None:
     """Show what every training, data step and scoring of a study does, and how far it is.
@@ -82,10 +82,10 @@ def remove(
     study: Annotated[Path, typer.Argument(help="Name of the study, or its folder.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove a study, and the prepared data that no other study stands on.
+    """Remove a study, and the prepared data that no other study depends on.
 
-    It says what goes and how much room that frees, and asks. Raw data that were not simulated are
-    never touched.
+    It lists what will be removed and the space that this frees, and asks. Raw data that were not
+    simulated are never touched.
     """
     from airshed.removal import CONFIG, plan_removal
 

@@ -21,29 +21,25 @@ from airshed.cli.options import (
     StudyFiles,
     SupplementFolder,
     claim_devices,
+    existing_file,
+    existing_folder,
 )
 from airshed.evaluation.baselines import BASELINES
 
 Baseline = StrEnum("Baseline", {name: name for name in BASELINES})  # type: ignore[misc]
 SaveForecasts = Annotated[
-    Path | None, typer.Option(help="Keep the forecasts too: NetCDF if this ends in .nc, else Zarr.")
+    Path | None,
+    typer.Option(help="Archive the forecasts too: NetCDF if it ends in .nc, else Zarr."),
 ]
-ConfigIfAny = Annotated[
-    list[Path] | None,
-    typer.Option(exists=True, dir_okay=False, help="Study, or files with the step's settings."),
+OptionalFile = Annotated[Path | None, existing_file("Made by the step of that name.")]
+WithTruth = Annotated[
+    bool, typer.Option("--with-truth", help="Store the observed fields beside them.")
 ]
-FileIfAny = Annotated[
-    Path | None, typer.Option(exists=True, dir_okay=False, help="Made by the step of that name.")
-]
-HourlyIfAny = Annotated[
-    Path | None, typer.Option(exists=True, file_okay=False, help="hourly.zarr made by ingest.")
-]
-WithTruth = Annotated[bool, typer.Option("--with-truth", help="Keep what came true beside them.")]
 
 
 @app.command()
 def climatology(config: Config, hourly: Hourly, static: Static, output: Output) -> None:
-    """Fit what is expected at each hour of the day and day of the year, from the training split."""
+    """Fit the climatology of each hour of the day and day of the year, from the training split."""
     from airshed.data.climatology import fit_climatology
     from airshed.graph.notes import making
 
@@ -79,16 +75,16 @@ def wind_roses(config: Config, hourly: Hourly, static: Static, output: Output) -
 
 @app.command()
 def evaluate(
-    run: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="run.json of a training.")
+    run: Annotated[Path | None, existing_file("run.json of a training.")] = None,
+    config: Annotated[
+        list[Path] | None, existing_file("Study, or files with the step's settings.")
     ] = None,
-    config: ConfigIfAny = None,
-    hourly: HourlyIfAny = None,
-    static: FileIfAny = None,
-    patch_elevation: FileIfAny = None,
-    statistics: FileIfAny = None,
-    scan_tables: FileIfAny = None,
-    climatology: FileIfAny = None,
+    hourly: Annotated[Path | None, existing_folder("hourly.zarr made by ingest.")] = None,
+    static: OptionalFile = None,
+    patch_elevation: OptionalFile = None,
+    statistics: OptionalFile = None,
+    scan_tables: OptionalFile = None,
+    climatology: OptionalFile = None,
     output: Annotated[
         Path | None, typer.Option(help="Where the scores go; they appear when complete.")
     ] = None,
@@ -99,11 +95,7 @@ def evaluate(
     supplement: SupplementFolder = None,
     take_over: Annotated[
         Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            help="scores.nc of the same run in another study: use that instead of scoring it.",
-        ),
+        existing_file("scores.nc of the same run in another study: use that instead of scoring."),
     ] = None,
     study: StudyFiles = None,
     variant: Annotated[str | None, typer.Option(help="With --study: which variant.")] = None,
@@ -112,13 +104,13 @@ def evaluate(
     """Score a trained run on the test split at each horizon, in physical units.
 
     Say which run by --study, --variant and --seed, or give every path, as the workflow does. With
-    --study the scores lie beside the forecasts that are kept, or where --output says.
+    --study the scores are written beside the archived forecasts, or where --output says.
     """
     from airshed.cli.given import Given, of_study
     from airshed.graph.identity import scores_identity
     from airshed.graph.notes import Making, check_read
     from airshed.graph.places import FORECASTS
-    from airshed.graph.settings import handed
+    from airshed.graph.settings import step_settings
     from airshed.integrity.formats import RUN, read_json
 
     if study is not None:
@@ -130,7 +122,7 @@ def evaluate(
     read = {"climatology": given.climatology, "observations": given.observations}
     record = read_json(run, RUN)
     check_read("scores", given.config, vars(prepared) | read, record["variant"])
-    settings = handed(given.config, "scores")
+    settings = step_settings(given.config, "scores")
     made = Making("scores", settings, given.output)
     weights = record["checkpoint"]["sha256"]
     identity = scores_identity(settings, weights, prepared, given.climatology, given.observations)
@@ -202,11 +194,11 @@ def compare_study(
     from airshed.comparison.study import Tables, write_comparisons
     from airshed.comparison.table import overall_verdicts
     from airshed.graph.notes import making
-    from airshed.training.mlflow_runs import tell_verdicts
+    from airshed.training.mlflow_runs import note_verdicts
 
     with making("comparison", config, comparisons) as study:
         write_comparisons(study, files, Tables(scores, comparisons, by_score))
-    tell_verdicts(comparisons.parent, overall_verdicts(comparisons))
+    note_verdicts(comparisons.parent, overall_verdicts(comparisons))
 
 
 @app.command()

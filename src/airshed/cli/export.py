@@ -26,8 +26,8 @@ def export(
 ) -> None:
     """Write a study as a Workflow Run RO-Crate: tables, report, workflow, a card for each model.
 
-    `airshed verify` checks it, wherever it is. The checksum that is told at the end stands for all
-    of it: publish it beside the file.
+    `airshed verify` checks it, wherever it is. The checksum that is printed at the end stands for
+    the whole file: publish it beside it.
     """
     from airshed.config import load_study
     from airshed.export.crate import LICENCE, export_study

@@ -1,4 +1,4 @@
-"""Where everything of one training lies: as the workflow gives it, or found from a study alone."""
+"""Paths of one training's files: given one by one by the workflow, or found from a study alone."""
 
 from __future__ import annotations
 
@@ -57,27 +57,31 @@ class Given:
         names = (*PATHS, "climatology", "output")
         lacking = [f"--{name}" for name, value in zip(names, values, strict=True) if not value]
         raise AirshedError(
-            "it is not said what is to be scored",
+            "the training to be scored is not named",
             expected="--study, --variant and --seed; or every path",
             found=f"without --study, and without {', '.join(lacking)}",
         )
 
 
 def of_study(
-    files: list[Path], variant: str | None, seed: int | None, output: Path | None, kept: Path | None
+    files: list[Path],
+    variant: str | None,
+    seed: int | None,
+    output: Path | None,
+    forecasts: Path | None,
 ) -> Given:
-    """What a finished training of a study needs to be scored again.
+    """What scoring a finished training of a study needs.
 
     Args:
         files: The study's YAML files.
         variant: Which variant.
         seed: Which seed.
         output: Where the scores go; None: beside the forecasts.
-        kept: Where the forecasts go.
+        forecasts: Where the forecasts go.
 
     Raises:
-        AirshedError: The study has no such variant or seed, it is not trained, or it is not said
-            where results go.
+        AirshedError: The study has no such variant or seed, it is not trained, or there is no path
+            for its results.
     """
     from airshed.graph.study import StudyGraph
 
@@ -93,11 +97,11 @@ def of_study(
             if variant not in study.variants
             else None,
         )
-    if output is None and kept is None:
+    if output is None and forecasts is None:
         raise AirshedError(
-            "it is not said where results go", expected="--save-forecasts FOLDER, or --output FILE"
+            "there is no path for the results", expected="--save-forecasts FOLDER, or --output FILE"
         )
-    graph = StudyGraph(study, main=False)  # nothing is planned: what others hold is not asked
+    graph = StudyGraph(study, main=False)  # nothing is planned, so other studies do not matter
     run = graph.results / f"variants/{variant}/seed{seed}/run.json"
     if not run.is_file():
         raise AirshedError(
@@ -108,6 +112,6 @@ def of_study(
         run,
         graph.places.prepared(variant),
         graph.places.climatology,
-        output or Path(f"{kept}.scores.nc"),
+        output or Path(f"{forecasts}.scores.nc"),
         graph.outputs("observations")[0] if study.stations else None,
     )

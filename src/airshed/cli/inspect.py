@@ -1,4 +1,4 @@
-"""A look at raw archives before anything is run."""
+"""Inspection of raw archives before anything is run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from airshed.cli.app import app
-from airshed.cli.options import DEFAULTS
+from airshed.cli.options import DEFAULTS, existing_file
 
 SAMPLED_HOURS = 6
 
@@ -22,10 +22,7 @@ def inspect(
         ),
     ],
     config: Annotated[
-        list[Path] | None,
-        typer.Option(
-            exists=True, dir_okay=False, help="Study (later files override): check it too."
-        ),
+        list[Path] | None, existing_file("Study (later files override): check it too.")
     ] = None,
     hours: Annotated[
         int, typer.Option(min=1, help="Hours to look at, spread over all days.")
@@ -49,7 +46,7 @@ def inspect(
             check_splits(load_study(files or []), found.hours, found.findings)
     elif config:
         found.findings.remark(
-            f"only the dataset was checked: {DEFAULTS[0]} is not here", f"{config[0]}"
+            f"only the dataset was checked: there is no {DEFAULTS[0]}", f"{config[0]}"
         )
     if json is not None:
         write_json(json, found.as_dict())

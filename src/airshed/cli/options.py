@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,54 +14,45 @@ if TYPE_CHECKING:
 DEFAULTS = (Path("config/config.yaml"), Path("config/variants.yaml"))
 DEMO = Path("config/studies/demo.yaml")  # what snakemake runs if no study is named
 
-InputFile = typer.Option(exists=True, dir_okay=False)
-InputFolder = typer.Option(exists=True, file_okay=False)
+
+def existing_file(words: str) -> Any:
+    """An option that names a file, or several, with its help."""
+    return typer.Option(exists=True, dir_okay=False, help=words)
+
+
+def existing_folder(words: str) -> Any:
+    """An option that names a folder, with its help."""
+    return typer.Option(exists=True, file_okay=False, help=words)
+
 
 Config = Annotated[
     list[Path],
-    typer.Option(
-        exists=True,
-        dir_okay=False,
-        help="Study (see resolve-config; later files override), or files with the step's settings.",
+    existing_file(
+        "Study (see resolve-config; later files override), or files with the step's settings."
     ),
 ]
+RunFile = Annotated[Path, existing_file("run.json of a training.")]
 Raw = Annotated[
     Path, typer.Option(help="Folder with the raw files; of a gridded series also a pattern.")
 ]
-Hourly = Annotated[
-    Path, typer.Option(exists=True, file_okay=False, help="hourly.zarr made by ingest.")
-]
-Static = Annotated[
-    Path, typer.Option(exists=True, dir_okay=False, help="static.nc made by static-fields.")
-]
-PatchElevation = Annotated[
-    Path, typer.Option(exists=True, dir_okay=False, help="Made by patch-elevation.")
-]
-Statistics = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Made by statistics.")]
-Climatology = Annotated[
-    Path, typer.Option(exists=True, dir_okay=False, help="Made by climatology.")
-]
-Damping = Annotated[
-    Path | None,
-    typer.Option(exists=True, dir_okay=False, help="Made by damping, for damped persistence."),
-]
+Hourly = Annotated[Path, existing_folder("hourly.zarr made by ingest.")]
+Static = Annotated[Path, existing_file("static.nc made by static-fields.")]
+PatchElevation = Annotated[Path, existing_file("Made by patch-elevation.")]
+Statistics = Annotated[Path, existing_file("Made by statistics.")]
+ScanTables = Annotated[Path, existing_file("Made by scan-tables.")]
+Climatology = Annotated[Path, existing_file("Made by climatology.")]
+Damping = Annotated[Path | None, existing_file("Made by damping, for damped persistence.")]
 Horizons = Annotated[
     list[int] | None,
     typer.Option("--horizon", help="Score this horizon, h; may be repeated. Default: all."),
 ]
-ScanTables = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Made by scan-tables.")]
 Output = Annotated[Path, typer.Option(help="Where the result goes; it appears when complete.")]
-Observations = Annotated[
-    Path | None,
-    typer.Option(exists=True, dir_okay=False, help="Made by stations, for a study that has them."),
-]
+Observations = Annotated[Path | None, existing_file("Made by stations, if the study has them.")]
 SupplementFolder = Annotated[
     Path | None,
     typer.Option(help="Folder for the results at stations and in episodes; else there are none."),
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Tasks at a time on this machine.")]
-
-
 StudyFiles = Annotated[
     list[Path] | None,
     typer.Option(

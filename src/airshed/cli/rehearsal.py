@@ -27,10 +27,10 @@ def rehearse(
 ) -> None:
     """Run the whole graph of a study on a few of its own days and about twenty optimiser steps.
 
-    What would fail after hours fails in minutes. It has folders of its own; what it finished is
-    kept if it is run again. It ends with the page and with what the study itself will take.
+    What would fail after hours fails in minutes. It has folders of its own; run again, it continues
+    where it stopped. It ends with the report's page and with what the study itself will take.
     """
-    from airshed.cluster.rehearsal import ingest_told, rehearsal_of
+    from airshed.cluster.rehearsal import ingest_estimate, rehearsal_of
     from airshed.config import dump_study
     from airshed.integrity.atomic import write_text
 
@@ -45,7 +45,7 @@ def rehearse(
     typer.echo(f"The rehearsal's page: {RESULTS / rehearsal.study / 'report.html'}")
     typer.echo("What the study itself will take, as far as the rehearsal tells:\n")
     show_plan(files)
-    typer.echo(ingest_told(resolved, rehearsal))
+    typer.echo(ingest_estimate(resolved, rehearsal))
 
 
 def _given(name: str, value: object) -> list[str]:
@@ -59,5 +59,5 @@ def _run(study: Path, options: list[str]) -> None:
         raise AirshedError(
             "the rehearsal failed, and so would the study",
             where=study,
-            hint="mend what is said above, and run the command again: what is finished is kept",
+            hint="mend the cause that is printed above, and run the command again: it continues",
         )

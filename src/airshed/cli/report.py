@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from airshed.cli.app import app
-from airshed.cli.options import Config, InputFolder, Output
+from airshed.cli.options import Config, Output, existing_folder
 
 
 @app.command()
 def report(
     config: Config,
-    results: Annotated[Path, InputFolder],
-    data: Annotated[Path, InputFolder],
+    results: Annotated[Path, existing_folder("results/<study>.")],
+    data: Annotated[Path, existing_folder("The study's prepared data.")],
     html: Annotated[Path, typer.Option(help="The page to write.")],
     markdown: Annotated[Path, typer.Option(help="The same in Markdown.")],
     figures: Annotated[Path, typer.Option(help="Folder for figures and their data.")],
@@ -53,7 +53,7 @@ def partial_report(
 @app.command()
 def manifest(
     config: Config,
-    results: Annotated[Path, InputFolder],
+    results: Annotated[Path, existing_folder("results/<study>.")],
     output: Output,
     inputs: Annotated[list[Path], typer.Argument(exists=True, help="Files or folders.")],
 ) -> None:
@@ -75,11 +75,7 @@ def verify(
     ] = True,
     against: Annotated[
         Path | None,
-        typer.Option(
-            exists=True,
-            file_okay=False,
-            help="Instead, compare scores.csv and comparisons.csv with those of this study.",
-        ),
+        existing_folder("Instead, compare scores.csv and comparisons.csv with this study's."),
     ] = None,
 ) -> None:
     """Hash a study, or its zip file, and name every file that changed, is missing or is new."""

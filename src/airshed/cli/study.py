@@ -35,7 +35,7 @@ def resolve_config(
 
 def _parsed(text: str) -> dict[str, Any]:
     what = "the values are not valid JSON"
-    with refusing(ValueError, RecursionError, what=what, where=VALUES, told=str):
+    with refusing(ValueError, RecursionError, what=what, where=VALUES, found=str):
         values = json.loads(text)
     if not isinstance(values, dict):
         raise AirshedError(

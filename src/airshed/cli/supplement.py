@@ -1,4 +1,4 @@
-"""What is checked beyond the scores of the trained runs."""
+"""Supplements to the scores: interpretation, interventions, ensembles, stations, episodes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from airshed.cli.options import (
     Observations,
     Output,
     PatchElevation,
+    RunFile,
     ScanTables,
     Static,
     Statistics,
@@ -30,7 +31,7 @@ Folders = Annotated[
 
 @app.command()
 def interpret(
-    run: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="run.json of a training.")],
+    run: RunFile,
     config: Config,
     hourly: Hourly,
     static: Static,
@@ -58,7 +59,7 @@ def interpret(
 
 @app.command()
 def intervene(
-    run: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="run.json of a training.")],
+    run: RunFile,
     config: Config,
     hourly: Hourly,
     static: Static,
@@ -130,7 +131,7 @@ def stations(
     config: Config,
     static: Static,
     output: Output,
-    report: Annotated[Path, typer.Option(help="Where the counts of what is not believed go.")],
+    report: Annotated[Path, typer.Option(help="Where the counts of rejected observations go.")],
     tables: Annotated[
         list[Path], typer.Argument(exists=True, dir_okay=False, help="Tables of observations.")
     ],

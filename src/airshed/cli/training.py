@@ -19,6 +19,7 @@ from airshed.cli.options import (
     Static,
     Statistics,
     claim_devices,
+    existing_file,
 )
 
 
@@ -36,37 +37,23 @@ def train(
     history: Annotated[Path, typer.Option(help="CSV with losses and alpha over the steps.")],
     climatology: Annotated[
         Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            help="Made by climatology, for networks that depart from damped persistence.",
-        ),
+        existing_file("Made by climatology, for networks that depart from damped persistence."),
     ] = None,
     damping: Damping = None,
     start: Annotated[
         Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            help="For a variant with start_from, that variant's run.json of the same seed;"
-            " for one with pretrained, its checkpoint.",
+        existing_file(
+            "For a variant with start_from, that variant's run.json of the same seed; for one with"
+            " pretrained, its checkpoint."
         ),
     ] = None,
     study: Annotated[
         Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            help="The whole study, for the record; default: what --config holds.",
-        ),
+        existing_file("The whole study, for the record; default: what --config holds."),
     ] = None,
     take_over: Annotated[
         Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            help="run.json of the same training in another study: use that instead of training.",
-        ),
+        existing_file("run.json of the same training in another study: use that, do not train."),
     ] = None,
     nodes: Annotated[int, typer.Option(min=1, help="Nodes that train together, see srun.")] = 1,
     devices: Annotated[int, typer.Option(min=0, help="Devices of each node to train on.")] = 1,
@@ -78,8 +65,8 @@ def train(
     from airshed.config import load_study
     from airshed.data.prepared import Prepared
     from airshed.graph.notes import check_read
-    from airshed.graph.settings import handed
-    from airshed.training import kept
+    from airshed.graph.settings import step_settings
+    from airshed.training import reuse
     from airshed.training.processes import Processes, run_processes
     from airshed.training.stopping import (
         CONTINUES,
@@ -92,11 +79,11 @@ def train(
     fields = hourly, static, patch_elevation, statistics, scan_tables
     prepared = Prepared(*fields, climatology, damping)
     check_read("training", config, vars(prepared), variant)
-    own = handed(config, "training", variant).for_variant(variant)
-    wanted = kept.Wanted(own, whole, variant, seed, prepared, start, run, history)
+    own = step_settings(config, "training", variant).for_variant(variant)
+    request = reuse.TrainingRequest(own, whole, variant, seed, prepared, start, run, history)
     if take_over is not None:
-        return kept.take_over(wanted, take_over)
-    if kept.put_back(wanted, first=os.environ.get("SLURM_PROCID", "0") == "0"):
+        return reuse.take_over(request, take_over)
+    if reuse.restore_record(request, first=os.environ.get("SLURM_PROCID", "0") == "0"):
         return None
     processes = Processes(nodes, devices)
     start_others = processes.to_be_started_here(os.environ)
@@ -108,7 +95,7 @@ def train(
                 raise typer.Exit(run_processes(devices, command))
             from airshed.training.run import train as run_training
 
-            run_training(own, variant, seed, prepared, start, run, history, stop, processes, whole)
+            run_training(request, stop, processes)
         except InterruptedTrainingError as interruption:
             typer.echo(f"airshed: {interruption}; {CONTINUES}", err=True)
             raise typer.Exit(EXIT_INTERRUPTED) from interruption

@@ -51,12 +51,7 @@ class BatchAdvice:
 
 
 def batch_advice(study: Study, results: Path) -> BatchAdvice | None:
-    """The recommendation for a study; None where micro-batches were not measured.
-
-    Args:
-        study: The planned study.
-        results: The folder of all studies.
-    """
+    """The recommendation for a study; None where micro-batches were not measured."""
     for path, cost in costs(results):
         found = [_sizes(cost, name) for name in study.variants if _same_work(study, name, cost)]
         if found and all(found):

@@ -31,7 +31,7 @@ class PlannedJob:
 
 
 def planned_jobs(study_files: Sequence[Path]) -> list[PlannedJob]:
-    """What ``snakemake -n`` says for a study, without targets that need no job.
+    """The jobs of ``snakemake -n`` for a study, without targets that need no job.
 
     Args:
         study_files: YAML files over the defaults, as for ``--configfile``.
@@ -53,14 +53,14 @@ def planned_jobs(study_files: Sequence[Path]) -> list[PlannedJob]:
         timeout=TIMEOUT_S,
     )
     if done.returncode:
-        said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise AirshedError("snakemake refuses this study", found="\n".join(said[-12:]))
+        output = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise AirshedError("snakemake refuses this study", found="\n".join(output[-12:]))
     return parse(done.stdout)
 
 
-def parse(said: str) -> list[PlannedJob]:
+def parse(output: str) -> list[PlannedJob]:
     """The jobs in the output of a dry run."""
-    parts = HEAD.split(said)[1:]
+    parts = HEAD.split(output)[1:]
     jobs = [_job(rule, text) for rule, text in zip(parts[::2], parts[1::2], strict=True)]
     return [job for job in jobs if job.rule != "all"]
 

@@ -1,4 +1,4 @@
-"""What earlier runs took, where it says something about a training that is planned.
+"""Time and memory of earlier runs that did the same work as a planned training.
 
 A run counts if it did the same work on as many devices; nothing is scaled from one number of
 devices to another.
@@ -6,7 +6,6 @@ devices to another.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +15,8 @@ from airshed.config import Study
 from airshed.config.data import Split
 from airshed.config.jobs import JobRequest
 from airshed.config.study import DECLARED
-from airshed.files import files_below
-from airshed.integrity.formats import COST, RUN, VERSION, read_or_nothing
+from airshed.files import benchmark_seconds, folder_state
+from airshed.integrity.formats import COST, RUN, read_or_nothing
 
 BENCHMARKS = "benchmarks.json"
 PACE = [
@@ -52,20 +51,11 @@ class Measured:
 
 
 def measured(study: Study, variant: str, request: JobRequest, results: Path) -> Measured:
-    """The newest earlier run of the same work, else its cost, else the benchmark, else nothing.
-
-    Args:
-        study: The planned study.
-        variant: The planned variant.
-        request: What its job asks for.
-        results: The folder of all studies.
-    """
+    """The newest earlier run of the same work, else its cost, else the benchmark, else nothing."""
     planned = study.model_dump(mode="json")
     wanted = work_of(planned, variant, request.nodes, request.devices)
     for path in _newest_first(results.glob("*/variants/*/seed*/run.json")):
-        record = read_or_nothing(path)
-        if not RUN.reads(record.get(VERSION)):
-            continue
+        record = read_or_nothing(path, RUN)
         own = record.get("variant"), record.get("nodes", 1), record.get("devices", 1)
         if wanted == work_of(record.get("config", {}), *own):
             run = _from_run(path, record, results)
@@ -81,10 +71,9 @@ def measured(study: Study, variant: str, request: JobRequest, results: Path) -> 
 
 
 def costs(results: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every ``cost.json`` that says which configuration it was measured with, the newest first."""
+    """Every ``cost.json`` with the configuration of its measurement, the newest first."""
     for path in _newest_first(results.glob("*/cost.json")):
-        cost = read_or_nothing(path)
-        if COST.reads(cost.get(VERSION)) and "config" in cost:
+        if "config" in (cost := read_or_nothing(path, COST)):
             yield path, cost
 
 
@@ -129,7 +118,7 @@ def _from_run(path: Path, record: Mapping[str, Any], results: Path) -> Measured:
     return Measured(
         seconds_per_step=record["seconds_per_step"]["median"],
         **_memory(record["peak_memory_mb"], record["device"].startswith("CPU")),
-        disk_mb=sum(file.stat().st_size for file in files_below(folder)) / 1e6,
+        disk_mb=folder_state(folder)[1] / 1e6,
         evaluate_s=benchmark_seconds(folder / "benchmarks/evaluate.tsv"),
         source=f"{folder.relative_to(results)} ({record['device']})",
     )
@@ -147,7 +136,7 @@ def _test_samples(config: Mapping[str, Any]) -> int:
 
 
 def _from_cost(cost: Mapping[str, Any], variant: str, size: int, where: str) -> Measured | None:
-    """What a cost says of a variant with so many samples at once; None if nothing."""
+    """A variant's part of a cost, with this number of samples at once; None if not measured."""
     found, train = cost["variants"].get(variant), cost["config"]["train"]
     if found is None:
         return None
@@ -197,12 +186,3 @@ def _from_benchmarks(
         source=f"{path.name}, {batches:g} x {step['median']:.3g} s"
         f" ({found['environment']['device']})",
     )
-
-
-def benchmark_seconds(path: Path) -> float | None:
-    """The seconds that Snakemake noted for a job."""
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return float(next(csv.DictReader(stream, delimiter="\t"))["s"])
-    except (OSError, StopIteration, KeyError, ValueError):
-        return None

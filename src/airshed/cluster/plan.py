@@ -18,7 +18,7 @@ from airshed.cluster.measured import Measured, measured
 from airshed.config import Study
 from airshed.config.data import DatasetConfig
 from airshed.config.jobs import JobRequest
-from airshed.files import files_below
+from airshed.files import folder_state
 
 FLOAT_BYTES = 4
 
@@ -110,13 +110,7 @@ class StudyPlan:
 
 
 def plan_study(study: Study, jobs: Sequence[PlannedJob], results: Path) -> StudyPlan:
-    """The plan for the jobs of a study.
-
-    Args:
-        study: The study.
-        jobs: What Snakemake would run for it.
-        results: The folder of all studies.
-    """
+    """The plan for the jobs of a study."""
     variants = [_variant_plan(study, name, jobs, results) for name in study.variants]
     store, advice = _store(study, results), batch_advice(study, results)
     return StudyPlan(study.study, list(_rule_plans(jobs)), variants, store, advice)
@@ -164,8 +158,7 @@ def _store(study: Study, results: Path) -> str:
     dataset = study.dataset
     path = results / "data" / dataset.name / str(dataset.grid) / "hourly.zarr"
     if path.exists():
-        size = sum(file.stat().st_size for file in files_below(path))
-        return f"{size / 1e9:.2f} GB (measured: {path})"
+        return f"{folder_state(path)[1] / 1e9:.2f} GB (measured: {path})"
     times, cells, fields = _store_shape(dataset)
     size = most_store_bytes(dataset)
     return f"at most {size / 1e9:.2f} GB ({times} times x {cells} cells x {fields} variables)"

@@ -61,7 +61,7 @@ def _totals(plan: StudyPlan) -> list[str]:
     if known:
         lines.append(
             f"Expected for the trainings of {len(known)} variants: {plan.device_hours:.2f}"
-            " device-hours, validation and start apart."
+            " device-hours, without validation and start."
         )
     if plan.unmeasured:
         lines.append(f"Not measured: {', '.join(plan.unmeasured)}. Run one seed first.")
@@ -70,11 +70,11 @@ def _totals(plan: StudyPlan) -> list[str]:
     if any(row.interventions for row in plan.variants):
         lines.append("To score: runs, + forecasts of the test split under interventions.")
     disk = [row.disk_mb for row in plan.variants if row.trainings]
-    told = sum(size for size in disk if size is not None)
+    measured_mb = sum(size for size in disk if size is not None)
     if disk and None not in disk:
-        lines.append(f"Disk for trainings: {told / 1e3:.2f} GB.")
-    elif told:
-        lines.append(f"Disk for trainings that were measured: {told / 1e3:.2f} GB.")
+        lines.append(f"Disk for trainings: {measured_mb / 1e3:.2f} GB.")
+    elif measured_mb:
+        lines.append(f"Disk for trainings that were measured: {measured_mb / 1e3:.2f} GB.")
     lines.append(f"Disk for hourly fields: {plan.store}.")
     lines.append("Steps are those of a training split without missing hours.")
     return lines

@@ -6,9 +6,9 @@ import math
 from datetime import timedelta
 from typing import Any
 
-from airshed.cluster.measured import benchmark_seconds
 from airshed.config import Study, validate_study
 from airshed.config.data import Split
+from airshed.files import benchmark_seconds
 from airshed.graph.places import Places
 
 SUFFIX = "_rehearsal"
@@ -76,7 +76,7 @@ def _training(study: Study, split: Split) -> dict[str, Any]:
     }
 
 
-def ingest_told(study: Study, rehearsal: Study) -> str:
+def ingest_estimate(study: Study, rehearsal: Study) -> str:
     """What the ingest of the study will take, from that of the rehearsal."""
     seconds = benchmark_seconds(Places(rehearsal).data / "benchmarks/ingest.tsv")
     days, tried = (len(each.dataset.period.days) for each in (study, rehearsal))

@@ -15,8 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from airshed.config.base import Section
-from airshed.config.data import Count
+from airshed.config.base import Count, Section
 from airshed.config.yaml_file import read_yaml
 from airshed.errors import AirshedError
 
@@ -93,16 +92,11 @@ def read_site(
 ) -> Site:
     """The site's settings from its file, where there is one, and from the environment.
 
-    Args:
-        path: The YAML file.
-        environment: Environment variables.
-        needed: Keys that must be set.
-
     Raises:
         AirshedError: The file is wrong, or a needed key is missing.
     """
     values: dict[str, Any] = read_yaml(path, may_be_empty=True) if path.exists() else {}
-    _refuse_the_examples(values, path)
+    _refuse_example_values(values, path)
     for key in Site.model_fields:
         given = environment.get(ENVIRONMENT_PREFIX + key.upper())
         if given:
@@ -125,8 +119,8 @@ def read_site(
     return site
 
 
-def _refuse_the_examples(values: Mapping[str, Any], path: Path) -> None:
-    """A copy of the example in which nothing was filled in would charge a project of nobody."""
+def _refuse_example_values(values: Mapping[str, Any], path: Path) -> None:
+    """Refuse values of the example, which would charge a project that does not exist."""
     example = path.with_name(EXAMPLE)
     given = read_yaml(example, may_be_empty=True) if example.exists() else {}
     same = [f"{key}: {value}" for key, value in given.items() if values.get(key) == value]

@@ -26,7 +26,7 @@ class StatusQuery(NamedTuple):
 
 
 def status_query() -> StatusQuery:
-    """What this cluster has; it is said in one line where it is not ``sacct``."""
+    """The command of this cluster; one line is printed if it is not ``sacct``."""
     lacking = _lacks_accounting()
     if lacking is None:
         return StatusQuery("sacct", FIRST_CHECK_S)

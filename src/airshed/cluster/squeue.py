@@ -1,4 +1,4 @@
-"""What SLURM's queue says of the trainings of this folder, where there is a SLURM."""
+"""Jobs of this folder in SLURM's queue, where there is a SLURM."""
 
 from __future__ import annotations
 
@@ -35,36 +35,33 @@ class Queue:
     """The user's jobs, as they were when the queue was asked.
 
     Attributes:
-        known: Whether it could be asked; without SLURM it cannot.
-        silent: Whether a SLURM that jobs of this folder were sent to does not answer.
+        known: Whether SLURM answered; there may be none.
+        unreachable: Whether a SLURM to which this folder has sent jobs does not answer.
     """
 
-    def __init__(self, jobs: Sequence[Job] | None, silent: bool = False) -> None:
-        self.known, self.silent = jobs is not None, silent
+    def __init__(self, jobs: Sequence[Job] | None, unreachable: bool = False) -> None:
+        self.known, self.unreachable = jobs is not None, unreachable
         self._jobs = list(jobs or ())
 
-    def training(self, variant: str, seed: int, folder: Path, told_id: object) -> Job | None:
-        """The job that trains a variant; one that runs goes before one that waits.
+    def job(
+        self, rule: str, wildcards: Sequence[str], folder: Path, reported_id: object = None
+    ) -> Job | None:
+        """The job of a step; a running one before a waiting one.
 
         Args:
-            variant: Name of the variant.
-            seed: Its seed.
+            rule: Rule of the step.
+            wildcards: Values of the rule's wildcards.
             folder: Where the workflow runs.
-            told_id: The job in which the training says that it is, whoever sent it.
+            reported_id: Id of the job that the step itself reports, as a training does; the job may
+                have been submitted by hand.
         """
-        return self.job("train", (variant, str(seed)), folder, told_id)
-
-    def job(
-        self, rule: str, wildcards: Sequence[str], folder: Path, told_id: object = None
-    ) -> Job | None:
-        """The job of a rule with these values of its wildcards, or of the number that it told."""
         comment = "_".join(  # as Snakemake's executor writes it
             [f"rule_{rule}", *(["wildcards", *wildcards] if wildcards else [])]
         )
         found = [
             job
             for job in self._jobs
-            if job.job_id == told_id or (job.comment, job.folder) == (comment, str(folder))
+            if job.job_id == reported_id or (job.comment, job.folder) == (comment, str(folder))
         ]
         return min(found, key=lambda job: job.pending, default=None)
 
@@ -79,7 +76,7 @@ def read_queue() -> Queue:
             command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True
         )
     except (OSError, subprocess.SubprocessError):
-        return Queue(None, silent=LOGS.is_dir())  # no answer is missed where no job was ever sent
+        return Queue(None, unreachable=LOGS.is_dir())  # not where no job was ever submitted
     return Queue(parse(done.stdout))
 
 

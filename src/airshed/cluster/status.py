@@ -1,6 +1,6 @@
 """How far every training of a study is, from the files that it leaves and from SLURM's queue.
 
-Everything is read and nothing is written: a training is never disturbed by who watches it.
+Everything is read and nothing is written, so that watching a training never disturbs it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 from airshed.attention_paths import lines
 from airshed.cluster.squeue import LOGS, Job, Queue
 from airshed.config import Study
-from airshed.errors import AirshedError, split_hint
-from airshed.integrity.formats import PROGRESS, RUN, read_json, read_or_nothing
+from airshed.errors import split_hint
+from airshed.integrity.formats import PROGRESS, RUN, read_or_nothing
 from airshed.training.stopping import CONTINUES
 
-SILENCE_S = 300.0  # without a queue or a process to ask, a run that told nothing so long is gone
-SILENCE_STEPS = 10  # or so many steps, if they take longer
+STALE_S = 300.0  # without a queue or a process to ask, a run without news for so long has ended
+STALE_STEPS = 10  # or for so many steps, if they take longer
 LOG_LINES = 6
 LOG_TAIL_BYTES = 8192
 OURS = "airshed: "
@@ -41,6 +41,7 @@ class State(StrEnum):
     DONE = "done"
 
 
+ENDED = ("interrupted", "failed")
 NEXT = {
     State.INTERRUPTED: "run snakemake again: it continues from its last checkpoint"
     " (a snakemake that still runs does this by itself)",
@@ -56,52 +57,52 @@ class Facts:
         finished: ``run.json`` is there.
         progress: Content of ``progress.json``; empty if there is none.
         job: Its job in the queue.
-        queue_known: Whether the queue could be asked.
-        queue_silent: Whether there is one that does not answer.
+        queue_known: Whether the queue answered.
+        queue_unreachable: Whether there is one that does not answer.
         process_alive: Whether its process runs on this machine; None if it ran on another one.
-        silent_s: Seconds since ``progress.json`` was written.
-        log_ends: ``failed`` or ``interrupted``, if its log ends with words of that.
+        update_age_s: Seconds since ``progress.json`` was written.
+        log_ends: ``failed`` or ``interrupted``, if the end of its log says so.
     """
 
     finished: bool = False
     progress: Mapping[str, Any] = field(default_factory=dict)
     job: Job | None = None
     queue_known: bool = False
-    queue_silent: bool = False
+    queue_unreachable: bool = False
     process_alive: bool | None = None
-    silent_s: float = 0.0
+    update_age_s: float = 0.0
     log_ends: State | None = None
 
 
 def decide(facts: Facts) -> State:
-    """The state of a training. What the queue says goes before what the training told last."""
-    told = facts.progress.get("state")
+    """The state of a training. The queue takes precedence over the training's own last report."""
+    reported = facts.progress.get("state")
     if facts.finished:
         return State.DONE
     if facts.job is not None:
         if facts.job.pending:
             return State.QUEUED
         ending = str(facts.progress.get("slurm_job_id")) == facts.job.job_id
-        return State(told) if ending and told in ("interrupted", "failed") else State.RUNNING
-    if facts.queue_silent and (not facts.progress or facts.progress.get("slurm_job_id")):
+        return State(reported) if ending and reported in ENDED else State.RUNNING
+    if facts.queue_unreachable and (not facts.progress or facts.progress.get("slurm_job_id")):
         return State.UNKNOWN  # its job may wait, run, or have ended
-    if told == "running":
-        return State.RUNNING if _goes_on(facts) else State.INTERRUPTED
-    if facts.log_ends is State.INTERRUPTED:  # before it could tell; what it told is older
+    if reported == "running":
+        return State.RUNNING if _still_runs(facts) else State.INTERRUPTED
+    if facts.log_ends is State.INTERRUPTED:  # before it could report
         return State.INTERRUPTED
-    if told in ("interrupted", "failed"):
-        return State(told)
+    if reported in ENDED:
+        return State(reported)
     return facts.log_ends or State.WAITING
 
 
-def _goes_on(facts: Facts) -> bool:
-    """Whether a training that told it runs, and has no job in the queue, still does."""
+def _still_runs(facts: Facts) -> bool:
+    """Whether a training that reported to run, and has no job in the queue, still runs."""
     if facts.progress.get("slurm_job_id") is not None and facts.queue_known:
         return False
     if facts.process_alive is not None:
         return facts.process_alive
     pace_s = facts.progress.get("seconds_per_step") or 0.0
-    return facts.silent_s < max(SILENCE_S, SILENCE_STEPS * pace_s)
+    return facts.update_age_s < max(STALE_S, STALE_STEPS * pace_s)
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,11 @@ class TrainingStatus:
 
     Attributes:
         scored: Whether ``scores.nc`` is there.
-        message: How it said that it ended.
-        log: Last lines of its log, where it failed or was interrupted, and which the message lacks.
+        message: The end that it reported.
+        log: Last lines of its log that the message lacks, where it failed or was interrupted.
         log_path: Where the log is.
-        attention: What was found of attention paths, where they were chosen by measurement.
-        hint: What message or log say is to be done next.
+        attention: Measurements of attention paths, where one was chosen by them.
+        hint: What to do next, as message or log say.
         taken_over: The study that trained it, if it was taken over.
     """
 
@@ -132,18 +133,12 @@ class TrainingStatus:
 
     @property
     def advice(self) -> str | None:
-        """What to do next, where something is to be done: its own words go before ours."""
+        """What to do next, if something is to be done; the run's own hint goes first."""
         return (self.hint or NEXT[self.state]) if self.state in NEXT else None
 
 
 def study_status(study: Study, results: Path, queue: Queue) -> list[TrainingStatus]:
-    """The status of every variant and seed of a study.
-
-    Args:
-        study: The study.
-        results: Its folder, ``results/<study>``.
-        queue: The queue; the workflow is expected to run in this folder.
-    """
+    """The status of every variant and seed of a study; the workflow runs in this folder."""
     return [
         training_status(results / "variants" / variant / f"seed{seed}", variant, seed, queue)
         for variant in study.variants
@@ -153,58 +148,42 @@ def study_status(study: Study, results: Path, queue: Queue) -> list[TrainingStat
 
 def training_status(folder: Path, variant: str, seed: int, queue: Queue) -> TrainingStatus:
     """The status of one training, whose folder it is."""
-    progress, log_path = _read_progress(folder / "progress.json"), folder / "logs/train.log"
+    progress = read_or_nothing(folder / "progress.json", PROGRESS)
+    log_path = folder / "logs/train.log"
     log = list(tail(log_path))
     facts = Facts(
         finished=(folder / "run.json").exists(),
         progress=progress,
-        job=queue.training(variant, seed, Path.cwd(), progress.get("slurm_job_id")),
+        job=queue.job("train", (variant, str(seed)), Path.cwd(), progress.get("slurm_job_id")),
         queue_known=queue.known,
-        queue_silent=queue.silent,
+        queue_unreachable=queue.unreachable,
         process_alive=_process_alive(progress),
-        silent_s=_silence_s(progress),
+        update_age_s=_update_age_s(progress),
         log_ends=ending(log),
     )
     state, scored = decide(facts), (folder / "scores.nc").exists()
-    told = progress.get("message") if progress.get("state") == state else None
-    message, hint = split_hint(told or "")
+    reported = progress.get("message") if progress.get("state") == state else None
+    message, hint = split_hint(reported or "")
     end, hint_in_log = split_hint("\n".join(log))
     shown = [line for line in end.splitlines() if line.removeprefix(OURS) not in message]
     words = (*shown, *_slurm_words(variant, seed, progress)) if state in NEXT else ()
     measured = read_or_nothing(folder / "checkpoints/attention.json").get("found", {})
     advice, paths = hint or hint_in_log, tuple(lines(measured))
-    origin = _taken_over(folder / "run.json") if facts.finished else None
+    origin = read_or_nothing(folder / "run.json", RUN).get("taken_over", {}).get("study")
     return TrainingStatus(
         variant, seed, state, facts, scored, message, words, log_path, advice, paths, origin
     )
 
 
 def ending(log: list[str]) -> State | None:
-    """What the last lines of a log say of its end."""
+    """The end of a step, from the last lines of its log."""
     if any(line.endswith(CONTINUES) for line in log):
         return State.INTERRUPTED
     return State.FAILED if any(line.startswith(ERROR_MARKS) for line in log) else None
 
 
-def _taken_over(run: Path) -> str | None:
-    """The study that a finished training was taken over from."""
-    try:
-        origin = read_json(run, RUN).get("taken_over")
-    except AirshedError:
-        return None
-    return None if origin is None else str(origin["study"])
-
-
-def _read_progress(path: Path) -> dict[str, Any]:
-    """What a training told last; nothing if it told nothing that can be read."""
-    try:
-        return read_json(path, PROGRESS)
-    except AirshedError:
-        return {}
-
-
 def _process_alive(progress: Mapping[str, Any]) -> bool | None:
-    """Whether the process that told of a training runs; None if this machine cannot know."""
+    """Whether the process of a training runs; None if it runs on another machine."""
     pid = progress.get("pid")
     if progress.get("host") != platform.node() or not isinstance(pid, int):
         return None
@@ -212,7 +191,7 @@ def _process_alive(progress: Mapping[str, Any]) -> bool | None:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return _signal_arrives(pid) if not Path("/proc").is_dir() else False
-    return b"train" in command  # else the number belongs to another process by now
+    return b"train" in command  # else the number is another process's by now
 
 
 def _signal_arrives(pid: int) -> bool:
@@ -225,7 +204,7 @@ def _signal_arrives(pid: int) -> bool:
     return True
 
 
-def _silence_s(progress: Mapping[str, Any]) -> float:
+def _update_age_s(progress: Mapping[str, Any]) -> float:
     try:
         updated = datetime.fromisoformat(str(progress.get("updated")))
     except ValueError:

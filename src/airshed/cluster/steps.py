@@ -1,7 +1,7 @@
-"""How far the steps of a study are that train nothing: data, and the scoring of forecasts.
+"""How far the data steps of a study and the scoring of its forecasts are.
 
-Each is known by its output, the end of its log, where its progress is told once a minute, and its
-job in the queue. Nothing is written.
+Each is known by its output, by the end of its log, which has a line of progress a minute, and by
+its job in the queue. Nothing is written.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airshed.cluster.squeue import Queue
-from airshed.cluster.status import SILENCE_S, State, ending, tail
+from airshed.cluster.status import STALE_S, State, ending, tail
 from airshed.config import Study
 from airshed.errors import split_hint
 from airshed.evaluation.baselines import BASELINES
@@ -33,26 +33,26 @@ class Step:
     """A step of a study.
 
     Attributes:
-        name: Its rule, and what it is of.
+        name: What it makes, for tables.
         state: What it is doing.
-        told: The last line of its progress.
+        progress: The last line of progress in its log.
         log: Last lines of its log.
         log_path: Where the log is.
-        hint: What the log says is to be done next.
-        queue_silent: Whether there is a queue that does not answer.
+        hint: What to do next, as the log says.
+        queue_unreachable: Whether there is a queue that does not answer.
     """
 
     name: str
     state: State
-    told: str
+    progress: str
     log: tuple[str, ...]
     log_path: Path
     hint: str | None
-    queue_silent: bool
+    queue_unreachable: bool
 
     @property
     def advice(self) -> str | None:
-        """What to do next, where something is to be done: its own words go before ours."""
+        """What to do next, if something is to be done; the step's own hint goes first."""
         return (self.hint or NEXT[self.state]) if self.state in NEXT else None
 
 
@@ -76,15 +76,16 @@ def step_status(
     elif job is not None:
         state = State.QUEUED if job.pending else State.RUNNING
     elif not log_path.is_file():
-        state = State.UNKNOWN if queue.silent else State.WAITING
+        state = State.UNKNOWN if queue.unreachable else State.WAITING
     elif (ended := ending(lines)) is not None:
         state = ended
     else:
-        silent_s = time.time() - log_path.stat().st_mtime
-        state = State.RUNNING if silent_s < SILENCE_S else State.INTERRUPTED
-    told = next((line for line in reversed(lines) if PROGRESS.fullmatch(line)), "")
+        age_s = time.time() - log_path.stat().st_mtime
+        state = State.RUNNING if age_s < STALE_S else State.INTERRUPTED
+    progress = next((line for line in reversed(lines) if PROGRESS.fullmatch(line)), "")
     text, hint = split_hint("\n".join(lines))
-    return Step(name, state, told, tuple(text.splitlines()), log_path, hint, queue.silent)
+    shown = tuple(text.splitlines())
+    return Step(name, state, progress, shown, log_path, hint, queue.unreachable)
 
 
 def scoring_steps(study: Study, results: Path, queue: Queue) -> list[Step]:
@@ -106,13 +107,7 @@ def scoring_steps(study: Study, results: Path, queue: Queue) -> list[Step]:
 
 
 def data_steps(study: Study, results: Path, queue: Queue) -> list[Step]:
-    """The steps before the trainings, and the forecasts that are scored beside them.
-
-    Args:
-        study: The study.
-        results: Its folder, ``results/<study>``.
-        queue: The queue.
-    """
+    """The steps before the trainings, and the scoring of baselines and external forecasts."""
     return [
         step_status(name, output, log, queue, rule, *wildcards)
         for name, output, log, rule, wildcards in _steps(study, results)

@@ -26,7 +26,7 @@ COLOURS = {
     State.UNKNOWN: "magenta",
     State.DONE: "green",
 }
-SILENT = "SLURM does not answer: what its jobs do is not known until it does"
+UNREACHABLE = "SLURM does not answer: what its jobs do is not known until it does"
 LOG_WIDTH = 160  # of tables that go to a file
 
 
@@ -76,17 +76,17 @@ def render(statuses: Statuses, verbose: bool = False) -> Group:
     for study, found in statuses.items():
         parts.append(_table(study, found))
         parts.extend(_steps(found.steps))
-        parts.extend(_to_do(row) for row in found.trainings if row.advice)
-        parts.extend(_step_to_do(step) for step in _needing(found))
+        parts.extend(_to_do(_title(row), row) for row in found.trainings if row.advice)
+        parts.extend(_to_do(f"{step.name}, {step.state}", step) for step in _to_mend(found))
         if verbose:
             parts.extend(_attention_paths(row) for row in found.trainings)
-    silent = [step for found in statuses.values() for step in (*found.scoring, *found.steps)]
-    if any(step.queue_silent for step in silent):
-        parts.insert(0, Text(SILENT, style=COLOURS[State.UNKNOWN]))
+    steps = [step for found in statuses.values() for step in (*found.scoring, *found.steps)]
+    if any(step.queue_unreachable for step in steps):
+        parts.insert(0, Text(UNREACHABLE, style=COLOURS[State.UNKNOWN]))
     return Group(*parts)
 
 
-def _needing(found: StudyStatus) -> list[Step]:
+def _to_mend(found: StudyStatus) -> list[Step]:
     """The steps for which something is to be done; scoring only of what is trained."""
     trained = zip(found.trainings, found.scoring, strict=True)
     scoring = [step for row, step in trained if row.state is State.DONE]
@@ -100,8 +100,10 @@ def _steps(steps: list[Step]) -> list[Text]:
     lines = [Text(f"other steps: {summary}")] if steps else []
     for step in steps:
         if step.state not in (State.DONE, State.WAITING):
-            told = f"  {step.told}" if step.told and step.state is State.RUNNING else ""
-            lines.append(Text.assemble(f"  {step.name}  ", (step.state, COLOURS[step.state]), told))
+            running = step.progress and step.state is State.RUNNING
+            state = (step.state, COLOURS[step.state])
+            more = f"  {step.progress}" if running else ""
+            lines.append(Text.assemble(f"  {step.name}  ", state, more))
     return lines
 
 
@@ -114,17 +116,17 @@ def _table(study: str, found: StudyStatus) -> Table:
     for name in ("time left", "job", "scores"):
         table.add_column(name)
     for row, scoring in zip(found.trainings, found.scoring, strict=True):
-        told = row.facts.progress
+        progress = row.facts.progress
         table.add_row(
             row.variant,
             str(row.seed),
             Text(_state(row), style=COLOURS[row.state]),
-            _of(told.get("step"), told.get("steps")),
-            _of(told.get("epoch"), told.get("epochs")),
-            _number(told.get("train_loss"), 4),
-            _number(told.get("val_loss"), 4),
-            _number(told.get("seconds_per_step"), 3),
-            _time_left(row.state, told),
+            _of(progress.get("step"), progress.get("steps")),
+            _of(progress.get("epoch"), progress.get("epochs")),
+            _number(progress.get("train_loss"), 4),
+            _number(progress.get("val_loss"), 4),
+            _number(progress.get("seconds_per_step"), 3),
+            _time_left(row.state, progress),
             _job(row),
             _scores(row, scoring),
         )
@@ -144,16 +146,14 @@ def _scores(row: TrainingStatus, scoring: Step) -> Text | str:
     return Text(scoring.state, style=COLOURS[scoring.state])
 
 
-def _step_to_do(step: Step) -> Text:
-    lines = [f"{step.name}, {step.state}", *(f"    {line}" for line in step.log)]
-    return Text("\n" + "\n".join([*lines, f"  log:  {step.log_path}", f"  next: {step.advice}"]))
+def _title(row: TrainingStatus) -> str:
+    message = f": {row.message}" if row.message else ""
+    return f"{row.variant}, seed {row.seed}, {row.state}{message}"
 
 
-def _to_do(row: TrainingStatus) -> Text:
-    told = f": {row.message}" if row.message else ""
-    lines = [f"{row.variant}, seed {row.seed}, {row.state}{told}"]
-    lines += [f"    {line}" for line in row.log]
-    lines += [f"  log:  {row.log_path}", f"  next: {row.advice}"]
+def _to_do(title: str, row: TrainingStatus | Step) -> Text:
+    log = [f"    {line}" for line in row.log]
+    lines = [title, *log, f"  log:  {row.log_path}", f"  next: {row.advice}"]
     return Text("\n" + "\n".join(lines))
 
 
@@ -173,8 +173,8 @@ def _number(value: Any, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def _time_left(state: State, told: Mapping[str, Any]) -> str:
-    left = told.get("eta_s")
+def _time_left(state: State, progress: Mapping[str, Any]) -> str:
+    left = progress.get("eta_s")
     if state is not State.RUNNING or left is None:
         return ""
     return str(timedelta(seconds=round(left)))

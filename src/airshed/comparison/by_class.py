@@ -37,7 +37,7 @@ RESAMPLES = 1000  # for each of two block lengths
 
 
 class Class(NamedTuple):
-    """Pairs of forecast and truth that are taken together.
+    """Pairs of forecast and observation that are taken together.
 
     Attributes:
         kind: Of the class.

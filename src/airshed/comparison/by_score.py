@@ -127,7 +127,11 @@ def _aligned(models: Models) -> tuple[dict[str, Floats], Flags, _Tests]:
         pollutants,
         [int(horizon) for horizon in pairs.get_level_values("horizon_h")],
         [str(units[name]) for name in pollutants],
-        [name for name, kept in zip(OTHER_SCORES, there, strict=True) if kept],
+        [
+            name
+            for name, defined_somewhere in zip(OTHER_SCORES, there, strict=True)
+            if defined_somewhere
+        ],
         defined[there],
     )
     return sums, exists, tests

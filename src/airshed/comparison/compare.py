@@ -66,8 +66,8 @@ def compare_all(
     geometric mean of the RMSEs of all pollutants and horizons. All forecast the same init times,
     so their errors are paired in time; seeds are not paired, so that the sets may differ in seeds
     and in number, but for those that go on from the same trained networks. Intervals and p-values
-    hold for another set of seeds and another test period (:mod:`airshed.comparison.inference`); how
-    far trainings lie apart is learned from all models (:mod:`airshed.comparison.trainings`).
+    hold for another set of seeds and another test period (:mod:`airshed.comparison.inference`); the
+    variance between trainings is estimated from all models (:mod:`airshed.comparison.trainings`).
     P-values are adjusted by Holm (1979) within families (:mod:`airshed.comparison.families`). How
     often verdicts are wrong was simulated: docs/statistics.md.
 
@@ -90,7 +90,7 @@ def compare_all(
 
     Returns:
         The rows of ``comparisons.csv``, the overall one of each pair before the others of the pair
-        (:data:`airshed.comparison.table.COLUMNS`). ``limit`` says for what alone a verdict holds
+        (:data:`airshed.comparison.table.COLUMNS`). ``limit`` says what a verdict is limited to
         (``these days only`` if the test period has fewer than 12 blocks), or why it can only be
         ``inconclusive``, whatever the numbers.
 
@@ -124,7 +124,7 @@ def compare_all(
             "seed_correlation": _correlation(aligned, *places),
             "seeds_paired": isinstance(errors, SameNetworks),
             **_cross_checks(errors, aligned.tests),
-            "init_times": [errors.exists.any(axis=1).sum(), *errors.exists.sum(axis=0)],
+            "init_times": errors.init_time_counts(),
             "block_length": block,
             "variant_seeds": errors.seeds[0],
             "reference_seeds": errors.seeds[1],

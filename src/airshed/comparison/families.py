@@ -18,7 +18,7 @@ from airshed.comparison.planning import precision
 from airshed.comparison.verdict import Limit, verdict
 
 CELLS = "cells"
-ALONE = {
+UNADJUSTED = {
     "p_adjusted": "p_value",
     "p_beyond_margin": "p_beyond_alone",
     "p_equivalent": "p_equivalent_alone",
@@ -37,17 +37,17 @@ def judged(
         rows: With the columns ``of``, ``family``, ``limit`` and p-values of each row alone.
         significance: Level that adjusted p-values must stay below.
         looks: How often the study is judged while it grows; the level is divided among them.
-        of: Columns that tell whose the rows by pollutant and horizon are.
+        of: Columns that say what the rows by pollutant and horizon belong to.
     """
     cells = rows["family"] == CELLS
     groups = [rows["family"], *(rows[name].where(cells, "") for name in of)]
     refused = rows["limit"].isin([limit.value for limit in Limit if limit.refuses])
     found = rows.assign(family_size=rows.groupby(groups)["family"].transform("size"))
-    for name, alone in ALONE.items():
-        p_values = rows[alone].where(~refused, 1.0)  # no claim is made there
+    for name, unadjusted in UNADJUSTED.items():
+        p_values = rows[unadjusted].where(~refused, 1.0)  # no claim is made there
         adjusted = p_values.groupby(groups).transform(lambda given: holm(given.to_numpy()))
         found[name] = np.minimum(1, looks * adjusted)
-    holds = found[list(ALONE)].lt(significance) & ~refused.to_numpy()[:, None]
+    holds = found[list(UNADJUSTED)].lt(significance) & ~refused.to_numpy()[:, None]
     found["verdict"] = [
         verdict(*numbers).value
         for numbers in zip(

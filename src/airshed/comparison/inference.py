@@ -91,8 +91,8 @@ def estimate(
 ) -> Estimate:
     """Change of log RMSE overall and for each test, with the variance of repeating the study.
 
-    A repetition has other trainings and another test period. The variance between seeds holds
-    their interaction with the init times already, so the variance over init times counts without
+    A repetition has other trainings and another test period. The variance between seeds
+    includes their interaction with the init times, so the variance over init times counts without
     it. With one seed each, the variance over init times is all that is known.
 
     Args:
@@ -100,8 +100,8 @@ def estimate(
         block: Init times per block.
         resamples: Resamples for each block length.
         rng: Source of random numbers.
-        study: How far the trainings of each model of the study lie apart, these two included; None
-            if there are no others.
+        study: Spread of the trainings of all models of the study, these two included; None if
+            there are no others.
 
     Returns:
         The estimate; its last part is the variance over init times, those before it are between

@@ -16,18 +16,17 @@ from airshed.arrays import Floats
 from airshed.comparison.compare import changes, is_short, variances
 from airshed.comparison.families import CELLS, judged
 from airshed.comparison.inference import estimate
-from airshed.comparison.pairing import SameNetworks, Tests, align
+from airshed.comparison.pairing import SameNetworks, align
 from airshed.comparison.resampling import automatic_block_length
-from airshed.comparison.study import FLOAT_FORMAT
 from airshed.comparison.table import JUDGED
 from airshed.comparison.verdict import Limit
 from airshed.config import Study
 from airshed.config.evaluation import ComparisonConfig
 from airshed.errors import AirshedError
-from airshed.evaluation.interventions.places import scores_of
+from airshed.evaluation.interventions import scores_of
 from airshed.evaluation.rescoring import init_mse
 from airshed.evaluation.scores import opened_scores
-from airshed.integrity.atomic import write_text
+from airshed.evaluation.tables import write_table
 from airshed.integrity.formats import SCORES, read_json
 
 FAMILY = "interventions"
@@ -87,10 +86,7 @@ def write_interventions(study: Study, files: Sequence[Path], output: Path) -> No
         looks = max(1, len(study.comparison.looks))
         rows = pd.concat(tables, ignore_index=True)
         table = judged(rows, study.comparison.significance, looks, ("variant", "intervention"))
-    write_text(
-        output,
-        table[list(COLUMNS)].to_csv(index=False, float_format=FLOAT_FORMAT, lineterminator="\n"),
-    )
+    write_table(table[list(COLUMNS)], output)
 
 
 def _check_complete(study: Study, listed: Mapping[Path, Mapping[str, Any]]) -> None:
@@ -165,15 +161,11 @@ def compared(
             "p_all_networks": _of_all(errors, own, settings),
             "networks": errors.seeds[0],
             **variances(found),
-            "init_times": _counts(errors, aligned.tests),
+            "init_times": errors.init_time_counts(),
             "block_length": own,
             "limit": limit.value if limit else "",
         }
     )
-
-
-def _counts(errors: SameNetworks, tests: Tests) -> list[int]:
-    return [int(errors.exists.any(axis=1).sum()), *errors.exists.sum(axis=0).tolist()]
 
 
 def _of_all(errors: SameNetworks, block: int, settings: ComparisonConfig) -> Floats:

@@ -1,6 +1,6 @@
 """Scores beside RMSE that variants are compared by, each from sums by init time.
 
-A variant is judged by its RMSE. What other scores say is told beside that, with intervals from the
+A variant is judged by its RMSE. Other scores are reported beside that, with intervals from the
 same variance between trainings and over init times (:mod:`airshed.comparison.inference`).
 """
 
@@ -56,7 +56,7 @@ can be averaged. Exceedances are those of the limits for daily means, applied to
 over that of the observations: below 1 where forecasts are blurred.
 """
 
-_VARIANCES = ("forecast_variance", "truth_variance")
+_VARIANCES = ("forecast_variance", "observed_variance")
 _AT_STATIONS = ("station_count", "station_squared")
 _EVENTS = tuple(f"{outcome}_{LIMIT}" for outcome in OUTCOMES)
 SUMMED = (*MOMENTS, *_EVENTS, *_VARIANCES, *_AT_STATIONS)
@@ -74,8 +74,8 @@ def score_sums(scores: xr.Dataset) -> xr.DataArray:
     events = scores["events"].isel(domain).transpose("event", *dims).values
     counted = [events[EVENTS.index(name)] for name in _EVENTS]
     moments = dict(zip(MOMENTS, sums, strict=True))
-    truth, forecast, _ = variances_of(moments)
-    variances = [np.where(moments["count"] > 0, each, 0) for each in (forecast, truth)]
+    observed, forecast, _ = variances_of(moments)
+    variances = [np.where(moments["count"] > 0, each, 0) for each in (forecast, observed)]
     stations = [np.zeros_like(moments["count"]) for _ in _AT_STATIONS]
     if (name := f"{STATIONS.prefix}sums") in scores:
         kinds = scores[f"{STATIONS.prefix}bin_kind"].values.tolist()
@@ -104,7 +104,7 @@ def on_scale(sums: Floats) -> Floats:
         "correlation": found["correlation"],
         "anomaly_correlation": found["anomaly_correlation"],
         "station_rmse": root_of_mean(part["station_squared"], part["station_count"]),
-        "variance_ratio": ratio(part["forecast_variance"], part["truth_variance"]),
+        "variance_ratio": ratio(part["forecast_variance"], part["observed_variance"]),
     }
     with np.errstate(divide="ignore"):
         scaled = [

@@ -74,6 +74,10 @@ class PairedErrors:
         """Seeds of the variant and of the reference."""
         return len(self.variant), len(self.reference)
 
+    def init_time_counts(self) -> list[int]:
+        """How many init times are compared: overall, and in each test."""
+        return [int(self.exists.any(axis=1).sum()), *self.exists.sum(axis=0).tolist()]
+
     def means(self) -> Floats:
         """[S + S', (M,) K]: over the init times of every training, the variant's first."""
         both = np.concatenate([self.variant, self.reference])
@@ -86,7 +90,7 @@ class PairedErrors:
         return self.scale(variant) - self.scale(reference)
 
     def spreads(self) -> tuple[Spread, Spread]:
-        """How far the trainings of each of the two models lie apart."""
+        """Spread of the trainings of each of the two models."""
         variant, reference = np.split(self.scale(self.means()), [len(self.variant)])
         return Spread.of(variant), Spread.of(reference)
 
@@ -98,14 +102,13 @@ class PairedErrors:
         """Variance of the change between trainings.
 
         Args:
-            study: How far the trainings of each model of the study lie apart; None: there are no
-                others.
+            study: Spread of the trainings of all models of the study; None: there are no others.
         """
         models = self.spreads()
         return seed_parts(models, self.seeds, study or models[0] + models[1])
 
     def training(self, study: Spread) -> Spread:
-        """How far scores of trainings lie apart, for planning: as in all models of the study."""
+        """Spread of the scores of trainings, for planning: that of all models of the study."""
         return study
 
     def differences(self) -> Floats:

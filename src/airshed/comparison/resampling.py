@@ -46,12 +46,6 @@ def time_variances(
     removed to first order by extrapolation from lengths b and 2b (the flat-top window of Politis
     and Romano 1995); the result is at least the variance at 2b.
 
-    Args:
-        errors: The paired errors.
-        block: Init times per block, b.
-        resamples: Number of resamples for each of the two lengths.
-        rng: Source of random numbers.
-
     Returns:
         [1 + K] twice: the variance of the change, and the part of it in which seeds differ from
         each other (the interaction of seeds and init times; 0 with one seed each). Both are NaN

@@ -21,10 +21,9 @@ from airshed.config.evaluation import ComparisonConfig
 from airshed.errors import AirshedError
 from airshed.evaluation.rescoring import init_mse
 from airshed.evaluation.scores import domain_metrics, metric_units, opened_scores
-from airshed.integrity.atomic import write_text
+from airshed.evaluation.tables import write_table
 
 SCORES = ("variant", "seed", "pollutant", "horizon_h", "metric", "value", "units")
-FLOAT_FORMAT = "%.10g"
 
 Run = tuple[str, int]
 """Name and seed of a scored variant or baseline; the seed of a baseline is -1."""
@@ -55,11 +54,6 @@ class Tables(NamedTuple):
 def write_comparisons(study: Study, files: Sequence[Path], tables: Tables) -> None:
     """Write the tables of a study's comparison; the same input gives the same bytes.
 
-    Args:
-        study: The resolved study.
-        files: ``scores.nc`` of every variant and seed of the study, and of baselines.
-        tables: What is written.
-
     Raises:
         AirshedError: A run is missing or not of this study, or two runs were scored on different
             samples, cells, pollutants or horizons.
@@ -79,7 +73,7 @@ def write_available_comparisons(study: Study, files: Sequence[Path], tables: Tab
 
 
 def _write(study: Study, runs: dict[Run, xr.Dataset], tables: Tables) -> None:
-    write_text(tables.scores, _csv(pd.DataFrame(_score_rows(runs), columns=list(SCORES))))
+    write_table(pd.DataFrame(_score_rows(runs), columns=list(SCORES)), tables.scores)
     pairs = [
         Compared(
             variant,
@@ -100,8 +94,8 @@ def _write(study: Study, runs: dict[Run, xr.Dataset], tables: Tables) -> None:
             settings.resamples,
             settings.seed,
         )
-    write_text(tables.comparisons, _csv(table))
-    write_text(tables.by_score, _csv(by_score))
+    write_table(table, tables.comparisons)
+    write_table(by_score, tables.by_score)
 
 
 def _of_variants(study: Study, runs: dict[Run, xr.Dataset], part: str) -> dict[str, xr.DataArray]:
@@ -250,7 +244,3 @@ def _score_rows(runs: dict[Run, xr.Dataset]) -> list[tuple[object, ...]]:
                     for metric, values in at.items()
                 ]
     return rows
-
-
-def _csv(table: pd.DataFrame) -> str:
-    return table.to_csv(index=False, float_format=FLOAT_FORMAT, lineterminator="\n")

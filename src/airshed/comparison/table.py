@@ -61,7 +61,7 @@ each; ``training_``: variance of one training's log RMSE, of all models of the s
 these go on from the same trained network, so that only their differences count
 (``training_variance`` is then half the variance of these). ``dm_``: the test of Diebold and
 Mariano. ``init_times``: how many are compared; ``block_length`` counts them too, gaps included.
-``limit``: for what alone the verdict holds, or why it can only be ``inconclusive``; else empty.
+``limit``: what the verdict is limited to, or why it can only be ``inconclusive``; else empty.
 """
 ALL = "all"
 """Stands for pollutant and horizon in the overall row of a variant."""
@@ -115,7 +115,7 @@ def read_comparisons(path: Path) -> pd.DataFrame:
     Raises:
         AirshedError: The file is not a table of comparisons.
     """
-    with refusing(OSError, ValueError, what="comparisons cannot be read", where=path, told=str):
+    with refusing(OSError, ValueError, what="comparisons cannot be read", where=path, found=str):
         table = pd.read_csv(path, dtype={"horizon_h": str})
     if tuple(table.columns) != COLUMNS:
         raise AirshedError(

@@ -1,4 +1,4 @@
-"""How far trainings of the same kind lie apart: of one pair of models, and of all in a study."""
+"""Variance between trainings of the same kind: of one pair of models, and of all in a study."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def seed_parts(
     As a rule the first part is all of it, and the second one zero: the pair's own variance,
     moderated by that of all models of the study, which counts as much as ``PRIOR_DEGREES`` degrees
     of freedom (the form of Smyth 2004, whose estimated prior errs too often with so few models),
-    and never less than the pair's own. A model whose trainings lie apart much farther than those of
-    all others tells that the study is no measure for it: then each of the two models has a part,
+    and never less than the pair's own. A model whose trainings vary much more than those of
+    all others shows that the study is no measure for it: then each of the two models has a part,
     its own.
 
     Args:
@@ -87,9 +87,9 @@ def seed_parts(
 
 
 def _stands_out(model: Spread, pair: Spread, study: Spread) -> Any:
-    """[..., 1]: whether a model's trainings lie apart farther than chance makes one of ten.
+    """[..., 1]: whether a model's trainings vary more than chance makes one of ten.
 
-    Variances are means over the tests, which tell more than a single one; that the ratio then
+    Variances are means over the tests, which say more than a single one; that the ratio then
     has no F distribution any more makes this only rarer.
     """
     if study.degrees == pair.degrees or 0 in (model.degrees, pair.degrees - model.degrees):

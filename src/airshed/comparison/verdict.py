@@ -17,7 +17,7 @@ class Verdict(StrEnum):
 
 
 class Limit(StrEnum):
-    """For what alone a verdict holds, or why nothing but ``inconclusive`` can be said."""
+    """What a verdict is limited to, or why nothing but ``inconclusive`` can be said."""
 
     these_days = "these days only"
     these_networks = "these networks only"
@@ -71,7 +71,7 @@ class Row(Protocol):
 
 
 def in_words(row: Row) -> str:
-    """The verdict as part of a sentence about a variant, and for what alone it holds."""
+    """The verdict as part of a sentence about a variant, and what it is limited to."""
     verdict = str(row["verdict"])
     if verdict in WORDS:
         return WORDS[Verdict(verdict)] + limited(row)
@@ -87,7 +87,7 @@ def in_short(row: Row) -> str:
 
 
 def limited(row: Row) -> str:
-    """For what alone a verdict holds, or why there is none, in brackets; or nothing."""
+    """What a verdict is limited to, or why there is none, in brackets; or nothing."""
     limit = row["limit"]
     return f" ({limit})" if isinstance(limit, str) and limit else ""
 

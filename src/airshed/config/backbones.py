@@ -10,15 +10,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from airshed.config.base import Section
+from airshed.config.base import Count, Section
 from airshed.config.biases import Blocks
-from airshed.config.data import Count
 
 
 class ClimaxBackbone(Section):
     """Attention of every token to every other, in all blocks."""
 
     kind: Literal["climax"] = "climax"
+    """What mixes the patches; only `climax` takes a `bias`."""
 
 
 class SwinBackbone(Section):
@@ -26,6 +26,7 @@ class SwinBackbone(Section):
 
     kind: Literal["swin"]
     window: Annotated[Count, Field(ge=2)] = 8
+    """`swin`: patches per side of a window."""
 
 
 class WindGraphBackbone(Section):
@@ -33,8 +34,11 @@ class WindGraphBackbone(Section):
 
     kind: Literal["wind_graph"]
     blocks: Blocks = "all"
+    """`wind_graph`: the blocks whose attention it replaces: `all`, or a list from 0."""
     reaches: Annotated[list[Count], Field(min_length=1)] = Field(default_factory=lambda: [1])
+    """`wind_graph`: how many patches away neighbours lie, such as `[1, 2]`."""
     terrain: bool = True
+    """`wind_graph`: `false`: its messages pass as over flat ground."""
 
 
 class AdvectionDiffusionBackbone(Section):
@@ -42,6 +46,7 @@ class AdvectionDiffusionBackbone(Section):
 
     kind: Literal["advection_diffusion"]
     steps: Count = 12
+    """`advection_diffusion`: steps of the solver, each of two evaluations."""
 
 
 Backbone = Annotated[

@@ -1,21 +1,32 @@
-"""What all configuration sections share: unknown keys are refused and the nearest one is named."""
+"""The base of configuration sections: unknown keys are refused, and the nearest one is named."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, model_validator
 
 from airshed.errors import AirshedError
 
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
 
 class Section(BaseModel):
-    """A part of the configuration; frozen, closed to unknown keys, every number a finite one."""
+    """A part of the configuration; frozen, closed to unknown keys, every number a finite one.
+
+    The string below a key says what it means: in the schema, and in the tables of config/README.md.
+    """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )
     RENAMED: ClassVar[Mapping[str, str]] = {}
     """Keys that were here, and what they are called now."""
@@ -34,17 +45,17 @@ class Section(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _refuse_truth_values_as_numbers(
+    def _refuse_booleans_as_numbers(
         cls, values: Any, handler: ModelWrapValidatorHandler[Self]
     ) -> Self:
         made = handler(values)
         for key in values if isinstance(values, dict) else ():
-            if _counted(values[key], getattr(made, key)):
+            if _boolean_as_number(values[key], getattr(made, key)):
                 raise ValueError(f"'{key}': expected a number, found {values[key]}")
         return made
 
     def __getattr__(self, name: str) -> Any:
-        """Of a view (:mod:`airshed.graph.views`): what a step does not declare is not there."""
+        """Refuse settings that a view (:mod:`airshed.graph.views`) leaves out as undeclared."""
         if name in type(self).model_fields:
             raise AirshedError(
                 "a setting is read that this step does not declare",
@@ -54,21 +65,31 @@ class Section(BaseModel):
         return super().__getattr__(name)  # type: ignore[misc]
 
 
-def _counted(given: Any, made: Any) -> bool:
-    """Whether a truth value was taken for 0 or 1: YAML reads ``yes``, ``no``, ``on`` as such."""
+def _boolean_as_number(given: Any, made: Any) -> bool:
+    """Whether a boolean, as YAML reads ``yes``, ``no`` and ``on``, was converted to 0 or 1."""
     if isinstance(given, bool):
         return not isinstance(made, bool)
     if isinstance(given, list) and isinstance(made, (list, tuple)):
-        return any(map(_counted, given, made))
+        return any(map(_boolean_as_number, given, made))
     if isinstance(given, dict) and isinstance(made, dict):
-        return any(_counted(given[key], made.get(key)) for key in given)
+        return any(_boolean_as_number(given[key], made.get(key)) for key in given)
     return False
 
 
 def unknown_key_message(key: str, known: Sequence[str], what: str = "key") -> str:
-    """Say that ``key`` is unknown, and which known one was probably meant."""
+    """The message on an unknown ``key``, with the known one that was probably meant."""
     others = f"; known {what}s: {', '.join(known)}"
     return f"unknown {what} '{key}'{meant(key, known) or others}"
+
+
+def refuse_repeats(values: Sequence[Any], what: str) -> None:
+    """Check that a list has no value twice.
+
+    Raises:
+        ValueError: It has.
+    """
+    if len(set(values)) < len(values):
+        raise ValueError(f"{what}: the same value stands there twice: {list(values)}")
 
 
 def meant(word: str, known: Sequence[str]) -> str:

@@ -17,17 +17,23 @@ class NoBias(Section):
     """Plain attention."""
 
     kind: Literal["none"] = "none"
+    """What is added to attention scores: docs/variants.md#attention-biases has each."""
 
 
 class InFirstBlock(Section):
     """A bias that is added in the first block unless the stanza says otherwise."""
 
     blocks: Blocks = Field(default_factory=lambda: [0])
+    """`all`, or a list of block numbers from 0."""
 
 
 def _section(kind: str, bias: Registered) -> type[Section]:
     """The section of a bias, named after its class."""
-    fields: dict[str, Any] = {"kind": (Literal[kind], ...)}
+    fields: dict[str, Any] = {
+        name: (typed, Field(default, description=" ".join(meaning) or None))
+        for name, (typed, default, *meaning) in bias.settings.items()
+    }
+    fields["kind"] = (Literal[kind], ...)
     if bias.everywhere:
         fields["blocks"] = (Blocks, "all")
     return create_model(
@@ -35,7 +41,7 @@ def _section(kind: str, bias: Registered) -> type[Section]:
         __base__=Section if bias.everywhere else InFirstBlock,
         __module__=__name__,
         __doc__=bias.what,
-        **fields | bias.settings,
+        **fields,
     )
 
 

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from airshed.biases import BIASES
 from airshed.config.backbones import WIND_BACKBONES
-from airshed.config.base import Section
-from airshed.config.data import Count, TableName
+from airshed.config.base import Count, Section
+from airshed.config.data import TableName
 from airshed.config.shapes import Shapes
 from airshed.config.variants import WIND_SCANS, Variant
 from airshed.variables import STATIC, WIND, with_wind
@@ -22,13 +22,23 @@ CHANGED = Shapes("interventions")
 
 
 class Intervention(Section):
-    """What is changed in trained networks: fields that they read, or the strength of their bias."""
+    """A change to trained networks: of fields that they read, or of the strength of their bias."""
 
     label: Annotated[str, Shapes("report")]
+    """How the report calls it."""
     fields: Annotated[tuple[str, ...], CHANGED] = ()
+    """The inputs that are changed, such as `[elevation]`; `wind` stands for `u` and `v`."""
     change: Annotated[Change | None, CHANGED] = None
+    """`zero`: 0 in physical units; `mean`: that of the training split; `permuted`: each cell of
+    the domain takes the value of another one, one permutation for each seed; `other_times`: the
+    fields of another init time; `reversed`: the wind's direction; `noise`: normal, of the
+    field's mean and variance."""
     where: Annotated[Literal["all"] | Place | tuple[Place, ...], CHANGED] = "all"
+    """Where networks meet it (the wind graph and the latent ODE read wind and terrain in
+    `backbone`): one place, a list, or `all`."""
     strength: Annotated[float | None, Field(ge=0), CHANGED] = None
+    """Instead of fields: the factor by which the strength of the bias (alpha) is multiplied,
+    such as `0`."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -47,17 +57,17 @@ class Intervention(Section):
         changed = self.changed()
         if self.change == "reversed" and set(changed) != set(WIND):
             raise ValueError("only the wind can be reversed: fields: [wind]")
-        still = [name for name in changed if name in STATIC]
-        if self.change == "other_times" and still:
-            raise ValueError(f"{', '.join(still)} is the same at all times")
+        constant = [name for name in changed if name in STATIC]
+        if self.change == "other_times" and constant:
+            raise ValueError(f"{', '.join(constant)} is the same at all times")
         return self
 
     def changed(self) -> tuple[str, ...]:
         """The fields that are changed, by their names among the inputs."""
         return with_wind(self.fields)
 
-    def met_by(self, variant: Variant, inputs: Sequence[str]) -> tuple[Place, ...]:
-        """Where a variant's network, of these inputs, reads what is changed."""
+    def affects(self, variant: Variant, inputs: Sequence[str]) -> tuple[Place, ...]:
+        """The places where a variant's network with these inputs reads what is changed."""
         kind = variant.bias.kind
         if self.strength is not None:
             return ("bias",) if "alpha_init" in vars(variant.bias) else ()
@@ -75,7 +85,7 @@ class Intervention(Section):
         return tuple(place for place in self.places() if reads[place])
 
     def places(self) -> Sequence[Place]:
-        """Where fields are changed."""
+        """The places where fields are changed."""
         if isinstance(self.where, str):
             return PLACES if self.where == "all" else (self.where,)
         return self.where
@@ -87,4 +97,8 @@ class InterventionsConfig(Section):
     apply: Annotated[list[TableName], Shapes("interventions", "interventions_table")] = Field(
         default_factory=list
     )
+    """Stanzas of interventions: what is changed in the trained networks, which are then scored
+    again (docs/controls.md)."""
     init_every_h: Annotated[Count | None, Shapes("interventions", "interventions_table")] = None
+    """Hours between the init times at which they are: a multiple of `splits.test.init_every_h`;
+    `null`: at all of them."""

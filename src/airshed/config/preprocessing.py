@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from airshed.config.base import Section
+from airshed.config.base import Count, Positive, Section
 from airshed.config.quantities import Limits
 from airshed.variables import Variable
 
 Policy = Literal["refuse", "mask"]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
 
 
 class QualityConfig(Section):
-    """What happens to hours and values that are not as they should be.
+    """Quality control of hours, fields and values.
 
-    ``refuse`` stops the run; ``mask`` leaves the hour or the value out. Both count it in the
-    quality table. Nothing is ever filled in.
+    ``refuse`` stops the run; ``mask`` treats them as missing. Everything is counted in
+    ``quality.csv``, nothing is filled in; see docs/data-format.md.
     """
 
     missing_hours: Policy = "mask"
+    """Hours of the period without a file."""
     missing_cells: Policy = "mask"
+    """Cells without a value that have one in the first hour."""
     duplicate_hours: Policy = "refuse"
+    """Hours that are there twice."""
     constant_fields: Policy = "refuse"
+    """Fields that have one value everywhere."""
     implausible_values: Policy = "refuse"
+    """Values outside the plausible limits."""
     limits: dict[str, Limits] = Field(default_factory=dict)
+    """Smallest and largest plausible value by variable, canonical units, instead of the
+    built-in ones."""
 
     @model_validator(mode="after")
     def _limits_are_ordered(self) -> Self:
@@ -46,35 +51,42 @@ class Moments(Section):
     """Statistics of one variable that the study prescribes; of its logarithm if it has one."""
 
     mean: float
+    """Mean, canonical units."""
     std: Positive
+    """Standard deviation, canonical units."""
 
 
 class NormalisationConfig(Section):
-    """How fields are brought to a common scale for the network.
-
-    ``log`` maps a variable to a scale s in its canonical unit: log(1 + x / s) takes the place of
-    x. ``fixed`` gives mean and standard deviation instead of those of the training split.
-    """
+    """How fields are brought to a common scale for the network."""
 
     log: dict[str, Positive] = Field(default_factory=dict)
+    """By variable a scale s, canonical units: log(1 + x / s) takes the place of x."""
     fixed: dict[str, Moments] = Field(default_factory=dict)
+    """By variable a mean and standard deviation (of the logarithm, if it has one) instead of
+    the training split's."""
 
 
 class DaskConfig(Section):
-    """Where preprocessing runs; no result depends on it, so changing it repeats nothing.
-
-    ``local``: processes on this machine, as many as the job has cores. ``slurm``: workers as jobs
-    of their own (dask-jobqueue). ``scheduler``: a dask scheduler that runs already, at ``address``.
-    """
+    """Where preprocessing runs; no result depends on it, so changing it repeats nothing."""
 
     cluster: Literal["local", "slurm", "scheduler"] = "local"
+    """Where ingest and statistics run: `local`: processes of this machine, as many as the job
+    has cores; `slurm`: workers as jobs of their own, by dask-jobqueue; `scheduler`: a dask
+    scheduler that runs already, at `address`."""
     address: str | None = None
+    """The scheduler's address, such as `tcp://10.0.0.1:8786`."""
     jobs: Count = 4
+    """`slurm`: number of worker jobs."""
     cores_per_job: Count = 8
+    """Cores that each asks for."""
     memory_per_job_gb: Positive = 16.0
+    """Memory that each asks for."""
     runtime_min: Count = 240
+    """Time limit of each."""
     queue: str | None = None
+    """Partition that each asks for."""
     account: str | None = None
+    """Account that each runs on."""
 
     @model_validator(mode="after")
     def _address_belongs_to_a_scheduler(self) -> Self:
@@ -84,10 +96,11 @@ class DaskConfig(Section):
 
 
 class LoaderConfig(Section):
-    """How training reads samples; no result depends on it, so changing it repeats nothing.
-
-    ``hold`` keeps the normalised fields in a file beside the hourly store, which all processes map.
-    """
+    """How training reads samples; no result depends on it, so changing it repeats nothing."""
 
     hold: Literal["auto", "always", "never"] = "auto"
+    """Keep the normalised fields in a file beside the hourly store, written once and mapped by
+    all processes: `auto`: if it takes at most half of what is free on the disk; see
+    docs/data-format.md."""
     start_method: Literal["fork", "spawn", "forkserver"] = "fork"
+    """How reader processes start."""

@@ -1,4 +1,4 @@
-"""Configuration of quantities: what a study adds to the dictionary, and the names that it may use.
+"""Configuration of quantities that a study adds to the dictionary, and checks of names.
 
 The dictionary itself is :mod:`airshed.variables`.
 """
@@ -19,24 +19,29 @@ QuantityName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", ma
 Alias = Annotated[str, StringConstraints(to_lower=True, min_length=1, max_length=100)]
 
 NEEDED = ("standard_name", "units", "limits")
-"""What has to be said of a quantity that the dictionary does not know."""
+"""Required of a quantity that is not in the dictionary."""
 OF_THE_DICTIONARY = ("standard_name", "units")
-"""What cannot be changed of one that it knows: limits of standards, for example, rely on it."""
+"""Fixed for one in the dictionary: limits of standards, for example, rely on them."""
 TAKEN = (
     *("all", "domain_mask", "horizon", "init_time", "present", "time", "valid_time", "x", "y"),
     *("false", "inf", "infinity", "na", "nan", "none", "null", "true"),
 )
-"""Names that stores and tables use for something else, or that tables read as no text."""
+"""Names that stores and tables use for something else, or that tables do not read as text."""
 
 
 class QuantityConfig(Section):
     """A quantity that is not in the dictionary, or what differs of one that is."""
 
     standard_name: Text | None = None
+    """CF standard name."""
     units: Text | None = None
+    """Canonical unit."""
     long_name: Text | None = None
+    """What pages call it."""
     limits: Limits | None = None
+    """Smallest and largest plausible value."""
     aliases: tuple[Alias, ...] = ()
+    """Further names in files."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -47,17 +52,17 @@ class QuantityConfig(Section):
         return self
 
     def attributes(self) -> dict[str, Any]:
-        """What is said here, by the attributes of :class:`airshed.variables.Variable`."""
-        said = {name: getattr(self, name) for name in ("standard_name", "units", "long_name")}
+        """The given values, by the attributes of :class:`airshed.variables.Variable`."""
+        given = {name: getattr(self, name) for name in ("standard_name", "units", "long_name")}
         if self.limits is not None:
-            said["low"], said["high"] = self.limits
+            given["low"], given["high"] = self.limits
         if self.aliases:
-            said["aliases"] = self.aliases
-        return {name: value for name, value in said.items() if value is not None}
+            given["aliases"] = self.aliases
+        return {name: value for name, value in given.items() if value is not None}
 
 
 def check_described(given: dict[str, QuantityConfig]) -> None:
-    """Refuse quantities that are described too little, too much, or under a name that is taken.
+    """Refuse quantities with too little or too much description, or under a name that is taken.
 
     Raises:
         ValueError: One is.
@@ -75,9 +80,9 @@ def check_described(given: dict[str, QuantityConfig]) -> None:
                     f" ({VARIABLES[name].standard_name}, {VARIABLES[name].units}); the unit that"
                     f" files have is given in dataset.units"
                 )
-        elif lacking := [key for key in NEEDED if getattr(one, key) is None]:
+        elif missing := [key for key in NEEDED if getattr(one, key) is None]:
             raise ValueError(
-                f"{where}: the dictionary does not know it, so that {', '.join(lacking)} must be"
+                f"{where}: the dictionary does not know it, so that {', '.join(missing)} must be"
                 f" given; it knows {', '.join(VARIABLES)}"
             )
     _check_aliases(given)
@@ -113,15 +118,15 @@ def check_known(names: Iterable[Any], known: Iterable[str], what: str) -> None:
 def check_stored(
     names: Iterable[str], stored: Iterable[str], known: Iterable[str], what: str
 ) -> None:
-    """Refuse names of quantities that are unknown, or that no field is stored of.
+    """Refuse names of quantities that are unknown or not in the hourly store.
 
     Raises:
         ValueError: One is.
     """
     check_known(names, known, what)
     there = list(stored)
-    if lacking := [name for name in names if name not in there]:
+    if missing := [name for name in names if name not in there]:
         raise ValueError(
-            f"{what}: the hourly store lacks {', '.join(lacking)}: add them to dataset.hourly, or"
+            f"{what}: the hourly store lacks {', '.join(missing)}: add them to dataset.hourly, or"
             f" leave them out of {what}"
         )

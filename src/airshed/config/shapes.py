@@ -1,6 +1,6 @@
-"""What each setting has an influence on: said beside the setting, and nowhere else.
+"""Which products each setting shapes, declared beside the setting and nowhere else.
 
-Params of rules, what a command is handed, identities beside products and the table of
+Params of rules, the settings that a command is given, identities of products and the table of
 docs/rerunning.md follow from it.
 """
 
@@ -15,15 +15,15 @@ from airshed.graph.products import PRODUCTS
 
 
 class Shapes:
-    """Annotation of a setting, or of a section for all in it that say nothing themselves.
+    """Annotation of a setting, or of a section for all its settings without one of their own.
 
     Args:
-        products: What is made anew when the setting changes (what follows from these apart).
-        used_by: Products whose steps read the setting too, without any influence on what they make
-            or with one that comes through another product.
-        content: Whether the setting is the path of user's files: then their content shapes the
-            products, wherever they lie.
-        within: For a section, what holds for single keys of it.
+        products: What is made anew when the setting changes, and with it what is made from that.
+        used_by: Products whose steps read the setting too, but whose result does not depend on it,
+            or depends on it through another product.
+        content: Whether the setting is a path of the user's files: then their content shapes the
+            products, wherever the files are.
+        within: For a section, annotations of single keys.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Shapes:
 
 
 NOTHING = Shapes()
-"""Of settings that name a place or say how work is done, and that no step reads."""
+"""For settings of places and of how work is done, which no step reads."""
 
 
 def declared(section: type[BaseModel], path: str = "", above: Shapes | None = None) -> Declared:
@@ -53,8 +53,8 @@ def declared(section: type[BaseModel], path: str = "", above: Shapes | None = No
     found: Declared = {}
     for name, field in section.model_fields.items():
         where = f"{path}.{name}".strip(".")
-        said = next((part for part in field.metadata if isinstance(part, Shapes)), None)
-        shapes = said or (above.within.get(name, above) if above else None)
+        own = next((part for part in field.metadata if isinstance(part, Shapes)), None)
+        shapes = own or (above.within.get(name, above) if above else None)
         inner = list(_sections(field.annotation))
         for below, star in inner:
             found |= declared(below, where + star, shapes)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from airshed.config.base import Section, unknown_key_message
+from airshed.config.base import Section, refuse_repeats, unknown_key_message
 from airshed.config.biases import Blocks
 from airshed.config.data import FITTED, NETWORKS, SAMPLES, DatasetConfig, Splits, TableName
 from airshed.config.evaluation import ClimatologyConfig, ComparisonConfig, EvaluationConfig
@@ -35,25 +35,34 @@ class Study(Section):
     """A set of variants, seeds, data and training settings with one report."""
 
     study: Annotated[TableName, Shapes(used_by=("cost_table", "interpretation", "comparison"))]
+    """Name of the results folder, `results/<study>/`; like those of variants, episodes and
+    other forecasts no number and not `NA`, `null` or the like, which a table would not read as
+    text."""
     variants: Annotated[
         list[TableName], Field(min_length=1), Shapes(*TABLES, "cost_table", used_by=("cost",))
     ]
+    """Variants to train; each one's `reference` must be among them; `all`: every stanza."""
     seeds: Annotated[
         list[Annotated[int, Field(ge=0)]],
         Field(min_length=1),
         Shapes(*TABLES, "cost_table"),
     ]
+    """Each variant is trained once with each."""
     horizons_h: Annotated[list[Horizon], Field(min_length=1), Shapes("damping", *SAMPLES)]
+    """Lead times in hours."""
     inputs: Annotated[
         tuple[str, ...],
         Field(min_length=1),
         Shapes("training", "cost", "pace", "baseline", used_by=NETWORKS),
     ] = INPUTS
+    """What the network sees, in its order: names of `dataset.hourly`, and of `lat2d`, `lon2d`,
+    `elevation`, `population`; by default the 15 of CAQRA; see docs/variables.md."""
     targets: Annotated[
         tuple[str, ...],
         Field(min_length=1),
         Shapes(*(*FITTED, "observations", "pace"), *SAMPLES, used_by=("comparison",)),
     ] = TARGETS
+    """What it forecasts: names of `dataset.hourly`; by default the six pollutants of CAQRA."""
     dataset: DatasetConfig
     splits: Splits
     normalisation: Annotated[NormalisationConfig, Shapes("statistics")] = NormalisationConfig()
@@ -78,26 +87,29 @@ class Study(Section):
         StationsConfig | None,
         Shapes("observations", used_by=("scores", "baseline", "external")),
     ] = None
+    """Observations to score forecasts against; `null`: none."""
     external: Annotated[dict[TableName, ExternalConfig], Shapes("external")] = Field(
         default_factory=dict
     )
+    """Other people's forecasts, by name."""
     episodes: Annotated[dict[TableName, Episode], Shapes("scores", "baseline", "external")] = Field(
         default_factory=dict
     )
+    """Named periods (UTC days of the valid time) and regions with scores of their own."""
     variant_stanzas: dict[TableName, Variant]
 
     @model_validator(mode="before")
     @classmethod
     def _every_variant(cls, values: Any) -> Any:
-        """``variants: all`` stands for every stanza, so that no other list need name them."""
+        """Replace ``variants: all`` by the names of all stanzas."""
         stanzas = values.get("variant_stanzas") if isinstance(values, dict) else None
         if isinstance(stanzas, dict) and values.get("variants") == EVERY:
             return values | {"variants": [*stanzas]}
         return values
 
     @model_validator(mode="after")
-    def _families_are_said(self) -> Self:
-        """Every stanza says its family, so that a step reads it without knowing the rule."""
+    def _fill_families(self) -> Self:
+        """Set the family of every stanza, so that steps read it without knowing the rule."""
         stanzas = self.variant_stanzas
         for name, stanza in stanzas.items():
             if stanza.family is None:
@@ -106,7 +118,7 @@ class Study(Section):
         return self
 
     def _is_control(self, stanza: Variant) -> bool:
-        """Whether it brings nothing new: inputs left out, an order drawn, seeds, more training."""
+        """Whether it adds no mechanism: fewer inputs, random order, other seeds, more training."""
         start = self.variant_stanzas.get(stanza.start_from or "")
         same = ("backbone", "scan", "regions", "sectors", "without", "bias")
         trained_on = start is not None and all(
@@ -130,9 +142,7 @@ class Study(Section):
 
     def _check_lists(self) -> None:
         for key in ("variants", "seeds", "horizons_h", "inputs", "targets"):
-            values = getattr(self, key)
-            if len(set(values)) != len(values):
-                raise ValueError(f"{key}: the same value stands there twice: {values}")
+            refuse_repeats(getattr(self, key), key)
         step = self.dataset.time_step_h
         wrong = [horizon for horizon in self.horizons_h if horizon % step]
         if wrong:
@@ -205,7 +215,7 @@ class Study(Section):
                     )
 
     def _listed(self) -> list[str]:
-        """The variants that have a stanza; of the others :meth:`_check_variants` tells."""
+        """The variants with a stanza; :meth:`_check_variants` refuses the others."""
         return [name for name in self.variants if name in self.variant_stanzas]
 
     def _check_variants(self) -> None:
@@ -228,12 +238,13 @@ class Study(Section):
             self._check_reaches(name)
             self._check_chain(name, "start_from")
             self._check_chain(name, "reference")
-            self._check_pretrained(name)
+            if (given := self.variant_stanzas[name].pretrained) is not None:
+                refuse_repeats(given.variables, f"variants.{name}: pretrained.variables")
             self._check_seeds(name)
         self._check_different()
 
     def _check_different(self) -> None:
-        """Two variants of one study are two trainings: else one would be counted twice."""
+        """Refuse two variants that are the same training, which would be counted twice."""
         shaping = {
             path.split(".")[2]
             for path, shapes in DECLARED.items()
@@ -303,11 +314,6 @@ class Study(Section):
             if chain.count(before) > 1:
                 raise ValueError(f"variants.{name}: {key} leads back: {' <- '.join(chain)}")
 
-    def _check_pretrained(self, name: str) -> None:
-        given = self.variant_stanzas[name].pretrained
-        if given is not None and len(set(given.variables)) != len(given.variables):
-            raise ValueError(f"variants.{name}: pretrained.variables names one of them twice")
-
     def _check_seeds(self, name: str) -> None:
         offset = self.variant_stanzas[name].seed_offset
         shared = sorted({self.random_seed(name, seed) for seed in self.seeds} & set(self.seeds))
@@ -326,8 +332,7 @@ class Study(Section):
 
     def _check_interventions(self) -> None:
         names, known = self.interventions.apply, self.intervention_stanzas
-        if len(set(names)) != len(names):
-            raise ValueError(f"interventions.apply: the same value stands there twice: {names}")
+        refuse_repeats(names, "interventions.apply")
         for name in names:
             if name not in known:
                 message = unknown_key_message(name, list(known), "intervention")
@@ -400,20 +405,20 @@ class Study(Section):
         return self.model_copy(update={"model": self.model.model_copy(update=own)})
 
     def random_seed(self, variant: str, seed: int) -> int:
-        """What the random numbers of a variant's training with that seed are drawn from."""
+        """Seed of the random numbers in a variant's training, its offset included."""
         return seed + self.variant_stanzas[variant].seed_offset
 
     def interventions_on(self, variant: str) -> list[str]:
-        """The interventions that a variant's networks can notice, of those that are made.
+        """The study's interventions that change what a variant's networks read.
 
-        A step is handed the stanzas of these alone.
+        A step is given the stanzas of these alone.
         """
         known, of = self.intervention_stanzas, (self.variant_stanzas[variant], self.inputs)
         applied = [name for name in self.interventions.apply if name in known]
-        return [name for name in applied if known[name].met_by(*of)]
+        return [name for name in applied if known[name].affects(*of)]
 
     def thinned(self) -> Self:
-        """The study with the init times of its interventions instead of the test split's."""
+        """The study with the init times of its interventions in place of the test split's."""
         every = self.interventions.init_every_h
         if every is None:
             return self
@@ -426,7 +431,7 @@ class Study(Section):
         return {name: reference for name, reference in pairs.items() if reference is not None}
 
     def start_of(self, variant: str) -> str:
-        """The variant whose trained networks a variant goes on from; itself if it begins anew."""
+        """The variant at the start of the chain of ``start_from``; itself without one."""
         before = self.variant_stanzas[variant].start_from
         return variant if before is None else self.start_of(before)
 
@@ -436,7 +441,7 @@ DECLARED = declared(Study)
 
 
 def shapes_of(path: str) -> Shapes:
-    """What a setting shapes that is at this path or below; nothing if there is none any more."""
+    """What a setting at or above this path shapes; nothing for one that no longer exists."""
     while path:
         parts = path.split(".")
         starred = (".".join((*parts[:n], "*", *parts[n + 1 :])) for n in range(len(parts)))
@@ -452,5 +457,6 @@ def json_schema() -> dict[str, Any]:
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     schema = Study.model_json_schema()
     listed = schema["properties"]["variants"]
-    schema["properties"]["variants"] = {"anyOf": [listed, {"const": EVERY}]}
+    described = {"description": listed.pop("description")}
+    schema["properties"]["variants"] = described | {"anyOf": [listed, {"const": EVERY}]}
     return dialect | schema

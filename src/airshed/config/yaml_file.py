@@ -1,4 +1,4 @@
-"""Reading a YAML file into plain values, with what YAML itself lets through refused."""
+"""Reading a YAML file into plain values, without repeated keys and alias bombs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def read_yaml(path: Path, may_be_empty: bool = False) -> dict[str, Any]:
 
     Args:
         path: The file.
-        may_be_empty: Whether one without any line that counts holds an empty mapping.
+        may_be_empty: Whether a file without any key is an empty mapping.
 
     Raises:
         AirshedError: The file is missing, is not YAML, holds no mapping or a key twice, or its
@@ -60,7 +60,7 @@ def _content(text: str, path: Path) -> Any:
         if node is None:
             return None
         for number, part in enumerate(_written_out(node), start=1):
-            _refuse_doubles(part, path)
+            _refuse_repeated_keys(part, path)
             if number > MOST_VALUES:
                 raise AirshedError(
                     "the aliases of a configuration file stand for too much",
@@ -75,7 +75,7 @@ def _content(text: str, path: Path) -> Any:
 
 
 def _written_out(node: yaml.Node, around: tuple[yaml.Node, ...] = ()) -> Iterator[yaml.Node]:
-    """A node and all inside it, each alias as what it stands for."""
+    """A node and all nodes inside it, with aliases replaced by their targets."""
     if any(node is other for other in around):
         raise yaml.YAMLError(f"an alias stands for itself, {_place(node)}")
     yield node
@@ -84,8 +84,8 @@ def _written_out(node: yaml.Node, around: tuple[yaml.Node, ...] = ()) -> Iterato
             yield from _written_out(inner, (*around, node))
 
 
-def _refuse_doubles(node: yaml.Node, path: Path) -> None:
-    """YAML lets the last of two equal keys win, and says nothing of the first."""
+def _refuse_repeated_keys(node: yaml.Node, path: Path) -> None:
+    """Refuse repeated keys, of which YAML silently takes the last."""
     seen: dict[str, yaml.Node] = {}
     for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
         if not isinstance(key, yaml.ScalarNode):

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from airshed.data.members import MAX_MEMBER_BYTES, read_members
 from airshed.data.problems import STOP, Problems
 from airshed.errors import AirshedError
-from airshed.files import files_below, is_apple_double
+from airshed.files import files_below, is_apple_double, size_and_time, unreadable
 
 HOUR_NAME = re.compile(r"CN-Reanalysis(\d{10})\.nc$")
 DAY_NAME = re.compile(r"CN-Reanalysis(\d{8})(\.tar\.gz|\.tgz|\.tar|\.zip)$")
@@ -27,28 +27,6 @@ Files = tuple[Path, ...]
 """Where a day's hours are: one archive, or loose files."""
 
 
-def size_and_time(path: Path) -> tuple[int, int]:
-    """Of a raw file: bytes, and when it was changed, ns.
-
-    Raises:
-        AirshedError: It is gone.
-    """
-    try:
-        stat = path.stat()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    return stat.st_size, stat.st_mtime_ns
-
-
-def _unreadable(path: Path, error: OSError) -> AirshedError:
-    return AirshedError(
-        "a raw file cannot be read",
-        where=path,
-        found=error.strerror,
-        hint="leave raw files where they are until the ingest is done, or run it again",
-    )
-
-
 def find_days(
     path: Path, repeated_days: bool = False, problems: Problems = STOP
 ) -> dict[date, Files]:
@@ -56,12 +34,12 @@ def find_days(
 
     Args:
         path: Where the archives or hourly files are, in subfolders or not.
-        repeated_days: Whether a day may be there more than once; its hours then are, too. If not,
-            and problems are noted, the first archive is the day's.
-        problems: Takes names that hold no time, and days that are there twice.
+        repeated_days: Whether a day may have several archives; its hours then come from each. If
+            not, and problems are noted, the first one is used.
+        problems: Takes names without a time, and repeated days.
 
     Raises:
-        AirshedError: A name holds no time, or a day is there twice.
+        AirshedError: A name holds no time, or a day has several archives.
     """
     archives: dict[date, list[Path]] = defaultdict(list)
     loose: dict[date, list[Path]] = defaultdict(list)
@@ -75,7 +53,7 @@ def find_days(
             elif is_apple_double(str(file)):
                 beside.append(file)
     if beside:
-        log.warning("passed over %d files that macOS wrote, such as %s", len(beside), beside[0])
+        log.warning("skipped %d files that macOS wrote, such as %s", len(beside), beside[0])
     days = {day: (*archives.get(day, ()), *loose.get(day, ())) for day in (*archives, *loose)}
     for day in () if repeated_days else archives:
         with problems:
@@ -95,7 +73,7 @@ def _refuse_several(day: date, paths: Files) -> None:
 
 
 def nothing_found(path: Path) -> AirshedError:
-    """What is said of a place without raw files."""
+    """The problem of a folder without raw files."""
     return AirshedError(
         "no raw archives were found",
         where=path,
@@ -119,9 +97,9 @@ def _parsed(text: str, form: str, path: Path) -> datetime:
 
 
 def is_hour(name: str) -> bool:
-    """Whether a member of an archive is an hourly file: by its whole base name.
+    """Whether a member of an archive is an hourly file, by its whole base name.
 
-    ``._CN-Reanalysis2015010100.nc``, which macOS puts beside each file, is none.
+    ``._CN-Reanalysis2015010100.nc``, which macOS puts beside each file, is not.
     """
     return HOUR_NAME.fullmatch(PurePosixPath(name.replace("\\", "/")).name) is not None
 
@@ -137,7 +115,7 @@ def hour_of(name: str) -> datetime:
 
 
 def archive_days(day: date, utc_offset_h: float) -> list[date]:
-    """Days by the files' clock that hold hours of a UTC day."""
+    """The days by the files' clock that contain hours of a UTC day."""
     start = datetime.combine(day, datetime.min.time()) + timedelta(hours=utc_offset_h)
     return sorted({start.date(), (start + timedelta(hours=23)).date()})
 
@@ -161,7 +139,7 @@ def hours_of(path: Path, day: date) -> Iterator[tuple[datetime, str, bytes]]:
             where=path,
             expected=f"files such as CN-Reanalysis{day:%Y%m%d}00.nc",
             found="other names, or none",
-            hint="look at its names (tar -tf, unzip -l); rename it, or remove it to treat its hours"
+            hint="list its names (tar -tf, unzip -l); rename it, or remove it to treat its hours"
             " as missing",
         )
 
@@ -179,7 +157,7 @@ def _files_of(path: Path) -> Iterator[tuple[str, bytes]]:
         for name, content in read_members(path, wanted):
             yield f"{path}:{name}", content
         if others:
-            log.warning("%s: passed over %d other files, such as %s", path, len(others), others[0])
+            log.warning("%s: skipped %d other files, such as %s", path, len(others), others[0])
         return
     try:
         size, _ = size_and_time(path)
@@ -192,4 +170,4 @@ def _files_of(path: Path) -> Iterator[tuple[str, bytes]]:
             )
         yield str(path), path.read_bytes()
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error

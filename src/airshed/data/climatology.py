@@ -11,7 +11,7 @@ hour of the day and day of the year, with few enough coefficients for a single y
 **Less than a year.** Harmonics fitted to a part of the year are free to do anything in the rest of
 it. Unless the present hours of the training split fall on at least MIN_DAYS_OF_YEAR different days
 of the year, no harmonic is fitted, and c(h, t) = a_0(h) is the mean of the hour of the day. The
-file and the log say which of the two it is.
+file and the log state which of the two it is.
 """
 
 from __future__ import annotations
@@ -43,18 +43,14 @@ from airshed.progress import progress
 from airshed.variables import Variable
 
 MIN_DAYS_OF_YEAR = 360
-DAYS_AT_ONCE = 10  # that are read together: 31 MB at 128 x 256
-VALUES_A_TERM = 3  # values that a cell needs at each hour of the day, for each coefficient
+DAYS_AT_ONCE = 10  # read together: 31 MB at 128 x 256
+VALUES_A_TERM = 3  # needed by a cell at each hour of the day for each coefficient
 
 log = logging.getLogger(__name__)
 
 
 def seasonal_terms(times: pd.DatetimeIndex, harmonics: int) -> npt.NDArray[np.float64]:
     """The functions of the day of the year: 1, then cosine and sine of each harmonic.
-
-    Args:
-        times: [B], UTC.
-        harmonics: How many harmonics of the year.
 
     Returns:
         [B, 1 + 2 harmonics].
@@ -91,7 +87,7 @@ class Climatology:
 def open_climatology(path: Path, targets: Sequence[Variable]) -> Climatology:
     """The climatology that :func:`fit_climatology` wrote of these targets.
 
-    It is held in memory: 94 MB at 128 x 256 with two harmonics and six targets.
+    In memory it takes 94 MB at 128 x 256 with two harmonics and six targets.
 
     Raises:
         AirshedError: It is no such file, or has other pollutants or units.
@@ -119,7 +115,7 @@ def fit_climatology(
         hourly: The hourly store.
         static: The static fields, with the domain mask.
         train: The training split.
-        targets: What is to be expected.
+        targets: The variables.
         harmonics: Harmonics of the year, if the split covers one.
         output: The NetCDF file to write: ``coefficient`` (term, hour, pollutant, y, x).
 
@@ -168,13 +164,13 @@ def _fit(
 ) -> Floats:
     """Coefficients [term, hour, C] of one pollutant at the cells of the domain.
 
-    The normal matrix is the same for all cells but for the values that a cell lacks; these are
-    taken off per cell.
+    The normal matrix is the same for all cells except for their missing values, whose terms are
+    subtracted per cell.
     """
     terms, cells = 1 + 2 * harmonics, int(mask.sum())
     of_day = hours_of_day(hourly)
     everywhere = np.zeros((len(of_day), terms, terms))
-    lacking = np.zeros((len(of_day), terms, terms, cells))
+    absent = np.zeros((len(of_day), terms, terms, cells))
     right = np.zeros((len(of_day), terms, cells))
     what = f"climatology of {name}"
     for times, fields in progress(_days(hourly, train, name), what, total=len(train.days)):
@@ -184,9 +180,9 @@ def _fit(
         missing, cell = np.nonzero(~np.isfinite(values))
         values[missing, cell] = 0
         everywhere[hours] += products  # a day has each hour once
-        lacking[hours[missing], :, :, cell] += products[missing]
+        absent[hours[missing], :, :, cell] += products[missing]
         right[hours] += term[:, :, None] * values[:, None]
-    normal = everywhere[..., None] - lacking
+    normal = everywhere[..., None] - absent
     _check_counts(normal[:, 0, 0], of_day, terms, name, train)
     solved = [
         np.linalg.solve(np.moveaxis(matrix, -1, 0), vector.T[..., None])[..., 0].T

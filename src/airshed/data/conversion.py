@@ -20,7 +20,7 @@ AIR = ("psfc", "temp")
 
 @dataclass(frozen=True)
 class Conversion:
-    """From the numbers of a variable to a quantity in canonical units.
+    """How the stored numbers of a variable become a quantity in canonical units.
 
     Attributes:
         variable: The quantity, or a helper.
@@ -38,44 +38,38 @@ class Conversion:
     def of(
         cls, variable: Variable, attribute: Any, quantities: Quantities, where: str
     ) -> Conversion:
-        """As a file and the study say.
-
-        Args:
-            variable: The quantity, or a helper.
-            attribute: The unit attribute of the file's variable, None without one.
-            quantities: What the dataset knows.
-            where: File and variable, for messages.
+        """The conversion that a file's attribute and the study's settings define.
 
         Raises:
-            AirshedError: The attribute is no text.
+            AirshedError: The attribute is not a text.
         """
         if attribute is not None and not isinstance(attribute, str):
             raise AirshedError(
-                "a unit attribute is no text",
+                "a unit attribute is not a text",
                 where=where,
                 expected="such as 'K'",
                 found=repr(attribute),
             )
         name = variable.name
-        said = quantities.attribute(name, attribute)
-        if said is None and name in STATIC:
-            said = variable.units  # the name says it
-        return cls(variable, said, quantities.file_unit(name), where)
+        units = quantities.attribute(name, attribute)
+        if units is None and name in STATIC:
+            units = variable.units  # follow from the name
+        return cls(variable, units, quantities.file_unit(name), where)
 
     @property
     def units(self) -> str | None:
-        """The unit of the numbers."""
+        """The unit of the stored numbers."""
         return self.attribute if self.attribute is not None else self.stated
 
     @property
     def ratio(self) -> Ratio | None:
-        """Of a mixing ratio where a mass concentration is wanted, what its unit means."""
+        """The meaning of the unit, if a mixing ratio is stored of a mass concentration."""
         ratio = ratio_of(self.units or "")
         return ratio if ratio and is_density(self.variable.units) else None
 
     @property
     def made_of(self) -> tuple[str, ...]:
-        """Quantities that it needs beside the numbers: of a mixing ratio those of the air."""
+        """Other quantities that it needs: for a mixing ratio those of the air."""
         return AIR if self.ratio else ()
 
     def convert(self, values: Floats, *air: Floats) -> Floats:
@@ -83,7 +77,7 @@ class Conversion:
 
         Args:
             values: The numbers.
-            air: Fields of what it is made of.
+            air: Fields of the quantities in ``made_of``.
 
         Raises:
             AirshedError: The unit is unknown, of something else, or contradicts the study's.
@@ -93,26 +87,22 @@ class Conversion:
             return to_canonical(values, self.variable, self.attribute, self.stated, self.where)
         if self.stated is not None and ratio_of(self.stated) != ratio:
             raise contradicting(self.variable.name, self.stated, self.units, self.where)
-        with np.errstate(all="ignore"):  # what is impossible is refused with the field's limits
+        with np.errstate(all="ignore"):  # impossible results are refused by the field's limits
             found = ratio.concentration(values, dry_air_density(*air), self._molar_mass(ratio))
         return found * linear_conversion("kg m-3", self.variable.units)[0]
 
     def check_air(self, there: Container[str], hint: str) -> None:
-        """Refuse a mixing ratio where what it needs of the air is not there.
-
-        Args:
-            there: Quantities that are there.
-            hint: What to do.
+        """Refuse a mixing ratio without temperature or pressure of the air.
 
         Raises:
-            AirshedError: One is lacking.
+            AirshedError: One is missing.
         """
-        if lacking := [each for each in self.made_of if each not in there]:
+        if missing := [each for each in self.made_of if each not in there]:
             raise AirshedError(
                 "a mixing ratio needs temperature and pressure to become a concentration",
                 where=self.where,
                 expected=" and ".join(self.made_of),
-                found=f"{self.units}, and no {' and no '.join(lacking)}",
+                found=f"{self.units}, and no {' and no '.join(missing)}",
                 hint=hint,
             )
 
@@ -128,11 +118,11 @@ class Conversion:
             )
         return MOLAR_MASS_G_MOL[name] if ratio.molar else AIR_G_MOL
 
-    def told(self, stored_as: str) -> str:
-        """What is done, in words."""
-        said = f"{stored_as} [{'no unit' if self.units is None else self.units.strip()}]"
+    def in_words(self, stored_as: str) -> str:
+        """The conversion in words, for the report of an ingest."""
+        stored = f"{stored_as} [{'no unit' if self.units is None else self.units.strip()}]"
         if self.ratio is None:
-            return said
+            return stored
         density = f"times the density of dry air at {' and '.join(AIR)}"
         grams = f" and {self._molar_mass(self.ratio):g} / {AIR_G_MOL:g}" if self.ratio.molar else ""
-        return f"{said}, {density}{grams}"
+        return f"{stored}, {density}{grams}"

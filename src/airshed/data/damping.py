@@ -1,4 +1,4 @@
-"""How much of an anomaly is left after each horizon: the coefficients of damped persistence.
+"""Coefficients of damped persistence: the share of an anomaly that is left after each horizon.
 
 With a(t) a target's deviation from the climatology of the training split at the time t, summed over
 the samples of that split and the cells of the domain where both anomalies are known,
@@ -6,7 +6,7 @@ the samples of that split and the cells of the domain where both anomalies are k
     k = sum of a(init time) a(valid time) / sum of a(init time)^2
 
 is the regression through the origin of the valid time's anomaly on the latest one's: one number for
-each target and horizon, kept within 0 to 1.
+each target and horizon, clipped to 0 to 1.
 """
 
 from __future__ import annotations

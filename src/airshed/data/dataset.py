@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 BATCHES_AHEAD = 4  # that each reader process prepares
 FOLDER = "normalised"  # beside the hourly store
-SHARE = 0.5  # of the disk's free room: what a file of hours may take if it need not be there
+SHARE = 0.5  # of the disk's free room that an optional file of hours may take
 
 
 class Hours(Protocol):
@@ -101,8 +101,8 @@ class ForecastDataset(Dataset[Batch]):
         horizons_h: Lead times, h.
         inputs: What a network sees, in its order.
         targets: What it forecasts, in its order.
-        hold: Whether the split's hours are mapped from a file of normalised fields beside the
-            store, which is written if it is not there; ``auto``: if the disk has room for it.
+        hold: Whether the split's hours are cached as normalised fields in a file beside the store,
+            which is mapped; ``auto``: if the disk has room for it.
         reference: The forecast from which networks predict the departure.
 
     Attributes:
@@ -110,7 +110,7 @@ class ForecastDataset(Dataset[Batch]):
         mask: bool [Y, X], True inside the domain.
 
     Raises:
-        AirshedError: The data do not fit the split, or must be held and cannot be written.
+        AirshedError: The data do not fit the split, or must be cached and cannot be written.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class ForecastDataset(Dataset[Batch]):
         self.mask = torch.from_numpy(self._fields.inside)
         hours = range(*times.searchsorted(pd.DatetimeIndex(bounds(split))).tolist())
         streamed = StreamedHours(HourReader(hourly, self._fields.hourly), self._fields)
-        self._hours = streamed if hold == "never" else _held(streamed, hours, split, hold)
+        self._hours = streamed if hold == "never" else _cached(streamed, hours, split, hold)
         self._inputs = self.samples["input_index"].to_numpy()
         self._targets = self.samples["target_index"].to_numpy()
         self._lead_hours = torch.from_numpy(self.samples["horizon_h"].to_numpy(np.float32))
@@ -199,8 +199,8 @@ def _as_it_is(batch: Batch) -> Batch:
     return batch
 
 
-def _held(streamed: StreamedHours, hours: range, split: Split, hold: str) -> Hours:
-    """The hours in a file beside the store; read from the store if they need not be held."""
+def _cached(streamed: StreamedHours, hours: range, split: Split, hold: str) -> Hours:
+    """The hours cached in a file beside the store; streamed if ``auto`` finds no room for it."""
     store, inputs = streamed.reader.path, streamed.inputs
     outside = ~inputs.inside
     data = _key((store / "zarr.json").stat().st_mtime_ns, outside.tobytes().hex())

@@ -24,7 +24,7 @@ from airshed.variables import Quantities
 
 ABSENT = "not in the archives"
 TWICE = "there more than once"
-NO_NOTE = (OSError, ValueError, TypeError, LookupError, AttributeError)
+DAMAGED = (OSError, ValueError, TypeError, LookupError, AttributeError)
 """What reading a damaged note raises."""
 QUALITY_COLUMNS = (
     "month",
@@ -44,11 +44,19 @@ QUALITY_COLUMNS = (
 
 @dataclass
 class DayNote:
-    """One day of an ingest; its file says that the day is complete.
+    """What an ingest found in one day; its file completes the day.
 
-    ``reasons`` tells for each hour why it cannot be used, None if it can; ``origin`` stands for
-    settings and raw files, ``sha256`` has the checksums of these, ``content`` that of what was
-    stored, ``shards`` that of the files that it was stored in. Counts are by variable.
+    Attributes:
+        day: The date, ISO.
+        origin: Key of settings and native grid, then name, size and time of each raw file.
+        reasons: Why each hour is missing; None if it is usable.
+        cells_missing: By variable.
+        cells_implausible: By variable.
+        hours_constant: By variable.
+        ranges: Extremes, sum and number of values on the study grid, by variable.
+        sha256: Checksums of the raw files.
+        content: Checksum of the stored values.
+        shards: Checksum of the files that they are stored in.
     """
 
     day: str
@@ -64,19 +72,19 @@ class DayNote:
 
     @classmethod
     def of(cls, day: date, origin: list[Any], step_h: int) -> DayNote:
-        """A day of which no hour was seen yet."""
+        """A day before its first hour is read."""
         return cls(day.isoformat(), origin, dict.fromkeys(range(0, 24, step_h), ABSENT))
 
     def seen(self, hour: int) -> bool:
-        """Whether the hour came before."""
+        """Whether the hour was read before."""
         return self.reasons[hour] != ABSENT
 
-    def repeated(self, hour: int) -> None:
-        """Note that an hour came again, so that it is not known which one is right."""
+    def add_duplicate(self, hour: int) -> None:
+        """Note that an hour is there again, so that neither can be used."""
         self.reasons[hour] = TWICE
 
     def add(self, hour: int, found: Inspected) -> None:
-        """Note what the inspection of an hour found."""
+        """Note the result of an hour's checks."""
         self.reasons[hour] = found.unusable
         for noted, more in (
             (self.cells_missing, found.cells_missing),
@@ -91,11 +99,11 @@ class DayNote:
 
     @property
     def present(self) -> npt.NDArray[np.bool_]:
-        """Which of the day's hours can be used."""
+        """Which of the day's hours are usable."""
         return np.array([self.reasons[hour] is None for hour in sorted(self.reasons)])
 
     def hours(self) -> list[tuple[datetime, str | None]]:
-        """Time of each hour, and why it cannot be used."""
+        """Time of each hour, and why it is missing."""
         start = datetime.fromisoformat(self.day)
         return [
             (start + timedelta(hours=hour), self.reasons[hour]) for hour in sorted(self.reasons)
@@ -108,11 +116,11 @@ class DayNote:
 
     @classmethod
     def read(cls, path: Path) -> DayNote:
-        """Read what :meth:`write` wrote; one of NO_NOTE is raised if it is damaged."""
+        """Read what :meth:`write` wrote; one of DAMAGED is raised if it is damaged."""
         stored = json.loads(path.read_text(encoding="utf-8"))
         content = stored["note"]
         if _checksum(content) != stored["sha256"]:
-            raise ValueError("it is not what its checksum says")
+            raise ValueError("its checksum is another one")
         reasons = {int(hour): reason for hour, reason in content.pop("reasons").items()}
         return cls(reasons=reasons, **content)
 
@@ -150,11 +158,11 @@ def summary(dataset: DatasetConfig, days: Sequence[DayNote]) -> dict[str, Any]:
 
 
 def gaps(hours: Iterable[tuple[datetime, str | None]], step_h: int = 1) -> list[dict[str, Any]]:
-    """Runs of hours that are missing for one reason; ``start`` and ``end`` are missing too.
+    """Runs of hours that are missing for one reason, from ``start`` to ``end`` inclusive.
 
     Args:
-        hours: Every ``step_h`` hours, in their order: when, and why it cannot be used.
-        step_h: From one to the next.
+        hours: Time of each, in order, and why it is missing; None if it is not.
+        step_h: Hours from one to the next.
     """
     runs = []
     numbered = enumerate(hour for hour in hours if hour[1] is not None)

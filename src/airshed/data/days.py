@@ -16,7 +16,7 @@ HOURS_A_BLOCK = 24
 
 
 class DayReader:
-    """Fields at any hours of the store; days that were read last are kept.
+    """Fields at any hours of the store, with a cache of the days that were read last.
 
     Memory: ``days`` days of the variables in float32, that is 25 MB a day for eight variables at
     128 x 256. Hours asked for in rising order, none of them more than ``days - 1`` days before the
@@ -25,12 +25,12 @@ class DayReader:
     Args:
         hourly: The hourly store, opened without dask.
         names: Variables, in the order that they are wanted in.
-        days: How many days are kept.
+        days: How many days are cached.
     """
 
     def __init__(self, hourly: xr.Dataset, names: Sequence[str], days: int) -> None:
         self._hourly, self._names, self._days = hourly, tuple(names), days
-        self._kept: OrderedDict[int, npt.NDArray[np.float32]] = OrderedDict()
+        self._cache: OrderedDict[int, npt.NDArray[np.float32]] = OrderedDict()
 
     def fields(self, indices: Integers) -> npt.NDArray[np.float32]:
         """Fields at positions of the time axis.
@@ -49,12 +49,12 @@ class DayReader:
 
     def _block(self, number: int) -> npt.NDArray[np.float32]:
         """Fields [hour, variable, Y, X] of a day, counted from the start of the store."""
-        if number not in self._kept:
-            self._kept[number] = self._read(number)
-        self._kept.move_to_end(number)
-        while len(self._kept) > self._days:
-            self._kept.popitem(last=False)
-        return self._kept[number]
+        if number not in self._cache:
+            self._cache[number] = self._read(number)
+        self._cache.move_to_end(number)
+        while len(self._cache) > self._days:
+            self._cache.popitem(last=False)
+        return self._cache[number]
 
     def _read(self, number: int) -> npt.NDArray[np.float32]:
         hours = slice(number * HOURS_A_BLOCK, (number + 1) * HOURS_A_BLOCK)

@@ -34,7 +34,7 @@ from airshed.graph.identity import DAYS
 from airshed.variables import Variable
 
 DIGITS = 16  # of the checksum of a day
-CHUNK_CELLS = 2**15  # what is read at once; smaller chunks cost more than they hold
+CHUNK_CELLS = 2**15  # read at once; smaller chunks cost more than they contain
 PACKING = (("scale_factor", 1.0), ("add_offset", 0.0))
 COMPRESSION = (BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"), Crc32cCodec())
 
@@ -83,7 +83,7 @@ def create(path: Path, dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats)
 
 
 def packing(known: Variable, precision: str) -> dict[str, float]:
-    """CF attributes that say how stored numbers become values; none in single precision."""
+    """CF attributes of packed numbers; none in single precision."""
     if precision == "float32":
         return {}
     return {"scale_factor": known.scale_factor, "add_offset": known.add_offset}
@@ -137,13 +137,11 @@ def write_present(
 
 
 def computed_content(path: Path) -> dict[str, str]:
-    """The checksum of each day of a store that has none noted, by its date."""
+    """The checksum of each day, by its date, computed for a store that has none noted."""
     group = zarr.open_group(path, mode="r")
     stored = xr.open_zarr(path, consolidated=False)
-    hours = pd.DatetimeIndex(stored["time"].values)
-    arrays = [_array(group, name) for name in hourly_fields(stored)]
-    found = {}
-    days = hours.normalize()
+    days = pd.DatetimeIndex(stored["time"].values).normalize()
+    arrays, found = [_array(group, name) for name in hourly_fields(stored)], {}
     for day in days.unique():
         digest, here = hashlib.sha256(), np.flatnonzero(days == day)
         for array in arrays:

@@ -1,4 +1,4 @@
-"""What a network sees of an hour: hourly and static fields, normalised, in their places."""
+"""The inputs of a network: normalised fields of an hour and static ones, in the study's order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Inputs:
     Args:
         static: ``static.nc``.
         statistics: Normalisation of the training split.
-        stored: The hourly fields that there are, in their order.
+        stored: The hourly fields of the store, in its order.
         inputs: What a network sees, in its order.
         targets: What it forecasts, in its order.
 
@@ -46,16 +46,16 @@ class Inputs:
     ) -> None:
         self.hourly = tuple(name for name in stored if name in (*inputs, *targets))
         self.normaliser = Normaliser.read(statistics, self.hourly)
-        grid, still = open_static(static), tuple(name for name in STATIC if name in inputs)
+        grid, constant = open_static(static), tuple(name for name in STATIC if name in inputs)
         self.inside: Flags = grid["domain_mask"].values.astype(bool)
-        values = [grid[name].values for name in still]
-        normalised = Normaliser.read(statistics, still).forward(
-            np.reshape(values, (len(still), *self.inside.shape))
+        values = [grid[name].values for name in constant]
+        normalised = Normaliser.read(statistics, constant).forward(
+            np.reshape(values, (len(constant), *self.inside.shape))
         )
-        self._still = torch.from_numpy(np.where(self.inside, normalised, np.float32(0)))
+        self._static = torch.from_numpy(np.where(self.inside, normalised, np.float32(0)))
         self._count = len(inputs), len(targets)
-        self._from_hourly, self._from_still = (
-            _copies(inputs, there) for there in (self.hourly, still)
+        self._from_hourly, self._from_static = (
+            _copies(inputs, there) for there in (self.hourly, constant)
         )
         self._to_targets = _copies(targets, self.hourly)
 
@@ -68,8 +68,8 @@ class Inputs:
     def seen(self, hours: Sequence[Tensor]) -> Tensor:
         """Inputs [B, V, Y, X] from the normalised fields [H, Y, X] of B hours; 0 where missing."""
         x = torch.empty(len(hours), self._count[0], *self.inside.shape)
-        for here, there in self._from_still:
-            x[:, here] = self._still[there]
+        for here, there in self._from_static:
+            x[:, here] = self._static[there]
         for fields, one in zip(hours, x, strict=True):
             for here, there in self._from_hourly:
                 torch.nan_to_num(fields[there], nan=0.0, out=one[here])
@@ -85,7 +85,7 @@ class Inputs:
 
 
 def _copies(wanted: Sequence[str], there: Sequence[str]) -> Copies:
-    """Slices that copy fields that are there to their places among those that are wanted."""
+    """Slices that copy stored fields to their places among the wanted ones."""
     targets = [place for place, name in enumerate(wanted) if name in there]
     return _runs(targets, [there.index(wanted[place]) for place in targets])
 

@@ -34,8 +34,8 @@ class MappedHours:
     """Normalised fields of a stretch of hours.
 
     Args:
-        path: The file. Its folder stands for the data as they are now: other folders beside it are
-            of data that were replaced, and are removed when a file is written.
+        path: The file. Its folder is named after the current data; other folders beside it are of
+            replaced data, and are removed when a file is written.
         hours: Positions on the store's time axis, one after the other.
         shape: Of one hour, [V, Y, X].
         normalised: Gives the fields of hours in their order; called if the file is not there.
@@ -71,7 +71,7 @@ class MappedHours:
         self._checksums = np.memmap(self._path, np.uint32, "r", offset=size, shape=hours)
         self._sound = np.zeros(hours, dtype=bool)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of torch: that nobody may write to it
+            warnings.simplefilter("ignore", UserWarning)  # of torch: the map is read-only
             self._fields = torch.from_numpy(self._stored)
 
     def __getstate__(self) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Members of an archive, streamed without unpacking; nothing unsafe or damaged is let through."""
+"""Members of an archive, streamed without unpacking; unsafe and damaged ones are refused."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ READ_ERRORS = (
 def read_members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     """Name and content of each wanted member of a zip or tar archive, in their order.
 
-    All members are looked at, and a compressed archive is read to its end, where its checksum is.
+    All members are checked, and a compressed archive is read to its end, where its checksum is.
 
     Raises:
         AirshedError: The archive is damaged, unsafe or too large.
@@ -69,7 +69,7 @@ def zip_names(path: Path) -> list[str]:
 
 
 def read_zip_member(path: Path, name: str) -> bytes:
-    """The content of a file in a zip whose names were looked at.
+    """The content of a file in a zip whose names were checked.
 
     Raises:
         AirshedError: It is damaged.
@@ -85,7 +85,7 @@ def _refusing(path: Path) -> AbstractContextManager[None]:
         where=path,
         expected="a complete archive of NetCDF files, without a password",
         hint="fetch the archive again, or remove it to treat its hours as missing",
-        told=lambda error: f"{type(error).__name__}: {error}",
+        found=lambda error: f"{type(error).__name__}: {error}",
     )
 
 
@@ -112,7 +112,7 @@ def _of_zip(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
 
 
 def _admitted(archive: zipfile.ZipFile, limits: _Limits) -> Iterator[zipfile.ZipInfo]:
-    """The files of a zip, one by one; what is unsafe or too large is refused."""
+    """The files of a zip; unsafe or too large ones are refused."""
     for member in archive.infolist():
         kind = stat.S_IFMT(member.external_attr >> 16)
         limits.admit(member.filename, member.file_size, kind in (0, stat.S_IFREG, stat.S_IFDIR))
@@ -138,12 +138,12 @@ class _Header(tarfile.TarInfo):
 
 @dataclass
 class _Limits:
-    """What was met of one archive, and how much may be.
+    """Counts of one archive's members and bytes, and their limits.
 
     Attributes:
         path: The archive.
-        for_member: What a member that is too large is too large for.
-        for_all: What an archive that is too large is too large for.
+        for_member: Purpose for which a member is too large, in messages.
+        for_all: Purpose for which the archive is too large, in messages.
         hint: What to do then.
     """
 

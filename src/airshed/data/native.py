@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from airshed.arrays import Floats
-from airshed.config.data import Box, DatasetConfig
+from airshed.config.data import DatasetConfig
+from airshed.config.grids import Box
 from airshed.data.problems import STOP, Problems
 from airshed.data.rawhour import RawHour
 from airshed.data.sphere import in_box
@@ -23,13 +24,13 @@ GRID_TOLERANCE_DEG = 1e-4
 
 @dataclass(frozen=True)
 class NativeGrid:
-    """Where the raw fields' cells are, which have values in the first hour, and what is kept.
+    """Positions of the raw fields' cells, and the window of them that the study uses.
 
     Attributes:
         lat_deg: [Y, X], degrees north.
         lon_deg: [Y, X], degrees east.
         known: bool [V, Y, X], where the first hour has values.
-        kept: The rows and columns that are kept, each from the first to before the second: [4].
+        kept: The window: first row, row after the last, first column, column after the last [4].
     """
 
     lat_deg: Floats
@@ -38,7 +39,7 @@ class NativeGrid:
     kept: npt.NDArray[np.int64]
 
     def cut(self, fields: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The kept part of fields [..., Y, X]."""
+        """The window of fields [..., Y, X]."""
         row, row_stop, column, column_stop = self.kept
         return fields[..., row:row_stop, column:column_stop]
 
@@ -64,7 +65,7 @@ class NativeGrid:
             )
 
     def digest(self) -> bytes:
-        """Of all values; other values, another digest."""
+        """A hash of all values."""
         parts = hashlib.sha256()
         for name, array in vars(self).items():
             parts.update(f"{name} {array.dtype} {array.shape}".encode())
@@ -106,33 +107,37 @@ def check_positions(lat_deg: Floats, lon_deg: Floats, where: str) -> None:
 def native_grid(
     first: RawHour, dataset: DatasetConfig | None, where: str, problems: Problems = STOP
 ) -> NativeGrid:
-    """The native grid as the first hour has it, cut as the dataset, if there is one, says.
+    """The native grid of the first hour, with the window of the dataset, if there is one.
 
     Raises:
         AirshedError: A position is missing; or the crop or box lies outside the grid, unless
-            problems are noted: then all is kept.
+            problems are noted: then the window is the whole grid.
     """
     check_positions(first.lat_deg, first.lon_deg, where)
-    rows, columns = first.lat_deg.shape
-    kept = np.array([0, rows, 0, columns])
+    kept = _whole(first.lat_deg)
     if dataset is not None:
         with problems:
-            kept = kept_part(dataset, first.lat_deg, first.lon_deg)
+            kept = selected_window(dataset, first.lat_deg, first.lon_deg)
     return NativeGrid(first.lat_deg, first.lon_deg, np.isfinite(first.fields), kept)
 
 
-def kept_part(dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats) -> npt.NDArray[np.int64]:
-    """Rows and columns that ``crop`` or ``box`` keep: start, stop, start, stop.
+def _whole(fields: Floats) -> npt.NDArray[np.int64]:
+    return np.array([0, fields.shape[0], 0, fields.shape[1]])
+
+
+def selected_window(
+    dataset: DatasetConfig, lat_deg: Floats, lon_deg: Floats
+) -> npt.NDArray[np.int64]:
+    """The window that ``crop`` or ``box`` select: start and stop of rows, then of columns.
 
     Raises:
         AirshedError: They lie outside the grid.
     """
-    rows, columns = lat_deg.shape
     if dataset.box is not None:
         return block_of(dataset.box, lat_deg, lon_deg)
-    if dataset.crop is None:
-        return np.array([0, rows, 0, columns])
-    crop = dataset.crop
+    crop, (rows, columns) = dataset.crop, lat_deg.shape
+    if crop is None:
+        return _whole(lat_deg)
     if crop.rows[1] > rows or crop.columns[1] > columns:
         raise AirshedError(
             "the crop lies outside the archives' grid",

@@ -1,4 +1,4 @@
-"""Calls into the NetCDF library that are given up if they do not come to an end.
+"""Calls into the NetCDF library that are abandoned if they do not end.
 
 On some damaged files HDF5 loops for ever. It cannot be interrupted, but leaves the interpreter
 free, so that the call can be left to a thread; the process must not use the library again, and ends
@@ -30,10 +30,10 @@ class GivenUpError(AirshedError):
 
 
 def within_limit(read: Callable[[], Result], where: object, hint: str) -> Result:
-    """What a call into the NetCDF library returns; one call at a time.
+    """Run a call into the NetCDF library, one at a time, and return its result.
 
-    Seconds of work are counted here, one by one: a process that was suspended, or waits for the
-    call of another thread, is not at work.
+    Seconds are counted one by one while the call is running, so that neither the suspension of the
+    process nor waiting for another thread's call counts.
 
     Args:
         read: Calls the library.
@@ -95,7 +95,7 @@ def _start(thread: threading.Thread, where: object) -> None:
 
 
 def given_up() -> bool:
-    """Whether the library is still busy with what was given up."""
+    """Whether the library is still busy with an abandoned call."""
     return bool(_given_up)
 
 

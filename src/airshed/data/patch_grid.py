@@ -1,4 +1,4 @@
-"""What belongs to the patch grid, made once and shared: pooled elevation, tables of wind scans."""
+"""Data of the patch grid: pooled elevation and tables of wind scans, made once for all variants."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def scan_tables(
     Args:
         patch_grid: Rows and columns of patches.
         regions: Rows and columns of regions.
-        sectors: Wind directions told apart.
+        sectors: Number of wind sectors.
         patch_size: Cells per side of a patch.
         output: Where the NetCDF file goes.
     """

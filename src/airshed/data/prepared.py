@@ -13,8 +13,8 @@ from airshed.errors import AirshedError
 class Prepared:
     """The prepared data of one study.
 
-    The last two are for trainings of networks that depart from damped persistence; what has been
-    trained brings them along.
+    The last two are for training networks that depart from damped persistence; a trained network
+    includes their content.
     """
 
     hourly: Path
@@ -31,14 +31,10 @@ class Prepared:
         return {name: getattr(self, name) for name in names}
 
     def check_there(self, names: Collection[str], of: object) -> None:
-        """Refuse paths at which there is nothing.
-
-        Args:
-            names: What is needed.
-            of: The run or study that needs it, for the message.
+        """Check that the named files exist; the message names the run or study ``of`` them.
 
         Raises:
-            AirshedError: Some of it is not there.
+            AirshedError: One is missing.
         """
         needed = {name: path for name, path in vars(self).items() if name in names}
         if missing := [str(path) for path in needed.values() if path and not path.exists()]:
@@ -51,6 +47,6 @@ class Prepared:
             )
 
     def departed_from(self) -> dict[str, Path]:
-        """What a training reads of the forecast that its network departs from, by name."""
+        """Files of the forecast that a network departs from, by name."""
         given = {"climatology": self.climatology, "damping": self.damping}
         return {name: path for name, path in given.items() if path is not None}

@@ -1,8 +1,8 @@
-"""Where checks hand what is wrong: an ingest stops at the first problem, a look at files notes all.
+"""Collecting problems: an ingest stops at the first one, an inspection of files notes all.
 
 A check is a function that raises AirshedError, called in a block ``with problems:``. The block ends
-at the problem; what comes after it is reached only where problems are noted, and must do without
-what the block has not brought about.
+at the problem; code after it runs only where problems are noted, and must not rely on the rest of
+the block.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Any
 from airshed.errors import AirshedError
 
 Problems = AbstractContextManager[object]
-"""What a check's problems are handed to."""
+"""Takes the problems that checks find."""
 STOP: Problems = nullcontext()
 """Every problem stops the run."""
 
 
 @dataclass
 class Findings:
-    """Problems in the order in which they were met, and remarks that refuse nothing.
+    """Problems in the order of their occurrence, and remarks that refuse nothing.
 
-    Of those of the same kind and with the same variable the first is kept, and places are counted.
+    Of problems of one kind with one variable only the first is noted, with the number of places.
     """
 
     remarks: dict[str, list[str]] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Findings:
         pass
 
     def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> bool:
-        """Note what a user can mend, and go on after the block; all else is let through."""
+        """Note an AirshedError and continue after the block; other exceptions are raised."""
         if isinstance(problem, AirshedError):
             self.add(problem)
         return isinstance(problem, AirshedError)
@@ -46,17 +46,17 @@ class Findings:
         return [problem for problem, _ in self.counted()]
 
     def counted(self) -> list[tuple[AirshedError, int]]:
-        """The first of each kind, and in how many places it was met."""
+        """The first of each kind, and the number of places with it."""
         return [(problem, len(places)) for problem, places in self._met.values()]
 
     def add(self, problem: AirshedError) -> None:
-        """Note a problem, without the frames that it came through: they hold whole files."""
+        """Note a problem without its traceback, whose frames reference whole files."""
         problem.__traceback__ = problem.__cause__ = problem.__context__ = None
         _, places = self._met.setdefault(_kind(problem), (problem, set()))
         places.add(problem.details.get("where", ""))
 
     def remark(self, text: str, where: str) -> None:
-        """Note what a user should know, and where it was met."""
+        """Note what a user should know, and where."""
         self.remarks.setdefault(text, []).append(where)
 
     def as_list(self) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ class Findings:
 
 
 def _kind(problem: AirshedError) -> tuple[str, ...]:
-    """What makes two problems the same one: rule, variable and remedy; else the place."""
+    """Problems with the same kind count as one: rule, variable and hint, else rule and place."""
     variable = re.search(r", variable (\w+)", problem.details.get("where", ""))
     if variable is None and "lacks a variable" not in problem.what:
         return problem.what, problem.details.get("where", "")
@@ -79,7 +79,7 @@ def _kind(problem: AirshedError) -> tuple[str, ...]:
 def passing(
     problems: Problems, names: Iterable[str], check: Callable[[str], object]
 ) -> tuple[str, ...]:
-    """The names that a check lets through, one by one."""
+    """The names that pass a check."""
     passed = []
     for name in names:
         with problems:

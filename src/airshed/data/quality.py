@@ -45,45 +45,27 @@ def check_hour(
     where: str,
     problems: Problems = STOP,
 ) -> Inspected:
-    """Compare an hour's grid with the native one, and look at every field of the part that is kept.
-
-    Raises:
-        AirshedError: It is another grid; or, unless problems are noted, as for
-            :func:`inspect_hour`.
-    """
-    grid.check(hour, where)
-    fields, known = grid.cut(hour.fields), grid.cut(grid.known)
-    return inspect_hour(fields, known, quantities, quality, where, problems, hour.lacking)
-
-
-def inspect_hour(
-    fields: Floats,
-    known: Flags,
-    quantities: Quantities,
-    quality: QualityConfig,
-    where: str,
-    problems: Problems = STOP,
-    lacking: tuple[str, ...] = (),
-) -> Inspected:
-    """Look at every field of an hour; refuse or mask as the configuration says.
+    """Check every field of an hour in the study's part of the grid; refuse or mask what is wrong.
 
     Args:
-        fields: [V, Y, X] in the dataset's order, canonical units, NaN where missing.
-        known: [V, Y, X], where the dataset's first hour has values.
+        hour: The hour, in the dataset's order of variables; its invalid ones are skipped.
+        grid: The native grid, and where the dataset's first hour has values.
         quantities: What the dataset knows.
         quality: Policies and limits.
         where: File and member, for messages.
         problems: Takes what the configuration refuses.
-        lacking: Variables that are not looked at.
 
     Raises:
-        AirshedError: Something was found that the configuration refuses, unless problems are noted.
+        AirshedError: The hour lies on another grid; or, unless problems are noted, something was
+            found that the configuration refuses.
     """
+    grid.check(hour, where)
+    fields, known = grid.cut(hour.fields), grid.cut(grid.known)
     missing, implausible = (dict.fromkeys(quantities.hourly, 0) for _ in range(2))
     constant, empty = [], []
     masked = fields
     for index, name in enumerate(quantities.hourly):
-        if name in lacking:
+        if name in hour.invalid:
             continue
         place = f"{where}, variable {name}"
         low, high = extremes(fields[index])
@@ -131,11 +113,6 @@ def outside(field: Floats, limits: tuple[float, float]) -> Flags:
 def _refuse_implausible(
     field: Floats, wrong: Flags, variable: Variable, limits: tuple[float, float], place: str
 ) -> None:
-    """Stop at the first of the wrong cells.
-
-    Raises:
-        AirshedError: Always.
-    """
     row, column = np.argwhere(wrong)[0]
     units = variable.units
     raise AirshedError(

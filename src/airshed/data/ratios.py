@@ -67,7 +67,7 @@ def dry_air_density(pressure_pa: Floats, temp_k: Floats) -> Floats:
 
 
 def ratio_of(units: str) -> Ratio | None:
-    """What a unit means, if it is one of mixing ratios; a bare "1" says too little to be one."""
+    """The meaning of a unit of mixing ratios; None for others, also for a bare "1"."""
     text = re.sub(r"\s+", " ", units.strip())
     parts = re.fullmatch(r"(pp[mbt])[vV]?", text)
     if parts:

@@ -24,7 +24,7 @@ READ_ERRORS = (OSError, RuntimeError, LookupError, ValueError, AttributeError, M
 
 @dataclass(frozen=True)
 class Clock:
-    """When an hour is: UTC, and by how much names of files are ahead of it."""
+    """Time of an hour, UTC, and hours by which the clock of the files' names is ahead of UTC."""
 
     time_utc: datetime
     utc_offset_h: float
@@ -44,7 +44,7 @@ def read_contents(
         content: The bytes of the file.
         where: Its name, for messages.
         quantities: What the dataset knows.
-        clock: When the hour is by the file's name, to be compared with what the file says.
+        clock: Time by the file's name, to be compared with the file's own time coordinate.
         problems: Takes what is wrong.
         names: Canonical variables whose fields are read; what an ingest reads if none are given.
 
@@ -72,9 +72,8 @@ def read_contents(
         ordered = passing(
             problems, right, lambda name: _check_order(read[name], plane, name, where)
         )
-        for name in convert_all(read, ordered, quantities, where, problems):
-            if name in wanted:
-                found.accept(name, read[name])
+        converted = convert_all(read, ordered, quantities, where, problems)
+        found.fields = {name: converted[name] for name in converted if name in wanted}
     return found
 
 
@@ -87,7 +86,7 @@ def _stored(
     problems: Problems,
     found: Contents,
 ) -> tuple[dict[str, Stored], tuple[str, ...]]:
-    """Note every variable, and read some, as they are; by canonical name, and which are fields."""
+    """Describe every variable and read some; those read by canonical name, and the valid ones."""
     with netCDF4.Dataset("raw", memory=content) as file:
         found.variables = [_described(variable, quantities) for variable in file.variables.values()]
         stored = {variable.stored_as: variable for variable in found.variables}
@@ -201,7 +200,7 @@ def _read(variable: Any, stored: Stored, where: str) -> None:
     """Read the values of a variable; they must be one hour's."""
     if not _is_field(variable):
         raise AirshedError(
-            "a variable of a raw file is no field of numbers",
+            "a variable of a raw file is not a field of numbers",
             where=where,
             expected=f"1 to {MAX_CELLS:,} numbers, packed by numbers if at all",
             found=f"{variable.dtype}, {variable.dimensions} of sizes {variable.shape}",

@@ -28,7 +28,7 @@ class Stored:
         dtype: As stored.
         attribute: Its units attribute, a text unless the file is wrong; None without one.
         values: NaN where missing; None where they were not read.
-        units: Of the values: canonical ones, or None as long as nobody says.
+        units: Of the values: canonical ones once they are converted, else None.
         name: Its canonical name, None for one that is not known.
     """
 
@@ -44,11 +44,6 @@ class Stored:
     def conversion(self, name: str, quantities: Quantities, where: str) -> Conversion:
         """How it becomes a quantity of the dataset in canonical units.
 
-        Args:
-            name: Canonical name.
-            quantities: What the dataset knows.
-            where: The file, for messages.
-
         Raises:
             AirshedError: Its unit attribute is no text.
         """
@@ -60,16 +55,10 @@ class Stored:
 def with_air(
     names: tuple[str, ...], there: Mapping[str, Stored], quantities: Quantities
 ) -> tuple[str, ...]:
-    """What is read so that some variables can be converted: of a mixing ratio also the air.
-
-    Args:
-        names: Canonical names of what is wanted.
-        there: What a file has, by canonical name.
-        quantities: What the dataset knows.
-    """
+    """The variables to read so that some can be converted: for mixing ratios also the air's."""
     needed = set[str]()
     for name in there.keys() & set(names):
-        with suppress(AirshedError):  # of a wrong attribute, which converting tells
+        with suppress(AirshedError):  # of a wrong attribute, which is refused on conversion
             needed |= set(there[name].conversion(name, quantities, "").made_of)
     return (*names, *sorted(needed - set(names)))
 
@@ -80,18 +69,18 @@ def convert_all(
     quantities: Quantities,
     where: str,
     problems: Problems,
-) -> tuple[str, ...]:
+) -> dict[str, Floats]:
     """Bring what was read to canonical units, mixing ratios with the air of the same hours.
 
     Args:
         read: Variables by canonical name.
-        right: Names of those in which nothing is wrong.
+        right: Names of those without a problem.
         quantities: What the dataset knows.
         where: The file, for messages.
         problems: Takes what is wrong.
 
     Returns:
-        The names of those that are converted.
+        The fields of those that are converted, by canonical name.
 
     Raises:
         AirshedError: A unit is unknown, wrong, or contradicts the configuration; or a mixing ratio
@@ -117,12 +106,14 @@ def convert_all(
         stored.units = way.variable.units
         done.add(name)
 
-    said = passing(problems, right, look)
-    return passing(problems, sorted(said, key=lambda name: len(ways[name].made_of)), convert)
+    clear = passing(problems, right, look)
+    air_first = sorted(clear, key=lambda name: len(ways[name].made_of))
+    fields = {name: read[name].values for name in passing(problems, air_first, convert)}
+    return {name: field for name, field in fields.items() if field is not None}
 
 
 def described(stored_as: str, variable: Any, name: str | None = None) -> Stored:
-    """What is said of a variable that xarray has opened; ``name`` is its canonical name."""
+    """The description of a variable that xarray has opened; ``name`` is its canonical name."""
     dimensions, units = tuple(map(str, variable.dims)), variable.attrs.get("units")
     return Stored(stored_as, dimensions, variable.shape, str(variable.dtype), units, name=name)
 
@@ -142,11 +133,6 @@ class Contents:
     fields: dict[str, Floats] = field(default_factory=dict)
     stated_utc: datetime | None = None
 
-    def accept(self, name: str, stored: Stored) -> None:
-        """Note that nothing is wrong with a variable by itself."""
-        if stored.values is not None:
-            self.fields[name] = stored.values
-
     def at(self, number: int) -> Contents:
         """One hour of several: of fields [T, Y, X]; those [Y, X] are the same in all."""
 
@@ -165,9 +151,9 @@ class Hour:
     """One hour of a source that is not read yet.
 
     Attributes:
-        time_utc: When it is; by the files' clock if nobody knows how far that is ahead of UTC.
+        time_utc: Its time; by the files' clock if the study states no offset from UTC.
         where: Its name for messages.
-        reader: Reads it: of some canonical variables the fields.
+        reader: Reads the fields of some canonical variables.
         quantities: What its dataset knows.
     """
 
@@ -186,28 +172,28 @@ class Hour:
 
 
 def of_mixing_ratios(hour: Hour) -> dict[str, str]:
-    """In words, how each hourly quantity is made that an hour has as a mixing ratio."""
-    quantities, told = hour.quantities, {}
+    """The conversion, in words, of each hourly quantity that an hour has as a mixing ratio."""
+    quantities, found = hour.quantities, {}
     for stored in hour.read(names=()).variables:
         if stored.name in quantities.hourly:
             way = stored.conversion(stored.name, quantities, hour.where)
             if way.ratio:
-                told[stored.name] = way.told(stored.stored_as)
-    return told
+                found[stored.name] = way.in_words(stored.stored_as)
+    return found
 
 
 @dataclass(frozen=True)
 class RawHour:
     """One hour: its hourly fields [V, Y, X] in the dataset's order, and its grid.
 
-    Values are as they are in the file, in canonical units; NaN where the file has none. ``lacking``
-    names variables in which something is wrong, where that was noted; they are NaN.
+    Values are in canonical units, NaN where the file has none. ``invalid`` names variables in which
+    a problem was noted; they are NaN everywhere.
     """
 
     fields: Floats
     lat_deg: Floats
     lon_deg: Floats
-    lacking: tuple[str, ...] = ()
+    invalid: tuple[str, ...] = ()
 
 
 def as_hour(
@@ -233,15 +219,15 @@ def as_hour(
 
     right = passing(problems, (name for name in hourly if name in fields), check)
     check("lon2d")
-    lacking = tuple(name for name in hourly if name not in right)
+    invalid = tuple(name for name in hourly if name not in right)
     stacked = np.stack(
         [fields[name] if name in right else np.full(shape, np.nan) for name in hourly]
     )
-    return RawHour(stacked, fields["lat2d"], fields["lon2d"], lacking)
+    return RawHour(stacked, fields["lat2d"], fields["lon2d"], invalid)
 
 
 def differing(where: str, shape: object, of: str, found: object) -> AirshedError:
-    """What is said of a variable that has not the shape of another."""
+    """The problem of a variable with another shape than it must have."""
     return AirshedError(
         "the variables of a raw file differ in shape",
         where=where,
@@ -259,11 +245,11 @@ def choose_variables(
     problems: Problems = STOP,
     kind: str = "raw file",
 ) -> dict[str, str]:
-    """What a file calls each canonical variable that it has; an exact name goes before aliases.
+    """The name in a file of each canonical variable; an exact name goes before aliases.
 
     Raises:
         AirshedError: Two names stand for the same variable, and neither is the exact one; or a
-            variable is lacking.
+            variable is missing.
     """
     there, found = list(there), dict[str, str]()
 
@@ -282,11 +268,11 @@ def choose_variables(
 
     passing(problems, sorted(there, key=lambda name: name in quantities), choose)  # exact ones last
     with problems:
-        if lacking := [name for name in needed if name not in found]:
+        if missing := [name for name in needed if name not in found]:
             raise AirshedError(
                 f"a {kind} lacks a variable",
                 where=where,
-                expected=", ".join(lacking),
+                expected=", ".join(missing),
                 found=", ".join(there),
                 hint="if it is there by another name, add that to its aliases in dataset.variables;"
                 " if the dataset does not have it, take it out of dataset.hourly",

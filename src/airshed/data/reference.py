@@ -6,9 +6,9 @@ Of damped persistence, with c the climatology of the training split
 
     forecast(valid time) = c(valid time) + k (latest field - c(init time))
 
-Nothing is below 0 of what cannot be negative. Where the latest field is not known, nothing is known
-of its anomaly: damped persistence is climatology there, and persistence what a network sees there,
-the mean of the training split.
+Quantities that cannot be negative are bounded by 0. Where the latest field is missing, damped
+persistence is climatology, and persistence the mean of the training split, which is also what a
+network sees there.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Persistence:
     """The field at the init time.
 
     Args:
-        fallback: [T], what stands where it is not known, physical units.
+        fallback: [T], values where the field is missing, physical units.
     """
 
     def __init__(self, fallback: Floats) -> None:
@@ -71,7 +71,7 @@ class DampedPersistence:
         climatology: Of the training split.
         coefficients: [horizon, T], in 0 to 1.
         horizons_h: Lead times that have coefficients, h.
-        lowest: [T], what forecasts are not below, physical units.
+        lowest: [T], lower bounds of the forecasts, physical units.
     """
 
     def __init__(
@@ -91,8 +91,9 @@ class DampedPersistence:
         """Forecasts [B, T, Y, X]; NaN outside the domain."""
         hours = pd.to_timedelta(horizons_h, unit="h")
         anomaly = np.nan_to_num(latest - self._climatology.at(init_times), nan=0.0)
-        kept = self._coefficients[[self._horizons_h.index(each) for each in horizons_h.tolist()]]
-        forecast = self._climatology.at(init_times + hours) + kept[:, :, None, None] * anomaly
+        rows = [self._horizons_h.index(each) for each in horizons_h.tolist()]
+        damping = self._coefficients[rows][:, :, None, None]
+        forecast = self._climatology.at(init_times + hours) + damping * anomaly
         return np.maximum(forecast, self._lowest[:, None, None], dtype=np.float32)
 
     def state(self) -> dict[str, Any]:
@@ -107,15 +108,15 @@ class DampedPersistence:
 
 
 def lowest(targets: Sequence[Variable]) -> Floats:
-    """What forecasts of the targets are not below [T]."""
+    """Lower bounds of forecasts of the targets [T]."""
     return np.array([-np.inf if target.signed else 0.0 for target in targets])
 
 
 def open_reference(study: Study, prepared: Prepared) -> Reference | None:
-    """What the networks of a study depart from, from its prepared data; None if from nothing.
+    """The forecast from which a study's networks predict the departure; None if there is none.
 
     Raises:
-        AirshedError: Damped persistence is wanted, and what it needs is not given.
+        AirshedError: Damped persistence is wanted without its files, or they are given without it.
     """
     kind, targets = study.model.departs_from, study.target_variables
     given = prepared.climatology, prepared.damping

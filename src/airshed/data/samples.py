@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -73,11 +72,7 @@ def sample_index(
             "a split has no sample",
             where=f"{split}",
             expected=f"hours that are present together with those {list(horizons_h)} h later",
-            found=f"{_count(times, present, split)} hours present in the split",
+            found=f"{(hours_of(times, split) & present).sum()} hours present in the split",
             hint="see the gaps in ingest.json, or choose other splits",
         )
     return samples.astype({"input_index": np.int64, "target_index": np.int64})
-
-
-def _count(times: pd.DatetimeIndex, present: npt.NDArray[Any], split: Split) -> int:
-    return int((hours_of(times, split) & present).sum())

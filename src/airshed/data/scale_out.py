@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 LOOPBACK = "127.0.0.1"
-AHEAD = 2  # tasks handed out for each worker: one to do, one waiting
+AHEAD = 2  # tasks submitted for each worker: one running, one waiting
 CONNECT_S = 60
 
 
@@ -36,7 +36,7 @@ def run_tasks(
     """Call a function with each task's arguments, and yield results as they come.
 
     One local worker runs them in this process. Otherwise dask does, and its dashboard's address is
-    logged. Only a few tasks for each worker are handed out at a time, so that memory does not grow
+    logged. Only a few tasks for each worker are submitted at a time, so that memory does not grow
     with their number.
 
     Args:
@@ -159,7 +159,7 @@ def _cluster(settings: DaskConfig, workers: int) -> Iterator[Any]:
     elif settings.cluster == "local":
         from distributed import LocalCluster
 
-        with _deaf_to_interrupts():
+        with _interrupts_blocked():
             started = LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,  # threads would wait for the NetCDF library and each other
@@ -187,11 +187,11 @@ def _cluster(settings: DaskConfig, workers: int) -> Iterator[Any]:
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes and threads that start within the block never see Ctrl-C.
+def _interrupts_blocked() -> Iterator[None]:
+    """A block whose new processes and threads do not receive Ctrl-C.
 
-    A terminal sends it to all processes: this one alone ends the others, which would print a
-    traceback each. One that comes within the block is obeyed at its end.
+    A terminal sends it to all processes, and each would print a traceback; this one ends the others
+    by itself. An interrupt within the block takes effect at its end.
     """
     resource_tracker.ensure_running()  # in Python 3.11 its start would let the signal through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

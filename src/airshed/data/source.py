@@ -20,7 +20,6 @@ from airshed.data.archives import (
     find_days,
     hours_of,
     nothing_found,
-    size_and_time,
 )
 from airshed.data.gridded.series import open_series
 from airshed.data.problems import STOP, Problems
@@ -28,6 +27,7 @@ from airshed.data.rawfile import Clock, read_contents
 from airshed.data.rawhour import Hour, RawHour, as_hour, of_mixing_ratios
 from airshed.data.yearly import YearlyStores, find_stores
 from airshed.errors import AirshedError
+from airshed.files import size_and_time
 from airshed.integrity.provenance import sha256
 from airshed.variables import Quantities
 
@@ -45,20 +45,20 @@ class Source(Protocol):
         """All hours of a day by the files' own clock."""
 
     def conversions(self) -> dict[str, str]:
-        """How quantities come from variables of other names, units or kinds, in words."""
+        """In words, how quantities are made from variables of other names, units or kinds."""
 
 
 class DaySource(Protocol):
     """Raw hours of one day."""
 
     def fingerprint(self) -> list[Any]:
-        """Names, sizes and times of the files, as plain values: another list, other data."""
+        """Names, sizes and times of the files, as plain values; it changes with the data."""
 
     def checksums(self) -> dict[str, str]:
-        """Of files that hold hours of this day and few others, by path."""
+        """Checksums by path, of files with hours of this day and few others."""
 
     def hours(self, problems: Problems = STOP) -> Iterator[Hour]:
-        """Each hour; one that is there twice comes twice.
+        """Each hour; a duplicate hour comes twice.
 
         Raises:
             AirshedError: A file is damaged or holds other hours, unless problems are noted.
@@ -85,7 +85,7 @@ class ArchiveDay:
         return {str(path): sha256(path) for paths in self.files.values() for path in paths}
 
     def hours(self, problems: Problems = STOP) -> Iterator[Hour]:
-        """Each hour, with the content of its file; what is wrong with a file ends that file."""
+        """Each hour, with the content of its file; a problem ends the reading of that file."""
         ahead = timedelta(hours=self.utc_offset_h or 0)
         for day, paths in sorted(self.files.items()):
             for path in paths:
@@ -103,7 +103,7 @@ class ArchiveDay:
 
 @dataclass(frozen=True)
 class Archives:
-    """Archives in CAQRA's form: the files of each day, and what a study says of them."""
+    """Archives in CAQRA's form: the files of each day, their clock and quantities."""
 
     files: dict[date, Files]
     utc_offset_h: float | None
@@ -120,23 +120,19 @@ class Archives:
         return ArchiveDay(day, files, self.utc_offset_h, self.quantities)
 
     def day_by_name(self, day: date) -> ArchiveDay:
-        """The files that have a day in their names, and the hours in them that do."""
+        """The files with a day in their names, and those of their hours with it."""
         return ArchiveDay(
             day, {day: self.files[day]}, self.utc_offset_h, self.quantities, by_name=True
         )
 
     def conversions(self) -> dict[str, str]:
-        """How concentrations come from mixing ratios, as the first hour has them."""
+        """Conversions of mixing ratios, as in the first hour."""
         first = self.day_by_name(min(self.files))
         return of_mixing_ratios(next(first.hours()))
 
 
 def open_source(dataset: DatasetConfig, folder: Path) -> Source:
     """The raw hours of a dataset.
-
-    Args:
-        dataset: What a study says of them.
-        folder: Where they are; of a gridded series also a file or a pattern.
 
     Raises:
         AirshedError: There are none.
@@ -170,7 +166,7 @@ def first_hour(source: Source, dataset: DatasetConfig) -> tuple[str, RawHour]:
 
 
 def hours_missing(where: str, found: str) -> AirshedError:
-    """What is said where every hour has to be there."""
+    """The problem of missing hours where the study needs every one."""
     return AirshedError(
         "hours are missing",
         where=where,
@@ -180,8 +176,8 @@ def hours_missing(where: str, found: str) -> AirshedError:
     )
 
 
-def there_twice(where: str, time: str) -> AirshedError:
-    """What is said of an hour that came before."""
+def duplicate_hour(where: str, time: str) -> AirshedError:
+    """The problem of a duplicate hour."""
     return AirshedError(
         "an hour is there twice",
         where=where,

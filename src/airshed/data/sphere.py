@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from airshed.arrays import Floats
-from airshed.config.data import Box
+from airshed.config.grids import Box
 
 EARTH_RADIUS_KM = 6371.0
 
@@ -63,10 +63,6 @@ def axis_directions(lat_deg: Floats, lon_deg: Floats) -> dict[str, Floats]:
 
     Central differences of the cells' positions on the sphere, projected on the local tangent
     plane and normalised.
-
-    Args:
-        lat_deg: [Y, X].
-        lon_deg: [Y, X].
 
     Returns:
         ``column_east``, ``column_north``, ``row_east``, ``row_north``, each [Y, X].

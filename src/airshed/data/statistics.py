@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,6 @@ from airshed.data.shards import HourReader
 from airshed.data.stores import hourly_fields, open_hourly, open_static, write_netcdf
 from airshed.errors import AirshedError
 from airshed.variables import STATIC, VARIABLES
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Mean and standard deviation of one variable, or of its logarithm if it has one."""
-
-    mean: float
-    std: float
 
 
 class RunningMoments:
@@ -126,19 +117,20 @@ def _of_hours(
     hours: npt.NDArray[np.integer[Any]],
     inside: npt.NDArray[np.bool_],
     log_scale: float,
-) -> tuple[str, Summary]:
-    """Name and summary of one hourly variable; its array is read once, day by day."""
+) -> tuple[str, RunningMoments]:
+    """Name and moments of one hourly variable; its array is read once, hour by hour."""
     reader = HourReader(hourly, [name])
     moments, transform = RunningMoments(), _transform(log_scale)
     for fields in map(reader.read, hours.tolist()):
         values = fields[0][inside]
         moments.add(transform(values[np.isfinite(values)]))
-    return name, Summary(moments.mean, moments.std)
+    return name, moments
 
 
-def _of_field(values: Floats, log_scale: float) -> Summary:
-    transformed = _transform(log_scale)(values.astype(np.float64))
-    return Summary(float(transformed.mean()), float(transformed.std()))
+def _of_field(values: Floats, log_scale: float) -> RunningMoments:
+    moments = RunningMoments()
+    moments.add(_transform(log_scale)(values.astype(np.float64)))
+    return moments
 
 
 def _transform(log_scale: float) -> Callable[[Floats], Floats]:
@@ -148,12 +140,12 @@ def _transform(log_scale: float) -> Callable[[Floats], Floats]:
 
 
 def _chosen(
-    found: dict[str, Summary], normalisation: NormalisationConfig, hourly: Path
+    found: dict[str, RunningMoments], normalisation: NormalisationConfig, hourly: Path
 ) -> tuple[list[float], list[float], list[int]]:
     """Mean, standard deviation and whether they were prescribed, for each variable."""
     mean, std, fixed = [], [], []
-    for name, summary in found.items():
-        chosen = normalisation.fixed.get(name, summary)
+    for name, moments in found.items():
+        chosen = normalisation.fixed.get(name, moments)
         if not (np.isfinite(chosen.mean) and chosen.std > 0):
             raise AirshedError(
                 "a variable cannot be normalised: it does not vary over the training split",

@@ -88,7 +88,7 @@ def _check_attributes(field: xr.DataArray, path: Path, hint: str) -> None:
 
 
 def hourly_fields(dataset: xr.Dataset) -> tuple[str, ...]:
-    """Names of the hourly fields of a store, as it says itself: what a study has by default."""
+    """Names of the hourly fields of a store; those of a study by default for older stores."""
     return tuple(dataset.attrs.get(HOURLY_FIELDS, HOURLY))
 
 
@@ -108,7 +108,7 @@ def open_hourly(
     chunks = {"time": hours_per_task} if hours_per_task else None
     what = "an hourly store cannot be opened"
     with (
-        refusing(OSError, ValueError, KeyError, what=what, where=path, told=str),
+        refusing(OSError, ValueError, KeyError, what=what, where=path, found=str),
         warnings.catch_warnings(),
     ):
         warnings.filterwarnings("ignore", message=".*snakemake_timestamp")  # no part of it
@@ -130,7 +130,7 @@ def hours_of_day(hourly: xr.Dataset) -> Integers:
 
 @contextmanager
 def reading_hours(path: object) -> Iterator[None]:
-    """What a block reads of the hourly store is there and has the right checksums.
+    """A block that reads the hourly store: missing or damaged parts become a problem of the store.
 
     Raises:
         AirshedError: A part of it is damaged.
@@ -142,13 +142,13 @@ def reading_hours(path: object) -> Iterator[None]:
 
 
 def damaged_hours(store: object, where: object, found: object) -> AirshedError:
-    """What is said of an hourly store that cannot be trusted; one shard is not made anew alone."""
+    """The problem of a damaged hourly store, which is made anew as a whole."""
     hint = f"delete the whole store {store} and run the workflow again"
     return AirshedError("the hourly store is damaged", where=where, found=found, hint=hint)
 
 
 def _check_shards(path: Path, names: Sequence[str], present: npt.NDArray[np.bool_]) -> None:
-    """Every shard with a usable hour is there: Zarr takes a lost or an empty one for no data."""
+    """Check that shards with usable hours exist: Zarr reads a lost or empty one as no data."""
     group = zarr.open_group(path, mode="r")
     for name in names:
         array: Any = group[name]
@@ -191,7 +191,7 @@ def open_scan_tables(path: Path, tables: str) -> xr.Dataset:
 
 
 def check_targets(dataset: xr.Dataset, targets: Sequence[Variable], path: Path) -> None:
-    """What is stored by ``pollutant`` is of these targets, in their order and units.
+    """Check that data by ``pollutant`` are of these targets, in their order and units.
 
     Raises:
         AirshedError: It is of others.
@@ -210,7 +210,7 @@ def check_targets(dataset: xr.Dataset, targets: Sequence[Variable], path: Path) 
 
 
 def open_wind_roses(path: Path) -> xr.Dataset:
-    """How often the wind comes from where in parts of the domain."""
+    """Frequencies of wind directions in parts of the domain."""
     return open_netcdf(path, ("frequency", "latitude", "longitude", "from_deg"))
 
 

@@ -1,4 +1,4 @@
-"""Units of raw fields: what a file and the configuration say, and conversion to canonical units."""
+"""Units of raw fields, by file and configuration, and conversion to canonical units."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def to_canonical(
 
 
 def contradicting(name: str, stated: str, found: object, where: str) -> AirshedError:
-    """What is said of a unit attribute that is not the configured unit."""
+    """The problem of a unit attribute that is not the configured unit."""
     return AirshedError(
         "a file's unit attribute contradicts the configuration",
         where=where,

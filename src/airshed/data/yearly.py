@@ -19,7 +19,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from airshed.data.archives import size_and_time
 from airshed.data.problems import STOP, Problems, passing
 from airshed.data.rawhour import (
     Contents,
@@ -31,7 +30,7 @@ from airshed.data.rawhour import (
     with_air,
 )
 from airshed.errors import AirshedError
-from airshed.files import files_below
+from airshed.files import folder_state
 from airshed.variables import STATIC, Quantities
 
 STORE_NAME = re.compile(r"data_(\d{4})_china_masked\.zarr")
@@ -43,8 +42,8 @@ class Store:
 
     Attributes:
         path: Where it is.
-        content: As it is stored; its hours, if they are out of order, put in order.
-        names: What it calls each canonical variable.
+        content: The stored data, with hours in order.
+        names: Name in the store of each canonical variable.
         axis: The dimension that is time.
         times: Its hours by its own clock, in the order of that dimension, which is increasing.
         quantities: What the dataset knows.
@@ -59,12 +58,12 @@ class Store:
 
     @property
     def clock(self) -> str:
-        """What tells the hours."""
+        """Where its hours are taken from, for messages."""
         stamped = _stamped(self.content, self.axis)
         return "the store's time axis" if stamped else "counted from the start of its year"
 
     def read(self, hours: slice, problems: Problems, names: tuple[str, ...]) -> Contents:
-        """What some hours hold: every variable, and fields [T, Y, X], still ones [Y, X]."""
+        """Description of all variables, fields of some hours [T, Y, X], static ones [Y, X]."""
         known = self.quantities.canonical_name
         variables = _content(self.path).variables.items()
         found = Contents([described(str(n), each, known(str(n))) for n, each in variables])
@@ -77,23 +76,22 @@ class Store:
             there[name].values = self._values(name, hours)
 
         right = passing(problems, needed, read)
-        for name in convert_all(there, right, self.quantities, str(self.path), problems):
-            if name in names:
-                found.accept(name, there[name])
+        converted = convert_all(there, right, self.quantities, str(self.path), problems)
+        found.fields = {name: converted[name] for name in converted if name in names}
         return found
 
     def _values(self, name: str, hours: slice) -> Any:
-        """Fields of some hours; the first one of a variable that does not change."""
-        field, still = self.content[self.names[name]], name in STATIC
+        """Fields of some hours; the first one of a static variable."""
+        field, static = self.content[self.names[name]], name in STATIC
         if self.axis in field.dims:
-            field = field.isel({self.axis: 0 if still else hours})
-        _check_dimensions(self.path, name, field, 2 if still else 3)
-        return field.values.astype(np.float64 if still else np.float32)
+            field = field.isel({self.axis: 0 if static else hours})
+        _check_dimensions(self.path, name, field, 2 if static else 3)
+        return field.values.astype(np.float64 if static else np.float32)
 
 
 @dataclass(frozen=True)
 class YearlyDay:
-    """A day of stores whose clock is ahead by some hours: of UTC, or of itself by none."""
+    """A day of stores whose clock is ``ahead_h`` hours ahead of that of the day."""
 
     on: date
     source: YearlyStores
@@ -116,33 +114,33 @@ class YearlyDay:
         return [[str(source.stores[year]), *source.states[year]] for year in self.years]
 
     def checksums(self) -> dict[str, str]:
-        """None: a store holds the hours of a year, and is hashed once in the end."""
+        """None: a store holds a whole year, and is hashed once at the end."""
         return {}
 
     def hours(self, problems: Problems = STOP) -> Iterator[Hour]:
-        """Each hour that is there; all of a store are read when the first is asked for."""
+        """Each hour that is there; those of one store are read together with the first."""
         for path in (self.source.stores[year] for year in self.years):
             with problems:
                 store = open_store(path, self.source.quantities, problems)
                 ends = [self.start, self.start + pd.Timedelta(days=1)]
                 rows = slice(*store.times.searchsorted(ends).tolist())
-                read = _once(partial(store.read, rows))
+                read = _read_together(partial(store.read, rows))
                 for number, time in enumerate(store.times[rows]):
                     time_utc = (time - pd.Timedelta(hours=self.ahead_h)).to_pydatetime()
                     where, of_hour = f"{path}, {time}", partial(read, number)
                     yield Hour(time_utc, where, of_hour, self.source.quantities)
 
 
-def _once(
+def _read_together(
     read: Callable[[Problems, tuple[str, ...]], Contents],
 ) -> Callable[[int, Problems, tuple[str, ...]], Contents]:
-    """A function that reads several hours when it is first called, and returns one of them."""
-    kept: list[Contents] = []
+    """A function that returns one of several hours, all of which its first call reads."""
+    buffer: list[Contents] = []
 
     def hour(number: int, problems: Problems, names: tuple[str, ...]) -> Contents:
-        if not kept:
-            kept.append(read(problems, names))
-        return kept[0].at(number)
+        if not buffer:
+            buffer.append(read(problems, names))
+        return buffer[0].at(number)
 
     return hour
 
@@ -168,21 +166,16 @@ def find_stores(folder: Path) -> dict[int, Path]:
 
 @dataclass(frozen=True)
 class YearlyStores:
-    """Yearly stores by year, and what a study says of them."""
+    """Yearly stores by year, their clock and quantities."""
 
     stores: dict[int, Path]
     utc_offset_h: float
     quantities: Quantities
 
     @cached_property
-    def states(self) -> dict[int, list[int]]:
-        """Of each year's store: how many files it has, their size, and the newest one's time."""
-        states = {}
-        for year, path in self.stores.items():
-            files = [size_and_time(file) for file in files_below(path)]
-            newest = max((time_ns for _, time_ns in files), default=0)
-            states[year] = [len(files), sum(size for size, _ in files), newest]
-        return states
+    def states(self) -> dict[int, tuple[int, int, int]]:
+        """Of each year's store, see :func:`airshed.files.folder_state`."""
+        return {year: folder_state(path) for year, path in self.stores.items()}
 
     def span(self) -> str:
         """The years that are there."""
@@ -193,11 +186,11 @@ class YearlyStores:
         return YearlyDay(day, self, self.utc_offset_h)
 
     def day_by_name(self, day: date) -> YearlyDay:
-        """What a day by the stores' own clock needs; times are by that clock."""
+        """A day by the stores' own clock; its times are by that clock too."""
         return YearlyDay(day, self, 0)
 
     def conversions(self) -> dict[str, str]:
-        """How concentrations come from mixing ratios, as the first hour has them."""
+        """Conversions of mixing ratios, as in the first hour."""
         first = open_store(self.stores[min(self.stores)], self.quantities).times[0]
         return of_mixing_ratios(next(self.day_by_name(first.date()).hours()))
 
@@ -219,7 +212,7 @@ def open_store(path: Path, quantities: Quantities, problems: Problems = STOP) ->
     """A yearly store, its variables and hours.
 
     Raises:
-        AirshedError: It cannot be read, lacks a variable, or its hours cannot be told, unless
+        AirshedError: It cannot be read, lacks a variable, or its hours are not clear, unless
             problems are noted.
     """
     content, there = _content(path), map(str, _content(path).variables)
@@ -269,11 +262,11 @@ def _check_times(content: xr.Dataset, axis: str, times: pd.DatetimeIndex, path: 
     """Hours follow each other; without time stamps they are those of a whole year."""
     if not times.is_monotonic_increasing or times.has_duplicates:
         raise AirshedError(
-            "the hours of a yearly store are out of order or there twice",
+            "the hours of a yearly store are out of order or duplicate",
             where=f"{path}, {axis}",
             expected="increasing time stamps",
-            found=f"{int(times.duplicated().sum())} there twice",
-            hint="sort it and drop what is there twice",
+            found=f"{int(times.duplicated().sum())} duplicates",
+            hint="sort it and drop the duplicates",
         )
     year = times[0].year if len(times) else 2001
     expected = (datetime(year + 1, 1, 1) - datetime(year, 1, 1)) // timedelta(hours=1)

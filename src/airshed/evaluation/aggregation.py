@@ -1,4 +1,4 @@
-"""Sums over pairs of forecast and truth: by init time and bin, by place, and by block of days.
+"""Sums over pairs of forecast and observation: by init time and bin, by place, by block of days.
 
 What is summed are the statistics of :mod:`airshed.evaluation.metrics`, from which every score
 follows; which pairs belong together is said by the binnings of :mod:`airshed.evaluation.binning`.
@@ -22,7 +22,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from airshed.arrays import Floats, Integers
-from airshed.evaluation.batch import Batch, Samples, State
+from airshed.evaluation.batch import Batch, Gathered, Samples
 from airshed.evaluation.binning import Binning, FixedBins, RuggednessByWind
 from airshed.evaluation.metrics.exceedance import EVENTS
 from airshed.evaluation.metrics.moments import MOMENTS
@@ -98,7 +98,7 @@ class Bins:
         return self._weights
 
 
-class Sums:
+class Sums(Gathered):
     """The sums themselves, float64, and counts of events.
 
     Memory: 8 bytes for each init time, horizon, bin, statistic and pollutant, and for each horizon,
@@ -118,6 +118,8 @@ class Sums:
         events_by_place: [H, E, V, P].
         by_block: [block, H, BLOCK_STATISTICS, V, G].
     """
+
+    GATHERED = ("by_init", "events_by_init", "by_place", "events_by_place", "by_block")
 
     def __init__(
         self,
@@ -194,20 +196,8 @@ class Sums:
         sums: Floats = self.by_init[:, :, 0].sum(axis=0)
         return sums, events
 
-    def state(self) -> State:
-        """Everything that was gathered."""
-        return {name: getattr(self, name) for name in GATHERED}
 
-    def restore(self, state: State) -> None:
-        """Take back what was gathered."""
-        for name in GATHERED:
-            setattr(self, name, np.array(state[name]))
-
-
-GATHERED = ("by_init", "events_by_init", "by_place", "events_by_place", "by_block")
-
-
-class JointSums:
+class JointSums(Gathered):
     """Counts and squared errors alone, in joint classes: what RMSE needs, in little room.
 
     Args:
@@ -216,18 +206,18 @@ class JointSums:
         places: P.
 
     Attributes:
-        by_init: [T, H, R x W, V] of ``count`` and ``squared``; each squared error is summed in
-            float64 and kept as float32.
+        joint_count: [T, H, R x W, V].
+        joint_squared: The same of squared errors, summed in float64 and stored as float32.
     """
+
+    GATHERED = ("joint_count", "joint_squared")
 
     def __init__(self, period: Period, classes: RuggednessByWind, places: int) -> None:
         self._classes, self._bins = classes, Bins([classes], places)
         times, horizons = len(period.init_times), len(period.horizons_h)
         shape = (times, horizons, len(classes.names), len(period.targets))
-        self.by_init: dict[str, npt.NDArray[Any]] = {
-            "count": np.zeros(shape, dtype=np.int32),
-            "squared": np.zeros(shape, dtype=np.float32),
-        }
+        self.joint_count = np.zeros(shape, dtype=np.int32)
+        self.joint_squared = np.zeros(shape, dtype=np.float32)
 
     def add(self, init: int, horizon: int, parts: Floats, batch: Batch, row: int) -> None:
         """Add one sample: the batch's ``row``.
@@ -240,7 +230,7 @@ class JointSums:
             row: Its place there.
         """
         weights = self._bins.weights(batch, row)
-        for name, sums in self.by_init.items():
+        for name, sums in (("count", self.joint_count), ("squared", self.joint_squared)):
             sums[init, horizon] = weights @ parts[MOMENTS.index(name)].T.astype(np.float64)
 
     def values(self) -> dict[str, Any]:
@@ -250,11 +240,3 @@ class JointSums:
         return names | {
             name: sums.reshape(*sums.shape[:2], *sizes, -1) for name, sums in self.state().items()
         }
-
-    def state(self) -> dict[str, npt.NDArray[Any]]:
-        """Everything that was gathered."""
-        return {f"joint_{name}": sums for name, sums in self.by_init.items()}
-
-    def restore(self, state: State) -> None:
-        """Take back what was gathered."""
-        self.by_init = {name: np.array(state[f"joint_{name}"]) for name in self.by_init}

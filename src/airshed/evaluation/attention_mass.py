@@ -7,7 +7,6 @@ to turn one into the other: 0 if the bias changes nothing, 1 if it moves everyth
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any, Self
 
 import torch
@@ -83,12 +82,7 @@ class MovedMass:
             self._handles.append(core.register_forward_pre_hook(self._watcher(block)))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for handle in self._handles:
             handle.remove()
         self._handles = []

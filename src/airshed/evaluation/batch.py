@@ -1,6 +1,6 @@
 """What is scored, and what a scorer is.
 
-An evaluation is a loop over batches of forecasts beside what came true
+An evaluation is a loop over batches of forecasts beside observed fields
 (:func:`airshed.evaluation.loop.score_forecasts`). Every batch is given to each of several scorers:
 gridded scores, an archive of the forecasts, or whatever else has the methods of :class:`Scorer`.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +55,7 @@ class Samples:
         """[B], UTC: init time plus horizon."""
         return self.init_times + pd.to_timedelta(self.horizons_h, unit="h")
 
-    def told(self, which: npt.NDArray[np.bool_]) -> str:
+    def first_where(self, which: npt.NDArray[np.bool_]) -> str:
         """The first of those samples for which ``which`` [B] is true, in words."""
         first = int(np.argmax(which))
         return f"init time {self.init_times[first]}, horizon {self.horizons_h[first]} h"
@@ -69,23 +69,24 @@ order, NaN where there is none. It may read ahead: samples are asked for in the 
 
 @dataclass(frozen=True)
 class Batch:
-    """Forecasts of some samples beside what came true, in physical units.
+    """Forecasts of some samples beside the observed fields, in physical units.
 
-    A batch holds whole init times: every horizon that an init time has, in rising order. Fields are
+    Observed is what forecasts are scored against, the hourly store: a reanalysis, for example.
+    A batch has whole init times: every horizon that an init time has, in rising order. Fields are
     float32, targets in the study's order, units canonical, cells outside the domain included and of
     no meaning.
 
     Attributes:
         samples: Which samples these are.
         forecast: [B, T, Y, X]; NaN where there is no forecast.
-        truth: [B, T, Y, X] at the valid time; NaN where missing.
+        observed: [B, T, Y, X] at the valid time; NaN where missing.
         initial: [B, T, Y, X] at the init time (the forecast of persistence); NaN where missing.
         wind_speed_ms: [B, Y, X] at the init time, m s-1; NaN where missing.
     """
 
     samples: Samples
     forecast: Floats
-    truth: Floats
+    observed: Floats
     initial: Floats
     wind_speed_ms: Floats
 
@@ -112,7 +113,7 @@ class Domain:
 class Scorer(Protocol):
     """Takes the batches of an evaluation in their order, each exactly once.
 
-    What came of it is asked of the scorer itself, by methods of its own. An evaluation that was
+    Results are read from the scorer by methods of its own. An evaluation that was
     interrupted makes its scorers anew, gives each the last state that was saved, and goes on with
     the batch after it: what a scorer holds must be a function of its state and of the batches that
     follow, bit for bit.
@@ -130,3 +131,18 @@ class Scorer(Protocol):
 
     def restore(self, state: State) -> None:
         """Take back what :meth:`state` gave, in place of what was gathered so far."""
+
+
+class Gathered:
+    """What is gathered in arrays: attributes whose names are those of its saved state."""
+
+    GATHERED: ClassVar[tuple[str, ...]]
+
+    def state(self) -> State:
+        """Everything that was gathered."""
+        return {name: getattr(self, name) for name in self.GATHERED}
+
+    def restore(self, state: State) -> None:
+        """Take back what was gathered."""
+        for name in self.GATHERED:
+            setattr(self, name, np.array(state[name]))

@@ -1,9 +1,9 @@
-"""Binnings: which pairs of forecast and truth are summed together.
+"""Binnings: which pairs of forecast and observation are summed together.
 
 - ``domain``: all of them.
 - ``wind_speed`` of the cell at the init time. That is the wind which a model sees and which shapes
   a wind-aware bias; it does not depend on the horizon, so that all horizons of an init time fall
-  into the same class. Truth without wind is in no class.
+  into the same class. Data without wind are in no class.
 - ``elevation`` of the cell.
 - ``ruggedness`` of the cell: standard deviation of elevation in the 3 x 3 cells around it
   (population form, fewer at the rim of the grid). It grows with the size of cells, so
@@ -84,7 +84,7 @@ class FixedBins:
     """Bins whose places are always the same.
 
     Args:
-        kind: What tells the bins apart.
+        kind: What the bins distinguish.
         names: Of the bins.
         members: [bin, P].
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 
 import numpy as np
@@ -14,13 +14,13 @@ from airshed.arrays import Flags, Floats
 from airshed.config.supplement import Episode, Transect
 from airshed.data.sphere import distance_km, great_circle, in_box
 from airshed.errors import AirshedError
+from airshed.evaluation.aggregation import Period
 from airshed.evaluation.batch import Batch, Domain, State
 from airshed.evaluation.binning import EpisodeBin
 from airshed.evaluation.metrics.moments import ratio, root_of_mean
 from airshed.evaluation.points import Points
 from airshed.evaluation.rescoring import rescored
 from airshed.evaluation.scores import CELLS
-from airshed.variables import Variable
 
 MAP_EVERY_H = 12  # of the maps of an episode that names no times
 SHOWN = ("rmse", "mae", "bias", "correlation")
@@ -57,13 +57,7 @@ def episode_bin(name: str, episode: Episode, domain: Domain) -> EpisodeBin:
 def episode_table(
     scores: xr.Dataset, episodes: Mapping[str, Episode], domain: Domain
 ) -> pd.DataFrame:
-    """One row for each episode, pollutant and horizon: errors over all samples and cells together.
-
-    Args:
-        scores: As ``scores.nc`` holds them, with the episodes' bins.
-        episodes: By name.
-        domain: The cells.
-    """
+    """A row for each episode, pollutant and horizon: errors over all samples and cells together."""
     found = rescored(scores)
     chosen = found.isel(bin=found["bin_kind"].values == EpisodeBin.kind)
     values = {name: chosen["value"].sel(metric=name, drop=True) for name in SHOWN}
@@ -82,7 +76,7 @@ def episode_table(
 
 
 def _levels(scores: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Mean truth and the error of persistence in the bins of episodes."""
+    """Mean of what is observed, and the error of persistence, in the bins of episodes."""
     bins = scores["bin_kind"].values == EpisodeBin.kind
     sums = scores[f"{CELLS.prefix}sums"].isel(bin=bins).sum("init_time")
     part = {str(name): sums.sel(statistic=name, drop=True) for name in sums["statistic"].values}
@@ -94,27 +88,13 @@ def _levels(scores: xr.Dataset) -> dict[str, xr.DataArray]:
 class EpisodeMaps:
     """Keeps the fields of one episode at its map times, and along its transect.
 
-    Args:
-        name: What the study calls it.
-        episode: Its days, region, map times and transect.
-        grid: The static fields.
-        horizons_h: Lead times, h.
-        targets: What is forecast.
-
     Raises:
         AirshedError: No cell of the domain lies in the region, or the transect leaves the grid.
     """
 
-    def __init__(
-        self,
-        name: str,
-        episode: Episode,
-        grid: xr.Dataset,
-        horizons_h: Sequence[int],
-        targets: Sequence[Variable],
-    ) -> None:
-        self.name, self._grid, self._targets = name, grid, tuple(targets)
-        self._horizons = pd.Index(horizons_h)
+    def __init__(self, name: str, episode: Episode, grid: xr.Dataset, period: Period) -> None:
+        self.name, self._grid, self._targets = name, grid, period.targets
+        self._horizons = pd.Index(period.horizons_h)
         domain = Domain.of(grid)
         self._cells = region_of(name, episode, domain)
         self._window = _bounding(in_box(domain.lat2d, domain.lon2d, episode.box))
@@ -139,12 +119,12 @@ class EpisodeMaps:
         shown = self.map_times.get_indexer(batch.samples.valid_times)
         for row in np.flatnonzero(shown >= 0):
             place = (int(shown[row]), int(horizons[row]))
-            self._keep(*place, batch.forecast[row], batch.truth[row])
+            self._archive(*place, batch.forecast[row], batch.observed[row])
 
-    def _keep(self, time: int, horizon: int, forecast: Floats, truth: Floats) -> None:
-        for key, at, field in (("forecast", horizon, forecast), ("truth", 0, truth)):
-            kept = np.where(self._cells, field, np.nan)
-            self._maps[key][time, at] = kept[:, *self._window]
+    def _archive(self, time: int, horizon: int, forecast: Floats, observed: Floats) -> None:
+        for key, at, field in (("forecast", horizon, forecast), ("truth", 0, observed)):
+            inside = np.where(self._cells, field, np.nan)
+            self._maps[key][time, at] = inside[:, *self._window]
             if self._line is not None:
                 self._maps[f"transect_{key}"][time, at] = self._line.values(field)
 

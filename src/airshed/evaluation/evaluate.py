@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -16,6 +17,7 @@ from airshed.data.damping import open_damping
 from airshed.data.samples import sample_index
 from airshed.data.stores import open_hourly, open_static
 from airshed.errors import AirshedError
+from airshed.evaluation.aggregation import Period
 from airshed.evaluation.archive import ForecastArchive
 from airshed.evaluation.baselines import BASELINES, baseline
 from airshed.evaluation.baselines.known import Known
@@ -51,7 +53,7 @@ class Evaluation:
         observations: Observations at stations, if the study has stations.
         supplement: Folder for the results at stations and in episodes; None leaves them out.
         forecasts: Where a Zarr store with the forecasts goes, if anywhere.
-        with_truth: Whether that store holds the truth as well.
+        with_observed: Whether that store holds the observed fields as well.
         scorers: Further scorers, by name; they get every batch.
     """
 
@@ -63,7 +65,7 @@ class Evaluation:
     observations: Path | None = None
     supplement: Path | None = None
     forecasts: Path | None = None
-    with_truth: bool = False
+    with_observed: bool = False
     scorers: Mapping[str, Scorer] = field(default_factory=dict)
 
 
@@ -71,12 +73,6 @@ def evaluate_baseline(
     study: Study, name: str, evaluation: Evaluation, damping: Path | None = None
 ) -> None:
     """Score a baseline on the samples on which the trained runs are scored.
-
-    Args:
-        study: The resolved study.
-        name: One of BASELINES.
-        evaluation: What is scored, and where results go.
-        damping: Coefficients of damped persistence, which no other baseline needs.
 
     Raises:
         AirshedError: The baseline is unknown, or the data do not fit the study.
@@ -101,44 +97,32 @@ def evaluate(
     forecaster: Forecaster,
     evaluation: Evaluation,
 ) -> None:
-    """Forecast the test split, score it, and write what came of it.
+    """Forecast the test split, score it, and write the results.
 
     An evaluation that was stopped goes on from its savepoint, a file beside the scores that is
     deleted when they are written. The same forecasts give the same bytes, interrupted or not.
 
-    Args:
-        study: The resolved study.
-        subject: Whose forecasts these are.
-        forecaster: Makes the forecasts.
-        evaluation: What is scored, and where results go.
-
     Raises:
         AirshedError: Data do not fit the study, or the study lacks a horizon.
     """
-    horizons, inits = _horizons(study, evaluation), init_times(study)
-    hourly, grid = (
-        open_hourly(evaluation.hourly, None, study.targets),
-        open_static(evaluation.static),
-    )
-    domain, targets = Domain.of(grid), study.target_variables
-    climatology = open_climatology(evaluation.climatology, targets)
+    hourly = open_hourly(evaluation.hourly, None, study.targets)
+    grid = open_static(evaluation.static)
+    domain, horizons = Domain.of(grid), _horizons(study, evaluation)
+    period = Period(init_times(study), horizons, study.target_variables)
+    climatology = open_climatology(evaluation.climatology, period.targets)
     samples = test_samples(study, hourly, horizons)
-    wanted = study if evaluation.supplement else _without_supplement(study)
-    supplement = Supplement(wanted, grid, evaluation.observations, inits, horizons, climatology)
-    where = (targets, horizons, inits, domain)
-    gridded = GriddedScores(*where, climatology, study.evaluation, wanted.episodes)
+    none: dict[str, Any] = {"stations": None, "episodes": {}}
+    wanted = study if evaluation.supplement else study.model_copy(update=none)
+    supplement = Supplement(wanted, grid, evaluation.observations, period, climatology)
+    gridded = GriddedScores(period, domain, climatology, study.evaluation, wanted.episodes)
     scorers = {"gridded": gridded, **supplement.scorers, **evaluation.scorers}
     archive = None
     if evaluation.forecasts is not None:
-        scored = pd.DatetimeIndex(samples["init_time"].unique())
-        of = (evaluation.forecasts, targets, horizons, scored, domain)
-        archive = ForecastArchive(*of, subject, evaluation.with_truth)
-        scorers["archive"] = archive
-    savepoint = Savepoint(
-        evaluation.output.with_name(f"{evaluation.output.stem}.savepoint.npz"),
-        _identity(study, subject, evaluation, scorers),
-        60 * study.jobs.checkpoint_every_min,
-    )
+        scored = replace(period, init_times=pd.DatetimeIndex(samples["init_time"].unique()))
+        of = (evaluation.forecasts, scored, domain, subject)
+        scorers["archive"] = archive = ForecastArchive(*of, evaluation.with_observed)
+    made = _identity(study, subject, evaluation, scorers)
+    savepoint = Savepoint.beside(evaluation.output, made, study)
     score_forecasts(
         batches_of(samples, study.evaluation.batch_size),
         forecaster,
@@ -154,10 +138,6 @@ def evaluate(
         supplement.write(scores, evaluation.supplement)
     write_scores(scores, evaluation.output)
     savepoint.remove()
-
-
-def _without_supplement(study: Study) -> Study:
-    return study.model_copy(update={"stations": None, "episodes": {}})
 
 
 def test_samples(study: Study, hourly: xr.Dataset, horizons_h: tuple[int, ...]) -> pd.DataFrame:
@@ -208,7 +188,7 @@ def _identity(
         "files": [sha256(path) for path in (evaluation.static, evaluation.climatology)],
         "hours": [hours(evaluation.hourly, split) for split in splits],
         "horizons_h": evaluation.horizons_h,
-        "forecasts": [str(evaluation.forecasts), evaluation.with_truth],
+        "forecasts": [str(evaluation.forecasts), evaluation.with_observed],
         "scorers": sorted(scorers),
     }
     product = PRODUCT_OF.get(subject.kind, "scores")

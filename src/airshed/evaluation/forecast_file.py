@@ -21,7 +21,7 @@ from airshed.evaluation.scores import Subject
 from airshed.integrity.atomic import publish, remove
 from airshed.variables import VARIABLES, Variable
 
-CHUNK_BYTES = 2**23  # of one variable; what is held until it is full, for each variable
+CHUNK_BYTES = 2**23  # of one variable; what is buffered until it is full, for each variable
 DIMENSIONS = ("init_time", "horizon", "y", "x")
 MEMBER = "member"
 CONVENTIONS = "CF-1.11"
@@ -173,15 +173,15 @@ def coordinates(
         },
     )
     if seeds is not None:
-        told = {"standard_name": "realization", "long_name": "seed of the training"}
-        frame = frame.assign_coords({MEMBER: (MEMBER, np.asarray(seeds, np.int64), told)})
+        attributes = {"standard_name": "realization", "long_name": "seed of the training"}
+        frame = frame.assign_coords({MEMBER: (MEMBER, np.asarray(seeds, np.int64), attributes)})
     for name in ("init_time", "valid_time"):
         frame[name].encoding = {"units": "hours since 1970-01-01", "dtype": "int64"}
     return frame
 
 
 def field_attributes(known: Variable, what: str = "forecast") -> dict[str, str]:
-    """CF attributes of the forecast or the truth of a target."""
+    """CF attributes of the forecast or the observed field of a target."""
     return _attributes(known) | {
         "long_name": f"{known.long_name}, {what}",
         "coordinates": "valid_time lat2d lon2d domain_mask",

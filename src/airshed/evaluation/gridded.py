@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 from scipy.sparse import csr_array
 
 from airshed.arrays import Floats, Integers
 from airshed.config.evaluation import EvaluationConfig
 from airshed.config.supplement import Episode
+from airshed.data.climatology import Climatology
 from airshed.errors import AirshedError
 from airshed.evaluation.aggregation import Bins, JointSums, Period, Sums
 from airshed.evaluation.batch import Batch, Domain, State
@@ -31,32 +31,22 @@ from airshed.evaluation.metrics.moments import MOMENTS, moments
 from airshed.evaluation.rescoring import metrics_of
 from airshed.evaluation.scores import CELLS, SCORED_MAPS, Subject, scores_dataset
 from airshed.evaluation.spectra import Spectra
-from airshed.variables import Variable
 
 COARSE_CELLS = 2048  # of the sums by block of days, at most
 
 
-class Expected(Protocol):
-    """What is expected at a time, without knowing the weather."""
-
-    def at(self, times: pd.DatetimeIndex) -> npt.NDArray[np.float32]:
-        """Fields [B, T, Y, X] at times [B], in physical units."""
-
-
 class GriddedScores:
-    """Sums over pairs of forecast and truth in the cells of the domain.
+    """Sums over pairs of forecast and observation in the cells of the domain.
 
     Fields and their products are float32, sums of them float64. Pairs outside the domain or without
-    finite truth do not count. A pair with finite truth and a forecast that is not finite is left
+    a finite observation do not count. A pair with one and a forecast that is not finite is left
     out too, and counted in ``cells_skipped``.
 
     Memory at 128 x 256 and four horizons: up to 140 MB of sums by place and block, and 34 kB for
     each init time (11 bins, 9 joint classes): 300 MB with an init time in every hour of a year.
 
     Args:
-        targets: What is forecast.
-        horizons_h: Lead times, hours.
-        init_times: Init times that samples may have; those without a sample stay empty.
+        period: The samples that there may be; init times without any stay empty.
         domain: The cells.
         climatology: What anomalies are taken from; finite inside the domain.
         settings: Edges of the classes.
@@ -69,15 +59,13 @@ class GriddedScores:
 
     def __init__(
         self,
-        targets: Sequence[Variable],
-        horizons_h: Sequence[int],
-        init_times: pd.DatetimeIndex,
+        period: Period,
         domain: Domain,
-        climatology: Expected,
+        climatology: Climatology,
         settings: EvaluationConfig | None = None,
         episodes: Mapping[str, Episode] | None = None,
     ) -> None:
-        self._period = Period(init_times, tuple(horizons_h), tuple(targets))
+        self._period = period
         self._limits = limits_of(self._period.names)
         self._domain, self._climatology = domain, climatology
         self._cells = np.flatnonzero(domain.mask)
@@ -98,9 +86,10 @@ class GriddedScores:
         joint = RuggednessByWind(ruggedness, wind)
         self._joint = JointSums(self._period, joint, len(self._cells))
         self._spectra = Spectra(self._period, domain)
-        self._parts = np.zeros((len(MOMENTS), len(targets), len(self._cells)), dtype=np.float32)
+        shape = (len(MOMENTS), len(period.targets), len(self._cells))
+        self._parts = np.zeros(shape, dtype=np.float32)
         self._totals = np.zeros(2, dtype=np.int64)  # samples, cells skipped
-        self._scored = np.zeros((len(init_times), len(self._period.horizons_h)), dtype=bool)
+        self._scored = np.zeros((len(period.init_times), len(period.horizons_h)), dtype=bool)
 
     def _mean_climatology(self) -> Floats:
         """Mean over the domain at the first init time, [T, 1]."""
@@ -122,18 +111,18 @@ class GriddedScores:
             ValueError: Shapes do not fit, or a sample comes twice.
         """
         places = self._places(batch)
-        fields = [self._gather(part) for part in (batch.forecast, batch.truth, batch.initial)]
+        fields = [self._gather(part) for part in (batch.forecast, batch.observed, batch.initial)]
         expected = self._gather(self._climatology.at(batch.samples.valid_times))
         rows = zip(*places, *fields, expected, strict=True)
-        for row, (init, horizon, forecast, truth, initial, climatology) in enumerate(rows):
-            counts = moments(forecast, truth, initial, climatology, self._origin, self._parts)
-            skipped = 0 if counts.all() else int(np.isfinite(truth).sum() - counts.sum())
+        for row, (init, horizon, forecast, observed, initial, climatology) in enumerate(rows):
+            counts = moments(forecast, observed, initial, climatology, self._origin, self._parts)
+            skipped = 0 if counts.all() else int(np.isfinite(observed).sum() - counts.sum())
             self._totals += (1, skipped)
-            events = exceedances(forecast, truth, counts, self._limits)
+            events = exceedances(forecast, observed, counts, self._limits)
             weights = self._bins.weights(batch, row)
             self._sums.add(int(init), int(horizon), self._parts, events, weights)
             self._joint.add(int(init), int(horizon), self._parts, batch, row)
-        self._spectra.add(places[1], batch.forecast, batch.truth)
+        self._spectra.add(places[1], batch.forecast, batch.observed)
 
     def _gather(self, fields: Floats) -> Floats:
         """The cells of the domain, [B, T, C]."""
@@ -151,7 +140,7 @@ class GriddedScores:
         if unknown.any():
             raise AirshedError(
                 "a sample does not belong to the test split of the study",
-                where=samples.told(unknown),
+                where=samples.first_where(unknown),
                 expected=f"init times {period.init_times[0]} to {period.init_times[-1]},"
                 f" horizons {', '.join(map(str, period.horizons_h))} h",
             )

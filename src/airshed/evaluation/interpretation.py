@@ -45,12 +45,6 @@ def interpret(study: Study, run: Path, prepared: Prepared, output: Path) -> None
     samples of the test split in every setting; the weights are the best ones. Of a network that
     departs from a reference forecast these are the same numbers, by its departures.
 
-    Args:
-        study: The resolved study; ``interpretation`` says how many samples and queries.
-        run: ``run.json`` of the training; ``history.csv`` and the checkpoint lie beside it.
-        prepared: Paths of the prepared data.
-        output: Where the file goes.
-
     Raises:
         AirshedError: The run has no bias, or its checkpoint is missing or changed.
     """

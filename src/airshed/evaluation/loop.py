@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from airshed.arrays import Floats
+from airshed.config import Study
 from airshed.evaluation.batch import Forecaster, Samples, Scorer
 from airshed.evaluation.reading import SampleReader
 from airshed.integrity.atomic import publish
@@ -28,8 +29,8 @@ class Savepoint:
 
     Args:
         path: Where it lies; it is deleted when the evaluation is complete.
-        identity: Says what is evaluated, on what, how. A savepoint of another identity is not
-            taken up.
+        identity: Says what is evaluated, on what, how. A savepoint of another identity is
+            ignored.
         every_s: Seconds between two savings.
     """
 
@@ -37,6 +38,12 @@ class Savepoint:
         self.path, self.identity, self.every_s = path, identity, every_s
         self._partial = path.with_name(f".{path.name}.partial")  # one, however often it is killed
         self._saved = time.monotonic()
+
+    @classmethod
+    def beside(cls, output: Path, identity: str, study: Study) -> Savepoint:
+        """That of a result that goes to ``output``, as often as the study asks for."""
+        path = output.with_name(f"{output.stem}.savepoint.npz")
+        return cls(path, identity, 60 * study.jobs.checkpoint_every_min)
 
     def restore(self, scorers: Mapping[str, Scorer]) -> int:
         """Give each scorer its saved state; the number of batches that are done, 0 without one."""
@@ -105,14 +112,14 @@ def score_forecasts(
 ) -> None:
     """Forecast every batch and give it to every scorer.
 
-    Forecasts are made in this thread; in another one the truth is read and scored meanwhile, one
+    Forecasts are made in this thread; another one reads observed fields and scores meanwhile, one
     batch behind, so that at most three batches are in memory. Scorers see the batches in their
     order: results do not depend on the threads' timing.
 
     Args:
         batches: The samples of each batch, see :func:`batches_of`.
         forecaster: Makes the forecasts.
-        reader: Reads what came true.
+        reader: Reads the observed fields.
         scorers: By a name that is theirs alone; it marks their state in the savepoint.
         what: What the progress bar says.
         savepoint: Where to continue from, and what to keep for that; the caller removes it when the

@@ -34,12 +34,6 @@ Given = tuple[Inputs, Floats | None]
 def evaluate_run(study: Study, run: Path, prepared: Prepared, evaluation: Evaluation) -> None:
     """Score a trained run on the test split at each horizon, in physical units.
 
-    Args:
-        study: The resolved study.
-        run: ``run.json`` of the training; the checkpoint that it names lies beside it.
-        prepared: Paths of the prepared data.
-        evaluation: What is scored, and where results go.
-
     Raises:
         AirshedError: The checkpoint is missing, changed or does not fit, or data do not fit.
     """
@@ -60,7 +54,7 @@ def trained_network(
     of = study, record["variant"], prepared, record["seed"]
     network = build_network(*of, dtype=torch.float32)  # forecasts are made in float32
     what, hint = "the checkpoint does not fit the network", "train this run again"
-    with refusing(RuntimeError, what=what, where=run, hint=hint, told=str):
+    with refusing(RuntimeError, what=what, where=run, hint=hint, found=str):
         network.load_state_dict(weights)
     return network, reference
 
@@ -141,10 +135,10 @@ class NetworkForecaster(PhysicalNetwork):
     The input of an init time is read once for all its horizons.
 
     Args:
-        network: On its device, with its weights.
+        network: As for :class:`PhysicalNetwork`.
         samples: Gives the inputs; the samples to be forecast are numbered as it numbers them.
-        normaliser: Of the targets, which it names.
-        batch_size: Samples in a forward pass.
+        normaliser: As for :class:`PhysicalNetwork`.
+        batch_size: As for :class:`PhysicalNetwork`.
         reference: The forecast [B, T, Y, X] that the network departs from, in physical units; None:
             it predicts fields.
     """

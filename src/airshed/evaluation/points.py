@@ -99,10 +99,10 @@ def _weights(
             weight = np.ones(len(index))
             for step, share in zip((down, right), shares, strict=True):
                 weight = weight * (share if step else 1 - share)
-            kept = weight > 0
-            points.append(index[kept])
-            entries.append(((floors[0] + down) * shape[1] + floors[1] + right)[kept])
-            weights.append(weight[kept])
+            used = weight > 0
+            points.append(index[used])
+            entries.append(((floors[0] + down) * shape[1] + floors[1] + right)[used])
+            weights.append(weight[used])
     triplet = np.concatenate(weights), (np.concatenate(points), np.concatenate(entries))
     return csr_array(triplet, shape=(len(inside), shape[0] * shape[1]))
 
@@ -113,7 +113,7 @@ def _snapped(share: Floats) -> Floats:
 
 
 def _on_axes(grid_lat: Floats, grid_lon: Floats, lat: Floats, lon: Floats) -> tuple[Floats, Floats]:
-    """Fractional indices on a regular grid; longitudes are told apart modulo 360 degrees."""
+    """Fractional indices on a regular grid; longitudes count modulo 360 degrees."""
     first = grid_lon[0] if grid_lon[0] < grid_lon[-1] else grid_lon[-1]
     turned = (lon - first) % 360 + first
     # a point just west of the first centre comes out a whole turn east of it

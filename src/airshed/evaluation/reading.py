@@ -17,7 +17,7 @@ from airshed.variables import WIND
 
 
 class SampleReader:
-    """Puts forecasts beside what came true.
+    """Puts forecasts beside the observed fields.
 
     Args:
         hourly: The hourly store, opened without dask.

@@ -17,7 +17,7 @@ from airshed.evaluation.metrics.moments import MOMENTS, ratio, root_of_mean, sco
 from airshed.evaluation.scores import CELLS, METRICS, STATIONS, Support
 
 REANALYSIS_METRICS = ("reanalysis_rmse", "reanalysis_bias")
-"""At stations: the errors of the gridded truth, on the same samples."""
+"""At stations: the errors of the reanalysis, on the same samples."""
 
 
 def metrics_of(sums: Floats, events: Integers, targets: Sequence[str]) -> dict[str, Floats]:

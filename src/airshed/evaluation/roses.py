@@ -33,13 +33,6 @@ def wind_roses(
     is NaN in a part without a cell of the domain, and everywhere if the store holds no wind.
     Sectors are centred on ``from_deg``: where the wind comes from, degrees clockwise from north.
 
-    Args:
-        hourly: The hourly store.
-        static: ``static.nc``.
-        split: Which hours.
-        edges_ms: Inner edges of the classes of wind speed, m s-1.
-        output: Where the NetCDF file goes.
-
     Raises:
         AirshedError: The split has no usable hour.
     """

@@ -1,4 +1,4 @@
-"""Power spectra of forecasts and truth, by which blurred forecasts are told from sharp ones.
+"""Power spectra of forecasts and observed fields, which show how blurred forecasts are.
 
 Source: Denis, Cote and Laprise (2002), Monthly Weather Review 130, 1812-1829: the discrete cosine
 transform suits a limited area, whose fields are not periodic, and its coefficients are summed over
@@ -17,12 +17,12 @@ from scipy.sparse import csr_array
 from airshed.arrays import Flags, Floats, Integers
 from airshed.data.sphere import spacing_km
 from airshed.evaluation.aggregation import Period
-from airshed.evaluation.batch import Domain, State
+from airshed.evaluation.batch import Domain, Gathered
 
 SIDES = ("forecast_power", "truth_power")
 
 
-class Spectra:
+class Spectra(Gathered):
     """Sums over samples of the power in bands of wavelength, on one rectangle of the domain.
 
     Band k of a rectangle whose shorter side has N cells holds the waves of 2 N / (k + 1) to 2 N / k
@@ -38,6 +38,8 @@ class Spectra:
         truth_power: [H, K, V].
     """
 
+    GATHERED = ("samples", *SIDES)
+
     def __init__(self, period: Period, domain: Domain) -> None:
         self._period = period
         self._rows, self._columns = rows, columns = largest_rectangle(domain.mask)
@@ -52,9 +54,9 @@ class Spectra:
         self.forecast_power = np.zeros((len(period.horizons_h), count, targets))
         self.truth_power = np.zeros_like(self.forecast_power)
 
-    def add(self, horizons: Integers, forecast: Floats, truth: Floats) -> None:
+    def add(self, horizons: Integers, forecast: Floats, observed: Floats) -> None:
         """Add samples: positions [B] among the horizons, fields [B, V, Y, X]."""
-        pair = [fields[:, :, self._rows, self._columns] for fields in (forecast, truth)]
+        pair = [fields[:, :, self._rows, self._columns] for fields in (forecast, observed)]
         whole: Flags = np.all(np.isfinite(pair[0] + pair[1]), axis=(2, 3))
         for name, fields in zip(SIDES, pair, strict=True):
             power = self._power(np.where(whole[..., None, None], fields, 0))
@@ -67,15 +69,6 @@ class Spectra:
         squares = np.square(coefficients, out=coefficients).reshape(-1, self._bands.shape[0])
         power: Floats = (squares @ self._bands).reshape(*fields.shape[:2], -1)
         return power / self._bands.shape[0]
-
-    def state(self) -> State:
-        """The sums."""
-        return {name: getattr(self, name) for name in ("samples", *SIDES)}
-
-    def restore(self, state: State) -> None:
-        """Take the sums back."""
-        for name in ("samples", *SIDES):
-            setattr(self, name, np.array(state[name]))
 
     def variables(self) -> dict[str, Any]:
         """As they stand in ``scores.nc``."""

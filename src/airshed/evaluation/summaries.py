@@ -20,13 +20,8 @@ def write_stations(tables: Sequence[Path], output: Path) -> None:
     Two rows for each pollutant and horizon: over ``all`` stations, and over those whose height is
     ``within`` the tolerance of the cell's. Errors are pooled over samples and stations, so that
     ``rmse`` is the root of the mean of all squared errors; the medians are over stations.
-
-    Args:
-        tables: Their paths.
-        output: Where the CSV goes.
     """
-    every = pd.concat([pd.read_csv(path) for path in tables], ignore_index=True)
-    every["seed"] = every["seed"].astype("Int64")
+    every = _joined(tables)
     parts = {"all": every, "height_within": every[every["height_match"] == "within"]}
     summaries = [
         _pooled(rows).assign(stations_used=used) for used, rows in parts.items() if len(rows)
@@ -63,7 +58,10 @@ def _pooled(rows: pd.DataFrame) -> pd.DataFrame:
 
 def write_episodes(tables: Sequence[Path], output: Path) -> None:
     """Write the ``episodes.csv`` of every run, baseline and external forecast as one table."""
-    every = pd.concat([pd.read_csv(path) for path in tables], ignore_index=True)
-    every["seed"] = every["seed"].astype("Int64")
     with atomic_path(output) as temporary:
-        every.to_csv(temporary, index=False)
+        _joined(tables).to_csv(temporary, index=False)
+
+
+def _joined(tables: Sequence[Path]) -> pd.DataFrame:
+    every = pd.concat([pd.read_csv(path) for path in tables], ignore_index=True)
+    return every.assign(seed=every["seed"].astype("Int64"))

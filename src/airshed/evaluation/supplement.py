@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import xarray as xr
 
 from airshed.config import Study
+from airshed.data.climatology import Climatology
 from airshed.data.stores import write_netcdf
 from airshed.errors import AirshedError
+from airshed.evaluation.aggregation import Period
 from airshed.evaluation.batch import Domain, Scorer
 from airshed.evaluation.episodes import EpisodeMaps, episode_table
-from airshed.evaluation.gridded import Expected
 from airshed.evaluation.stations.scorer import StationScores, open_observations
 from airshed.integrity.atomic import atomic_path
 from airshed.integrity.provenance import sha256
@@ -26,17 +26,9 @@ SHOWN_ATTRIBUTES = ("kind", "name", "seed", "data_source")
 class Supplement:
     """Scorers of the stations and episodes of a study, and their results.
 
-    Args:
-        study: The resolved study.
-        grid: The static fields.
-        observations: ``observations.nc``, if the study has stations.
-        init_times: Init times that samples may have.
-        horizons_h: Horizons that are scored.
-        climatology: Of the training split.
-
     Attributes:
-        scorers: By a name that tells their settings, so that an interrupted evaluation is taken up
-            with equal ones only.
+        scorers: By a name that depends on their settings, so that an interrupted evaluation is
+            continued with equal ones only.
 
     Raises:
         AirshedError: The study has stations and there are no observations.
@@ -47,9 +39,8 @@ class Supplement:
         study: Study,
         grid: xr.Dataset,
         observations: Path | None,
-        init_times: pd.DatetimeIndex,
-        horizons_h: Sequence[int],
-        climatology: Expected,
+        period: Period,
+        climatology: Climatology,
     ) -> None:
         if study.stations is not None and observations is None:
             raise AirshedError(
@@ -60,14 +51,12 @@ class Supplement:
         self.scorers: dict[str, Scorer] = {}
         self._stations = None
         if study.stations is not None and observations is not None:
-            measured = open_observations(observations, study.target_variables)
-            self._stations = StationScores(
-                study.target_variables, measured, grid, init_times, horizons_h, climatology
-            )
+            measured = open_observations(observations, period.targets)
+            self._stations = StationScores(period, measured, grid, climatology)
             self.scorers[f"stations {sha256(observations)}"] = self._stations
         self._episodes = []
         for name, episode in study.episodes.items():
-            maps = EpisodeMaps(name, episode, grid, horizons_h, study.target_variables)
+            maps = EpisodeMaps(name, episode, grid, period)
             settings = json.dumps(episode.model_dump(mode="json"), sort_keys=True)
             digest = hashlib.sha256(settings.encode()).hexdigest()
             self.scorers[f"episode {name} {digest}"] = maps

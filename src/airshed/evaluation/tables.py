@@ -35,17 +35,17 @@ def write_stratum_table(files: Sequence[Path], output: Path) -> None:
 
     Joint strata of ruggedness and wind come after the others of a run, with RMSE alone.
 
-    ``samples`` is the number of pairs of forecast and truth, init times times cells, behind the
-    row. A value is empty where it is undefined: in a stratum without pairs, for an exceedance score
-    without the events that it is a share of (the counts of hits, misses and false alarms are rows
-    of their own), and for limits that the standard does not have.
-
-    Args:
-        files: ``scores.nc`` of every run, in the order of the table.
-        output: The table.
+    ``samples`` is the number of pairs of forecast and observation, init times times cells, behind
+    the row. A value is empty where it is undefined: in a stratum without pairs, for an exceedance
+    score without the events that it is a share of (the counts of hits, misses and false alarms are
+    rows of their own), and for limits that the standard does not have.
     """
     parts = [_rows(path) for path in progress(files, "scores by stratum")]
-    table = pd.concat(parts, ignore_index=True)
+    write_table(pd.concat(parts, ignore_index=True), output)
+
+
+def write_table(table: pd.DataFrame, output: Path) -> None:
+    """Write a CSV whose bytes depend on the table alone."""
     write_text(output, table.to_csv(index=False, float_format=FLOAT_FORMAT, lineterminator="\n"))
 
 

@@ -15,12 +15,6 @@ SUPPLEMENT = "supplement"
 def take_over_scores(identity: str, source: Path, output: Path, supplement: Path | None) -> None:
     """Copy the scores of the same run, scored in another study.
 
-    Args:
-        identity: What the scores depend on.
-        source: ``scores.nc`` in the other study.
-        output: Where they go.
-        supplement: Where the results at stations and in episodes go, if the study has any.
-
     Raises:
         AirshedError: They are not the same.
     """

@@ -19,12 +19,7 @@ SIMULATED = (
 
 
 def model_card(results: Results, variant: str) -> str:
-    """The card as Markdown.
-
-    Args:
-        results: Everything that was found.
-        variant: Name of the variant.
-    """
+    """The card as Markdown."""
     study = results.study
     label = study.variant_stanzas[variant].label
     sections = {

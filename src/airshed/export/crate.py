@@ -1,7 +1,7 @@
 """A Workflow Run RO-Crate of a study: the workflow, its configuration, and what came out.
 
 Profile: https://w3id.org/ro/wfrun/workflow/0.5, written with the library ``rocrate``. Snakemake's
-own plugin for such crates (``snakemake-report-plugin-rocrate``) tells of jobs and of the files that
+own plugin for such crates (``snakemake-report-plugin-rocrate``) describes jobs and the files that
 rules declare, on the machine where they ran; the model cards, verdicts and checksums, for which a
 study is exported, it does not know.
 """
@@ -95,12 +95,12 @@ def export_study(
     cards = list(_add_cards(crate, study, results))
     given = made.pop(f"{manifest['results']}/{CONFIG}")
     _add_parameters(crate, workflow, given, made)
-    told = {
+    properties = {
         "name": f"study {study.study}",
         "description": "Data are prepared, variants trained, scored and compared.",
         "endTime": finished.isoformat(timespec="seconds"),
     }
-    run = crate.add_action(workflow, "#run", given, [*made.values(), *cards], told)
+    run = crate.add_action(workflow, "#run", given, [*made.values(), *cards], properties)
     crate.root_dataset["mentions"] = run
     listed = {"name": "SHA-256 of all other files", "encodingFormat": TEXT}
     crate.add_file(io.StringIO(), CHECKSUMS, properties=listed)
@@ -182,7 +182,7 @@ def _add_cards(crate: ROCrate, study: Study, results: Path) -> Iterator[File]:
 def _add_parameters(
     crate: ROCrate, workflow: ComputationalWorkflow, given: File, made: Mapping[str, File]
 ) -> None:
-    """What goes into the workflow and comes out of it, as far as it is told apart by name."""
+    """What goes into the workflow and comes out of it, as far as names distinguish it."""
     tables = {name: file for name, file in made.items() if Path(name).name in NUMBERS}
     for key, files in (("input", {CONFIG: given}), ("output", tables)):
         for name, file in files.items():

@@ -11,7 +11,7 @@ import zarr
 from airshed.arrays import Floats32
 from airshed.config.data import DatasetConfig
 from airshed.data.problems import STOP
-from airshed.data.source import open_source, there_twice
+from airshed.data.source import duplicate_hour, open_source
 from airshed.data.stores import HOURLY_FIELDS, open_hourly
 from airshed.errors import AirshedError
 from airshed.forecasting.incoming import Incoming
@@ -66,7 +66,7 @@ def _of_raw_files(
         for hour in source.day(day.date()).hours():
             time = pd.Timestamp(hour.time_utc)
             if time in found:
-                raise there_twice(hour.where, f"{time} UTC")
+                raise duplicate_hour(hour.where, f"{time} UTC")
             if time in wanted:
                 contents = hour.read(STOP, incoming.quantities.read)
                 found[time] = incoming.of_contents(contents, hour.where)

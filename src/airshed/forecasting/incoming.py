@@ -32,12 +32,7 @@ PLANE = ("y", "x")  # rows and columns, where that is what a dataset calls them
 class Incoming:
     """Brings the fields of hours to the study grid.
 
-    They lie on the study grid or on that of the dataset's raw files; the first hour tells which.
-
-    Args:
-        dataset: What the study says of the fields.
-        static: Static fields of the study grid.
-        wanted: Names of the hourly fields that are needed.
+    They lie on the study grid or on that of the dataset's raw files; the first hour decides which.
 
     Attributes:
         quantities: What the dataset knows; ``hourly`` are the wanted fields, in its order.
@@ -74,7 +69,8 @@ class Incoming:
             one.values = (field.transpose(*plane) if {*field.dims} == {*plane} else field).values
         contents = Contents()
         for name in convert_all(read, read, self.quantities, where, STOP):
-            contents.accept(name, read[name])
+            if (values := read[name].values) is not None:
+                contents.fields[name] = values
         return self.of_contents(contents, where)
 
     def of_contents(self, contents: Contents, where: str) -> Floats32:
@@ -109,8 +105,8 @@ class Incoming:
         check_positions(hour.lat_deg, hour.lon_deg, where)
         if self._is_of_study(hour.lat_deg, hour.lon_deg):
             rows, columns = self._shape
-            known, kept = np.isfinite(hour.fields), np.array([0, rows, 0, columns])
-            return NativeGrid(hour.lat_deg, hour.lon_deg, known, kept)
+            known, window = np.isfinite(hour.fields), np.array([0, rows, 0, columns])
+            return NativeGrid(hour.lat_deg, hour.lon_deg, known, window)
         grid = native_grid(hour, self._dataset, where)
         own = grid.cut(grid.lat_deg), grid.cut(grid.lon_deg)
         self._regridded = True

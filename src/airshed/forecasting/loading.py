@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import torch
 
@@ -22,12 +22,8 @@ from airshed.side_by_side.runs import Trained, trained_in
 Folder = str | PathLike[str]
 
 
-class _Run(NamedTuple):
-    """A finished training: its folder, and what ``run.json`` says."""
-
-    folder: Path
-    seed: int
-    checksum: str
+Run = tuple[Path, dict[str, Any]]
+"""A finished training: its folder, and ``run.json``."""
 
 
 def load(path: Folder | Sequence[Folder], device: str | None = None) -> Forecaster:
@@ -54,7 +50,7 @@ def load(path: Folder | Sequence[Folder], device: str | None = None) -> Forecast
         accelerator = "cpu" if where.type == "cpu" else "gpu"
         train = study.train.model_copy(update={"accelerator": accelerator})
         study = study.model_copy(update={"train": train})
-    prepared = prepared_of(study, variant, runs[0].folder)
+    prepared = prepared_of(study, variant, runs[0][0])
     members = [_member(study, run, prepared, where) for run in runs]
     return Forecaster(study, variant, members, prepared, together)
 
@@ -72,19 +68,15 @@ def _variant_in(folder: Path) -> Trained:
     return trained
 
 
-def _runs(trained: Sequence[Trained]) -> list[_Run]:
+def _runs(trained: Sequence[Trained]) -> list[Run]:
     """The runs of all folders, which must be of one variant of one study."""
     names = list(dict.fromkeys(f"{each.study}/{each.name}" for each in trained))
-    runs = [
-        _Run(folder, record["seed"], record["checkpoint"]["sha256"])
-        for each in trained
-        for folder, record in zip(each.folders, each.records, strict=True)
-    ]
-    twice = len({run.seed for run in runs}) < len(runs)
+    runs = [run for each in trained for run in zip(each.folders, each.records, strict=True)]
+    twice = len({record["seed"] for _, record in runs}) < len(runs)
     if len(names) > 1 or twice:
         raise AirshedError(
             "these runs are no members of one forecast",
-            where=", ".join(str(run.folder) for run in runs),
+            where=", ".join(str(folder) for folder, _ in runs),
             expected="different seeds of one variant of one study",
             found="a seed twice" if len(names) == 1 else ", ".join(names),
         )
@@ -112,11 +104,6 @@ def device_named(name: str) -> torch.device:
 def prepared_of(study: Study, variant: str, run: Path) -> Prepared:
     """What networks need beside their weights, from the folder of results that a run lies in.
 
-    Args:
-        study: The study.
-        variant: Name of one of its variants.
-        run: ``results/<study>/variants/<variant>/seed<k>``.
-
     Raises:
         AirshedError: Some of it is not there.
     """
@@ -127,9 +114,10 @@ def prepared_of(study: Study, variant: str, run: Path) -> Prepared:
     return prepared
 
 
-def _member(study: Study, run: _Run, prepared: Prepared, device: torch.device | None) -> Member:
-    network, reference = trained_network(study, run.folder / "run.json", prepared)
+def _member(study: Study, run: Run, prepared: Prepared, device: torch.device | None) -> Member:
+    folder, record = run
+    network, reference = trained_network(study, folder / "run.json", prepared)
     normaliser = Normaliser.read(prepared.statistics, study.targets)
     network.to(device or device_of(study))
     physical = PhysicalNetwork(network, normaliser, study.evaluation.batch_size)
-    return Member(run.seed, run.checksum, physical, reference)
+    return Member(record["seed"], record["checkpoint"]["sha256"], physical, reference)

@@ -68,7 +68,7 @@ def hours_of(
         init_time: Those that are wanted; None: all that the fields have.
 
     Raises:
-        AirshedError: A wanted time is not there, or nobody says which hour it is.
+        AirshedError: A wanted time is not there, or it is not known which hour it is.
     """
     wanted = None if init_time is None else _several(init_time)
     own = np.atleast_1d(fields[TIME].values) if TIME in fields.coords else np.array([])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import Any
 from airshed.config import Study, load_study
 from airshed.config.study import shapes_of
 from airshed.errors import AirshedError
+from airshed.files import benchmark_seconds
 from airshed.graph.notes import Note
 from airshed.graph.products import PRODUCTS, leading_to
 from airshed.graph.settings import name_of, shaping
-from airshed.graph.user_files import Known, Listing
+from airshed.graph.user_files import CurrentFiles, Listing
 from airshed.integrity.formats import read_or_nothing
 
 Change = tuple[str, Any, Any]
@@ -22,7 +22,7 @@ Change = tuple[str, Any, Any]
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
-    """Settings that two sets of plain values have otherwise; what only one has does not count."""
+    """Settings with different values in both; those that only one has do not count."""
     one, other = dict(_flat(before)), dict(_flat(now))
     return [
         (path, one[path], other[path]) for path in other if path in one and one[path] != other[path]
@@ -78,11 +78,11 @@ def _of_variant(config: Mapping[str, Any], variant: str) -> dict[str, Any]:
     return {**config, "variant_stanzas": {"*": stanza}}
 
 
-def reingested(study: Study, outputs: Mapping[str, Path]) -> list[str]:
+def replaced_data(study: Study, outputs: Mapping[str, Path]) -> list[str]:
     """One line for each product of raw data that changed settings repeat.
 
     Raises:
-        AirshedError: Another study stands on the product as it is.
+        AirshedError: Another study depends on the product as it is.
     """
     lines = []
     for product, output in outputs.items():
@@ -90,12 +90,12 @@ def reingested(study: Study, outputs: Mapping[str, Path]) -> list[str]:
         if note is None or note.name == name_of(product, study):
             continue
         changes = differences(note.settings, shaping(product, study))
-        others = _standing_on(product, note.name, study)
+        others = _depending_on(product, note.name, study)
         if others:
-            stand = "stands" if len(others) == 1 else "stand"
+            need = "depends" if len(others) == 1 else "depend"
             raise AirshedError(
                 f"study '{study.study}' would replace {PRODUCTS[product].words} that"
-                f" {' and '.join(map(repr, others))} {stand} on",
+                f" {' and '.join(map(repr, others))} {need} on",
                 where=output,
                 expected=f"the same settings in all studies with dataset.name"
                 f" '{study.dataset.name}'",
@@ -103,7 +103,7 @@ def reingested(study: Study, outputs: Mapping[str, Path]) -> list[str]:
                 hint=f"give the dataset of '{study.study}' a name of its own (dataset.name); or"
                 " give the other studies the same settings, or remove them",
             )
-        taken = _seconds(output, PRODUCTS[product].rule)
+        taken = benchmark_seconds(output.parent / f"benchmarks/{PRODUCTS[product].rule}.tsv")
         took = f" (took {duration(taken)})" if taken else ""
         lines.append(
             f"{in_words(changes) or 'another format'} repeats {PRODUCTS[product].words}{took}"
@@ -112,8 +112,8 @@ def reingested(study: Study, outputs: Mapping[str, Path]) -> list[str]:
     return lines
 
 
-def _standing_on(product: str, name: str, study: Study) -> list[str]:
-    """Other studies on the same dataset for which a product is right as it is."""
+def _depending_on(product: str, name: str, study: Study) -> list[str]:
+    """Other studies on the same dataset that use a product as it is."""
     found = []
     for path in sorted(Path("results").glob("*/config.resolved.yaml")):
         if path.parent.name == study.study:
@@ -122,15 +122,15 @@ def _standing_on(product: str, name: str, study: Study) -> list[str]:
             other = load_study([path])
         except AirshedError:
             continue
-        place = (other.dataset.name, str(other.dataset.grid) if product == "hourly" else "")
-        own = (study.dataset.name, str(study.dataset.grid) if product == "hourly" else "")
-        if place == own and name_of(product, other) == name:
+        one, two = ((each.dataset.name, str(each.dataset.grid)) for each in (other, study))
+        same_place = one == two if product == "hourly" else one[0] == two[0]
+        if same_place and name_of(product, other) == name:
             found.append(other.study)
     return found
 
 
-def of_files(product: str, noted: Listing, now: Known) -> list[str]:
-    """What is to be said of the user's files of a product that is there."""
+def changed_files(product: str, noted: Listing, now: CurrentFiles) -> list[str]:
+    """Lines on the user's files of a product that were added, removed or replaced since."""
     lines = []
     added = now.listing.keys() - noted.keys()
     gone = noted.keys() - now.listing.keys()
@@ -139,36 +139,26 @@ def of_files(product: str, noted: Listing, now: Known) -> list[str]:
         for name in now.listing.keys() & noted.keys()
         if now.listing[name]["token"] != noted[name]["token"]
     }
-    said = [
-        f"{len(names)} {word} ({_called(min(names))}{', ...' * (len(names) > 1)})"
+    parts = [
+        f"{len(names)} {word} ({_user_name(min(names))}{', ...' * (len(names) > 1)})"
         for names, word in ((added, "new"), (gone, "gone"), (replaced, "replaced"))
         if names
     ]
     words = PRODUCTS[product].words
-    if said:
-        lines.append(f"files of the user, {', '.join(said)}: repeats {words} and what follows")
-    if now.unseen:
+    if parts:
+        lines.append(f"files of the user, {', '.join(parts)}: repeats {words} and what follows")
+    if now.unhashed:
         lines.append(
-            f"{now.unseen} files of {words} have another time and the same size as when they were"
-            " read; they are taken for unchanged, since there is too much to hash before a run"
+            f"{now.unhashed} files of {words} have another time and the same size as when they were"
+            " read; they count as unchanged, since there is too much to hash before a run"
         )
     return lines
 
 
-def _called(name: str) -> str:
+def _user_name(name: str) -> str:
     """A file as users know it: by its place in a folder, else by the setting that names it."""
     setting, _, place = name.partition(":")
     return setting if place.isdigit() else place
-
-
-def _seconds(output: Path, rule: str) -> float | None:
-    """How long a rule took last, as Snakemake noted it."""
-    path = output.parent / "benchmarks" / f"{rule}.tsv"
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return float(next(csv.DictReader(stream, delimiter="\t"))["s"])
-    except (OSError, StopIteration, KeyError, ValueError):
-        return None
 
 
 def duration(seconds: float) -> str:

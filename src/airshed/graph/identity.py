@@ -1,6 +1,6 @@
-"""Identities of what is computed on the prepared data: settings, seed, and contents, code apart.
+"""Identities of what is computed on the prepared data: settings, seed and contents, not the code.
 
-Two with the same identity are the same result, whatever study asks for it.
+Results with the same identity are the same, whatever study they belong to.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ DAYS = "content_of_days"
 
 
 def identity(product: str, study: Study, of: str | None, parts: Mapping[str, Any]) -> str:
-    """Stands for a product: what shapes it, the version of its format, and what it is made from.
+    """A hash of what shapes a product, the version of its format, and what it is made from.
 
     Args:
         product: One of PRODUCTS.
-        study: The study, or what of it the step is handed.
+        study: The study, or the view of its step.
         of: The variant, whose name does not matter.
         parts: Plain values: contents of what it is made from, the seed.
     """
@@ -50,7 +50,7 @@ def training_identity(
     """What the weights of a training depend on.
 
     Args:
-        study: The study, or what of it a training is handed.
+        study: The study, or the view of a training.
         variant: The variant.
         seed: Its seed.
         prepared: The prepared data. Of the hourly fields those of its own splits count.
@@ -80,7 +80,7 @@ def scores_identity(
     """What the scores of a trained run depend on.
 
     Args:
-        study: The study, or what of it an evaluation is handed.
+        study: The study, or the view of an evaluation.
         weights: Checksum of the trained weights.
         prepared: The prepared data. Of the hourly fields those of the test split count.
         climatology: The climatology.
@@ -99,7 +99,7 @@ def scores_identity(
 def hours(hourly: Path, split: Split) -> str:
     """A checksum of all that an hourly store holds of the days of a split.
 
-    The ingest notes one of every day. A store that was made otherwise is read for it.
+    The ingest notes one of every day. A store without these is read and hashed.
     """
     noted = json.loads((hourly / "present/zarr.json").read_text(encoding="utf-8"))
     days = noted["attributes"].get(DAYS)

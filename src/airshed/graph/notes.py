@@ -1,6 +1,6 @@
-"""What lies beside every product: the settings and the user's files that it was made from.
+"""The note beside every product: the settings and the user's files that it was made from.
 
-Snakemake's own records are lost when ``.snakemake`` is not copied; these are not.
+Snakemake's own records are lost when ``.snakemake`` is not copied; notes move with the results.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from airshed.config import Study
 from airshed.errors import AirshedError
 from airshed.graph.products import PRODUCTS
 from airshed.graph.settings import FOLDER as SETTINGS
-from airshed.graph.settings import handed, name_of, names_read, shaping
+from airshed.graph.settings import name_of, names_read, shaping, step_settings
 from airshed.graph.user_files import Listing, UserFiles
 from airshed.integrity.atomic import remove, write_json
 from airshed.integrity.formats import NOTE, VERSION, read_json
 
 FOLDER = "made"
 Read = Mapping[str, Path | None]
-"""Data that a step reads, by the names of products; None where it reads none."""
+"""Paths of the data that a step reads, by product; None for a product that it does not read."""
 
 
 @dataclass
 class Note:
-    """The identity of a product as far as settings and the user's files go.
+    """The settings and user's files that a product was made from.
 
     Attributes:
-        name: Of its settings, see :func:`airshed.graph.settings.name_of`.
-        settings: These settings as plain values.
+        name: Stands for the settings, see :func:`airshed.graph.settings.name_of`.
+        settings: The settings as plain values.
         files: The user's files that were read, by name.
-        identity: Of the product as a whole, where another study can take it over by that.
+        identity: Of the product as a whole, if other studies can take it over.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Making:
 
     Args:
         product: One of PRODUCTS.
-        study: What of the study its step is handed.
+        study: The study, or the view of its step.
         output: Where it goes.
         of: The variant or other forecast whose product it is.
     """
@@ -76,14 +76,14 @@ class Making:
     def __init__(self, product: str, study: Study, output: Path, of: str | None = None) -> None:
         self._product, self._study, self._of = product, study, of
         self._output, before = output, Note.beside(output)
-        self._known = before.files if before else {}
-        remove(note_path(output))  # what a killed process leaves does not count
+        self._earlier = before.files if before else {}
+        remove(note_path(output))  # a product without note is not complete
         self._files = UserFiles.of(study, product, of)
         self._read = self._files.state()
 
     def done(self, identity: str = "") -> None:
         """Write the note."""
-        files = self._files.recorded(self._read, self._known)
+        files = self._files.recorded(self._read, self._earlier)
         of = (self._product, self._study, self._of)
         Note(name_of(*of), shaping(*of), files, identity).write(self._output)
 
@@ -94,7 +94,7 @@ def check_read(product: str, config: Sequence[Path], read: Read, of: str | None 
     Args:
         product: What the step makes.
         config: Files with its settings.
-        read: What it reads. What has no note is not known.
+        read: What it reads. A product without note is not checked.
         of: The variant whose product it is.
 
     Raises:
@@ -122,7 +122,7 @@ def making(
     of: str | None = None,
     read: Read | None = None,
 ) -> Iterator[Study]:
-    """The settings that a step declares; when it is done, its product is noted.
+    """Yield the settings that a step declares; write the note of its product when it is done.
 
     Args:
         product: What the step makes.
@@ -132,7 +132,7 @@ def making(
         read: The data that it reads, as for :func:`check_read`.
     """
     check_read(product, config, read or {}, of)
-    study = handed(config, product, of)
+    study = step_settings(config, product, of)
     made = Making(product, study, output, of)
     yield study
     made.done()

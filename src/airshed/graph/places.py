@@ -1,6 +1,6 @@
 """Where the products of a study lie.
 
-Data are shared by studies: where settings shape a file, eight digits in its name stand for them.
+Data are shared by studies; eight digits in the name of a file stand for the settings that shape it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from airshed.graph.products import departed_from
 from airshed.graph.views import digest
 
 FORECASTS = "forecasts.zarr"
-"""The forecasts of a network beside its scores, in a study that keeps them."""
+"""The forecasts of a network beside its scores, in a study that archives them."""
 
 
 class Places:

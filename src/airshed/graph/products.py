@@ -1,6 +1,6 @@
 """The products of a study: the one list of what is made, by which rule, and from what.
 
-Which settings shape a product is said beside each setting (:mod:`airshed.config`).
+Which settings shape a product is declared beside each setting (:mod:`airshed.config`).
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Product:
     """A file or folder that a step makes.
 
     Attributes:
-        rule: The rule that makes it; none for what is looked up in results that are there.
+        rule: The rule that makes it; empty for what is read off earlier results.
         words: What it is called in tables and messages.
         made_from: Other products that its rule reads.
-        format: What its version is; a new one makes it anew. None: it has no version of its own.
-        whole: Whether its step reads the whole study, of which only what is declared shapes it.
+        format: Its format; a new version makes it anew. None: it has no version of its own.
+        whole: Whether its step reads the whole study; only declared settings shape it all the same.
         departing: Further products that its rule reads in a study whose networks depart from
             damped persistence.
     """

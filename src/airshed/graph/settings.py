@@ -1,4 +1,4 @@
-"""Files with the settings that a step is handed; their names follow from what is in them alone."""
+"""Files with the settings of each step, named after a hash of their content."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from airshed.integrity.atomic import write_text
 
 FOLDER = Path("results/settings")
 DATA = (*PREPARED, "raw", "climatology", "damping", "observations")
-"""Products of which a study has one each."""
+"""Prepared data that a step reads."""
 OF_A_VARIANT = ("training", "scores", "interventions", "ensemble", "interpretation", "cost")
 
 
 def chosen(product: str, study: Study, of: str | None) -> dict[str, list[str]]:
-    """Which stanzas and other forecasts belong to a product.
+    """Which stanzas and external forecasts belong to a product.
 
     Args:
         product: One of PRODUCTS.
         study: The study, or a view of it.
-        of: The variant or other forecast whose product it is; None for all, or where there is one.
+        of: The variant or external forecast that the product is of; None for those of the study.
     """
     if product == "scan_tables":
         return {"variant_stanzas": []}
@@ -45,7 +45,7 @@ def chosen(product: str, study: Study, of: str | None) -> dict[str, list[str]]:
 
 
 def _own(product: str, study: Study, of: str | None) -> Study:
-    """The study as a variant is trained or scanned, where its training or tables are asked for."""
+    """The study with the variant's own precision for a training, its own scan for scan tables."""
     if of is None:
         return study
     if product == "scan_tables":
@@ -65,17 +65,17 @@ def name_of(product: str, study: Study, of: str | None = None) -> str:
 
 
 def read_by(product: str, study: Study, of: str | None = None) -> dict[str, str]:
-    """Of the data that a step reads, the names of what shapes them: they should be made of that."""
+    """For each dataset that a step reads, the name of the settings that it must be made with."""
     variant = of if product in OF_A_VARIANT else None
     names = [name for name in made_from(product, study) if name in DATA]
     return {name: name_of(name, study, variant) for name in names}
 
 
 class SettingsFiles:
-    """The settings of a study, in one file for each set of products with the same.
+    """The settings of a study, each set of them in one file.
 
     Attributes:
-        content: What is to be written, by path.
+        content: Texts of the files, by path.
     """
 
     def __init__(self, study: Study) -> None:
@@ -83,12 +83,12 @@ class SettingsFiles:
         self.content: dict[str, str] = {}
 
     def shaping(self, product: str, of: str | None = None) -> str:
-        """Path of the file with what shapes a product: another path, another product."""
+        """Path of the file with what shapes a product."""
         values = shaping(product, self._study, of)
         return self._file(name_of(product, self._study, of), product, values)
 
     def work(self, product: str, of: str | None = None) -> str:
-        """Path of the file with what its step needs beside that."""
+        """Path of the file with the other settings that its step reads."""
         part = view(self._study, product, "work", chosen(product, self._study, of))
         values, reads = part.model_dump(mode="json"), read_by(product, self._study, of)
         name = hashlib.sha256(json.dumps([values, reads], sort_keys=True).encode()).hexdigest()[:8]
@@ -96,20 +96,20 @@ class SettingsFiles:
 
     def _file(self, name: str, product: str, values: dict[str, Any], **more: Any) -> str:
         path = str(FOLDER / f"{name}.json")
-        said = {"product": product, "settings": values, **more}
-        self.content[path] = json.dumps(said, indent=2, sort_keys=True) + "\n"
+        content = {"product": product, "settings": values, **more}
+        self.content[path] = json.dumps(content, indent=2, sort_keys=True) + "\n"
         return path
 
     def write(self) -> None:
-        """Write the files that are not there yet. Old ones stay, to be compared with."""
+        """Write new and changed files. Old ones stay for comparison."""
         for path, text in self.content.items():
-            there = Path(path)
-            if not (there.is_file() and there.read_text(encoding="utf-8") == text):
-                write_text(there, text)
+            file = Path(path)
+            if not (file.is_file() and file.read_text(encoding="utf-8") == text):
+                write_text(file, text)
 
 
-def handed(paths: Sequence[Path], product: str, of: str | None = None) -> Study:
-    """The settings that a step is handed: reading another one raises.
+def step_settings(paths: Sequence[Path], product: str, of: str | None = None) -> Study:
+    """The settings of a step; reading one that it does not declare raises.
 
     Args:
         paths: Files of :class:`SettingsFiles`, or YAML files of a whole study.
@@ -139,7 +139,7 @@ def handed(paths: Sequence[Path], product: str, of: str | None = None) -> Study:
 
 
 def names_read(paths: Sequence[Path], product: str, of: str | None = None) -> dict[str, str]:
-    """What :func:`read_by` says of a step that is handed these files."""
+    """:func:`read_by` for a step with these files of settings."""
     contents = [read_yaml(path) for path in paths]
     if any("product" in content for content in contents):
         return {

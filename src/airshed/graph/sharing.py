@@ -1,4 +1,4 @@
-"""Trainings and scores that other studies hold already, found before anything is run."""
+"""Trainings and scores that other studies have finished, found before anything is run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Sharing:
 
     Args:
         study: The study.
-        prepared: Prepared data of each variant, all there and as they will be read.
+        prepared: Prepared data of each variant, complete and current.
         climatology: Its climatology.
         results: Its folder.
         observations: Its observations at stations, if it has stations.
@@ -42,7 +42,7 @@ class Sharing:
         self._source = cache(self._find)
 
     def trainings(self) -> dict[Pair, Path]:
-        """For each training that is not there and another study has finished: its ``run.json``."""
+        """``run.json`` of each missing training that another study has finished."""
         return {
             pair: source
             for pair in self._pairs()
@@ -50,9 +50,9 @@ class Sharing:
         }
 
     def scores(self) -> dict[Pair, Path]:
-        """For each run without scores that another study has scored alike: its ``scores.nc``.
+        """``scores.nc`` of each run without scores that another study has scored alike.
 
-        None for a study that keeps its forecasts, since these are not copied.
+        A study that archives its forecasts takes none over, since forecasts are not copied.
         """
         if self._study.evaluation.save_forecasts or not self._climatology.is_file():
             return {}
@@ -116,7 +116,7 @@ class Sharing:
         ]
 
     def _weights(self, pair: Pair) -> str | None:
-        """Checksum of the weights of a run of this study that is there or will be taken over."""
+        """Checksum of the weights of a run of this study, finished or to be taken over."""
         own = self._own(pair, "run.json")
         source = own if own.exists() else self._source(pair)
         return None if source is None else self._record(source).get("checkpoint", {}).get("sha256")

@@ -1,4 +1,4 @@
-"""The graph of one study: where its products lie, and what their rules are handed."""
+"""The graph of one study: paths of its products, and the settings of their steps."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from functools import cache
 from pathlib import Path
 
 from airshed.config import Study
-from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
-from airshed.graph.changes import of_files, reingested, retrained
+from airshed.graph.changes import changed_files, replaced_data, retrained
 from airshed.graph.notes import Note, note_path
-from airshed.graph.others import others_at_work
+from airshed.graph.other_runs import other_runs
 from airshed.graph.places import Places
 from airshed.graph.products import PRODUCTS, departed_from
 from airshed.graph.settings import FOLDER, OF_A_VARIANT, SettingsFiles, name_of
 from airshed.graph.sharing import Pair, Sharing
-from airshed.graph.user_files import Known, Listing, UserFiles
+from airshed.graph.user_files import CurrentFiles, Listing, UserFiles
 from airshed.integrity.atomic import write_json
 
 DECIDED = {"--forcerun", "-R", "--rerun-triggers", "--touch", "-t", "--unlock"}
-"""Options of Snakemake's by which users say themselves what runs again."""
+"""Snakemake's options by which users themselves choose what runs again."""
 RECORDS = Path(".snakemake/metadata")
 
 
@@ -31,18 +30,18 @@ class StudyGraph:
 
     Args:
         study: The resolved study.
-        main: Whether this is the process that plans; jobs read what it found.
+        main: Whether this process plans the jobs; the processes of jobs read what it found.
     """
 
     def __init__(self, study: Study, main: bool = True) -> None:
         self._study = study
-        self._handed = SettingsFiles(study)
+        self._files = SettingsFiles(study)
         self.places = Places(study)
         self.results = Path("results") / study.study
-        self._kept = FOLDER / f"found-{study.study}.json"
-        self.settings = cache(self._handed.shaping)
-        self.work = cache(self._handed.work)
-        self._looked_at = cache(self._look_at)
+        self._plan_file = FOLDER / f"found-{study.study}.json"
+        self.settings = cache(self._files.shaping)
+        self.work = cache(self._files.work)
+        self._user_files = cache(self._look_at)
         self._found: dict[str, str | None] = {}
         self.trainings: dict[Pair, Path] = {}
         self.scores: dict[Pair, Path] = {}
@@ -52,9 +51,9 @@ class StudyGraph:
             self._read_found()
 
     def _share(self) -> None:
-        """Find what other studies hold, if the data are as they will be read."""
+        """Find finished results of other studies, if the prepared data are current."""
         observations = self.outputs("observations")[0] if self._study.stations else None
-        prepared = {name: self.prepared(name) for name in self._study.variants}
+        prepared = {name: self.places.for_training(name) for name in self._study.variants}
         simulated = ["raw"] if self._study.dataset.source == "simulator" else []
         needed = [*simulated, "hourly", "static", *(["observations"] if observations else [])]
         read = [path for each in prepared.values() for path in vars(each).values()]
@@ -69,28 +68,25 @@ class StudyGraph:
         sharing = Sharing(self._study, prepared, climatology, self.results, observations)
         self.trainings, self.scores = sharing.trainings(), sharing.scores()
 
-    def prepared(self, variant: str) -> Prepared:
-        """Where the data lie that a variant is trained and scored with."""
-        return self.places.for_training(variant)
-
     def departed_from(self) -> list[str]:
         """What trainings read beside the prepared data of every network."""
         return departed_from(self._study)
 
     def _is_current(self, product: str) -> bool:
-        """Whether what is there of a product is of these settings and of the files as they are."""
+        """Whether a product was made with these settings from the user's files as they are now."""
         note = Note.beside(self.outputs(product)[0])
         if note is None or note.name != name_of(product, self._study):
             return False
-        _, known, noted = self._looked_at(product, None)
+        _, current, noted = self._user_files(product, None)
         tokens = [
-            {name: entry["token"] for name, entry in one.items()} for one in (known.listing, noted)
+            {name: entry["token"] for name, entry in one.items()}
+            for one in (current.listing, noted)
         ]
         return tokens[0] == tokens[1]
 
     def _read_found(self) -> None:
-        """What the process that plans has found."""
-        path = self._kept
+        """Read what the planning process has found."""
+        path = self._plan_file
         if path.is_file():
             found = json.loads(path.read_text(encoding="utf-8"))
             self._found = found["files"]
@@ -100,7 +96,7 @@ class StudyGraph:
             )
 
     def outputs(self, product: str, of: str | None = None) -> list[Path]:
-        """The files of a product beside which its notes lie; those of one variant or forecast."""
+        """The files of a product that have notes; of one variant or forecast if it is named."""
         study, results, places = self._study, self.results, self.places
         external = list(study.external) if of is None else [of]
         names = [of] if of in study.variants else study.variants
@@ -136,22 +132,22 @@ class StudyGraph:
         return found.get(product, [])
 
     def files(self, product: str, of: str | None = None) -> str | None:
-        """What stands for the user's files that a product is made from."""
+        """A digest of the user's files that a product is made from."""
         key = f"{product} {of or ''}"
         if key not in self._found:
-            files, known, _ = self._looked_at(product, of)
-            self._found[key] = known.digest(files)
+            files, current, _ = self._user_files(product, of)
+            self._found[key] = current.digest(files)
         return self._found[key]
 
-    def _look_at(self, product: str, of: str | None) -> tuple[UserFiles, Known, Listing]:
-        """The files, their tokens, and what was noted of them."""
+    def _look_at(self, product: str, of: str | None) -> tuple[UserFiles, CurrentFiles, Listing]:
+        """The files, their state now, and their state in the product's note."""
         files = UserFiles.of(self._study, product, of)
         notes = (Note.beside(path) for path in self.outputs(product, of))
         noted = next((note.files for note in notes if note is not None), {})
-        return files, Known.now(files, noted), noted
+        return files, CurrentFiles.of(files, noted), noted
 
-    def files_outside(self) -> list[str]:
-        """The user's files that are no raw data, for the manifest."""
+    def other_files(self) -> list[str]:
+        """The user's files other than raw data, for the manifest."""
         found = [
             UserFiles.of(self._study, product, of).paths.values()
             for product, of in self._with_files()
@@ -159,8 +155,8 @@ class StudyGraph:
         ]
         return list(dict.fromkeys(str(path) for paths in found for path in paths))
 
-    def handed_out(self) -> Iterator[tuple[str, str | None]]:
-        """The products whose steps are handed settings, of each variant or other forecast."""
+    def steps(self) -> Iterator[tuple[str, str | None]]:
+        """Each product with a step of its own, and the variant or forecast that it is of."""
         for product in (name for name, made in PRODUCTS.items() if made.rule):
             if product in (*OF_A_VARIANT, "scan_tables"):
                 yield from ((product, name) for name in self._study.variants)
@@ -175,43 +171,43 @@ class StudyGraph:
         yield from (("training", name) for name in self._study.variants)
         yield from (("external", name) for name in self._study.external)
 
-    def told(self) -> list[str]:
-        """What is to be said before the jobs are listed.
+    def notices(self) -> list[str]:
+        """Lines for the user before the jobs are listed: what repeats and why, what is missing.
 
         Raises:
-            AirshedError: The study would replace what another one stands on, or nothing but the
-                notes beside results knows that they are of other settings.
+            AirshedError: The study would replace what another one depends on; or results are of
+                other settings and Snakemake has no record of it.
         """
         made = {product: self.outputs(product)[0] for product in ("raw", "hourly")}
-        lines = others_at_work() + reingested(self._study, made)
+        lines = other_runs() + replaced_data(self._study, made)
         lines += retrained(self._study, self.results)
         for product, of in self._with_files():
-            _, known, noted = self._looked_at(product, of)
-            lines += of_files(product, noted, known) if noted else []
-        self._check_noticed()
-        lines += self._of_an_earlier_version()
+            _, current, noted = self._user_files(product, of)
+            lines += changed_files(product, noted, current) if noted else []
+        self._check_records()
+        lines += self._of_earlier_versions()
         return [*lines, *filter(None, [self.missing()])]
 
     def missing(self, rules: Collection[str] | None = None) -> str:
-        """What of the user's files is not there and was never read, in a line; empty if nothing.
+        """A line on the user's files that are missing and were never read; empty without any.
 
         Args:
-            rules: The rules whose files are asked for; all if none are given.
+            rules: Only the files of these rules; of all if none are given.
         """
         named = {
             f"{setting}: {path}{' (holds no file that is read)' if Path(path).exists() else ''}"
             for product, of in self._with_files()
-            for setting, path in self._looked_at(product, of)[0].missing.items()
-            if not self._looked_at(product, of)[2]
+            for setting, path in self._user_files(product, of)[0].missing.items()
+            if not self._user_files(product, of)[2]
             and (rules is None or PRODUCTS[product].rule in rules)
         }
         return f"not there yet: {', '.join(sorted(named))}" if named else ""
 
-    def _of_an_earlier_version(self) -> list[str]:
-        """A line on results that have no note of what they were made from."""
+    def _of_earlier_versions(self) -> list[str]:
+        """A line on results without a note of what they were made from."""
         unknown = {
             PRODUCTS[product].words: None
-            for product, of in self.handed_out()
+            for product, of in self.steps()
             for path in self.outputs(product, of)
             if path.exists() and not note_path(path).exists()
         }
@@ -222,12 +218,12 @@ class StudyGraph:
             " settings nor files, or not made to the end; they are made again"
         ]
 
-    def _check_noticed(self) -> None:
-        """Snakemake notices changed settings by its own records; without them it is said here."""
+    def _check_records(self) -> None:
+        """Refuse results of other settings if Snakemake's own records of them are gone."""
         if any(RECORDS.glob("*")) or DECIDED.intersection(sys.argv):
             return
         stale: dict[str, None] = {}
-        for product, of in self.handed_out():
+        for product, of in self.steps():
             there = [path for path in self.outputs(product, of) if path.exists()]
             names = {note.name if (note := Note.beside(path)) else None for path in there}
             if names - {name_of(product, self._study, of)}:
@@ -243,36 +239,33 @@ class StudyGraph:
     def begin(self, rules: Collection[str]) -> None:
         """Write what jobs read, and refuse to start without the user's files.
 
-        Args:
-            rules: The rules that have something to do.
-
         Raises:
             AirshedError: Files that they read are missing.
         """
         if missing := self.missing(rules):
             raise AirshedError("files that the study names are missing", found=missing)
-        for product, of in self.handed_out():
+        for product, of in self.steps():
             self.settings(product, of)
             self.work(product, of)
-        self._handed.write()
+        self._files.write()
         write_json(
-            self._kept,
+            self._plan_file,
             {
                 "files": self._found,
                 "trainings": [[*pair, str(path)] for pair, path in self.trainings.items()],
                 "scores": [[*pair, str(path)] for pair, path in self.scores.items()],
             },
         )
-        self._note_aliases()
+        self._note_touched()
 
-    def _note_aliases(self) -> None:
+    def _note_touched(self) -> None:
         """Note the new times of files that were only touched, so that they are not hashed again."""
         for product, of in self._with_files():
-            _, known, noted = self._looked_at(product, of)
-            for path in self.outputs(product, of) if known.aliases else []:
+            _, current, noted = self._user_files(product, of)
+            for path in self.outputs(product, of) if current.touched else []:
                 note = Note.beside(path)
                 if note is not None:
                     note.files = {
-                        name: known.listing.get(name, entry) for name, entry in noted.items()
+                        name: current.listing.get(name, entry) for name, entry in noted.items()
                     }
                     note.write(path)

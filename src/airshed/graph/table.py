@@ -21,10 +21,10 @@ def rerunning_table() -> str:
     for (content, products), paths in sorted(rows.items(), key=lambda row: -len(row[0][1])):
         names = ", ".join(f"`{path}`" for path in paths)
         after = [name for name in PRODUCTS if name in _made_of(following(products)) - {*products}]
-        told = _words(name for name in after if name not in (*TABLES, "report", "manifest"))
+        words = _words(name for name in after if name not in (*TABLES, "report", "manifest"))
         lines.append(
             f"| {'the content of ' if content else ''}{names} | {_words(products) or 'nothing'}"
-            f" | {told}{', ' if told and after else ''}{'report' if after else ''} |"
+            f" | {words}{', ' if words and after else ''}{'report' if after else ''} |"
         )
     return "\n".join(lines)
 

@@ -1,15 +1,14 @@
 """Files of the user, known by content: archives, elevation, station tables, checkpoints.
 
-Each file has a token: what it was, size and time, when it was read first. A file that is only
-touched or copied keeps its token, which its checksum shows. The digest of all tokens stands for the
-files in the params of rules.
+Each file has a token: its size and time when it was first read. A file that was only touched or
+copied, as its checksum shows, keeps its token. The digest of all tokens stands for the files in the
+params of rules.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,15 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from airshed.config.study import DECLARED, Study
-from airshed.errors import AirshedError
-from airshed.files import is_series_name, is_zarr_store
+from airshed.files import files_below, is_series_name, is_zarr_store, size_and_time
 from airshed.integrity.provenance import sha256
 
-LOOKED_AT_BYTES = 2**31
-"""So much is hashed at most where files have another time and the same size, before a run."""
+HASHED_BYTES = 2**31
+"""The most that is hashed before a run, of files with another time and the same size."""
 
 Listing = dict[str, dict[str, Any]]
-"""Of each file by its name: ``size``, ``time_ns``, and when it was read ``sha256``, ``token``."""
+"""By file name: ``size``, ``time_ns`` and, once the file was read, ``sha256`` and ``token``."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,8 @@ class UserFiles:
     """The files that a product is made from.
 
     Attributes:
-        paths: Where each is, by a name that stays when their folder is moved.
-        missing: Settings that name what is not there, and the path that each gives.
+        paths: Path of each by its name, which stays the same when the folder is moved.
+        missing: Settings that name missing files, and the path that each gives.
     """
 
     paths: dict[str, Path]
@@ -68,17 +66,17 @@ class UserFiles:
         """
         return {name: _state(path) for name, path in self.paths.items()}
 
-    def recorded(self, state: Listing, known: Listing) -> Listing:
-        """The state with checksums and tokens, for the note of what was made from the files.
+    def recorded(self, state: Listing, earlier: Listing) -> Listing:
+        """The state with checksums and tokens, for the note of a product.
 
         Args:
-            state: As it was before they were read.
-            known: What was noted of them earlier; a file that has the same content keeps its token.
+            state: As it was before the files were read.
+            earlier: From the product's earlier note; a file with the same content keeps its token.
         """
         found: Listing = {}
         for name, entry in state.items():
             digest = _checksum(self.paths[name])
-            before = known.get(name, {})
+            before = earlier.get(name, {})
             same = before.get("sha256") == digest
             token = before["token"] if same else _token(entry)
             found[name] = entry | {"sha256": digest, "token": token}
@@ -90,12 +88,12 @@ _SUMS: dict[tuple[Path, int, int], str] = {}
 
 def checksum_taken(path: Path, digest: str) -> None:
     """Note the checksum of a file that was taken while it was read."""
-    _SUMS[path, *_state(path).values()] = digest
+    _SUMS[path, *size_and_time(path)] = digest
 
 
 def _checksum(path: Path) -> str:
     """The checksum of a file, taken once in a process as long as size and time stay."""
-    key = (path, *_state(path).values())
+    key = (path, *size_and_time(path))
     if key not in _SUMS:
         _SUMS[key] = sha256(path)
     return _SUMS[key]
@@ -125,14 +123,13 @@ def _files(given: str, accept: Callable[[str], bool] | None) -> Iterator[tuple[s
     for number, found in enumerate(several):
         path = Path(found)
         if path.is_dir():
-            below = _below_folder(path, _any if is_zarr_store(path) else accept or _any)
-            yield from ((f"{number}/{name}" if several[1:] else name, file) for name, file in below)
+            chosen, above = None if is_zarr_store(path) else accept, f"{path.as_posix()}/"
+            for file in files_below(path):
+                name = file.as_posix().removeprefix(above)
+                if chosen is None or chosen(name):
+                    yield f"{number}/{name}" if several[1:] else name, file
         elif path.is_file():
             yield str(number), path
-
-
-def _any(name: str) -> bool:
-    return True
 
 
 def matching(given: str) -> list[str]:
@@ -143,24 +140,6 @@ def matching(given: str) -> list[str]:
 def files_of(patterns: Iterable[str]) -> list[str]:
     """The files that patterns stand for; a pattern of none stays as it is."""
     return [path for pattern in patterns for path in matching(pattern) or [pattern]]
-
-
-def _below_folder(folder: Path, accept: Callable[[str], bool]) -> Iterator[tuple[str, Path]]:
-    """Accepted files below a folder, links followed, by their names relative to it."""
-    seen, waiting = set(), [""]
-    while waiting:
-        below = waiting.pop()
-        real = os.path.realpath(folder / below)
-        if real in seen:
-            continue
-        seen.add(real)
-        with os.scandir(folder / below) as entries:
-            for entry in sorted(entries, key=lambda one: one.name):
-                name = f"{below}/{entry.name}".lstrip("/")
-                if entry.is_dir():
-                    waiting.append(name)
-                elif accept(name) and entry.is_file():
-                    yield name, Path(entry.path)
 
 
 def _hours_of(study: Study) -> Callable[[str], bool]:
@@ -180,16 +159,8 @@ def _hours_of(study: Study) -> Callable[[str], bool]:
 
 
 def _state(path: Path) -> dict[str, Any]:
-    try:
-        stat = path.stat()
-    except OSError as error:
-        raise AirshedError(
-            "a file cannot be read",
-            where=path,
-            found=error.strerror,
-            hint="leave files where they are until they are read, or run it again",
-        ) from error
-    return {"size": stat.st_size, "time_ns": stat.st_mtime_ns}
+    size, time_ns = size_and_time(path)
+    return {"size": size, "time_ns": time_ns}
 
 
 def _token(entry: Mapping[str, Any]) -> str:
@@ -197,28 +168,29 @@ def _token(entry: Mapping[str, Any]) -> str:
 
 
 @dataclass
-class Known:
-    """Tokens of files as they are now, from what was noted when they were read.
+class CurrentFiles:
+    """Files as they are now, with the tokens of the note of a product for those unchanged.
 
     Attributes:
-        listing: Of the files that are there, in the form of a note.
-        aliases: Files that have another time and were found to have the same content.
-        unseen: Files with another time and the same size that were too many to look at.
+        listing: Their state, in the form of a note.
+        touched: How many have another time and, as their checksums show, the same content.
+        unhashed: How many have another time and the same size, and were too much to hash.
     """
 
     listing: Listing
-    aliases: int
-    unseen: int
+    touched: int
+    unhashed: int
 
     @classmethod
-    def now(cls, files: UserFiles, noted: Listing) -> Known:
-        """Look at every file: at size and time, and at its content where only the time differs.
+    def of(cls, files: UserFiles, noted: Listing) -> CurrentFiles:
+        """Compare size and time of every file, and its content where only the time differs.
 
-        Files of which none is left, as archives that were moved to tape, count as they were read.
+        Where no file of a setting is left, as of archives that were moved to tape, the noted state
+        counts.
         """
         gone = tuple(f"{setting}:" for setting in files.missing)
         found = {name: entry for name, entry in noted.items() if name.startswith(gone)}
-        aliases, unseen, left = 0, 0, LOOKED_AT_BYTES
+        touched, unhashed, left = 0, 0, HASHED_BYTES
         for name, entry in files.state().items():
             before = noted.get(name)
             if before is None or before["size"] != entry["size"]:
@@ -227,13 +199,13 @@ class Known:
                 found[name] = before
             elif (left := left - entry["size"]) < 0:
                 found[name] = before
-                unseen += 1
+                unhashed += 1
             elif sha256(files.paths[name]) == before["sha256"]:
                 found[name] = before | entry
-                aliases += 1
+                touched += 1
             else:
                 found[name] = entry | {"token": _token(entry)}
-        return cls(found, aliases, unseen)
+        return cls(found, touched, unhashed)
 
     def digest(self, files: UserFiles) -> str | None:
         """How many files there are and eight digits that stand for all; None if none is named."""

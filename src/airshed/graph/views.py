@@ -1,4 +1,4 @@
-"""What a step is handed of a study: the settings that it declares, and no others."""
+"""The view that a step has of a study: the settings that it declares, and no others."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ KINDS: dict[str, Callable[[Shapes, Products], bool]] = {
     "work": lambda shapes, products: (
         not products.isdisjoint((*shapes.used_by, *(shapes.products if shapes.content else ())))
     ),
-    "handed": lambda shapes, products: not products.isdisjoint((*shapes.products, *shapes.used_by)),
+    "all": lambda shapes, products: not products.isdisjoint((*shapes.products, *shapes.used_by)),
 }
-"""Parts of what a step is handed: what shapes its product, and what it works with beside that."""
+"""Parts of a view: settings that shape the product, others that the step uses, and both."""
 
 
 @dataclass(frozen=True)
@@ -56,30 +56,30 @@ def _above(path: str) -> list[str]:
     return [".".join(parts[:end]) for end in range(1, len(parts))]
 
 
-def view(study: Study, product: str, kind: str = "handed", chosen: Chosen | None = None) -> Study:
-    """A study from which all is gone that a product's step does not declare.
+def view(study: Study, product: str, kind: str = "all", chosen: Chosen | None = None) -> Study:
+    """A study that holds only the settings that a product's step declares.
 
     Args:
         study: The resolved study, or a view of it.
         product: One of PRODUCTS.
         kind: One of KINDS.
-        chosen: Of sections with names that users give, such as ``variant_stanzas``, the names that
-            are kept; all if it is not given.
+        chosen: For sections whose keys users name, such as ``variant_stanzas``, the keys in the
+            view; all of them by default.
     """
-    if PRODUCTS[product].whole and kind == "handed":
+    if PRODUCTS[product].whole and kind == "all":
         return study
     return _cut(study, wanted(frozenset((product,)), kind), "", chosen or {})
 
 
 def _cut(section: Model, settings: Wanted, path: str, chosen: Chosen) -> Model:
-    kept: dict[str, Any] = {}
+    part: dict[str, Any] = {}
     for name, value in section.__dict__.items():
         where = f"{path}.{name}".strip(".")
         if where in settings.whole or where in settings.touched:
             if isinstance(value, dict) and where in chosen:
                 value = {key: value[key] for key in value if key in chosen[where]}
-            kept[name] = value if where in settings.whole else _part(value, settings, where, chosen)
-    return _made(type(section), kept)
+            part[name] = value if where in settings.whole else _part(value, settings, where, chosen)
+    return _made(type(section), part)
 
 
 def _part(value: Any, settings: Wanted, path: str, chosen: Chosen) -> Any:
@@ -138,7 +138,7 @@ def canonical(
 ) -> dict[str, Any]:
     """What shapes some products, as plain values.
 
-    What has its default counts as not given: a key that is added later changes nothing.
+    Defaults are left out, so that a key that is added later changes nothing.
 
     Args:
         products: Some of PRODUCTS.

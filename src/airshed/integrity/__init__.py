@@ -1,1 +1,1 @@
-"""Where results come from, and whether they are whole."""
+"""Integrity of results: atomic writing, checksums, format versions, provenance."""

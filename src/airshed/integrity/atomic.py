@@ -41,7 +41,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``target``; rename it to ``target`` when the block succeeds.
 
     The block may create a file or a folder there. When it raises, nothing stays behind and what
-    ``target`` held before is untouched. What a killed process left of the same target is removed.
+    ``target`` was before is untouched. What a killed process left of the same target is removed.
 
     Raises:
         AirshedError: The disk is full, read-only, or refuses in another way.
@@ -61,7 +61,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Say what is wrong with the disk where a block that writes ``target`` fails because of it.
+    """A block that writes ``target``: failures of the disk become a problem that names them.
 
     Raises:
         AirshedError: The disk is full, read-only, or refuses in another way.
@@ -76,7 +76,7 @@ def writing(target: Path) -> Iterator[None]:
 
 
 def disk_problem(error: OSError | RuntimeError, target: Path) -> DiskError | None:
-    """What an error says of the disk that holds ``target``; None if it has another cause."""
+    """The problem of the disk of ``target`` that an error shows; None if it has another cause."""
     found = _cause(error, target.parent)
     if found is None:
         return None
@@ -84,12 +84,12 @@ def disk_problem(error: OSError | RuntimeError, target: Path) -> DiskError | Non
         "results cannot be written",
         where=getattr(error, "filename", None) or target,
         found=f"{found} ({brief(error)})",
-        hint="make room or correct the permissions, then run again: finished work is kept",
+        hint="make room or correct the permissions, then run again: finished work is not lost",
     )
 
 
 def _cause(error: OSError | RuntimeError, folder: Path) -> str | None:
-    """NetCDF calls all of it a lack of permission, torch a RuntimeError: the disk is asked."""
+    """The cause in words; the disk is asked where NetCDF and torch do not report it."""
     number = error.errno or 0 if isinstance(error, OSError) else None
     if number in (None, errno.EACCES, errno.EPERM) and folder.is_dir():
         disk = os.statvfs(folder)

@@ -27,7 +27,7 @@ def write_crate(folder: Path, target: Path) -> str:
         target: The zip file.
 
     Returns:
-        The checksum of the checksums: it stands for all that the file holds.
+        The checksum of the checksums: it identifies the content of the whole file.
     """
     files = {path.relative_to(folder).as_posix(): path for path in tree_files(folder)}
     files.pop(CHECKSUMS, None)
@@ -49,20 +49,17 @@ def write_crate(folder: Path, target: Path) -> str:
 def verify_crate(path: Path) -> tuple[int, str]:
     """Hash every file of a crate again; nothing is unpacked.
 
-    Args:
-        path: The zip file.
-
     Returns:
         How many files are as the crate's checksums say, and the checksum of these, which the export
-        has told.
+        has printed.
 
     Raises:
         AirshedError: It is no crate, or files have changed, are missing, or are new; each is named.
     """
-    hint = "get it again from where it came, and compare the checksum that the export told"
+    hint = "get it again from where it came, and compare the checksum that the export printed"
     wrong = zipfile.BadZipFile, OSError, KeyError, ValueError
     with (
-        refusing(*wrong, what="a crate cannot be read", where=path, hint=hint, told=str),
+        refusing(*wrong, what="a crate cannot be read", where=path, hint=hint, found=str),
         zipfile.ZipFile(path) as archive,
     ):
         listed = archive.read(CHECKSUMS)
@@ -94,7 +91,7 @@ def _by_name(listed: str) -> dict[str, str]:
 
 
 def _recorded(archive: zipfile.ZipFile) -> dict[str, str]:
-    """What the study's own manifest says of its results, which the crate holds a part of."""
+    """Checksums of results in the study's own manifest; the crate contains a part of these."""
     (name,) = (each for each in archive.namelist() if Path(each).name == NAME)
     manifest = json.loads(archive.read(name))
     MANIFEST.check(manifest.get(VERSION), name)

@@ -1,11 +1,11 @@
-"""Versions of everything that is kept: each file says which it has, each reader asks here.
+"""Format versions of all results: written into each file, and checked by each reader.
 
-A version is raised when a reader of the one before would take something for what it is not. What an
-older version lacks is either filled in by the reader, which then lists it in ``also_read``, or the
-file is refused with the reason and with what makes it anew.
+A version is raised when an older reader would misinterpret the new files. A reader that can handle
+an older version lists it in ``also_read``; other versions are refused with the reason and with what
+makes the file anew.
 
-A results folder as a whole has a version too, in ``format.json``: it stands for the tables, which
-have no place for one, and for names and places of files.
+A results folder as a whole has a version too, in ``format.json``: for the tables, which have no
+place for one, and for names and paths of files.
 """
 
 from __future__ import annotations
@@ -108,13 +108,14 @@ def read_json(path: Path, kind: Format) -> dict[str, Any]:
     return content
 
 
-def read_or_nothing(path: Path) -> dict[str, Any]:
-    """The content of a JSON file of any version; nothing if it cannot be read."""
+def read_or_nothing(path: Path, kind: Format | None = None) -> dict[str, Any]:
+    """The content of a JSON file; nothing if it cannot be read or is of an unknown version."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
+    readable = isinstance(content, dict) and (kind is None or kind.reads(content.get(VERSION)))
+    return content if readable else {}
 
 
 def check_folder(folder: Path) -> None:

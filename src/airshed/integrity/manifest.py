@@ -25,7 +25,7 @@ from airshed.integrity.provenance import (
 from airshed.progress import progress
 
 NAME = "manifest.json"
-# no results: what differs from run to run by its nature, and a report from before the study ended
+# folders of files that differ from run to run, and of reports before the study ended
 NO_RESULTS = ("logs", "benchmarks", "partial", "made", "mlruns")
 REPORT = "report.html"
 DRAWN_LATER = (".html", ".zip")  # reports by Snakemake, beside the study's own
@@ -91,7 +91,7 @@ def input_files(inputs: Iterable[Path]) -> list[Path]:
 
 
 def result_files(results: Path) -> list[Path]:
-    """The files of a results folder for which a manifest stands."""
+    """The files of a results folder that a manifest lists."""
 
     def counts(path: Path) -> bool:
         place = path.relative_to(results)

@@ -45,7 +45,7 @@ def opened_netcdf(path: Path, kind: Format) -> Iterator[xr.Dataset]:
         AirshedError: The file cannot be read, is damaged, or has another format version.
     """
     what, errors = f"{kind.what} cannot be read", (OSError, ValueError, RuntimeError)
-    with refusing(*errors, what=what, where=path, hint=kind.remake, told=str):
+    with refusing(*errors, what=what, where=path, hint=kind.remake, found=str):
         sealed = _is_sealed(path, kind)
         with xr.open_dataset(path, engine="netcdf4") as opened:
             version = opened.attrs.get(VERSION)

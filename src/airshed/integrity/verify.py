@@ -22,7 +22,7 @@ def verify_study(results: Path, with_inputs: bool = True) -> int:
         with_inputs: Whether to hash raw and prepared data too.
 
     Returns:
-        How many files are as the manifest says.
+        How many files are as in the manifest.
 
     Raises:
         AirshedError: Files have changed, are missing, or are new; each is named.
@@ -70,7 +70,7 @@ def compare_numbers(results: Path, other: Path) -> None:
     """Compare scores and comparisons of two studies, byte for byte.
 
     Raises:
-        AirshedError: They differ; it says by how much, and what of that which determines them.
+        AirshedError: They differ; the message has the differences, and those of their determinants.
     """
     problems = [
         f"    {name}: {_table_difference(results / name, other / name)}"

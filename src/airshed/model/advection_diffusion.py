@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from airshed.model.dynamo import uncompiled
 from airshed.model.edges import SIDES, Edges
 from airshed.model.forecaster import LEAD_SCALE_H, Forecaster
 from airshed.model.geography import Fields, Geography, PatchGrid
-from airshed.model.scan import Order, RasterScan, WindScan
+from airshed.model.scan import Order
 from airshed.model.transformer import Core, DropPath, Mlp
 
 FASTEST = 2.0  # a latent channel may move at up to so many times the wind
@@ -47,7 +47,7 @@ class Flow(nn.Module):
     four patches that share a side, and r_{j->i} = S_{j->i} passage_{j->i}; see
     :class:`airshed.model.edges.Edges`. With four neighbours F_adv is donor-cell (upwind) advection:
     whatever the distances, it moves a field with the wind's mean speed. What leaves a patch arrives
-    in another, so advection keeps every channel's sum over the grid, whose edge is closed.
+    in another, so advection conserves every channel's sum over the grid: nothing crosses its edge.
 
     Time is counted in units of 100 h, and each sample is integrated from 0 to its own lead time in
     ``steps`` explicit midpoint steps, 2 ``steps`` evaluations. For leads of up to 100 h the total
@@ -163,22 +163,17 @@ class AdvectionDiffusion(Forecaster):
     that the networks are of one size.
 
     Args:
-        variables: As for :class:`Forecaster`, like all that is not named here.
-        grid_size: See there.
-        patch_size: See there.
-        embed_dim: See there.
+        variables: Names of the input channels, in their order.
+        grid_size: Rows and columns of cells.
+        geography: Gives terrain and wind.
+        steps: Steps of the solver.
+        embed_dim: D, channels.
         depth: Number of MLPs.
-        decoder_depth: See there.
-        num_heads: See there.
         mlp_ratio: Hidden width of a transformer's MLP over D.
         drop_path: Stochastic depth of the last MLP; it grows linearly from 0.
         drop_rate: Dropout of tokens and MLPs.
-        geography: Gives terrain and wind.
-        scan: See there.
-        steps: Steps of the solver.
         flow: What integrates.
-        targets: See there.
-        without: See there.
+        others: Other arguments of every :class:`Forecaster`.
     """
 
     def __init__(
@@ -188,18 +183,13 @@ class AdvectionDiffusion(Forecaster):
         *,
         geography: Geography,
         steps: int,
-        patch_size: int = 2,
         embed_dim: int = 768,
         depth: int = 6,
-        decoder_depth: int = 2,
-        num_heads: int = 8,
         mlp_ratio: float = 4.0,
         drop_path: float = 0.1,
         drop_rate: float = 0.1,
-        scan: RasterScan | WindScan | None = None,
         flow: type[Flow] = Flow,
-        targets: Sequence[str] = (),
-        without: Sequence[str] = (),
+        **others: Any,
     ) -> None:
         def blocks() -> Iterator[nn.Module]:
             hidden = int(embed_dim * (mlp_ratio + 2 - 1 / depth))  # the gate is the rest
@@ -208,20 +198,8 @@ class AdvectionDiffusion(Forecaster):
                 yield TokenBlock(embed_dim, hidden, drop_rate, rate)
             yield flow(geography.patch_grid(), embed_dim, steps)
 
-        super().__init__(
-            variables,
-            grid_size,
-            blocks,
-            patch_size=patch_size,
-            embed_dim=embed_dim,
-            decoder_depth=decoder_depth,
-            num_heads=num_heads,
-            drop_rate=drop_rate,
-            geography=geography,
-            scan=scan,
-            targets=targets,
-            without=without,
-        )
+        others |= {"embed_dim": embed_dim, "drop_rate": drop_rate, "geography": geography}
+        super().__init__(variables, grid_size, blocks, **others)
 
     @property
     def cores(self) -> list[Core]:

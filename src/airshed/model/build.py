@@ -29,10 +29,20 @@ from airshed.model.windows import WindowAttention
 CPU = torch.device("cpu")
 ANY = Paths()
 CLIMAX: Mapping[str, Any] = {"kind": "climax"}
-CORES: dict[str, Callable[..., Core]] = {
-    "swin": WindowAttention.in_block,
-    "wind_graph": WindGraph.in_block,
-}
+
+
+def _windows(block: int, grid: PatchGrid, num_heads: int, head_dim: int, *, window: int) -> Core:
+    """Every second block has shifted windows."""
+    shape = (grid.rows, grid.columns)
+    return WindowAttention(shape, num_heads, window, shifted=block % 2 == 1)
+
+
+def _wind_graph(block: int, *arguments: Any, **settings: Any) -> Core:
+    """The same in every block."""
+    return WindGraph(*arguments, **settings)
+
+
+CORES: dict[str, Callable[..., Core]] = {"swin": _windows, "wind_graph": _wind_graph}
 """What stands for attention in a block, by the name of the backbone in the configuration."""
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor
 
 from airshed.model.attention import PlainAttention
 from airshed.model.forecaster import Forecaster
-from airshed.model.geography import Fields, Geography
-from airshed.model.scan import RasterScan, WindScan, raster_order
+from airshed.model.geography import Fields
+from airshed.model.scan import raster_order
 from airshed.model.transformer import Block, Core
 
 
@@ -23,20 +23,15 @@ class ClimaX(Forecaster):
     Args:
         variables: Names of the input channels, in their order.
         grid_size: Rows and columns of cells, divisible by ``patch_size``.
-        patch_size: Cells per side of a patch.
         embed_dim: D, width of the tokens.
         depth: Number of transformer blocks.
-        decoder_depth: Hidden layers of the head.
         num_heads: H, heads of every attention.
         mlp_ratio: Hidden width of a block's MLP over D.
         drop_path: Stochastic depth of the last block; it grows linearly from 0.
         drop_rate: Dropout of tokens, projections and MLPs.
-        geography: Gives terrain and wind to scan and biases; None if neither needs it.
-        scan: Order of the tokens.
         cores: One attention path per block; None means plain attention in all.
         block: What the blocks are made of.
-        targets: What is to be forecast, as for :class:`Forecaster`.
-        without: Input channels that are left out, as for :class:`Forecaster`.
+        others: Other arguments of every :class:`Forecaster`.
 
     Raises:
         ValueError: The grid is not divisible by the patch, or cores do not fit the depth.
@@ -47,20 +42,15 @@ class ClimaX(Forecaster):
         variables: Sequence[str],
         grid_size: tuple[int, int],
         *,
-        patch_size: int = 2,
         embed_dim: int = 768,
         depth: int = 6,
-        decoder_depth: int = 2,
         num_heads: int = 8,
         mlp_ratio: float = 4.0,
         drop_path: float = 0.1,
         drop_rate: float = 0.1,
-        geography: Geography | None = None,
-        scan: RasterScan | WindScan | None = None,
         cores: Sequence[Core] | None = None,
         block: type[Block] = Block,
-        targets: Sequence[str] = (),
-        without: Sequence[str] = (),
+        **others: Any,
     ) -> None:
         cores = [PlainAttention() for _ in range(depth)] if cores is None else list(cores)
         if len(cores) != depth:
@@ -73,20 +63,8 @@ class ClimaX(Forecaster):
                     embed_dim, num_heads, mlp_ratio, drop=drop_rate, drop_path=rate, core=core
                 )
 
-        super().__init__(
-            variables,
-            grid_size,
-            blocks,
-            patch_size=patch_size,
-            embed_dim=embed_dim,
-            decoder_depth=decoder_depth,
-            num_heads=num_heads,
-            drop_rate=drop_rate,
-            geography=geography,
-            scan=scan,
-            targets=targets,
-            without=without,
-        )
+        others |= {"embed_dim": embed_dim, "num_heads": num_heads, "drop_rate": drop_rate}
+        super().__init__(variables, grid_size, blocks, **others)
         wanted = (core.order for core in cores if core.order is not raster_order)
         self.block_order = next(wanted, raster_order)
 

@@ -17,8 +17,8 @@ class PatchEmbedding(nn.Module):
         variables: How many inputs there are.
         patch_size: p, cells per side of a patch.
         embed_dim: D, width of the tokens.
-        seen: Which of them are embedded, V numbers that rise; all others are left out, and these
-            start from the weights that they would have beside all.
+        seen: Which of them are embedded, V rising numbers; they start from the weights that they
+            would have if all were.
     """
 
     def __init__(

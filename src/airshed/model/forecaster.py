@@ -27,11 +27,11 @@ class Forecaster(nn.Module):
         variables: Names of the input channels, in their order.
         grid_size: Rows and columns of cells, divisible by ``patch_size``.
         make_blocks: Gives the parts that mix the tokens; called once.
-        patch_size: Cells per side of a patch.
         embed_dim: D, width of the tokens.
-        decoder_depth: Hidden layers of the head.
         num_heads: Heads of the aggregation over variables.
         drop_rate: Dropout of the embedded tokens.
+        patch_size: Cells per side of a patch.
+        decoder_depth: Hidden layers of the head.
         geography: Gives terrain and wind; None if nothing needs them.
         scan: Order of the tokens.
         without: Names of input channels that are left out: no token is made of them. Geography
@@ -54,13 +54,13 @@ class Forecaster(nn.Module):
         grid_size: tuple[int, int],
         make_blocks: Callable[[], Iterable[nn.Module]],
         *,
-        patch_size: int,
         embed_dim: int,
-        decoder_depth: int,
         num_heads: int,
         drop_rate: float,
-        geography: Geography | None,
-        scan: RasterScan | WindScan | None,
+        patch_size: int = 2,
+        decoder_depth: int = 2,
+        geography: Geography | None = None,
+        scan: RasterScan | WindScan | None = None,
         targets: Sequence[str] = (),
         without: Sequence[str] = (),
     ) -> None:

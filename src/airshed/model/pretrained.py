@@ -27,7 +27,7 @@ CONVERSION = (
     " weights_only=False); s = s.get('state_dict', s); torch.save({k: v for k, v in s.items()"
     ' if torch.is_tensor(v)}, sys.argv[2])" OLD.ckpt NEW.pt'
 )
-"""What is said of a checkpoint that holds objects of Python."""
+"""Advice on a checkpoint that holds objects of Python."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class RasterOrder(Order):
     """The order in which patches lie in memory: slot s holds patch s."""
 
     def __init__(self) -> None:
-        """No permutation is kept."""
+        """Holds no permutation."""
 
     def apply(self, tokens: Tensor) -> Tensor:
         """The tokens as they are."""
@@ -290,7 +290,7 @@ def local_orders(region_shape: tuple[int, int], sectors: int) -> Tensor:
 
     Args:
         region_shape: Rows and columns of patches in a region.
-        sectors: Wind directions told apart; sector k stands for the angle 2 pi k / sectors from
+        sectors: How many wind directions; sector k stands for the angle 2 pi k / sectors from
             the direction of increasing columns towards that of increasing rows.
 
     Returns:
@@ -346,4 +346,4 @@ TABLES: dict[str, Callable[..., Tables]] = {
     "wind": wind_tables,
     "wind_as_published": published_tables,
 }
-"""What makes the tables, by the names under which they are kept."""
+"""What makes the tables, by their names in the prepared data."""

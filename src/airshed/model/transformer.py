@@ -21,20 +21,20 @@ class DropPath(nn.Module):
     """
 
     dropped: Tensor
-    kept: Tensor
+    survival: Tensor
 
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.drops = rate > 0
         self.register_buffer("dropped", torch.tensor(float(rate)), persistent=False)
-        self.register_buffer("kept", torch.tensor(1 - float(rate)), persistent=False)
+        self.register_buffer("survival", torch.tensor(1 - float(rate)), persistent=False)
 
     def forward(self, branch: Tensor) -> Tensor:
         """Zero the branch [B, N, D] of some samples and scale up that of the others."""
         if not self.training or not self.drops:
             return branch
         chosen = torch.rand(len(branch), 1, 1, device=branch.device) >= self.dropped
-        return branch * chosen / self.kept
+        return branch * chosen / self.survival
 
 
 class Attention(nn.Module):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -64,20 +63,6 @@ class WindGraph(nn.Module):
         self.spread = nn.Parameter(torch.full((num_heads,), SPREAD))
         self.attributes = nn.Linear(6, num_heads * head_dim, bias=False)
         nn.init.trunc_normal_(self.attributes.weight, std=0.02)
-
-    @classmethod
-    def in_block(
-        cls,
-        block: int,
-        grid: PatchGrid,
-        num_heads: int,
-        head_dim: int,
-        *,
-        reaches: Sequence[int],
-        terrain: bool = True,
-    ) -> Self:
-        """The same in every block."""
-        return cls(grid, num_heads, head_dim, reaches, terrain)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, fields: Fields | None) -> Tensor:
         """Messages between tokens with q, k, v [B, H, N, d].

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from airshed.model.geography import Fields, PatchGrid
+from airshed.model.geography import Fields
 from airshed.model.scan import Order, raster_order
 
 
@@ -56,18 +54,11 @@ class WindowAttention(nn.Module):
         self.register_buffer("offset", _offsets(rows, columns), persistent=False)
         self.register_buffer("may_attend", self._pairs(), persistent=False)
 
-    @classmethod
-    def in_block(
-        cls, block: int, grid: PatchGrid, num_heads: int, head_dim: int, *, window: int
-    ) -> Self:
-        """That of block number ``block``: every second one is shifted."""
-        return cls((grid.rows, grid.columns), num_heads, window, shifted=block % 2 == 1)
-
     def forward(self, q: Tensor, k: Tensor, v: Tensor, fields: Fields | None) -> Tensor:
         """Attention of q, k, v [B, H, N, d] within windows of the patch grid.
 
         Raises:
-            ValueError: There are no fields to tell which patch a token belongs to.
+            ValueError: There are no fields, which say which patch a token belongs to.
         """
         if fields is None:
             raise ValueError("windowed attention needs a geography, which numbers the patches")

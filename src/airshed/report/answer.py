@@ -23,7 +23,7 @@ from airshed.report.text import (
 
 FEW = 3  # variants up to which a sentence names each one with its details
 NO_REFERENCE = "No variant that is shown here has a reference that is shown too."
-TAKES_AWAY = (Verdict.helps, Verdict.small, Verdict.equivalent)
+NOT_WORSE = (Verdict.helps, Verdict.small, Verdict.equivalent)
 
 
 def question(results: Results) -> str:
@@ -63,7 +63,7 @@ def effect(results: Results, variant: str) -> str:
         f"{'On simulated data, ' if results.simulated else ''}{variant} ({label}{control})"
         f" {_size(row)} (95\u00a0% interval {ends(row, 'unknown')}; margin {margin}) compared with"
         f" {row['reference']}: {_judged(results, row)}{_where(results, variant)}."
-        f"{_undone(results, row)}{_cost(results, variant)}"
+        f"{_of_control(results, row)}{_cost(results, variant)}"
     )
     return sentence[0].upper() + sentence[1:]
 
@@ -79,7 +79,7 @@ def _size(row: pd.Series[Any]) -> str:
 
 
 def _judged(results: Results, row: pd.Series[Any]) -> str:
-    """The verdict and for what alone it holds; where it is open, why, and what is excluded."""
+    """The verdict and its limits; where it is open, why, and what is excluded."""
     words, known = in_words(row), ends(row, "")
     if row["verdict"] != Verdict.inconclusive:
         return words
@@ -114,7 +114,7 @@ def _widened(row: pd.Series[Any]) -> str:
     return f" ({percent(share, False)} of its variance is between trainings)"
 
 
-def _undone(results: Results, row: pd.Series[Any]) -> str:
+def _of_control(results: Results, row: pd.Series[Any]) -> str:
     """What a control says of its reference, or of the statistics, where it says anything."""
     if row["family"] != "control":
         return ""
@@ -124,7 +124,7 @@ def _undone(results: Results, row: pd.Series[Any]) -> str:
     if changed == {"seed_offset"}:
         wrong = row["verdict"] in (*DECIDED, Verdict.small)
         return " The two differ in their seeds alone: the statistics err here." if wrong else ""
-    if row["verdict"] in TAKES_AWAY and (stanza.without or stanza.scan == "random"):
+    if row["verdict"] in NOT_WORSE and (stanza.without or stanza.scan == "random"):
         return f" So {reference} owes its skill to nothing that this control lacks."
     return ""
 
@@ -173,15 +173,15 @@ def competence(results: Results) -> Iterator[str]:
         return
     beaten = (against < 0).groupby("horizon_h").sum()
     each = len(against) // len(horizons)
-    told = []
+    wins = []
     for name in variants:
         by_horizon = listed([str(beaten.loc[hour, name]) for hour in horizons])
         details = f" ({by_horizon} of {each})" if len(variants) <= FEW else ""
-        told.append(f"{name} in {int(beaten[name].sum())} of {len(against)}{details}")
+        wins.append(f"{name} in {int(beaten[name].sum())} of {len(against)}{details}")
     at = f", at {listed([str(hour) for hour in horizons])} h" if len(variants) <= FEW else ""
     yield (
         "Pairs of pollutant and horizon in which RMSE is lower than that of every reference"
-        f" forecast without a network{at}: {listed(told)}."
+        f" forecast without a network{at}: {listed(wins)}."
     )
     margin = results.study.comparison.margin
     lost = (against > margin).sum()
@@ -210,7 +210,7 @@ def power(results: Results) -> str:
             )
             parts.append(f"{change} {where} (between {low} and {high})")
     if not parts:
-        return "What such a study finds is not known: one seed does not tell how trainings differ."
+        return "What such a study finds is not known: one seed does not show how trainings differ."
     return (
         "The smallest true change of RMSE that such a study finds in 8 of 10 repetitions is about"
         f" {listed(parts)}."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,22 +23,18 @@ def table(ensembles: pd.DataFrame, seeds: Sequence[int]) -> Table:
     """One row for each variant and horizon."""
     gain = np.log(ensembles["rmse_of_mean"] / ensembles["rmse_of_members"])
     outside = ensembles["rank_0"] + ensembles[f"rank_{len(seeds)}"]
-    kept = ensembles.assign(gain=gain, outside=outside)
+    scores = ensembles.assign(gain=gain, outside=outside)
     by = ["variant", "horizon_h"]
-    means = kept.groupby(by, sort=False)[["gain", "spread_over_error", "outside"]].mean()
+    means = scores.groupby(by, sort=False)[["gain", "spread_over_error", "outside"]].mean()
     expected = text.percent(2 / (len(seeds) + 1), signed=False)
     rows = [
         [
-            *_place(place),
+            row["variant"],
+            f"{row['horizon_h']} h",
             text.percent(float(np.expm1(row["gain"]))),
             f"{row['spread_over_error']:.2f}",
             f"{text.percent(float(row['outside']), signed=False)} (of {expected})",
         ]
-        for place, row in means.iterrows()
+        for row in means.reset_index().to_dict("records")
     ]
     return Table(["variant", "horizon", "gain in RMSE", "spread over error", "outside"], rows)
-
-
-def _place(place: Any) -> tuple[str, str]:
-    variant, horizon = place
-    return str(variant), f"{horizon} h"

@@ -27,7 +27,7 @@ VARIANCE_CAPTION = (
 IMPROVED = {Verdict.helps: "better", Verdict.hurts: "worse"}
 
 
-def told(results: Results, variant: str) -> str:
+def agreement(results: Results, variant: str) -> str:
     """Whether other scores agree with a variant's verdict."""
     rows = _overall(results, variant)
     found = {

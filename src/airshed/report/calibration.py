@@ -1,4 +1,4 @@
-"""How often the comparison errs where the truth is known, for designs like the study's.
+"""How often the comparison errs where the difference is known, for designs like the study's.
 
 The counts are those of ``docs/statistics.md``; ``benchmarks/calibration.py`` writes them to both
 places.
@@ -20,7 +20,7 @@ from airshed.report.tables import Table
 CAPTION = (
     "Percent of simulated studies without any difference, with 95\u00a0% intervals: verdicts for"
     " these days only, which are not counted; a difference found in at least one of 24 tests; a"
-    " difference found overall; percent of 95\u00a0% intervals that held the truth."
+    " difference found overall; percent of 95\u00a0% intervals that held the true difference."
 )
 COLUMNS = {
     "replicates": "simulated studies",

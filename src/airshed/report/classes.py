@@ -19,7 +19,7 @@ def rugged_by_wind(results: Results) -> pd.DataFrame:
     return results.by_class[results.by_class["stratum_kind"] == RuggednessByWind.kind]
 
 
-def told(results: Results, variant: str) -> str:
+def by_elevation(results: Results, variant: str) -> str:
     """How the change of a variant goes with elevation, from the lowest class to the highest."""
     changes = class_changes(results)
     rows = changes[(changes["variant"] == variant) & (changes["stratum_kind"] == "elevation")]

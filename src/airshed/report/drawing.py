@@ -23,7 +23,7 @@ class Drawing:
         kind: One of :data:`airshed.report.outline.FIGURES`.
         figure: The figure; saving closes it.
         data: What it shows.
-        alt: What is to be seen, for who cannot see it.
+        alt: What is to be seen, in words, for readers who cannot see it.
         of: What it is of, where a study has several of this kind.
         folded: Title under which it is folded away; None for a figure that is in sight.
         note: What its caption says beside that of its kind.

@@ -19,7 +19,7 @@ CAPTION = (
     " the networks use what was taken from them. *: by at least the margin. Differences are taken"
     " network by network, and all rows are adjusted together."
 )
-UNSEEN = "does not read it"
+NOT_READ = "does not read it"
 WORDS = {
     Verdict.helps: "lower error",
     Verdict.hurts: "higher error",
@@ -68,7 +68,7 @@ def labels(results: Results) -> list[str]:
 
 
 def _cell(row: pd.Series[Any] | None, level: float) -> str:
-    return UNSEEN if row is None else f"{text.interval(row)}, {judged(row, level)}"
+    return NOT_READ if row is None else f"{text.interval(row)}, {judged(row, level)}"
 
 
 def judged(row: pd.Series[Any], level: float) -> str:
@@ -79,10 +79,10 @@ def judged(row: pd.Series[Any], level: float) -> str:
     return f"{WORDS[Verdict(row['verdict'])]}{star}{agree}{limited(row)}"
 
 
-def _alone(row: pd.Series[Any]) -> str:
-    """For what alone a verdict holds, within brackets."""
-    told = limited(row).strip(" ()")
-    return f"; {told}" if told else ""
+def _limit(row: pd.Series[Any]) -> str:
+    """What a verdict is limited to, within brackets."""
+    limit = limited(row).strip(" ()")
+    return f"; {limit}" if limit else ""
 
 
 def unnoticed(results: Results) -> Iterator[str]:
@@ -94,10 +94,10 @@ def unnoticed(results: Results) -> Iterator[str]:
         if field is None or stanza.change not in GONE or stanza.where != "all":
             continue
         for verdict, words in UNNOTICED.items():
-            told = [
-                f"{variant} (RMSE {text.interval(row)}{_alone(row)})"
+            variants = [
+                f"{variant} (RMSE {text.interval(row)}{_limit(row)})"
                 for (intervention, variant), row in found.items()
                 if intervention == name and row["verdict"] == verdict
             ]
-            if told:
-                yield f"{text.listed(told)} {words[len(told) > 1].format(field)}."
+            if variants:
+                yield f"{text.listed(variants)} {words[len(variants) > 1].format(field)}."

@@ -41,15 +41,15 @@ LATEX: dict[str, str | int | None] = {
     "\u2248": r"$\approx$",
     "\u26a0": r"\dag{}",
 }
-"""What stands for characters that LaTeX takes otherwise, or that its fonts lack."""
+"""LaTeX for characters that mean something else there, or that its fonts lack."""
 
 
 def write_tables(results: Results, folder: Path) -> None:
     """Write ``ablation.tex``, ``rmse.tex`` and ``change-<variant>.tex`` into an existing folder."""
     for name, caption, table in _tables(results):
-        told = caption + (SIMULATED if results.simulated else "")
+        whole = caption + (SIMULATED if results.simulated else "")
         head = HEAD.replace("STUDY", results.study.study)
-        write_text(folder / f"{name}.tex", head + latex(table, told, f"tab:{name}"))
+        write_text(folder / f"{name}.tex", head + latex(table, whole, f"tab:{name}"))
 
 
 def latex(table: Table, caption: str, label: str) -> str:

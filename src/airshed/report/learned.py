@@ -1,9 +1,8 @@
 """What biases have learned: numbers such as alpha by their values, tables by their size.
 
-Alpha is the strength of a bias, by its name: at 0 the bias is off. What its value says is told only
-where training could have taken it to 0; whether a network uses its bias is not told by it, but by
-what the network loses without (:mod:`airshed.report.bias`). Other numbers are told as they are,
-under their own names.
+Alpha is the strength of a bias, by its name: at 0 the bias is off. Its value is interpreted only
+where training could have taken it to 0; whether a network uses its bias is shown by what it loses
+without (:mod:`airshed.report.bias`). Other numbers are reported as they are, under their own names.
 """
 
 from __future__ import annotations
@@ -108,11 +107,11 @@ def by_name(found: Iterable[tuple[str, float]]) -> dict[str, list[float]]:
 
 def sentences(results: Results, variant: str) -> list[str]:
     """One for each seed and each number or table of a variant's biases."""
-    told = [
-        _told(number, f"{variant}, seed {number.seed}, {number.label}")
+    numbers_first = [
+        _sentence(number, f"{variant}, seed {number.seed}, {number.label}")
         for number in numbers(results, variant)
     ]
-    return told + [
+    return numbers_first + [
         f"{variant}, seed {run['seed']}, {label}: {array['size']:,} numbers, root of their mean"
         f" square {array['initial_rms']:.3g} at the start, {array['final_rms']:.3g} at the end."
         for run in results.of_variant(variant)
@@ -120,11 +119,11 @@ def sentences(results: Results, variant: str) -> list[str]:
     ]
 
 
-def _told(number: Number, label: str) -> str:
+def _sentence(number: Number, label: str) -> str:
     if number.initial is None:
         return f"{label}: {number.final:.3g} at the end."
-    told = f"{label}: {number.initial:.3g} at the start, {number.final:.3g} at the end"
-    return f"{told}; {strength_meaning(number)}." if number.name == STRENGTH else f"{told}."
+    ends = f"{label}: {number.initial:.3g} at the start, {number.final:.3g} at the end"
+    return f"{ends}; {strength_meaning(number)}." if number.name == STRENGTH else f"{ends}."
 
 
 def strength_meaning(number: Number) -> str:

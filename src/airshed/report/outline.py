@@ -117,12 +117,12 @@ FIGURES = {
     ),
     "episode_maps": Kind(
         "episodes",
-        "Maps of an episode: the truth, and forecasts made the stated time before, mean of the"
+        "Maps of an episode: observed, and forecasts made the stated time before, mean of the"
         " seeds. Lines: contours of elevation.",
     ),
     "episode_transect": Kind(
         "episodes",
-        "An episode along a line over the terrain. Black: truth; lines: forecasts, mean of the"
+        "An episode along a line over the terrain. Black: observed; lines: forecasts, mean of the"
         " seeds, bands: smallest to largest of them. Below: elevation.",
     ),
     "stations": Kind(

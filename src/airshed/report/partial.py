@@ -23,7 +23,7 @@ from airshed.report.page import write_report
 from airshed.report.results import Unfinished
 from airshed.side_by_side.runs import model_settings, trained_in
 
-FOLDER = "partial"  # beside the study's own report, in whose place it never stands
+FOLDER = "partial"  # beside the study's own report, which it never replaces
 Run = tuple[str, int]
 
 
@@ -31,12 +31,6 @@ def build_partial_report(study: Study, results: Path, data: Path, queue: Queue) 
     """Write the report of what a study has so far into the folder ``partial`` of its results.
 
     Nothing else is written, and no step of the workflow reads it.
-
-    Args:
-        study: The resolved study.
-        results: Its folder, ``results/<study>``.
-        data: The folder of the prepared data.
-        queue: SLURM's queue, which knows of trainings that wait.
 
     Returns:
         The page.
@@ -121,9 +115,11 @@ def _state(row: TrainingStatus) -> str:
         return "trained, not scored"
     if row.state is State.WAITING:
         return "not started"
-    told = row.facts.progress
-    epoch = f" in epoch {told['epoch']} of {told['epochs']}" if told.get("epochs") else ""
-    step = f", step {told['step']} of {told['steps']}" if told.get("steps") else ""
+    progress = row.facts.progress
+    epoch = (
+        f" in epoch {progress['epoch']} of {progress['epochs']}" if progress.get("epochs") else ""
+    )
+    step = f", step {progress['step']} of {progress['steps']}" if progress.get("steps") else ""
     message = f": {row.message}" if row.message else ""
     return f"{row.state}{epoch}{step}{message}"
 

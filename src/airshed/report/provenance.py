@@ -27,17 +27,17 @@ def differences(results: Results) -> Table:
 
 def of_other_commits(results: Results) -> set[str]:
     """Variants of which a training was not made by the commit that made most, or not by one."""
-    usual = _usual(results)["other commit"]
+    common = _most_common(results)["other commit"]
     return {
         variant
         for (variant, _), run in results.runs.items()
-        if run["commit"] != usual or run["earlier_commits"]
+        if run["commit"] != common or run["earlier_commits"]
     }
 
 
 def runs(results: Results) -> Table:
     """Where each training was made, with what; the last column flags what stands apart."""
-    usual = _usual(results)
+    common = _most_common(results)
     rows = [
         [
             f"{variant}, seed {seed}{_origin(run)}",
@@ -46,7 +46,7 @@ def runs(results: Results) -> Table:
             _attention(run),
             f"{run['training_seconds'] / 60:.1f}",
             _versions(run),
-            _flags(run, usual),
+            _flags(run, common),
         ]
         for (variant, seed), run in results.runs.items()
     ]
@@ -83,7 +83,7 @@ FLAGGED = {
 """What is flagged in a training in which it is not as in most others."""
 
 
-def _usual(results: Results) -> dict[str, Any]:
+def _most_common(results: Results) -> dict[str, Any]:
     """What most trainings were made with."""
     return {
         key: Counter(of(run) for run in results.runs.values()).most_common(1)[0][0]
@@ -91,8 +91,8 @@ def _usual(results: Results) -> dict[str, Any]:
     }
 
 
-def _flags(run: dict[str, Any], usual: dict[str, Any]) -> str:
-    found = [name for name, of in FLAGGED.items() if of(run) != usual[name]]
+def _flags(run: dict[str, Any], common: dict[str, Any]) -> str:
+    found = [name for name, of in FLAGGED.items() if of(run) != common[name]]
     if run["earlier_commits"]:
         found.append("several commits")
     if run["dirty"]:

@@ -56,7 +56,7 @@ class Results:
             section, as far as the study has them.
         interventions: ``interventions.csv``; None if the study has none.
         unfinished: The trainings that are not part of it yet, if the study is not finished.
-        observed: ``stations/quality.json``: what was taken of tables of observations; None if the
+        observed: ``stations/quality.json``: what was read of tables of observations; None if the
             study has none.
     """
 

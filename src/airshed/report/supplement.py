@@ -10,11 +10,11 @@ from airshed.report.tables import MISSING, Table
 STATIONS_CAPTION = (
     "RMSE against observations, pooled over stations and samples, mean of seeds. Within height:"
     " over the stations no further above or below their cell than the study's tolerance."
-    " Reanalysis: the truth of all other tables, scored at the same stations and hours; stations"
-    " that it assimilated are not independent of it."
+    " Reanalysis: what is observed in all other tables, scored at the same stations and hours;"
+    " stations that it assimilated are not independent of it."
 )
-NOT_TAKEN_CAPTION = (
-    "Values of tables of observations that were not taken, by pollutant; stations/quality.json has"
+REJECTED_CAPTION = (
+    "Values of tables of observations that were rejected, by pollutant; stations/quality.json has"
     " all counts."
 )
 LEFT_OUT_CAPTION = "Stations at which nothing is scored."
@@ -52,10 +52,11 @@ def stations(results: Results) -> Table:
     return Table(header, rows)
 
 
-def not_taken(results: Results) -> Table:
-    """Values of tables of observations that were not taken, by reason; no rows if all were."""
+def rejected(results: Results) -> Table:
+    """Values of tables of observations that were rejected, by reason; no rows if all were."""
     targets = results.study.targets
-    counts = (results.observed or {}).get("not_believed", {})
+    quality = results.observed or {}
+    counts = quality.get("rejected", quality.get("not_believed", {}))  # its name in older results
     rows = [
         [reason.replace("_", " "), *(f"{counts[reason].get(name, 0):,}" for name in targets)]
         for reason in sorted(counts)

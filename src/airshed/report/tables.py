@@ -173,8 +173,8 @@ def settings(results: Results) -> Table:
     if results.simulated:
         blocking = text.percent(data.simulator.terrain_blocking, signed=False)
         rows.insert(1, ["simulated terrain", f"blocks up to {blocking} of transport uphill"])
-    told = results.ingest.get("conversions", {}).items()
-    rows[2:2] = [[f"{name} in the files", how] for name, how in told]
+    conversions = results.ingest.get("conversions", {}).items()
+    rows[2:2] = [[f"{name} in the files", how] for name, how in conversions]
     return Table(["", ""], rows)
 
 
@@ -249,11 +249,7 @@ def warnings(results: Results) -> list[str]:
 
 
 def change_table(comparisons: pd.DataFrame) -> Table:
-    """The comparisons of one variant with its reference.
-
-    Args:
-        comparisons: Rows of ``comparisons.csv`` of one variant.
-    """
+    """The comparisons of one variant with its reference."""
     cells = comparisons[comparisons["pollutant"] != ALL]
     horizons = list(dict.fromkeys(cells["horizon_h"].astype(int)))
     placed = {(str(row["pollutant"]), int(row["horizon_h"])): row for _, row in cells.iterrows()}

@@ -7,13 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from airshed.comparison.other_scores import MIN_EVENTS
 from airshed.comparison.table import ALL
 from airshed.comparison.verdict import Limit, Verdict
 from airshed.config import Study
 from airshed.report.results import Results
 
-UNSEEN = ("label", "reference", "family")  # settings that do not change what is trained
+DESCRIPTIVE = ("label", "reference", "family")  # settings that do not change what is trained
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 DECIDED = (Verdict.helps, Verdict.hurts)
 
@@ -38,7 +37,7 @@ def counted(number: int, noun: str) -> str:
     return f"{count_word(number)} {noun}{'' if number == 1 else 's'}"
 
 
-def panels_told(results: Results, noun: str = "panel") -> str:
+def panels_by_pollutant(results: Results, noun: str = "panel") -> str:
     """The panels of a figure that has one for each pollutant."""
     return f"{counted(len(results.study.targets), noun).capitalize()}, one a pollutant"
 
@@ -91,11 +90,11 @@ def families(results: Results) -> str:
     overall = results.comparisons[results.comparisons["pollutant"] == ALL]
     sizes = overall.groupby("family", sort=False)["family_size"].first()
     level = percent(results.study.comparison.significance, signed=False)
-    told = listed([_together(count, str(family)) for family, count in sizes.items()])
+    each = listed([_together(count, str(family)) for family, count in sizes.items()])
     looks = results.study.comparison.looks
     shared = f", divided among looks at {listed(list(map(str, looks)))} seeds" if looks else ""
     return (
-        f"Verdicts over all pollutants and horizons: {told}; a false difference is found in at most"
+        f"Verdicts over all pollutants and horizons: {each}; a false difference is found in at most"
         f" {level} of such studies{shared}{', in each family' if len(sizes) > 1 else ''}. Adding a"
         " variant can change another's verdict. Pairs of pollutant and horizon are judged together"
         " for each variant, to be read as detail."
@@ -140,29 +139,12 @@ def changed_settings(study: Study, variant: str, reference: str) -> dict[str, An
 def stanza_settings(study: Study, variant: str) -> dict[str, Any]:
     """A variant's settings by name; keys of inner sections are joined by points."""
     settings = _flat(study.variant_stanzas[variant].model_dump(mode="json"))
-    return {key: value for key, value in settings.items() if key not in UNSEEN}
+    return {key: value for key, value in settings.items() if key not in DESCRIPTIVE}
 
 
 def shown_setting(value: Any) -> str:
     """A setting as it is written in a configuration."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def exceedances(results: Results, limit: str, happened: pd.Series[int]) -> str:
-    """How many pairs were above the limits in the truth of the test split, and which are too few.
-
-    Args:
-        results: The study's results.
-        limit: A set of limits.
-        happened: Pairs above them by pollutant.
-    """
-    found = [f"{results.label(str(name))} {count:,}" for name, count in happened.items()]
-    few = [results.label(str(name)) for name, count in happened.items() if count < MIN_EVENTS]
-    left_out = f" Fewer than {MIN_EVENTS} are not drawn: {listed(few)}." if few else ""
-    return (
-        f"Forecast-observation pairs above the limits for {limit} means, all horizons together:"
-        f" {listed(found)}.{left_out}"
-    )
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

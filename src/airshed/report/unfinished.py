@@ -1,4 +1,4 @@
-"""What a partial report is without."""
+"""What is missing from a partial report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from airshed.report.results import Results
 from airshed.report.tables import Table
 
 CAPTION = (
-    "Trainings that this report is without. What it says holds for those that are there; with more"
+    "Trainings that are missing here. What the report says holds for the others; with more"
     " of them, numbers and verdicts change. A variant whose reference is missing is not compared."
 )
 

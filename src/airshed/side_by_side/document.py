@@ -47,7 +47,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Document:
-    """What a comparison says.
+    """The content of a comparison.
 
     Attributes:
         title: What is compared with what.

@@ -17,7 +17,7 @@ from airshed.side_by_side.run_comparison import compare_runs
 
 @dataclass(frozen=True)
 class Comparison:
-    """What ``airshed compare`` says of B beside A.
+    """The result of ``airshed compare`` for B against A.
 
     Attributes:
         title: What is compared with what.

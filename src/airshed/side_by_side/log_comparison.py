@@ -50,10 +50,6 @@ RUN_BOTH = (
 def compare_logs(baseline: Path, physics: Path) -> Document:
     """Compare what two logs tell, or the folder of a run of Airshed's own in place of a log.
 
-    Args:
-        baseline: Log or folder of the training without the change.
-        physics: Log or folder of the training with it.
-
     Raises:
         AirshedError: A log cannot be read or tells nothing of a training, or both are one file.
     """

@@ -11,13 +11,13 @@ from airshed.progress import progress_bar
 
 BLOCK_BYTES = 1 << 16
 MAX_LINE_BYTES = 1 << 16
-SILENT_S = 5.0
+QUIET_S = 5.0  # reading shows its progress if it takes longer
 ENDS = re.compile(rb"[\r\n]+")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # colours and movements of a terminal
 
 
 def log_lines(path: Path) -> Iterator[str]:
-    """The lines of a text file without escape sequences; no more than a block is held at a time.
+    """The lines of a text file without escape sequences; memory is that of a block at a time.
 
     A line longer than MAX_LINE_BYTES comes in pieces. Bytes that are no UTF-8 are replaced.
 
@@ -42,7 +42,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
         size = path.stat().st_size
         with (
             path.open("rb") as stream,
-            progress_bar(f"bytes of {path.name}", size, delay_s=SILENT_S) as bar,
+            progress_bar(f"bytes of {path.name}", size, delay_s=QUIET_S) as bar,
         ):
             while block := stream.read(BLOCK_BYTES):
                 if b"\0" in block:

@@ -1,4 +1,4 @@
-"""A training of Airshed's own, told as a log tells one, so that the two lie side by side."""
+"""A training of Airshed's own in the form of a parsed log, for comparison with logs."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ from airshed.report.text import interval, percent
 from airshed.side_by_side.document import Document, Section
 from airshed.side_by_side.runs import Trained, trained_in
 
-TRUTH = ("dataset.", "splits.test.", "horizons_h")  # settings that say what is forecast
-PLACES = ("path", "_file")  # where it lies may differ
+TASK = ("dataset.", "splits.test.", "horizons_h")  # settings that define what is forecast
+PATHS = ("path", "_file")  # these may differ
 Pair = tuple[Trained, Trained]
 
 
@@ -40,7 +40,7 @@ def compare_runs(a: Path, b: Path, reference: str | None, variant: str | None) -
     """
     pairs = _pairs(a, b, reference, variant)
     for pair in pairs:
-        _check_same_truth(*pair)
+        _check_same_task(*pair)
     scored = [pair for pair in pairs if pair[0].scored and pair[1].scored]
     tables = [_compare(*pair) for pair in scored]
     return Document(
@@ -104,11 +104,11 @@ def _chosen(path: Path, found: dict[str, Trained], name: str | None) -> Trained:
     return found[name]
 
 
-def _check_same_truth(one: Trained, other: Trained) -> None:
+def _check_same_task(one: Trained, other: Trained) -> None:
     problems = [
         f"{key}: {mine} and {theirs}"
         for key, mine, theirs in _differing(one, other)
-        if key.startswith(TRUTH) and not key.endswith(PLACES)
+        if key.startswith(TASK) and not key.endswith(PATHS)
     ]
     if not problems and one.scored and other.scored:
         problems = sample_differences(one.scores[0], other.scores[0])

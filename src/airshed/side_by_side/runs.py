@@ -78,7 +78,7 @@ class Trained:
 
 
 def model_settings(config: dict[str, Any], variant: str) -> dict[str, Any]:
-    """What a resolved study says that shapes the scores of a variant, by dotted name."""
+    """The settings of a resolved study that shape a variant's scores, by dotted name."""
     shared = {key: config[key] for key in config if key != "variant_stanzas"}
     own = {STANZA: config["variant_stanzas"][variant]}
     flat = pd.json_normalize(shared | own).iloc[0]

@@ -132,7 +132,7 @@ class _Reader:
         self._window: Bar | None = None  # where the window of the pace began
         self._steps = 0  # since the start at hand
         self._moving = False  # whether the numbers behind the bar change within an epoch
-        self._unsure: list[float] = []  # paces since they stand still
+        self._unsure: list[float] = []  # paces since the numbers last changed
 
     def add(self, line: str) -> None:
         if is_validation(line):

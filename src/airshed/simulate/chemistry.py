@@ -61,8 +61,8 @@ def react(concentration: Floats, hour: Hour, people_per_m2: Floats, dry: Floats)
     after[FINE] += 1.5 * sulfate + 1.35 * nitrate
     after[OX] += OZONE_UG_H * hour.sun * hour.warmth * after[NOX] / (after[NOX] + HALF_NOX)
     background = BACKGROUND[:, None, None]
-    kept = np.exp(-1 / LIFETIME_H)[:, None, None]
-    return np.asarray(background + (after - background) * kept)
+    decay = np.exp(-1 / LIFETIME_H)[:, None, None]
+    return np.asarray(background + (after - background) * decay)
 
 
 def exchange(nox: Floats, ox: Floats, sun: Floats) -> tuple[Floats, Floats]:

@@ -7,7 +7,7 @@ import numpy as np
 from airshed.arrays import Floats
 from airshed.simulate.wind import Flow
 
-BARRIER_M = 1000.0  # a rise of this much between neighbouring cells blocks as much as can be
+BARRIER_M = 1000.0  # rise between neighbouring cells from which blocking is complete
 DIFFUSIVITY_M2_S = 2.0e4
 MAX_COURANT = 0.8
 

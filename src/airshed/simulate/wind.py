@@ -19,7 +19,7 @@ WAVES = 9
 WAVELENGTH_KM = (1800.0, 4800.0)
 WAVE_WIND_MS = 2.6  # typical wind of one wave
 PHASE_SPEED_MS = (2.0, 6.0)
-MEMORY_H = 90.0  # time over which a wave forgets its amplitude and phase
+DECORRELATION_H = 90.0  # of a wave's amplitude and phase
 MEAN_WIND_MS = (1.2, -0.4)  # eastward and northward on the grid
 DEFLECTION_M = 2500.0  # elevation above which air rather flows around
 DEFLECTION = 0.7  # share of the flow across the highest ground that is turned around it
@@ -74,9 +74,9 @@ class SimulatedWind:
         Args:
             afternoon: 1 in the middle of the afternoon, -1 twelve hours later.
         """
-        kept = np.exp(-1 / MEMORY_H)
-        self._state = self._state * kept * np.exp(-1j * self._turn_per_h)
-        self._state = self._state + np.sqrt(1 - kept**2) * self._noise()
+        correlation = np.exp(-1 / DECORRELATION_H)
+        self._state = self._state * correlation * np.exp(-1j * self._turn_per_h)
+        self._state = self._state + np.sqrt(1 - correlation**2) * self._noise()
         amplitude = self._state * self._strength
         weather = np.tensordot(amplitude.real, self._cosine, 1)
         weather -= np.tensordot(amplitude.imag, self._sine, 1)

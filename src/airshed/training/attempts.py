@@ -48,10 +48,6 @@ class Attempts:
     def begin(self, step: int, epoch: int) -> None:
         """Note a start; the earlier ones decide whether it makes sense.
 
-        Args:
-            step: Optimiser steps that are done.
-            epoch: Epochs that are validated.
-
         Raises:
             AirshedError: As many starts as are enough began here, and none ended by a signal; or
                 the last one began here and lacked memory of the same device.

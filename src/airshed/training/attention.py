@@ -1,4 +1,4 @@
-"""Which attention paths a training takes: chosen once by its first process, and kept."""
+"""Which attention paths a training takes: chosen once by its first process, and stored."""
 
 from __future__ import annotations
 
@@ -27,11 +27,6 @@ def agreed_attention(study: Study, variant: str, folder: Path) -> Agreed:
     """The paths that a training began with, or those that suit it here if it begins.
 
     A training that moved to another kind of device chooses anew, and says so.
-
-    Args:
-        study: The resolved study.
-        variant: Name of one of its variants.
-        folder: Where its checkpoints are.
     """
     if study.variant_stanzas[variant].backbone_stanza()["kind"] != "climax":
         return Agreed(Paths(), {})

@@ -71,12 +71,7 @@ class Plan:
         return math.ceil(self.samples / self.global_batch_size)
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[list[MicroBatch]]:
-        """This process's micro-batches of each step of an epoch.
-
-        Args:
-            epoch: Number of the epoch.
-            first_step: Steps to leave out at the start: those that were done before.
-        """
+        """This process's micro-batches of each step of an epoch, from ``first_step`` on."""
         order = permutation(self.samples, self.seed, epoch)
         for start in range(
             first_step * self.global_batch_size, self.samples, self.global_batch_size

@@ -77,10 +77,10 @@ class Checkpoints:
     """The best weights, the two newest states to continue from, and what came out in the end.
 
     Args:
-        folder: Where they are kept.
+        folder: Where they lie.
         interval_min: Minutes between saved states.
         identity: Fingerprint of everything that the run's result depends on.
-        companions: What the best weights are of no use without, by name.
+        companions: What is saved with the best weights because they need it, by name.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Checkpoints:
         return time.monotonic() - self._saved_at >= self.interval_s
 
     def save_state(self, content: dict[str, Any]) -> None:
-        """Keep a state to continue from; the one before it is kept too."""
+        """Save a state to continue from; the one before it stays too."""
         incoming, last, previous = self._states()
         save_checkpoint(incoming, content | {"identity": self.identity})
         remove(self.folder / COMPLETE)  # of another run
@@ -151,15 +151,15 @@ class Checkpoints:
         )
 
     def finish(self, record: dict[str, Any], history: str) -> None:
-        """Keep what came out of the complete training: without states nothing else tells of it."""
+        """Write what came out of the complete training, which says that it is complete."""
         content = {"identity": self.identity, "record": record, "history": history}
         write_json(self.folder / COMPLETE, {VERSION: FINISHED.version} | content)
 
     def finished(self) -> tuple[dict[str, Any], str] | None:
-        """What :meth:`finish` kept; None if this run is not complete.
+        """What :meth:`finish` wrote; None if this run is not complete.
 
         Raises:
-            AirshedError: It cannot be read, or the best weights are not those that it tells of.
+            AirshedError: It cannot be read, or the best weights are not those of its record.
         """
         path, best = self.folder / COMPLETE, self.folder / BEST
         if not path.exists():
@@ -178,7 +178,7 @@ class Checkpoints:
         return record, content["history"]
 
     def remove_states(self) -> None:
-        """Remove the states to continue from; whatever is left of them harms nobody."""
+        """Remove the states to continue from; a rest of them does no harm."""
         for path in self._states():
             remove(path)
 

@@ -71,7 +71,7 @@ def compile_blocks(
 def lacking_compiler(device: torch.device) -> str | None:
     """Why a small function and its gradient cannot be compiled for a device, or None.
 
-    The trial takes seconds; that it succeeded is kept beside what the compiler itself keeps.
+    The trial takes seconds; that it succeeded is noted in the cache of the compiler itself.
     """
     from torch._inductor.runtime.cache_dir_utils import cache_dir
 

@@ -28,12 +28,7 @@ class Dealt(NamedTuple):
 class MicroBatches(DistributedSampler[MicroBatch]):
     """One process's micro-batches of an epoch, as a training of the workflow deals them.
 
-    Lightning leaves the sampler of a distributed training as it is, and tells it the epoch.
-
-    Args:
-        samples: The samples of a split.
-        plan: The steps of an epoch, for this process.
-        shuffled: Whether each epoch has an order of its own, as in training.
+    Lightning leaves the sampler of a distributed training as it is, and sets its epoch.
     """
 
     def __init__(self, samples: ForecastDataset, plan: Plan, shuffled: bool) -> None:
@@ -72,17 +67,7 @@ def dealing_loader(
     rank: int,
     processes: int,
 ) -> DataLoader[Dealt]:
-    """A loader of the micro-batches of one process.
-
-    Args:
-        samples: The samples of a split.
-        study: The study, for sizes of batches and how samples are read.
-        seed: What the order follows from.
-        shuffled: Whether each epoch has an order of its own, as in training.
-        workers: Processes that read.
-        rank: Number of this process.
-        processes: How many there are.
-    """
+    """A loader of the micro-batches of one process."""
     sizes = study.train.global_batch_size, study.train.batch_size
     plan = Plan(len(samples), *sizes, seed, rank, processes)
     sampler = MicroBatches(samples, plan, shuffled)

@@ -123,18 +123,18 @@ def shared_store(fabric: Fabric) -> Store | None:
     return store or TCPStore(host, port, is_master=False, timeout=timeout)
 
 
-def told_by_first(fabric: Fabric, find: Callable[[], Found]) -> Found:
+def result_of_first(fabric: Fabric, find: Callable[[], Found]) -> Found:
     """What the first process finds, in all processes; an error that it meets is raised in all."""
-    told: Any = None
+    found: Any = None
     if fabric.is_global_zero:
         try:
-            told = find()
+            found = find()
         except AirshedError as error:
-            told = error
-    told = fabric.broadcast(told)
-    if isinstance(told, AirshedError):
-        raise told
-    return told
+            found = error
+    found = fabric.broadcast(found)
+    if isinstance(found, AirshedError):
+        raise found
+    return found
 
 
 def wanted_by_any(fabric: Fabric, wanted: list[bool]) -> list[bool]:

@@ -11,6 +11,7 @@ from airshed.integrity.provenance import code_commit
 from airshed.training.learned import column
 
 Row = dict[str, float]
+COLLECTED = ["rows", "step_seconds", "val_loss", "commits", "processes", "peak_memory_mb", "losses"]
 
 
 class History:
@@ -29,6 +30,7 @@ class History:
         commits: Commits of the code that trained, in order.
         processes: Numbers of processes that trained, in order.
         peak_memory_mb: What the largest of them needed.
+        losses: Training loss of each step since the last row.
     """
 
     def __init__(self, every_steps: int, *listeners: Callable[[Row], None]) -> None:
@@ -39,29 +41,16 @@ class History:
         self.commits: list[str] = []
         self.processes: list[int] = []
         self.peak_memory_mb = 0.0
-        self._losses: list[float] = []
+        self.losses: list[float] = []
 
     def state_dict(self) -> dict[str, Any]:
         """Everything collected so far, as plain numbers."""
-        return {
-            "rows": self.rows,
-            "step_seconds": self.step_seconds,
-            "val_loss": self.val_loss,
-            "commits": self.commits,
-            "processes": self.processes,
-            "peak_memory_mb": self.peak_memory_mb,
-            "losses": self._losses,
-        }
+        return {name: getattr(self, name) for name in COLLECTED}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a checkpoint."""
-        self.rows = state["rows"]
-        self.step_seconds = state["step_seconds"]
-        self.val_loss = state["val_loss"]
-        self.commits = state["commits"]
-        self.processes = state["processes"]
-        self.peak_memory_mb = state.get("peak_memory_mb", 0.0)  # none in older checkpoints
-        self._losses = state["losses"]
+        """Continue from a checkpoint; older ones hold no peak memory."""
+        known = {"peak_memory_mb": 0.0} | state
+        vars(self).update({name: known[name] for name in COLLECTED})
 
     def started(self, processes: int) -> None:
         """Note which code and how many processes continue the run from here."""
@@ -73,7 +62,7 @@ class History:
 
     def stepped(self, loss: float, seconds: float) -> None:
         """Note an optimiser step."""
-        self._losses.append(loss)
+        self.losses.append(loss)
         self.step_seconds.append(seconds)
 
     def needed(self, memory_mb: float) -> None:
@@ -89,22 +78,22 @@ class History:
         row: Row = {"step": step, "epoch": epoch, "lr": rate}
         row |= {column(name): value for name, value in numbers.items()}
         row["train_loss"] = self.recent_loss
-        self._losses = []
+        self.losses = []
         self.rows.append(row)
-        self._tell(row)
+        self._notify(row)
 
     def validated(self, loss: float) -> None:
         """Complete an epoch: its validation loss goes into its last row."""
         self.val_loss.append(loss)
         self.rows[-1]["val_loss"] = loss
-        self._tell({"step": self.rows[-1]["step"], "val_loss": loss})
+        self._notify({"step": self.rows[-1]["step"], "val_loss": loss})
 
     @property
     def recent_loss(self) -> float:
         """Mean training loss of the steps since the last row."""
-        return sum(self._losses) / len(self._losses)
+        return sum(self.losses) / len(self.losses)
 
-    def _tell(self, row: Row) -> None:
+    def _notify(self, row: Row) -> None:
         for listener in self.listeners:
             listener(row)
 

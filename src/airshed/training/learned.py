@@ -1,8 +1,8 @@
 """What the biases of a network learn, whatever their parameters are called.
 
-A parameter that is one number is told by its value. Of all others (a table, the layers of a
-perceptron) only the size and the root of the mean square are told, taken together by the first part
-of their name. A name such as ``blocks.0.alpha`` is that in the network, without what all biases
+Of a parameter that is one number the value is recorded. Of all others (a table, the layers of a
+perceptron) only the size and the root of the mean square are, taken together by the first part of
+their name. A name such as ``blocks.0.alpha`` is that in the network, without what all biases
 share.
 """
 
@@ -38,7 +38,7 @@ class Learned(NamedTuple):
     arrays: dict[str, Spread]
 
     def since(self, start: Learned) -> dict[str, Any]:
-        """The same beside what there was at the start, as ``run.json`` tells it."""
+        """The same beside what there was at the start, as ``run.json`` has it."""
         return {
             "parameters": self.numbers,
             "initial": start.numbers,

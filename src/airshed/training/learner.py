@@ -1,4 +1,4 @@
-"""A network with its optimizer, held by one process or by several together."""
+"""A network with its optimizer, in one process or shared by several."""
 
 from __future__ import annotations
 
@@ -94,9 +94,11 @@ class Learner:
         self.network.load_state_dict(
             {name: like(value, current[name]) for name, value in state["network"].items()}
         )
-        held = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        ordered = [
+            parameter for group in self.optimizer.param_groups for parameter in group["params"]
+        ]
         moments = {
-            number: {name: like(value, held[number]) for name, value in entry.items()}
+            number: {name: like(value, ordered[number]) for name, value in entry.items()}
             for number, entry in state["optimizer"]["state"].items()
         }
         kernels = {"fused": self.optimizer.defaults["fused"]}  # those of this device

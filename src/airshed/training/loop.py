@@ -23,7 +23,7 @@ from airshed.data.dataset import Batch
 from airshed.errors import AirshedError
 from airshed.training.batches import MicroBatch, Plan, deal, mixed_seed
 from airshed.training.checkpoints import Checkpoints, load_checkpoint
-from airshed.training.fabric import told_by_first, wanted_by_any
+from airshed.training.fabric import result_of_first, wanted_by_any
 from airshed.training.history import History
 from airshed.training.learned import numbers
 from airshed.training.learner import Learner
@@ -121,7 +121,7 @@ class Training:
         Raises:
             AirshedError: There are states, but none can be read.
         """
-        path = told_by_first(self.fabric, self.services.checkpoints.newest)
+        path = result_of_first(self.fabric, self.services.checkpoints.newest)
         if path is None:
             return
         content = load_checkpoint(path)

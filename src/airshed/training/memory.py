@@ -1,4 +1,4 @@
-"""The memory that a training needs, and what it means that the device's does not suffice."""
+"""The memory that a training needs, and what the error means where the device has too little."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def device_memory_error(
         where=f"{variant}: train.batch_size {train.batch_size}, precision {train.precision},"
         f" recompute_blocks {str(train.recompute_blocks).lower()}",
         expected=need,
-        found=f"{_held(device)}; {brief(error)}",
+        found=f"{_memory_of(device)}; {brief(error)}",
         hint=f"{', or '.join([*ways, 'a device with more memory'])}; more memory of the host"
         " (jobs.mem_mb) does not help",
     )
@@ -76,10 +76,10 @@ def device_name(device: torch.device) -> str:
     return f"{facts.name}, {facts.total_memory / 1e6:,.0f} MB"
 
 
-def _held(device: torch.device) -> str:
+def _memory_of(device: torch.device) -> str:
     if device.type != "cuda":
         return device_name(device)
     free, _ = torch.cuda.mem_get_info(device)
     own = torch.cuda.max_memory_allocated(device)
-    held = f"{free / 1e6:,.0f} MB free, {own / 1e6:,.0f} MB at most taken here"
-    return f"{device_name(device)} ({held})"
+    use = f"{free / 1e6:,.0f} MB free, {own / 1e6:,.0f} MB at most taken here"
+    return f"{device_name(device)} ({use})"

@@ -50,13 +50,6 @@ def mlflow_run(
 ) -> MlflowRun:
     """The run of a training: the one that it began with, or a new one.
 
-    Args:
-        store: Folder of all runs of the study.
-        study: The study's name, which is that of the experiment.
-        variant: Name of the variant.
-        seed: Its seed.
-        settings: How it is trained, for the run's parameters.
-
     Raises:
         AirshedError: MLflow is not installed.
     """
@@ -74,20 +67,15 @@ def mlflow_run(
     return MlflowRun(client, run)
 
 
-def tell_verdicts(results: Path, verdicts: Mapping[str, str]) -> None:
-    """Note the verdict on each variant in the runs of its trainings, where there are any.
-
-    Args:
-        results: The study's folder.
-        verdicts: By variant.
-    """
+def note_verdicts(results: Path, verdicts: Mapping[str, str]) -> None:
+    """Note the verdict on each variant in the runs of its trainings, where there are any."""
     store = results / STORE
     if not store.is_dir():
         return
     try:
         client = _client(store)
     except AirshedError as error:
-        log.warning("the verdicts are not told to MLflow: %s", error)
+        log.warning("the verdicts are not written to MLflow: %s", error)
         return
     experiments = [each.experiment_id for each in client.search_experiments()]
     for run in client.search_runs(experiments):
@@ -99,11 +87,11 @@ def tell_verdicts(results: Path, verdicts: Mapping[str, str]) -> None:
 def _client(store: Path) -> Any:
     with refusing(
         ImportError,
-        what="runs cannot be told to MLflow",
+        what="runs cannot be written to MLflow",
         where="train.mlflow",
         expected="the package mlflow, or mlflow-skinny",
         hint="pip install 'mlflow-skinny>=3', or set train.mlflow to false",
-        told=str,
+        found=str,
     ):
         from mlflow.tracking import MlflowClient
     os.environ.setdefault(ALLOWED, "true")

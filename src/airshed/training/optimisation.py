@@ -38,22 +38,22 @@ def reach(learning_rate: float, warmup_steps: int, total_steps: int) -> float:
     return learning_rate * sum(warmup_cosine(step, warmup_steps, total_steps) for step in steps)
 
 
-def masked_squares(forecast: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Sum of squared errors over the cells of the domain whose truth is known, and their number.
+def masked_squares(forecast: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Sum of squared errors over the cells of the domain whose target is known, and their number.
 
     Both are sums, so that micro-batches and processes with different numbers of known cells add up
     to the mean squared error of all of them together.
 
     Args:
         forecast: [B, V, Y, X], normalised.
-        truth: [B, V, Y, X], normalised, NaN where it is not known.
+        target: [B, V, Y, X], normalised, NaN where it is not known.
         mask: bool [Y, X], True inside the domain.
 
     Returns:
         The sum, differentiable, and the number of cells, both without dimensions.
     """
-    known = mask & truth.isfinite()
-    return (forecast - truth).where(known, 0).square().sum(), known.sum()
+    known = mask & target.isfinite()
+    return (forecast - target).where(known, 0).square().sum(), known.sum()
 
 
 def warmup_cosine(step: int, warmup_steps: int, total_steps: int) -> float:

@@ -1,4 +1,4 @@
-"""How far a training is: a line a minute in its log, and ``progress.json`` for who watches it."""
+"""How far a training is: a line a minute in its log, and ``progress.json`` for other programs."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ RECENT_STEPS = 50  # over which the speed is taken
 
 
 class TrainingProgress:
-    """Tells the log and ``progress.json`` how far a training is; silent in all processes but one.
+    """Writes to the log and ``progress.json`` how far a training is, in one of its processes.
 
-    What goes wrong while telling is logged once and never ends a training.
+    What goes wrong while writing is logged once and never ends a training.
 
     Args:
         path: Where ``progress.json`` goes.
         facts: What does not change: variant, seed, nodes, devices.
-        speaks: Whether this process is the one that tells.
+        writes: Whether this process is the one that writes.
     """
 
-    def __init__(self, path: Path, facts: Mapping[str, Any], speaks: bool) -> None:
-        self.path, self.speaks = path, speaks
+    def __init__(self, path: Path, facts: Mapping[str, Any], writes: bool) -> None:
+        self.path, self.writes = path, writes
         self.content: dict[str, Any] = {
             VERSION: PROGRESS.version,
             "state": "running",
@@ -65,7 +65,7 @@ class TrainingProgress:
         self._write()
 
     def recall(self, history: History) -> None:
-        """Tell losses and speed of the steps before, also if no step is left."""
+        """Show losses and speed of the steps before, also if no step is left."""
         if recent := history.step_seconds[-RECENT_STEPS:]:
             self._set(seconds_per_step=sum(recent) / len(recent))
         if history.rows:
@@ -102,28 +102,28 @@ class TrainingProgress:
 
     def _log_line(self) -> None:
         self._logged_at = time.monotonic()
-        told = self.content
+        content = self.content
         losses = (
-            f"{name.replace('_', ' ')} {told[name]:.4f}"
+            f"{name.replace('_', ' ')} {content[name]:.4f}"
             for name in ("train_loss", "val_loss")
-            if told[name] is not None
+            if content[name] is not None
         )
-        left = timedelta(seconds=round(told["eta_s"] or 0))
+        left = timedelta(seconds=round(content["eta_s"] or 0))
         self._log(
             "epoch %s, step %d/%d, %s, %s left",
-            told["epoch"],
-            told["step"],
-            told["steps"],
+            content["epoch"],
+            content["step"],
+            content["steps"],
             ", ".join(losses),
             left,
         )
 
     def _log(self, message: str, *values: Any) -> None:
-        if self.speaks:
+        if self.writes:
             log.info(message, *values)
 
     def _write(self) -> None:
-        if not self.speaks:
+        if not self.writes:
             return
         self._written_at = time.monotonic()
         try:

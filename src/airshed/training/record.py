@@ -27,18 +27,7 @@ def outcome(
     device: torch.device,
     folder: Path,
 ) -> dict[str, Any]:
-    """What ``run.json`` says of the training itself.
-
-    Args:
-        study: The resolved study.
-        variant: Name of the variant.
-        network: The trained network, at its last step.
-        started: Which weights it started from, if not from scratch.
-        history: What was noted during training.
-        learned: What the biases have learned, see :meth:`Learned.since`.
-        device: Where it was trained.
-        folder: The folder with ``best.ckpt``.
-    """
+    """What ``run.json`` says of the training itself."""
     commit = code_commit()
     best = int(np.argmin(history.val_loss))
     history.needed(peak_memory_mb(device))

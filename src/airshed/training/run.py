@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 from airshed.assembly import build_network
 from airshed.config import Study
@@ -22,10 +21,9 @@ from airshed.training.attempts import DONE, FAILED, INTERRUPTED, Attempts
 from airshed.training.attention import agreed_attention
 from airshed.training.checkpoints import Checkpoints
 from airshed.training.compilation import compile_blocks
-from airshed.training.fabric import launch_fabric, lost_connection, shared_store, told_by_first
+from airshed.training.fabric import launch_fabric, lost_connection, result_of_first, shared_store
 from airshed.training.finished import REFERENCE
 from airshed.training.history import History
-from airshed.training.kept import Finished
 from airshed.training.learned import learned
 from airshed.training.lightning import Fabric
 from airshed.training.loop import Samples, Services, Training
@@ -34,6 +32,7 @@ from airshed.training.processes import PARENT, Processes
 from airshed.training.progress import TrainingProgress
 from airshed.training.readers import reader_died, without_remote_traceback
 from airshed.training.record import outcome
+from airshed.training.reuse import CHECKPOINTS, TrainingRequest
 from airshed.training.start import load_start
 from airshed.training.stopping import InterruptedTrainingError, StopRequest
 from airshed.training.trackers import Ending, track
@@ -45,51 +44,33 @@ Tracked = Callable[[History, int], list[Ending]]
 
 
 class Endings(list[Ending]):
-    """Who is told how a training ended: its state, and why."""
+    """Functions that are called with how a training ended: its state, and why."""
 
-    def tell(self, state: str, reason: str | None = None) -> None:
-        """Tell everyone."""
+    def notify(self, state: str, reason: str | None = None) -> None:
+        """Call all of them."""
         for ending in self:
             ending(state, reason)
 
 
-def train(
-    study: Study,
-    variant: str,
-    seed: int,
-    prepared: Prepared,
-    start: Path | None,
-    run: Path,
-    history: Path,
-    stop: StopRequest,
-    processes: Processes = ONE_PROCESS,
-    whole: Study | None = None,
-) -> None:
-    """Train ``variant`` with ``seed``; continue from the checkpoints beside ``run`` if they fit.
+def train(request: TrainingRequest, stop: StopRequest, processes: Processes = ONE_PROCESS) -> None:
+    """Train a variant with a seed; continue from the checkpoints beside its run if they fit.
 
     What came out is kept beside the checkpoints before anything is written: if this or what follows
     is interrupted or asked for again, the same record and history are written, and nothing is
     trained. Then the states to continue from are removed, unless ``jobs.keep_states`` is set.
 
     Args:
-        study: The resolved study, or what of it shapes a training and how it is done.
-        variant: Name of one of its variants.
-        seed: Seed of initial weights, order of samples and dropout, the variant's ``seed_offset``
-            apart.
-        prepared: Paths of the prepared data.
-        start: What the variant's weights start from; see :func:`load_start`.
-        run: Where ``run.json`` goes; ``checkpoints/`` and ``progress.json`` are kept beside it.
-        history: Where ``history.csv`` goes.
+        request: What is trained, and where results go.
         stop: Notes the signals that ask to stop.
         processes: How many processes train together; each of them calls this function.
-        whole: The study as ``run.json`` keeps it, if ``study`` is a part of it.
 
     Raises:
         AirshedError: The data do not fit the study, no checkpoint can be read, the loss is not
             finite, or another process is lost.
         InterruptedTrainingError: A signal asked to stop.
     """
-    settings, folder = study.train, run.parent / "checkpoints"
+    study, variant, seed, run = request.study, request.variant, request.seed, request.run
+    prepared, settings, folder = request.prepared, study.train, run.parent / CHECKPOINTS
     fabric = launch_fabric(settings, processes)
     facts = {"variant": variant, "seed": seed, **vars(processes)}
     progress = TrainingProgress(run.with_name("progress.json"), facts, fabric.is_global_zero)
@@ -100,10 +81,10 @@ def train(
         _watchdog(settings.timeout_min, fabric, endings) as dog,
     ):
         random_seed = study.random_seed(variant, seed)
-        attention = told_by_first(fabric, lambda: agreed_attention(study, variant, folder))
+        attention = result_of_first(fabric, lambda: agreed_attention(study, variant, folder))
         network = build_network(study, variant, prepared, random_seed, attention.paths)
         dog.beat(0, "preparing the start")
-        started = load_start(network, study, variant, seed, start)
+        started = load_start(network, study, variant, seed, request.start)
         weights = None if started is None else str(started["sha256"])
         fingerprint = training_identity(study, variant, seed, prepared, weights)
         at_start = learned(network)
@@ -119,16 +100,17 @@ def train(
         samples = _samples(study, prepared, reference)
         training = Training(fabric, network, samples, settings, *rates, random_seed, services)
         note = Making("training", study, run, variant) if fabric.is_global_zero else None
-        tracked = partial(track, study, whole or study, variant, seed, run)
+        tracked = partial(track, request)
         _run(training, attempts, endings, tracked)
         found = learned(network).since(at_start) | {"reach": training.strength_reach}
         if note is not None:
-            write_text(history, notes.csv())  # the record asks git, and hashes the best weights
+            # before the record, which takes longer: it asks git, and hashes the best weights
+            write_text(request.history, notes.csv())
             record = outcome(study, variant, network, started, notes, found, fabric.device, folder)
             record |= {"compiled": compiled, "attention": attention.found, "identity": fingerprint}
-            finished = Finished(record | vars(processes), notes.csv())
-            checkpoints.finish(finished.record, finished.history)
-            finished.write(whole or study, variant, seed, run, history)
+            finished = record | vars(processes), notes.csv()
+            checkpoints.finish(*finished)
+            request.write(*finished)
             note.done()
             if not study.jobs.keep_states:
                 checkpoints.remove_states()
@@ -140,7 +122,7 @@ def _run(training: Training, attempts: Attempts, endings: Endings, tracked: Trac
     services.watchdog.beat(0, "reading checkpoints")
     training.resume()
     services.stop.defer()  # from here on a start is noted, and so has to be how it ends
-    told_by_first(fabric, lambda: attempts.begin(*training.position))
+    result_of_first(fabric, lambda: attempts.begin(*training.position))
     steps, epochs = training.total_steps, settings.epochs
     services.progress.recall(services.history)
     services.progress.begin(*training.position, steps, epochs, len(attempts))
@@ -167,7 +149,7 @@ def _watchdog(timeout_min: float, fabric: Fabric, endings: Endings) -> Watchdog:
         shared_store(fabric),
         fabric.world_size,
         None if parent is None else int(parent),
-        lambda message: endings.tell(FAILED, message),
+        lambda message: endings.notify(FAILED, message),
     )
 
 
@@ -180,11 +162,11 @@ def _recorded_ending(
         yield
     except BaseException as error:
         state, meant = _meaning(error, stop, fabric, unfit)
-        endings.tell(state, str(meant) or type(meant).__name__)
+        endings.notify(state, str(meant) or type(meant).__name__)
         if meant is error:
             raise
         raise meant from error
-    endings.tell(DONE)
+    endings.notify(DONE)
 
 
 def _meaning(

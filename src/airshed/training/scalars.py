@@ -25,7 +25,7 @@ def scalar_writer(folder: Path, step: int) -> Callable[[Row], None]:
         where="train.tensorboard",
         expected="the package tensorboard",
         hint="pip install 'airshed[tensorboard]', or set train.tensorboard to false",
-        told=str,
+        found=str,
     ):
         from torch.utils.tensorboard import SummaryWriter
     writer = SummaryWriter(str(folder), purge_step=step or None)

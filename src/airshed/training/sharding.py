@@ -49,7 +49,7 @@ def whole(value: Any) -> Any:
 
 
 def own(value: Tensor) -> Tensor:
-    """The part of a tensor that this process holds; what is done to it in place is done to it."""
+    """The part of a tensor that this process holds; a change in place changes the tensor."""
     return value.to_local() if isinstance(value, DTensor) else value
 
 
@@ -62,7 +62,7 @@ def like(value: Tensor, example: Tensor) -> Tensor:
 
 
 def clip_gradients(parameters: list[nn.Parameter], limit: float) -> None:
-    """Scale all gradients down to a norm, however each of them is held."""
+    """Scale all gradients down to a norm, however each of them is sharded."""
     by_kind: dict[type, list[nn.Parameter]] = {}
     gradients: dict[type, list[Tensor]] = {}
     for parameter in parameters:

@@ -35,7 +35,7 @@ def load_start(
             ``pretrained``; None if the variant has neither.
 
     Returns:
-        What ``run.json`` tells of it: source, sha256, and which parameters kept their initial
+        What ``run.json`` says of it: source, sha256, and which parameters kept their initial
         values; None if the variant starts from scratch.
 
     Raises:
@@ -76,7 +76,7 @@ def _from_run(network: Forecaster, variant: str | None, seed: int, start: Path) 
             found=f"{record['variant']}, seed {record['seed']}",
         )
     unfit = "the weights do not fit the network"
-    with refusing(RuntimeError, what=unfit, where=start, told=str):
+    with refusing(RuntimeError, what=unfit, where=start, found=str):
         missing, unexpected = network.load_state_dict(trained_weights(start), strict=False)
     wrong = [name for name in (*missing, *unexpected) if BIAS not in name]
     if wrong:
@@ -92,7 +92,7 @@ def _from_run(network: Forecaster, variant: str | None, seed: int, start: Path) 
 def _from_checkpoint(network: Forecaster, given: Pretrained, start: Path) -> dict[str, Any]:
     grid = None if given.patch_grid is None else (given.patch_grid.rows, given.patch_grid.columns)
     what = "a pretrained checkpoint cannot be used"
-    with refusing(ValueError, OSError, what=what, where=start, told=str):
+    with refusing(ValueError, OSError, what=what, where=start, found=str):
         report = load_pretrained(network, start, given.variables, grid)
     log.info("%s", report.summary())
     return {

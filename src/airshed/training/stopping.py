@@ -39,7 +39,7 @@ class StopRequest:
             signal.signal(number, handler)
 
     def defer(self) -> None:
-        """From here on someone asks for ``received`` often enough, and saves before stopping."""
+        """From here on the training checks ``received`` often enough, and saves before it stops."""
         self._deferred = True
 
     def _note(self, number: int, _: FrameType | None) -> None:

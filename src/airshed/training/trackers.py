@@ -1,43 +1,38 @@
-"""Who is told of a training beside its own files, as far as the study asks for it."""
+"""Trackers of experiments that follow a training, as far as the study asks for them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-from airshed.config import Study
 from airshed.training.history import History
 from airshed.training.mlflow_runs import STORE, mlflow_run
+from airshed.training.reuse import TrainingRequest
 from airshed.training.scalars import scalar_writer
 
 Ending = Callable[[str, str | None], None]
 
 
-def track(
-    study: Study, whole: Study, variant: str, seed: int, run: Path, history: History, step: int
-) -> list[Ending]:
-    """Have the rows of a history told to TensorBoard and MLflow.
+def track(request: TrainingRequest, history: History, step: int) -> list[Ending]:
+    """Write the rows of a history to TensorBoard and MLflow too, as far as the study asks for it.
 
     Args:
-        study: The study, or what of it a training is handed: whom to tell.
-        whole: The whole study: what is told.
-        variant: Name of the variant.
-        seed: Its seed.
-        run: ``run.json`` of the training, ``<study>/variants/<variant>/<seed>/run.json``.
+        request: The training; its run is ``<study>/variants/<variant>/<seed>/run.json``.
         history: Its history.
         step: The step from which it continues.
 
     Returns:
-        Who is to be told how the training ends: its state, and why.
+        Functions that note how the training ends: its state, and why.
 
     Raises:
         AirshedError: A package that the study asks for is not installed.
     """
-    if study.train.tensorboard:
+    settings, run, whole = request.study.train, request.run, request.whole
+    if settings.tensorboard:
         history.listeners.append(scalar_writer(run.with_name("tensorboard"), step))
-    if not study.train.mlflow:
+    if not settings.mlflow:
         return []
-    settings = {f"train.{name}": value for name, value in whole.train.model_dump().items()}
-    told = mlflow_run(run.absolute().parents[3] / STORE, whole.study, variant, seed, settings)
-    history.listeners.append(told.write)
-    return [told.end]
+    parameters = {f"train.{name}": value for name, value in whole.train.model_dump().items()}
+    of = whole.study, request.variant, request.seed, parameters
+    tracked = mlflow_run(run.absolute().parents[3] / STORE, *of)
+    history.listeners.append(tracked.write)
+    return [tracked.end]

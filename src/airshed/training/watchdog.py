@@ -1,7 +1,7 @@
 """A hang becomes an error that names process and step, instead of a job that burns its time.
 
-Every process tells a small store what it is doing. One that has not moved on for the whole limit
-reads what the others were doing, says which process the others wait for, and ends itself.
+Every process reports to a small store what it is doing. One that has made no progress for the whole
+limit reads what the others were doing, names the process that the others wait for, and ends itself.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Watchdog:
         rank: Number of this process.
         store: Shared with the other processes; None if there is only this one.
         processes: How many there are.
-        parent: Process id without which this one has no business, or None.
+        parent: Process id of the launcher, without which this process ends; None: no launcher.
         on_hang: Is given the message before the process ends with exit code 1.
     """
 
@@ -70,31 +70,31 @@ class Watchdog:
         self._beats += 1
 
     def _watch(self) -> None:
-        seen, silent_s = -1, 0.0
+        seen, idle_s = -1, 0.0
         while not self._done.wait(self._tick_s):
-            silent_s = 0.0 if self._beats != seen else silent_s + self._tick_s
+            idle_s = 0.0 if self._beats != seen else idle_s + self._tick_s
             seen = self._beats
-            self._tell(silent_s)
+            self._report(idle_s)
             if self.parent is not None and os.getppid() != self.parent:
                 os._exit(1)
             # a process that only waits lets the one that it waits for speak first
             patience = 1.25 if self._doing in (WAITING, EXCHANGING) else 1.0
-            if silent_s >= self.limit_s * patience:
-                self._end(silent_s)
+            if idle_s >= self.limit_s * patience:
+                self._end(idle_s)
 
-    def _tell(self, silent_s: float) -> None:
+    def _report(self, idle_s: float) -> None:
         if self.store is None:
             return
-        told = {"step": self._step, "doing": self._doing, "silent_s": silent_s}
+        report = {"step": self._step, "doing": self._doing, "idle_s": idle_s}
         try:
-            self.store.set(str(self.rank), json.dumps(told | {"host": platform.node()}))
+            self.store.set(str(self.rank), json.dumps(report | {"host": platform.node()}))
         except RuntimeError:  # its owner is gone; the training will notice by itself
             self.store = None
 
-    def _end(self, silent_s: float) -> None:
+    def _end(self, idle_s: float) -> None:
         message = (
             f"process {self.rank} of {self.processes} ({platform.node()}) made no progress for"
-            f" {silent_s:.0f} s at step {self._step}, {self._doing}{self._others()}"
+            f" {idle_s:.0f} s at step {self._step}, {self._doing}{self._others()}"
         )
         frame = sys._current_frames().get(threading.main_thread().ident or 0)
         where = "".join(traceback.format_stack(frame))
@@ -112,11 +112,11 @@ class Watchdog:
         try:
             for rank in range(self.processes):
                 if rank != self.rank and self.store.check([str(rank)]):
-                    told = json.loads(self.store.get(str(rank)))
-                    if told["doing"] not in (WAITING, EXCHANGING):
+                    report = json.loads(self.store.get(str(rank)))
+                    if report["doing"] not in (WAITING, EXCHANGING):
                         found.append(
-                            f"process {rank} ({told['host']}) at step {told['step']},"
-                            f" {told['doing']}, silent for {told['silent_s']:.0f} s"
+                            f"process {rank} ({report['host']}) at step {report['step']},"
+                            f" {report['doing']}, without progress for {report['idle_s']:.0f} s"
                         )
         except RuntimeError:
             return "; the other processes cannot be asked"

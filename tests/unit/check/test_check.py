@@ -61,7 +61,7 @@ def test_everything_is_checked_and_works_here(study: Study, tmp_path: Path) -> N
     found = dict(findings(study, VARIANT, Processes(), results))
     assert list(found) == list(CHECKS)
     assert {name for name, each in found.items() if each.verdict is Verdict.BROKEN} == set()
-    assert "with Barrier dense" in found["attention"].told  # 32 patches
+    assert "with Barrier dense" in found["attention"].summary  # 32 patches
     assert list(results.iterdir()) == []
 
 
@@ -96,7 +96,7 @@ def test_a_path_that_computes_something_else_is_broken(
     dataset = study.dataset.model_copy(update={"grid": grid})
     training = training_of(study.model_copy(update={"dataset": dataset}), tmp_path)
     right = attention(training)
-    assert (right.verdict, path.path in right.told) == (Verdict.FINE, True)
+    assert (right.verdict, path.path in right.summary) == (Verdict.FINE, True)
     attend = path.attend
 
     def scaled(self: BiasedAttention, q: Tensor, *others: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ def test_products_of_reduced_precision_are_noticed(
     monkeypatch.setattr(torch.Tensor, "__matmul__", lambda one, two: product(cut(one), cut(two)))
     found = precision(training)
     assert found.verdict is Verdict.BROKEN
-    assert 1e-4 < float(found.told.split()[4].rstrip(",")) < 2**-10
+    assert 1e-4 < float(found.summary.split()[4].rstrip(",")) < 2**-10
 
 
 def test_devices_that_torch_does_not_use_and_cores_that_are_missing(
@@ -134,7 +134,7 @@ def test_devices_that_torch_does_not_use_and_cores_that_are_missing(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     assert devices(training_of(study, tmp_path)).verdict is Verdict.FINE  # on a CPU, as is wanted
     found = devices(training_of(study, tmp_path, accelerator="auto"))
-    assert (found.verdict, "none of the 2 GPUs" in found.told) == (Verdict.BROKEN, True)
+    assert (found.verdict, "none of the 2 GPUs" in found.summary) == (Verdict.BROKEN, True)
 
 
 @pytest.mark.parametrize(
@@ -165,8 +165,8 @@ def test_a_step_beside_the_limits_of_its_job(
 
     enough = found(runtime_min=27, mem_mb=10**6)
     assert enough.verdict is Verdict.FINE
-    assert enough.told.startswith("200 s and ")
-    assert "0.444 h for a training" in enough.told
+    assert enough.summary.startswith("200 s and ")
+    assert "0.444 h for a training" in enough.summary
     assert "jobs.runtime_min" in found(runtime_min=26, mem_mb=10**6).todo
     assert found(runtime_min=27, mem_mb=100).todo == "raise jobs.mem_mb"
 
@@ -194,7 +194,7 @@ def test_locks_that_hold_nobody_back_are_broken(
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     found = attempted(lambda: locks(training), "")
-    assert "a file cannot be locked: OSError: [Errno 37] No locks available" in found.told
+    assert "a file cannot be locked: OSError: [Errno 37] No locks available" in found.summary
     assert "Lustre" in found.todo
 
 
@@ -241,7 +241,7 @@ def test_every_kind_of_job_is_shown_to_sbatch(
     command.write_text(SBATCH)
     command.chmod(0o755)
     monkeypatch.setenv("PATH", str(command.parent), prepend=os.pathsep)
-    assert "not asked" in slurm(study).told  # it may be there without a cluster
+    assert "not asked" in slurm(study).summary  # it may be there without a cluster
     jobs = {"mem_mb": 9, "runtime_min": 7, "variants": {VARIANT: {"nodes": 2, "devices": 4}}}
     train = study.train.model_copy(update={"accelerator": "gpu", "threads": 3})
     study = study.model_copy(update={"jobs": JobsConfig(**jobs), "train": train})
@@ -263,7 +263,7 @@ def test_every_kind_of_job_is_shown_to_sbatch(
     Path("site.yaml").write_text(f"{site}evaluate_partition: full\n")
     found = slurm(study)
     assert found.verdict is Verdict.BROKEN
-    assert found.told == "scores are refused: sbatch: error: invalid partition: full"
+    assert found.summary == "scores are refused: sbatch: error: invalid partition: full"
 
 
 def test_the_training_that_asks_for_the_most_is_checked(study: Study) -> None:

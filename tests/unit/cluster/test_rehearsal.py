@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airshed.cluster.measured import work_of
-from airshed.cluster.rehearsal import STEPS, ingest_told, rehearsal_of
+from airshed.cluster.rehearsal import STEPS, ingest_estimate, rehearsal_of
 from airshed.config import Study, load_study, validate_study
 from airshed.config.load import merge
 from airshed.graph.places import Places
@@ -66,8 +66,9 @@ def test_the_ingest_is_scaled_by_days(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     rehearsal = rehearsal_of(tiny_study)
-    assert ingest_told(tiny_study, rehearsal) == "Ingest: not measured."
+    assert ingest_estimate(tiny_study, rehearsal) == "Ingest: not measured."
     noted = Places(rehearsal).data / "benchmarks/ingest.tsv"
     noted.parent.mkdir(parents=True)
     noted.write_text("s\th:m:s\n3300.0\t0:55:00\n")
-    assert "at most 1.00 h for 12 days (3300 s for 11 days" in ingest_told(tiny_study, rehearsal)
+    estimate = ingest_estimate(tiny_study, rehearsal)
+    assert "at most 1.00 h for 12 days (3300 s for 11 days" in estimate

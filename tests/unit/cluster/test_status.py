@@ -49,25 +49,25 @@ CASES: dict[str, tuple[Facts, State]] = {
     "says it runs, its job is gone": (Facts(progress=IN_JOB, queue_known=True), State.INTERRUPTED),
     "the queue cannot be asked, it spoke just now": (Facts(progress=IN_JOB), State.RUNNING),
     "the queue cannot be asked, it is silent": (
-        Facts(progress=IN_JOB, silent_s=3600),
+        Facts(progress=IN_JOB, update_age_s=3600),
         State.INTERRUPTED,
     ),
-    "SLURM does not answer, nothing was told": (Facts(queue_silent=True), State.UNKNOWN),
+    "SLURM does not answer, nothing was told": (Facts(queue_unreachable=True), State.UNKNOWN),
     "SLURM does not answer, its job was interrupted": (
-        Facts(progress={"state": "interrupted", "slurm_job_id": "7"}, queue_silent=True),
+        Facts(progress={"state": "interrupted", "slurm_job_id": "7"}, queue_unreachable=True),
         State.UNKNOWN,
     ),
     "SLURM does not answer, it runs by hand": (
-        Facts(progress=BY_HAND, process_alive=True, queue_silent=True),
+        Facts(progress=BY_HAND, process_alive=True, queue_unreachable=True),
         State.RUNNING,
     ),
     "silent, but its steps take long": (
-        Facts(progress=IN_JOB | {"seconds_per_step": 500.0}, silent_s=3600),
+        Facts(progress=IN_JOB | {"seconds_per_step": 500.0}, update_age_s=3600),
         State.RUNNING,
     ),
     "its process runs": (Facts(progress=BY_HAND, process_alive=True), State.RUNNING),
     "its process runs, silently": (
-        Facts(progress=BY_HAND, process_alive=True, silent_s=1e6),
+        Facts(progress=BY_HAND, process_alive=True, update_age_s=1e6),
         State.RUNNING,
     ),
     "its process is gone": (Facts(progress=BY_HAND, process_alive=False), State.INTERRUPTED),
@@ -112,23 +112,23 @@ slurm_load_jobs error
 
 def test_jobs_of_this_folder_are_found_by_variant_and_seed() -> None:
     queue = Queue(parse(LISTING))
-    first = queue.training("wind_baseline", 0, FOLDER, None)
-    second = queue.training("wind_baseline", 1, FOLDER, None)
+    first = queue.job("train", ("wind_baseline", "0"), FOLDER, None)
+    second = queue.job("train", ("wind_baseline", "1"), FOLDER, None)
     assert first is not None
     assert second is not None
     assert (first.job_id, first.pending, first.reason) == ("13", True, "Priority")
     assert (second.job_id, second.pending) == ("12", False)
-    assert queue.training("physics_mask", 0, FOLDER, None) is None
+    assert queue.job("train", ("physics_mask", "0"), FOLDER, None) is None
 
 
 def test_a_training_in_a_job_of_another_name_is_found_by_its_number() -> None:
     """Run by hand in an allocation, say."""
     by_hand = Job("99", "RUNNING", "None", "(null)", "/home/me")
-    assert Queue([by_hand]).training("climax", 0, FOLDER, "99") == by_hand
+    assert Queue([by_hand]).job("train", ("climax", "0"), FOLDER, "99") == by_hand
 
 
 def test_a_job_that_runs_goes_before_one_that_waits() -> None:
-    assert Queue([PENDING, RUNNING]).training("wind_baseline", 0, FOLDER, None) == RUNNING
+    assert Queue([PENDING, RUNNING]).job("train", ("wind_baseline", "0"), FOLDER, None) == RUNNING
 
 
 def fake_squeue(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,9 +147,9 @@ def test_a_queue_that_does_not_answer_is_not_known(
     monkeypatch.chdir(tmp_path)
     queue = read_queue()
     assert not queue.known
-    assert not queue.silent  # no job was ever sent from here
+    assert not queue.unreachable  # no job was ever sent from here
     (tmp_path / ".snakemake/slurm_logs").mkdir(parents=True)
-    assert read_queue().silent
+    assert read_queue().unreachable
 
 
 def test_a_queue_that_answers_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +157,7 @@ def test_a_queue_that_answers_is_known(tmp_path: Path, monkeypatch: pytest.Monke
     fake_squeue(tmp_path, f"echo '{line}'", monkeypatch)
     queue = read_queue()
     assert queue.known
-    assert queue.training("climax", 2, tmp_path, None) == Job(*line.split("|"))
+    assert queue.job("train", ("climax", "2"), tmp_path, None) == Job(*line.split("|"))
 
 
 def leave(results: Path, variant: str, seed: int, **told: Any) -> Path:

@@ -16,6 +16,7 @@ from airshed.comparison.other_scores import (
     score_sums,
 )
 from airshed.data.climatology import Climatology
+from airshed.evaluation.aggregation import Period
 from airshed.evaluation.batch import Batch, Domain, Samples
 from airshed.evaluation.gridded import GriddedScores
 from airshed.evaluation.scores import Subject
@@ -51,7 +52,7 @@ def scored(forecast: np.ndarray, truth: np.ndarray) -> xr.Dataset:
     lat, lon = np.mgrid[30.0:33.0, 100.0:104.0]
     domain = Domain(np.ones(lat.shape, dtype=bool), lat, lon, np.zeros(lat.shape))
     climatology = Climatology(np.full((1, 24, len(TARGETS), *lat.shape), 75, dtype=np.float32))
-    gridded = GriddedScores(TARGET_VARIABLES, HOURS, inits, domain, climatology)
+    gridded = GriddedScores(Period(inits, HOURS, TARGET_VARIABLES), domain, climatology)
     fields = [
         np.ascontiguousarray(each.reshape(-1, *each.shape[2:]), dtype=np.float32)
         for each in (forecast, truth, truth)

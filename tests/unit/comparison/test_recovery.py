@@ -102,9 +102,9 @@ def test_predictions_are_about_networks_of_the_study(recovery: ModuleType) -> No
     assert backbones[0] == backbones[1]
     notices = study.intervention_stanzas[recovery.INTERVENTION]
     stanzas = study.variant_stanzas
-    seen = [name for name in study.variants if notices.met_by(stanzas[name], study.inputs)]
+    seen = [name for name in study.variants if notices.affects(stanzas[name], study.inputs)]
     assert sorted(seen) == sorted(recovery.NOTICED)
-    assert notices.met_by(stanzas["wind_graph_flat"], study.inputs) == ("input",)
+    assert notices.affects(stanzas["wind_graph_flat"], study.inputs) == ("input",)
     assert not {"psfc", "temp", "rh"} & set(study.inputs)
 
 

@@ -14,7 +14,7 @@ from airshed.config import Study, load_study
 from airshed.config.study import DECLARED
 from airshed.errors import AirshedError
 from airshed.graph.products import PRODUCTS, following, leading_to
-from airshed.graph.settings import SettingsFiles, handed, name_of, read_by
+from airshed.graph.settings import SettingsFiles, name_of, read_by, step_settings
 from airshed.graph.views import view
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -52,13 +52,13 @@ def test_a_step_gets_from_its_files_what_it_gets_from_the_study(
     files = SettingsFiles(study)
     paths = [Path(files.shaping(product, of)), Path(files.work(product, of))]
     files.write()
-    found = handed(paths, product, of)
+    found = step_settings(paths, product, of)
     whole = tmp_path / "study.json"
     whole.write_text(study.model_dump_json())
-    assert found == handed([whole], product, of)
+    assert found == step_settings([whole], product, of)
     assert name_of(product, found, of) == name_of(product, study, of) == paths[0].stem
     with pytest.raises(AirshedError, match="settings of another step"):
-        handed(paths, "manifest")
+        step_settings(paths, "manifest")
 
 
 def test_what_a_step_does_not_declare_is_an_error_for_it(study: Study) -> None:
@@ -131,7 +131,7 @@ def test_what_snakemake_parses_needs_no_heavy_library() -> None:
     graph += (
         "graph = StudyGraph(load_study([Path('config/config.yaml'), Path('config/variants.yaml')]))"
     )
-    graph += "\ngraph.told(); graph.settings('training', 'physics_mask'); graph.files('static')"
+    graph += "\ngraph.notices(); graph.settings('training', 'physics_mask'); graph.files('static')"
     done = subprocess.run(
         [sys.executable, "-c", blocked + "\n".join([*lines, graph])],
         cwd=ROOT,

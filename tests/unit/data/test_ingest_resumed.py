@@ -15,8 +15,8 @@ import raw_files as made
 import xarray as xr
 
 from airshed.config.data import DatasetConfig
+from airshed.data import day_cache
 from airshed.data import ingest as module
-from airshed.data import kept_days
 from airshed.data.day_notes import DayNote
 from airshed.data.source import open_source
 from airshed.data.stores import open_hourly
@@ -158,7 +158,7 @@ def test_a_folder_whose_removal_was_interrupted_is_not_believed(
     dataset: DatasetConfig, raw: Path, days: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = interrupted(dataset, raw)
-    remove = kept_days.remove
+    remove = day_cache.remove
 
     def until_the_folder(path: Path) -> None:
         if path == kept:
@@ -166,19 +166,19 @@ def test_a_folder_whose_removal_was_interrupted_is_not_believed(
         remove(path)
 
     with monkeypatch.context() as patched:
-        patched.setattr(kept_days, "remove", until_the_folder)
+        patched.setattr(day_cache, "remove", until_the_folder)
         interrupted(dataset.model_copy(update={"precision": "float16"}), raw)
     run(dataset, raw)
     assert days == [1, 2, 1, 2]
 
 
-@pytest.mark.parametrize("last", ["keep_only", "discard"])
+@pytest.mark.parametrize("last", ["prune", "clear"])
 def test_killed_after_the_store_has_got_its_name_it_can_be_run_again(
     dataset: DatasetConfig, raw: Path, last: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Snakemake removes what a killed job wrote, and starts it again."""
-    store, whole = raw.parent / "out/hourly.zarr", getattr(kept_days.KeptDays, last)
-    if last == "discard":
+    store, whole = raw.parent / "out/hourly.zarr", getattr(day_cache.DayCache, last)
+    if last == "clear":
         without_links(monkeypatch)
 
     def stop_at_the_end(*arguments: Any) -> None:
@@ -187,7 +187,7 @@ def test_killed_after_the_store_has_got_its_name_it_can_be_run_again(
         whole(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(kept_days.KeptDays, last, stop_at_the_end)
+        patched.setattr(day_cache.DayCache, last, stop_at_the_end)
         with pytest.raises(KeyboardInterrupt):
             run(dataset, raw)
     shutil.rmtree(store)
@@ -229,15 +229,15 @@ def test_a_note_of_any_damage_is_not_believed(
     dataset: DatasetConfig, raw: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     run(dataset, raw)
-    kept = kept_days.KeptDays(raw.parent / "out/.hourly.zarr.days")
-    note, day = kept.folder / "20160301.json", made.START.date()
+    cache = day_cache.DayCache(raw.parent / "out/.hourly.zarr.days")
+    note, day = cache.folder / "20160301.json", made.START.date()
     key, source = DayNote.read(note).origin[0], open_source(dataset, raw).day(day)
-    assert kept.holds(day, key, source)
-    assert not kept.holds(day, "another", source)
+    assert cache.is_current(day, key, source)
+    assert not cache.is_current(day, "another", source)
     damaged = [b"", b"{", b"[]", b'{"note": 1}', b"\xff\xfe"]
     for content in damaged:
         note.write_bytes(content)
-        assert not kept.holds(day, key, source)
+        assert not cache.is_current(day, key, source)
     assert caplog.text.count(f"{note} is damaged") == len(damaged)
 
 

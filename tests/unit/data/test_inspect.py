@@ -340,7 +340,7 @@ def test_aliases_other_variables_and_empty_hours_are_shown(raw: Path) -> None:
     replace_first_day(raw, make)
     found = inspect_path(raw / FIRST, None, 2)
     assert found.accepted
-    seen = {entry.stored_as: entry for entry in found.variables}
+    seen = {entry.stored.stored_as: entry.stored for entry in found.variables}
     assert (seen["T2"].name, seen["hcho"].name) == ("temp", None)
     text = as_text(found)
     assert "(not used)" in text
@@ -457,7 +457,7 @@ def test_trouble_in_a_yearly_store_is_collected(yearly: Path) -> None:
         "a value is physically impossible",
         "a yearly store has no time stamps, and not every hour of its year",
         "a yearly store lacks a variable",
-        "the hours of a yearly store are out of order or there twice",
+        "the hours of a yearly store are out of order or duplicate",
         "the unit of a variable is unknown",
     ]
     lacking = next(p for p in found.findings.problems if "lacks" in p.what)

@@ -10,7 +10,7 @@ import pytest
 import raw_files as made
 
 from airshed.config.data import DatasetConfig
-from airshed.data.native import kept_part
+from airshed.data.native import selected_window
 from airshed.data.stores import open_hourly
 from airshed.errors import AirshedError
 
@@ -52,7 +52,7 @@ def test_a_part_can_be_regridded(dataset: DatasetConfig, raw: Path) -> None:
 def test_a_box_across_the_date_line_and_rows_that_run_south(dataset: DatasetConfig) -> None:
     lat, lon = np.meshgrid([40.0, 30.0, 20.0], [170.0, 178.0, -174.0, -166.0], indexing="ij")
     chosen = changed(dataset, box={"south": 25, "north": 45, "west": 175, "east": 190})
-    assert kept_part(chosen, lat, lon).tolist() == [0, 2, 1, 3]
+    assert selected_window(chosen, lat, lon).tolist() == [0, 2, 1, 3]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_parts_outside_the_grid_are_refused(
 ) -> None:
     lat, lon = made.positions().values()
     with pytest.raises(AirshedError, match=said):
-        kept_part(changed(dataset, **part), lat, lon)
+        selected_window(changed(dataset, **part), lat, lon)
 
 
 def test_crop_and_box_exclude_each_other(dataset: DatasetConfig) -> None:

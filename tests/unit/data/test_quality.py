@@ -15,7 +15,9 @@ from pydantic import ValidationError
 
 from airshed.config.data import DatasetConfig
 from airshed.config.preprocessing import QualityConfig
-from airshed.data.quality import inspect_hour
+from airshed.data.native import NativeGrid
+from airshed.data.quality import check_hour
+from airshed.data.rawhour import RawHour
 from airshed.data.stores import open_hourly
 from airshed.errors import AirshedError
 from airshed.variables import CAQRA, HOURLY, VARIABLES
@@ -161,7 +163,10 @@ def test_inspection_changes_no_field_that_it_is_given() -> None:
     fields[HOURLY.index("rh"), 1, 1] = 500
     before = fields.copy()
     config = QualityConfig(implausible_values="mask")
-    found = inspect_hour(fields, np.isfinite(fields), CAQRA, config, "here")
+    lat_deg, lon_deg = made.positions().values()
+    window = np.array([0, made.ROWS, 0, made.COLUMNS])
+    grid = NativeGrid(lat_deg, lon_deg, np.isfinite(fields), window)
+    found = check_hour(RawHour(fields, lat_deg, lon_deg), grid, CAQRA, config, "here")
     np.testing.assert_array_equal(fields, before)
     assert np.isnan(found.fields[HOURLY.index("rh"), 1, 1])
     assert found.cells_implausible["rh"] == 1

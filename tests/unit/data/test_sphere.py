@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from airshed.config.data import Box
+from airshed.config.grids import Box
 from airshed.data.sphere import distance_km, great_circle, in_box
 
 

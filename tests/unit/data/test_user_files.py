@@ -12,7 +12,7 @@ from tiny_runs import tiny_study
 from airshed.config import Study
 from airshed.data.gridded.listing import series_files
 from airshed.graph import user_files
-from airshed.graph.user_files import Known, UserFiles
+from airshed.graph.user_files import CurrentFiles, UserFiles
 
 DAYS = [date(2016, 2, 26 + number) for number in range(4)]
 
@@ -37,7 +37,7 @@ def study(tmp_path: Path) -> Study:
 
 def token(study: Study, noted: user_files.Listing, product: str = "hourly") -> str | None:
     files = UserFiles.of(study, product)
-    return Known.now(files, noted).digest(files)
+    return CurrentFiles.of(files, noted).digest(files)
 
 
 def read(study: Study, known: user_files.Listing | None = None) -> user_files.Listing:
@@ -139,9 +139,9 @@ def test_too_much_to_hash_counts_as_unchanged_and_is_counted(
     noted = read(study)
     for number in range(4):
         shift(archive(study, number), 7)
-    monkeypatch.setattr(user_files, "LOOKED_AT_BYTES", 25)  # two of four files of ten bytes
-    found = Known.now(UserFiles.of(study, "hourly"), noted)
-    assert (found.aliases, found.unseen) == (2, 2)
+    monkeypatch.setattr(user_files, "HASHED_BYTES", 25)  # two of four files of ten bytes
+    found = CurrentFiles.of(UserFiles.of(study, "hourly"), noted)
+    assert (found.touched, found.unhashed) == (2, 2)
     assert found.digest(UserFiles.of(study, "hourly")) == token(study, noted)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from scores.continuous import rmse
-from scoring import HORIZONS, INITS, TARGET_VARIABLES, Case
+from scoring import HORIZONS, INITS, PERIOD, Case
 
 from airshed.errors import AirshedError
 from airshed.evaluation import forecast_file as module
@@ -25,7 +25,7 @@ def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def archive(case: Case, subject: Subject, path: Path, truth: bool = True) -> ForecastArchive:
-    return ForecastArchive(path, TARGET_VARIABLES, HORIZONS, INITS, case.domain, subject, truth)
+    return ForecastArchive(path, PERIOD, case.domain, subject, truth)
 
 
 def written(case: Case, subject: Subject, path: Path, truth: bool = True) -> xr.Dataset:

@@ -15,6 +15,7 @@ from airshed.config.supplement import Episode
 from airshed.data.climatology import Climatology
 from airshed.data.sphere import in_box
 from airshed.errors import AirshedError
+from airshed.evaluation.aggregation import Period
 from airshed.evaluation.batch import Domain
 from airshed.evaluation.episodes import EpisodeMaps, episode_table, map_times
 from airshed.evaluation.gridded import GriddedScores
@@ -24,6 +25,7 @@ from airshed.variables import TARGETS
 HORIZONS = (12, 24)
 INITS = pd.date_range("2016-03-05", periods=10, freq="6h", unit="ns")
 GRID = lambert_grid()
+PERIOD = Period(INITS, HORIZONS, TARGET_VARIABLES)
 
 
 def episode(**changes: Any) -> Episode:
@@ -38,7 +40,7 @@ def episode(**changes: Any) -> Episode:
 
 
 def gathered(**changes: Any) -> EpisodeMaps:
-    maps = EpisodeMaps("haze", episode(**changes), GRID, HORIZONS, TARGET_VARIABLES)
+    maps = EpisodeMaps("haze", episode(**changes), GRID, PERIOD)
     for batch in random_batches(INITS, HORIZONS):
         maps.add(batch)
     return maps
@@ -47,9 +49,7 @@ def gathered(**changes: Any) -> EpisodeMaps:
 def table_of(**changes: Any) -> pd.DataFrame:
     domain, episodes = Domain.of(GRID), {"haze": episode(**changes)}
     climatology = Climatology(np.full((1, 24, len(TARGETS), *domain.mask.shape), 40, np.float32))
-    scores = GriddedScores(
-        TARGET_VARIABLES, HORIZONS, INITS, domain, climatology, episodes=episodes
-    )
+    scores = GriddedScores(PERIOD, domain, climatology, episodes=episodes)
     for batch in random_batches(INITS, HORIZONS):
         scores.add(batch)
     baseline = Subject("baseline", "random", -1, "d", "simulated", "abc")
@@ -70,7 +70,7 @@ def test_scores_equal_numpy_over_the_days_and_the_box() -> None:
         for p, name in enumerate(TARGETS):
             parts = [
                 np.concatenate([getattr(batch, key)[h, p][inside] for batch in chosen])
-                for key in ("forecast", "truth", "initial")
+                for key in ("forecast", "observed", "initial")
             ]
             forecast, truth, initial = (part[np.isfinite(sum(parts))] for part in parts)
             row = table.loc[(name, horizon)]
@@ -98,10 +98,10 @@ def test_maps_are_the_fields_at_the_times_that_were_asked_for() -> None:
     for valid in map_times(episode()):
         for h, horizon in enumerate(HORIZONS):
             batch = batches[valid - pd.Timedelta(hours=horizon)]
-            for key in ("forecast", "truth"):
+            for key, field in (("forecast", "forecast"), ("truth", "observed")):
                 at = found[key].sel(map_time=valid)
                 at = at.sel(horizon_h=horizon) if key == "forecast" else at
-                expected = getattr(batch, key)[h][:, *window]
+                expected = getattr(batch, field)[h][:, *window]
                 np.testing.assert_array_equal(at, np.where(inside, expected, np.nan))
 
 
@@ -119,10 +119,10 @@ def test_a_transect_follows_the_terrain() -> None:
 
 def test_an_interrupted_episode_goes_on_as_if_nothing_had_been() -> None:
     batches = random_batches(INITS, HORIZONS)
-    first = EpisodeMaps("haze", episode(), GRID, HORIZONS, TARGET_VARIABLES)
+    first = EpisodeMaps("haze", episode(), GRID, PERIOD)
     for batch in batches[:5]:
         first.add(batch)
-    second = EpisodeMaps("haze", episode(), GRID, HORIZONS, TARGET_VARIABLES)
+    second = EpisodeMaps("haze", episode(), GRID, PERIOD)
     second.restore({key: np.array(value) for key, value in first.state().items()})
     for batch in batches[5:]:
         second.add(batch)

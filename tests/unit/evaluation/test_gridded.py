@@ -27,7 +27,7 @@ def pairs_of(case: Case, horizon: int, pollutant: int) -> tuple[xr.DataArray, ..
     rows = np.flatnonzero(case.samples["horizon_h"] == HORIZONS[horizon])
     batch = case.batch(rows)
     expected = case.climatology.at(batch.samples.valid_times)
-    fields = (batch.forecast, batch.truth, batch.initial, expected)
+    fields = (batch.forecast, batch.observed, batch.initial, expected)
     truth = fields[1][:, pollutant]
     counts = np.isfinite(truth) & case.domain.mask
     return tuple(

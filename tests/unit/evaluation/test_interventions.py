@@ -18,9 +18,9 @@ from airshed.data.dataset import ForecastDataset
 from airshed.data.normalisation import Normaliser
 from airshed.data.prepared import Prepared
 from airshed.data.stores import open_patch_elevation, open_static
+from airshed.evaluation.interventions import scores_of
 from airshed.evaluation.interventions.fields import ChangedFields
 from airshed.evaluation.interventions.networks import intervened, strength_times
-from airshed.evaluation.interventions.places import scores_of
 from airshed.evaluation.interventions.run import changed_fields, changed_geography, intervene
 from airshed.evaluation.scores import read_scores
 from airshed.graph.settings import chosen
@@ -193,7 +193,7 @@ def test_a_network_notices_what_it_reads_and_nothing_else(
         true = untouched(batch.x, *of)
     for name, where in CASES:
         intervention = stanza(name, where=where)
-        met = intervention.met_by(several.variant_stanzas[variant], several.inputs)
+        met = intervention.affects(several.variant_stanzas[variant], several.inputs)
         network, places = deepcopy(untouched), intervention.places() if where == "all" else met
         intervened(network, intervention, places, *geographies(name))
         with torch.no_grad():
@@ -208,7 +208,7 @@ def test_a_strength_is_that_of_the_bias(several: Study, prepared: Prepared) -> N
     for variant in VARIANTS:
         given = several.variant_stanzas[variant], several.inputs
         met = ("bias",) if variant in ("biased", "guided") else ()
-        assert all(each.met_by(*given) == met for each in alphas.values())
+        assert all(each.affects(*given) == met for each in alphas.values())
     network = build_network(several, "biased", prepared, 0)
     (before,) = [value.item() for name, value in network.named_parameters() if "alpha" in name]
     with strength_times(network, 2.0):

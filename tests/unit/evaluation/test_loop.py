@@ -55,7 +55,7 @@ class Sum:
             raise RuntimeError("stopped")
         self.seen.append(batch)
         self.threads.add(threading.current_thread().name)
-        self.total = self.total / 3 + batch.forecast.sum() + batch.truth[:, 0].sum()
+        self.total = self.total / 3 + batch.forecast.sum() + batch.observed[:, 0].sum()
 
     def state(self) -> State:
         return {"total": self.total}
@@ -98,10 +98,10 @@ def test_batches_carry_what_came_true_and_what_was_known(
     found = scorer.seen[2]
     rows = found.samples
     assert rows.input_index.tolist() == [12, 12, 12]
-    np.testing.assert_array_equal(found.truth[:, 2, 1, 1], 2012 + np.array([12, 24, 96]))
+    np.testing.assert_array_equal(found.observed[:, 2, 1, 1], 2012 + np.array([12, 24, 96]))
     np.testing.assert_array_equal(found.initial[:, 5, 0, 0], [5012] * 3)
     assert (found.wind_speed_ms == 5).all()
-    assert found.forecast.dtype == found.truth.dtype == np.float32
+    assert found.forecast.dtype == found.observed.dtype == np.float32
     assert rows.valid_times.equals(TIMES[rows.target_index])
     assert scorer.threads == {"scoring_0"}
 

@@ -16,7 +16,7 @@ from scoring import TARGET_VARIABLES
 from airshed.config.evaluation import EvaluationConfig
 from airshed.config.supplement import Episode
 from airshed.data.climatology import Climatology
-from airshed.evaluation.aggregation import BLOCK_DAYS
+from airshed.evaluation.aggregation import BLOCK_DAYS, Period
 from airshed.evaluation.batch import Batch, Domain
 from airshed.evaluation.binning import RuggednessByWind, ruggedness_m
 from airshed.evaluation.episodes import episode_table
@@ -50,7 +50,7 @@ def batches() -> list[Batch]:
     rng = np.random.default_rng(5)
     for batch in made:
         batch.wind_speed_ms[:] = rng.uniform(0, 8, batch.wind_speed_ms.shape)
-        for fields in (batch.forecast, batch.truth, batch.initial):
+        for fields in (batch.forecast, batch.observed, batch.initial):
             fields *= 3
             fields[:, TARGETS.index("co")] /= 30
     return made
@@ -86,10 +86,9 @@ def observations() -> xr.Dataset:
 
 def scored(chosen: list[int]) -> xr.Dataset:
     """The scores of the samples of these init times, in any of the file's forms."""
-    gridded = GriddedScores(
-        TARGET_VARIABLES, HORIZONS, INITS, Domain.of(GRID), climatology(), CLASSES, EPISODES
-    )
-    stations = StationScores(TARGET_VARIABLES, observations(), GRID, INITS, HORIZONS, climatology())
+    period = Period(INITS, HORIZONS, TARGET_VARIABLES)
+    gridded = GriddedScores(period, Domain.of(GRID), climatology(), CLASSES, EPISODES)
+    stations = StationScores(period, observations(), GRID, climatology())
     made = batches()
     for number in chosen:
         gridded.add(made[number])
@@ -204,7 +203,7 @@ def test_block_sums_are_sums_over_days_and_neighbouring_cells() -> None:
     mask = rng.random((rows, columns)) < 0.8
     domain = Domain(mask, plane, plane, plane)
     steady = Climatology(np.ones((1, 24, len(TARGETS), rows, columns), np.float32))
-    scores = GriddedScores(TARGET_VARIABLES, (12,), inits, domain, steady)
+    scores = GriddedScores(Period(inits, (12,), TARGET_VARIABLES), domain, steady)
     fields = rng.random((2, 3, len(TARGETS), rows, columns)).astype(np.float32)
     for number, batch in enumerate(random_batches(inits, (12,))):
         parts = [field[[number]] for field in (*fields, fields[1])]
@@ -238,7 +237,7 @@ def test_the_error_of_each_init_time_is_a_mean_over_cells() -> None:
     mse = init_mse(WHOLE)
     assert mse.dims == ("init_time", "horizon_h", "pollutant")
     for number, batch in enumerate(batches()):
-        error = (batch.forecast - batch.truth).astype(np.float64)
+        error = (batch.forecast - batch.observed).astype(np.float64)
         inside = GRID["domain_mask"].values == 1
         expected = np.nanmean(np.where(inside, error, np.nan) ** 2, axis=(2, 3))
         np.testing.assert_allclose(mse[number], expected, rtol=1e-5)
@@ -255,9 +254,8 @@ def test_metrics_of_nothing_are_undefined() -> None:
 @pytest.mark.parametrize("support", [CELLS, STATIONS])
 def test_bins_are_written_as_chunks_of_their_own(tmp_path: Path, support: object) -> None:
     inits = pd.date_range("2018-01-01", periods=400, freq="6h", unit="ns")
-    small = GriddedScores(
-        TARGET_VARIABLES, HORIZONS, inits, Domain.of(GRID), climatology(), CLASSES
-    ).dataset(SUBJECT)
+    period = Period(inits, HORIZONS, TARGET_VARIABLES)
+    small = GriddedScores(period, Domain.of(GRID), climatology(), CLASSES).dataset(SUBJECT)
     write_scores(small, tmp_path / "scores.nc")
     with xr.open_dataset(tmp_path / "scores.nc") as opened:
         assert opened["sums"].encoding["chunksizes"][2] == 1

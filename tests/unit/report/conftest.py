@@ -20,6 +20,7 @@ from airshed.config import Study, read_yaml, validate_study
 from airshed.data.climatology import Climatology
 from airshed.data.sphere import axis_directions
 from airshed.data.stores import write_netcdf
+from airshed.evaluation.aggregation import Period
 from airshed.evaluation.baselines import BASELINES
 from airshed.evaluation.batch import Batch, Domain, Samples
 from airshed.evaluation.gridded import GriddedScores
@@ -337,7 +338,8 @@ def _write_scores(made: Made, variant: str, seed: int, path: Path) -> None:
     sign = np.where(samples["init_time"] == inits[1], 1, -1)[:, None, None, None]
     domain = Domain(np.ones(lat.shape, dtype=bool), lat, lon, np.zeros(lat.shape))
     usual = Climatology(np.ones((1, 24, len(TARGETS), ROWS, COLUMNS), dtype=np.float32))
-    gridded = GriddedScores(made.study.target_variables, horizons, inits, domain, usual)
+    period = Period(inits, tuple(horizons), made.study.target_variables)
+    gridded = GriddedScores(period, domain, usual)
     fields = (truth + RMSE[variant] * sign, truth, truth, truth[:, 0])
     gridded.add(Batch(Samples.of(samples.assign(input_index=0, target_index=0)), *fields))
     subject = Subject("variant", variant, seed, "made", "simulated", "0123456789abcdef")

@@ -13,7 +13,7 @@ import xarray as xr
 
 from airshed.errors import AirshedError
 from airshed.integrity.formats import COST, INTERPRETATION, VERSION
-from airshed.report import ablation, answer, bias, supplement, text
+from airshed.report import ablation, answer, bias, supplement
 from airshed.report.drawing import Drawing
 from airshed.report.figures import episodes, exceedance
 from airshed.report.figures.stations import stations as station_figure
@@ -141,11 +141,11 @@ def check_drawings(results: Results) -> None:
     """At the second time no forecast was made: it is missing in the data and said in the map."""
     maps = episodes.episode_maps(results, "haze", "physics_mask", folded=True)
     shown = maps.data.groupby(["shown", "map_time"])["value"].mean().unstack("map_time")
-    assert shown.loc["truth"].to_numpy() == pytest.approx([50.0, 50.0])
+    assert shown.loc["observed"].to_numpy() == pytest.approx([50.0, 50.0])
     assert shown.loc["physics_mask, 24 h before"].iloc[0] == pytest.approx(40.5)  # of two seeds
     assert np.isnan(shown.loc["physics_mask, 24 h before"].iloc[1])
     assert sum("no forecast" in words for words in texts(maps)) == 2  # in both models' rows
-    assert "truth 50, wind_baseline 40, physics_mask 40" in maps.alt
+    assert "observed 50, wind_baseline 40, physics_mask 40" in maps.alt
     transect = episodes.episode_transect(results, "haze")
     assert transect is not None
     assert "3000 m, lies at 100 km" in transect.alt
@@ -209,14 +209,18 @@ def test_exceedances_that_cannot_be_scored_say_why(make: Make) -> None:
     counted = exceedance.events(results, "daily")
     assert (counted["pm25"], counted["so2"]) == (60, 2)
     assert not exceedance.events(results, "hourly").any()
-    assert exceedance.drawn(results, "daily") == ["pm25"]
+    assert exceedance.exceedance(results, "hourly") is None
     drawing = exceedance.exceedance(results, "daily")
+    assert drawing is not None
+    titles = [panel.get_title() for panel in drawing.figure.axes if panel.get_title()]
+    assert titles == ["PM2.5\n> 75 \u00b5g m\u207b\u00b3"]
     assert texts(drawing).count("undefined:\nnone forecast") == 2  # false alarms, success index
     bias = drawing.data.query("metric == 'frequency_bias' and pollutant == 'pm25'")
     assert bias["value"].tolist() == [0.25, 0.25]  # 15 forecast for 60
-    told = text.exceedances(results, "daily", counted)
-    assert "PM2.5 60" in told
-    assert told.endswith("Fewer than 50 are not drawn: PM10, SO2, NO2, CO and O3.")
+    daily, hourly = exceedance.sentences(results)
+    assert "PM2.5 60" in daily
+    assert "limits for hourly means" in hourly
+    assert daily.endswith("Fewer than 50 are not drawn: PM10, SO2, NO2, CO and O3.")
 
 
 def test_a_study_without_them_has_no_such_tables(make: Make) -> None:

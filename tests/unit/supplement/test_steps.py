@@ -21,7 +21,7 @@ from airshed.data.stores import write_netcdf
 from airshed.errors import AirshedError
 from airshed.evaluation.stations.scorer import open_observations
 from airshed.integrity.atomic import write_text
-from airshed.report.supplement import left_out, not_taken
+from airshed.report.supplement import left_out, rejected
 from airshed.variables import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -99,25 +99,25 @@ def finished(
 
 
 def test_faults_of_the_stations_are_found(finished: Steps) -> None:
-    found = json.loads((finished.folder / "quality.json").read_text())["not_believed"]
+    found = json.loads((finished.folder / "quality.json").read_text())["rejected"]
     assert found["negative"] == {"pm25": 3}
     assert found["flat_line"] == {"pm25": 35}
     assert found["spike"] == {"pm25": 1}
     assert found["duplicate"] == {"pm25": 10}
 
 
-def test_the_report_has_what_was_not_taken(finished: Steps) -> None:
+def test_the_report_has_what_was_rejected(finished: Steps) -> None:
     """Under data quality, by pollutant, and the stations that are left out by name."""
     found = json.loads((finished.folder / "quality.json").read_text())
     found["stations"]["left_out"] = {"at_two_places": ["9001A"], "without_position": []}
     study = SimpleNamespace(targets=("pm25", "o3"))
     results: Any = SimpleNamespace(study=study, observed=found)
-    table = not_taken(results)
+    table = rejected(results)
     assert table.header == ["reason", "pm25", "o3"]
     assert ["flat line", "35", "0"] in table.rows
     assert left_out(results).rows == [["at two places", "1", "9001A"]]
     results.observed = None
-    assert not not_taken(results).rows
+    assert not rejected(results).rows
 
 
 def test_observations_of_an_older_reader_are_refused(finished: Steps, tmp_path: Path) -> None:

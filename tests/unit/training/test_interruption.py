@@ -28,7 +28,7 @@ from tiny_runs import (
 from airshed.config import Study
 from airshed.data.prepared import Prepared
 from airshed.training.checkpoints import LAST, PREVIOUS
-from airshed.training.kept import Wanted, put_back
+from airshed.training.reuse import TrainingRequest, restore_record
 from airshed.training.stopping import EXIT_INTERRUPTED, InterruptedTrainingError, StopRequest
 
 TRAINING, VALIDATION = 8, 4  # forward passes of an epoch: two to each of four steps, then four
@@ -186,7 +186,7 @@ def test_a_finished_run_is_not_trained_again(
             (folder / name).unlink()
         files = folder / "run.json", folder / "history.csv"
         of = study(keep_states=False)
-        assert put_back(Wanted(of, of, VARIANT, SEED, prepared, None, *files))
+        assert restore_record(TrainingRequest(of, of, VARIANT, SEED, prepared, None, *files))
         for name in written:
             assert content(folder / name) == content(unbroken / name)
         assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == kept

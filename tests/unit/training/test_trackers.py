@@ -15,7 +15,7 @@ from tiny_runs import tiny_study, trained
 
 from airshed.data.prepared import Prepared
 from airshed.errors import AirshedError
-from airshed.training.mlflow_runs import STORE, mlflow_run, tell_verdicts
+from airshed.training.mlflow_runs import STORE, mlflow_run, note_verdicts
 
 SEED, VARIANT = 1, "physics_mask"
 
@@ -72,11 +72,11 @@ def test_a_training_that_continues_continues_its_run(tmp_path: Path, runs: Any) 
 
 
 def test_the_comparison_adds_its_verdict(tmp_path: Path, runs: Any) -> None:
-    tell_verdicts(tmp_path, {VARIANT: "helps"})  # nobody asked for runs
+    note_verdicts(tmp_path, {VARIANT: "helps"})  # nobody asked for runs
     assert not (tmp_path / STORE).exists()
     for variant, seed in ((VARIANT, 0), (VARIANT, 1), ("wind_baseline", 0)):
         begun(tmp_path, variant, seed)
-    tell_verdicts(tmp_path, {VARIANT: "helps"})
+    note_verdicts(tmp_path, {VARIANT: "helps"})
     assert [run.data.tags.get("airshed.verdict") for run in runs()] == ["helps", "helps", None]
 
 
@@ -88,5 +88,5 @@ def test_without_the_package_a_training_is_refused_and_a_comparison_says_so(
         begun(tmp_path)
     (tmp_path / STORE).mkdir(exist_ok=True)
     with caplog.at_level(logging.WARNING):
-        tell_verdicts(tmp_path, {VARIANT: "helps"})
-    assert "the verdicts are not told to MLflow" in caplog.text
+        note_verdicts(tmp_path, {VARIANT: "helps"})
+    assert "the verdicts are not written to MLflow" in caplog.text

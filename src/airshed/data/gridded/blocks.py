@@ -16,9 +16,9 @@ from airshed.data.netcdf_library import within_limit
 from airshed.data.rawhour import Stored, described
 from airshed.errors import AirshedError
 
-BLOCK_BYTES = 2**20  # of one variable, that are held
+BLOCK_BYTES = 2**20  # buffered of one variable
 CHUNK_BYTES = 2**23  # of one whose chunks hold several times
-STEPS = 24  # that are read at once where the file's own chunks do not say better
+STEPS = 24  # read at once where the file's chunks are smaller
 STAGGERED = "_stag"  # ends the names of WRF's dimensions of cell edges
 FILLER = 9e36  # of NetCDF, by default, 9.969e36; of IOAPI -9.999e36
 
@@ -32,12 +32,13 @@ class Variable:
         name: Of the variable there.
         time: Dimension of time, None if it has none.
         positions: Which cells are read.
-        levels: What is taken along each further dimension.
-        stored: What the file says of it.
-        precision: In which its values are held.
+        levels: Position that is read along each further dimension.
+        stored: Its description in the file.
+        precision: Of its values in memory.
         packed_step: Smallest difference of its values, if they are packed; else 0.
-        fillers: Whether no attribute tells the missing value.
-        start: First time of the block that is held.
+        fillers: Whether the default fillers are missing values, as no attribute names one.
+        start: Position of the buffered block on the time axis.
+        block: The buffered block [T, Y, X].
     """
 
     place: Place
@@ -88,7 +89,7 @@ class Variable:
         return int(max(1, min(max(along, STEPS), most // (self.positions.lat_deg.size * 8))))
 
     def _cells(self, part: xr.DataArray, time: str) -> Floats:
-        """Values [T, Y, X] of the cells that are wanted; of edges the means of both sides."""
+        """Values [T, Y, X] of the wanted cells; means of both edges where edges are stored."""
         where = self.positions
         row, rows, half_rows = _edges(part, where.row, where.rows)
         stretches = []
@@ -111,7 +112,7 @@ def _without_fillers(values: Floats) -> Floats:
 
 
 def _edges(part: xr.DataArray, dimension: str, cells: slice) -> tuple[str, slice, bool]:
-    """The dimension of cells, or of their edges; what is read of it; whether these are edges."""
+    """The dimension of cells or of their edges, the slice to read, and whether it is of edges."""
     if dimension in part.dims:
         return dimension, cells, False
     return dimension + STAGGERED, slice(cells.start, cells.stop + 1), True
@@ -124,7 +125,7 @@ def variable_of(
     positions: Positions,
     level: Mapping[str, float],
 ) -> Variable:
-    """A variable whose dimensions are all known.
+    """A variable, with a position along each dimension but time, rows and columns.
 
     Args:
         place: The file.
@@ -134,7 +135,7 @@ def variable_of(
         level: Value of each coordinate of levels that is chosen, by its name.
 
     Raises:
-        AirshedError: It lies along a dimension of which no position is chosen.
+        AirshedError: It has a dimension along which no position is chosen.
     """
     dataset = opened(place)
     stored = dataset[name]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 
 from airshed.arrays import Floats
-from airshed.config.data import Box, DatasetConfig
+from airshed.config.data import DatasetConfig
+from airshed.config.grids import Box
 from airshed.data.conversion import Conversion
 from airshed.data.gridded.blocks import Variable, variable_of
 from airshed.data.gridded.opening import Place, opened, places_of
@@ -23,28 +23,28 @@ from airshed.data.rawhour import Contents
 from airshed.errors import AirshedError
 from airshed.variables import POSITIONS, Quantities
 
-HELD = 16  # variables of which a block is held, in each process
+BUFFERED = 16  # variables of which a block is buffered, in each process
 SAME_SHARE = 1e-5  # of a value: rounding
 SAME_PACKED = 1.01  # of the steps of packing of both files: their rounding
 _shared: WeakValueDictionary[bytes, Positions] = WeakValueDictionary()
-"""Positions that are in use: files of one grid have one copy."""
+"""Positions in use, by digest: all files of one grid share one copy."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How the files of a series are read: all that a process needs beside them.
+    """How the files of a series are read.
 
     Attributes:
         quantities: What the dataset knows.
-        box: South, north, west and east of what is read; None for all.
+        box: What is read; None for all.
         level: Value of each coordinate of levels that is chosen, by its name.
         positions_file: Where positions are if not in the files.
-        recipes: How quantities are made that the series does not have.
-        air: What mixing ratios need to become concentrations.
+        recipes: Of quantities that the series does not have.
+        air: Quantities that the conversion of mixing ratios needs.
     """
 
     quantities: Quantities
-    box: tuple[float, float, float, float] | None
+    box: Box | None
     level: tuple[tuple[str, float], ...]
     positions_file: str | None
     recipes: dict[str, Recipe]
@@ -52,22 +52,17 @@ class Reading:
 
     @classmethod
     def of(cls, dataset: DatasetConfig) -> Reading:
-        """As the dataset says, without recipes."""
-        box, given = dataset.box, dataset.gridded
-        edges = None if box is None else (box.south, box.north, box.west, box.east)
+        """By the dataset's settings, without recipes."""
+        given = dataset.gridded
         level = tuple(sorted(given.level.items()))
-        return cls(dataset.quantities, edges, level, given.positions_file, {})
+        return cls(dataset.quantities, dataset.box, level, given.positions_file, {})
 
     @property
     def needed(self) -> set[str]:
-        """What must be there so that every hourly quantity is."""
+        """Quantities that the series must have, so that every hourly one can be made."""
         wanted = set(self.quantities.hourly)
-        made_of = {each for name in wanted & self.recipes.keys() for each in self.made_of(name)}
-        return (wanted - self.recipes.keys()) | made_of | self.air
-
-    def made_of(self, name: str) -> tuple[str, ...]:
-        """What a quantity is made of by its recipe."""
-        return self.recipes[name].made_of
+        ingredients = (self.recipes[name].made_of for name in wanted & self.recipes.keys())
+        return (wanted - self.recipes.keys()).union(*ingredients) | self.air
 
     def positions(self, place: Place) -> Positions:
         """Of the cells of a file that are read."""
@@ -75,8 +70,8 @@ class Reading:
 
     def variable(self, part: Part, name: str) -> Variable:
         """The variable of a file that holds a quantity."""
-        where = self.box, self.positions_file
-        return _variable(part.place, part.stored[name], part.axis, where, self.level)
+        where = self.box, self.positions_file, self.level
+        return _variable(part.place, part.stored[name], part.axis, *where)
 
     def conversion(self, part: Part, name: str) -> Conversion:
         """How a quantity comes from the variable that holds it.
@@ -89,24 +84,20 @@ class Reading:
         return Conversion.of(variable, part.units[name], self.quantities, where)
 
 
-@lru_cache(maxsize=HELD)
+@lru_cache(maxsize=BUFFERED)
 def _variable(
     place: Place,
     stored: str,
     axis: str | None,
-    where: tuple[Any, Any],
+    box: Box | None,
+    positions_file: str | None,
     level: tuple[tuple[str, float], ...],
 ) -> Variable:
-    return variable_of(place, stored, axis, _positions(place, *where), dict(level))
+    return variable_of(place, stored, axis, _positions(place, box, positions_file), dict(level))
 
 
-@lru_cache(maxsize=HELD)
-def _positions(
-    place: Place, edges: tuple[float, float, float, float] | None, file: str | None
-) -> Positions:
-    box = None
-    if edges is not None:
-        box = Box(**dict(zip(("south", "north", "west", "east"), edges, strict=True)))
+@lru_cache(maxsize=BUFFERED)
+def _positions(place: Place, box: Box | None, file: str | None) -> Positions:
     holder = place if file is None else places_of(Path(file))[0]
     found = positions_of(opened(holder), box, holder)
     return _shared.setdefault(found.digest(), found)
@@ -177,10 +168,6 @@ class HourFields:
 
     def field(self, name: str, read: dict[str, Floats]) -> Floats:
         """A quantity [Y, X] in canonical units.
-
-        Args:
-            name: Of the quantity.
-            read: Fields of this hour that were read before; what is read now joins them.
 
         Raises:
             AirshedError: It cannot be read or converted.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from airshed.errors import AirshedError
-from airshed.files import is_series_name, is_zarr_store
+from airshed.files import files_below, is_series_name, is_zarr_store
 from airshed.graph.user_files import matching
 
 
@@ -20,7 +18,14 @@ def series_files(given: str) -> list[Path]:
     found: list[Path] = []
     for path in map(Path, matching(given)):
         whole = path.is_file() or is_zarr_store(path)
-        found += [path] if whole else sorted(_below(path))
+        below = files_below(path, closed=lambda name: name.endswith(".zarr"))
+        found += (
+            [path]
+            if whole
+            else sorted(
+                each for each in below if each.suffix == ".zarr" or is_series_name(each.name)
+            )
+        )
     if not found:
         raise AirshedError(
             "no file of a gridded series was found",
@@ -30,17 +35,3 @@ def series_files(given: str) -> list[Path]:
             " such as /data/wrfout_d01_*",
         )
     return found
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    """Files by the ends of their names, and Zarr stores; links to folders are followed once."""
-    seen: set[str] = set()
-    for where, folders, names in os.walk(folder, followlinks=True):
-        if (real := os.path.realpath(where)) in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        stores = [name for name in folders if name.endswith(".zarr")]
-        yield from (Path(where, name) for name in stores)
-        folders[:] = sorted(set(folders) - set(stores))
-        yield from (Path(where, name) for name in names if is_series_name(name))

@@ -14,14 +14,13 @@ from typing import Any
 import netCDF4
 import xarray as xr
 
-from airshed.data.archives import size_and_time
 from airshed.data.members import read_zip_member, zip_names
 from airshed.data.netcdf_library import within_limit
 from airshed.errors import refusing
-from airshed.files import files_below
+from airshed.files import folder_state, size_and_time
 
 OPEN_AT_ONCE = 32  # one file for each variable; the library takes 1.2 MB for each
-CACHE_BYTES = 2**16  # of chunks: what is read is held already
+CACHE_BYTES = 2**16  # of chunks in the library; what was read is buffered anyway
 AS_STORED: dict[str, Any] = {"decode_times": False, "decode_timedelta": False, "cache": False}
 HINT = "fetch it again, or remove it to treat its times as missing"
 READ_ERRORS = (
@@ -38,7 +37,7 @@ class Place:
 
     Attributes:
         path: The file, or the folder of a Zarr store.
-        state: Size and time; of a store how many files it has, their size, the newest one's time.
+        state: As :func:`airshed.files.size_and_time` or, of a store, ``folder_state`` gives it.
         member: Its name inside a zip.
     """
 
@@ -57,9 +56,7 @@ def places_of(path: Path) -> list[Place]:
         AirshedError: It is gone, or a zip is unsafe or damaged.
     """
     if path.is_dir():
-        files = [size_and_time(file) for file in files_below(path)]
-        newest = max((time_ns for _, time_ns in files), default=0)
-        return [Place(path, (len(files), sum(size for size, _ in files), newest))]
+        return [Place(path, folder_state(path))]
     state = size_and_time(path)
     if path.suffix.lower() != ".zip":
         return [Place(path, state)]
@@ -100,7 +97,7 @@ def reading(place: Place) -> Any:
 
 
 def _netcdf(place: Place) -> xr.Dataset:
-    """Open a file, after those that nothing reads any more were closed.
+    """Open a file, after closing those that are no longer read.
 
     Left to the garbage collector, which works in any thread, they would be closed while another
     thread is inside the library, and that crashes.

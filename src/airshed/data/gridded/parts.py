@@ -27,7 +27,7 @@ class Part:
         axis: Its dimension of time, None if it has one time without a dimension.
         times: UTC, in the order of the file.
         numbers: Position of each on the time axis.
-        stored: What it calls each quantity that it has.
+        stored: Name of its variable for each quantity that it has.
         units: The unit attribute of each, None without one.
         axes: Dimensions and coordinates of these variables.
     """
@@ -41,12 +41,12 @@ class Part:
     axes: frozenset[str]
 
     def only(self, names: set[str]) -> Part | None:
-        """What it has of some quantities; None if that is nothing."""
-        kept = {name: self.stored[name] for name in sorted(names & self.stored.keys())}
-        return replace(self, stored=kept) if kept else None
+        """The part with some quantities only; None if it has none of them."""
+        found = {name: self.stored[name] for name in sorted(names & self.stored.keys())}
+        return replace(self, stored=found) if found else None
 
     def during(self, start: datetime, stop: datetime) -> Part | None:
-        """What it has from a time on and before another; None if that is nothing."""
+        """The part with the times from one on and before another; None if it has none."""
         first, last = pd.Timestamp(start), pd.Timestamp(stop)
         inside = np.flatnonzero((self.times >= first) & (self.times < last))
         if not inside.size:
@@ -78,15 +78,15 @@ def part_of(dataset: DatasetConfig, place: Place) -> list[Part]:
 
 
 def _stored_names(dataset: DatasetConfig, content: xr.Dataset, place: Place) -> dict[str, str]:
-    """What a file calls each quantity that it has: as the study says, or as is usual."""
+    """The variable of each quantity, by ``dataset.gridded.names``, else by name and aliases."""
     given, quantities = dataset.gridded.names, dataset.quantities
     found = {name: stored for name, stored in given.items() if stored in content.data_vars}
-    usual: dict[str, list[str]] = defaultdict(list)
+    by_name: dict[str, list[str]] = defaultdict(list)
     for stored in map(str, content.data_vars):
         name = quantity_of(quantities, stored)
         if name is not None and name not in given:
-            usual[name].append(stored)
-    for name, several in usual.items():
+            by_name[name].append(stored)
+    for name, several in by_name.items():
         exact = [stored for stored in several if stored == name] or several
         if len(exact) > 1:
             raise AirshedError(
@@ -94,7 +94,7 @@ def _stored_names(dataset: DatasetConfig, content: xr.Dataset, place: Place) -> 
                 where=place,
                 expected=f"one variable for {name}",
                 found=", ".join(several),
-                hint=f"say which is meant: dataset.gridded.names: {{{name}: {several[0]}}}",
+                hint=f"name the right one: dataset.gridded.names: {{{name}: {several[0]}}}",
             )
         found[name] = exact[0]
     return found

@@ -14,7 +14,7 @@ from pyproj import CRS, Proj
 from pyproj.exceptions import CRSError
 
 from airshed.arrays import Floats
-from airshed.config.data import Box
+from airshed.config.grids import Box
 from airshed.data.native import GRID_TOLERANCE_DEG, block_of
 from airshed.errors import AirshedError, refusing
 from airshed.variables import CAQRA
@@ -77,7 +77,7 @@ class Positions:
         )
 
     def digest(self) -> bytes:
-        """Of all values; other values, another digest."""
+        """A hash of all values."""
         parts = hashlib.sha256()
         for name, value in vars(self).items():
             parts.update(f"{name} {np.shape(value)} ".encode())
@@ -207,12 +207,12 @@ def _named(dataset: xr.Dataset, meaning: str) -> list[str]:
     }
     plain = {name: each for name, each in plain.items() if 1 <= each.ndim <= 4}
     by_name = [name for name in plain if meaning in (CAQRA.canonical_name(name), OF_WPS.get(name))]
-    said = [
+    by_attributes = [
         name
         for name, each in plain.items()
         if each.attrs.get("standard_name") == word or each.attrs.get("units") in units
     ]
-    return by_name or said
+    return by_name or by_attributes
 
 
 def _coordinate(dataset: xr.Dataset, meaning: str, where: object) -> str:

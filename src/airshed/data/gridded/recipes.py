@@ -21,12 +21,12 @@ class Recipe:
     Attributes:
         made_of: The others, in canonical units.
         formula: From their fields.
-        told: The formula in words.
+        words: The formula in words.
     """
 
     made_of: tuple[str, ...]
     formula: Callable[..., Floats]
-    told: str
+    words: str
 
 
 def _eastward(speed: Floats, from_deg: Floats) -> Floats:
@@ -67,18 +67,18 @@ def quantity_of(quantities: Quantities, stored_as: str) -> str | None:
 def chosen_recipes(
     wanted: Iterable[str], there: set[str], names: Iterable[str], where: object
 ) -> dict[str, Recipe]:
-    """How each wanted quantity that is not there itself is made.
+    """A recipe for each wanted quantity that the series does not have.
 
     Args:
         wanted: Quantities of the study.
-        there: Those that the series has, helpers among them.
+        there: Quantities and helpers that the series has.
         names: Of all variables of the series, for messages.
         where: For messages.
 
     Raises:
-        AirshedError: One is not there, nor what it follows from.
+        AirshedError: One is missing, and so are the ingredients of its recipes.
     """
-    recipes, lacking = {}, []
+    recipes, missing = {}, []
     for name in wanted:
         if name in there:
             continue
@@ -87,13 +87,13 @@ def chosen_recipes(
             recipes[name] = ways[0]
         else:
             instead = (" and ".join(each.made_of) for each in RECIPES.get(name, ()))
-            lacking.append(" or ".join([name, *instead]))
-    if lacking:
+            missing.append(" or ".join([name, *instead]))
+    if missing:
         raise AirshedError(
             "a series lacks a variable",
             where=where,
-            expected="; ".join(lacking),
+            expected="; ".join(missing),
             found=", ".join(sorted(names)) or "no variable",
-            hint="say what it is called there: dataset.gridded.names, such as {pm25: PM2_5_DRY}",
+            hint="name its variable in dataset.gridded.names, such as {pm25: PM2_5_DRY}",
         )
     return recipes

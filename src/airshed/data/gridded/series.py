@@ -33,8 +33,8 @@ class GriddedDay:
 
     Attributes:
         reading: How files are read.
-        duplicates: What happens to times that files contradict each other about.
-        parts: What files have of the day.
+        duplicates: What happens to times of which files have different values: refuse or mask.
+        parts: Files with times of the day, cut to these.
     """
 
     reading: Reading
@@ -53,11 +53,11 @@ class GriddedDay:
         return {}
 
     def hours(self, problems: Problems = STOP) -> Iterator[Hour]:
-        """Each time at which every quantity is there; what contradicts itself comes twice.
+        """Each time that has every quantity; one with different values in two files comes twice.
 
         Raises:
             AirshedError: Two files have different values for one time, unless problems are noted
-                or the study leaves such hours out.
+                or the study masks such hours.
         """
         close_unless(len(self.parts))
         found: dict[pd.Timestamp, dict[str, list[Found]]] = defaultdict(lambda: defaultdict(list))
@@ -71,7 +71,7 @@ class GriddedDay:
                 hour = self._hour(time, places)
                 yield hour
                 with problems:
-                    if self._contradicts_itself(time, places):
+                    if self._is_ambiguous(time, places):
                         yield hour
 
     def _hour(self, time: pd.Timestamp, places: Mapping[str, list[Found]]) -> Hour:
@@ -81,8 +81,8 @@ class GriddedDay:
         where = f"{', '.join(files[:SHOWN])}{more}, {time}"
         return Hour(time.to_pydatetime(), where, fields.contents, self.reading.quantities)
 
-    def _contradicts_itself(self, time: pd.Timestamp, places: Mapping[str, list[Found]]) -> bool:
-        """Whether files that hold the same time differ; refused unless such hours are left out."""
+    def _is_ambiguous(self, time: pd.Timestamp, places: Mapping[str, list[Found]]) -> bool:
+        """Whether files have different values for one time; refused unless these are masked."""
         for name, (first, *others) in places.items():
             for other in others:
                 if same_values(self.reading, name, first, other):
@@ -94,7 +94,7 @@ class GriddedDay:
                     where=f"{first.part.place}, variable {first.part.stored[name]}",
                     expected=f"what {other.part.place}, {other.part.stored[name]} has",
                     found=f"other values of {name} at {time} UTC",
-                    hint="remove one of them, say which variable is meant in"
+                    hint="remove one of them, name the right variable in"
                     " dataset.gridded.names, or set dataset.quality.duplicate_hours to mask",
                 )
         return False
@@ -105,16 +105,16 @@ class GriddedSeries:
     """A series: its files, and how they are read.
 
     Attributes:
-        dataset: What a study says of it.
+        dataset: The study's description of it.
         reading: How files are read.
-        parts: Those that have quantities of the study.
-        passed_over: Those that have none.
+        parts: Files with quantities of the study.
+        unused: Files without any.
     """
 
     dataset: DatasetConfig
     reading: Reading
     parts: tuple[Part, ...]
-    passed_over: tuple[Place, ...]
+    unused: tuple[Place, ...]
 
     @cached_property
     def times(self) -> pd.DatetimeIndex:
@@ -123,7 +123,7 @@ class GriddedSeries:
 
     @cached_property
     def _by_day(self) -> dict[date, list[Part]]:
-        """Files that hold times of a day; there may be a hundred thousand."""
+        """Files by the days of their times; there may be a hundred thousand files."""
         found: dict[date, list[Part]] = defaultdict(list)
         for part in self.parts:
             for day in part.times.normalize().unique():
@@ -132,7 +132,7 @@ class GriddedSeries:
 
     @cached_property
     def times_by_quantity(self) -> dict[str, pd.DatetimeIndex]:
-        """Of each quantity that must be there the times that it has."""
+        """The times of each needed quantity."""
         found: dict[str, list[Any]] = {name: [] for name in sorted(self.reading.needed)}
         for part in self.parts:
             for name in found.keys() & part.stored.keys():
@@ -141,7 +141,7 @@ class GriddedSeries:
 
     @property
     def whole_times(self) -> pd.DatetimeIndex:
-        """Times at which every quantity is there."""
+        """Times that have every quantity."""
         whole = self.times
         for times in self.times_by_quantity.values():
             whole = whole.intersection(times)
@@ -152,10 +152,10 @@ class GriddedSeries:
         return f"a series from {self.times[0]} to {self.times[-1]} (UTC)"
 
     def day(self, day: date) -> GriddedDay:
-        """What one UTC day needs."""
+        """The files of one UTC day."""
         start = datetime.combine(day, datetime.min.time())
-        there = self._by_day.get(day, [])
-        parts = (part.during(start, start + timedelta(days=1)) for part in there)
+        of_day = self._by_day.get(day, [])
+        parts = (part.during(start, start + timedelta(days=1)) for part in of_day)
         duplicates = self.dataset.quality.duplicate_hours
         return GriddedDay(self.reading, duplicates, tuple(part for part in parts if part))
 
@@ -165,33 +165,25 @@ class GriddedSeries:
 
     def conversions(self) -> dict[str, str]:
         """How each quantity comes from the variables of the files, in words."""
-        told: dict[str, list[str]] = defaultdict(list)
+        ways: dict[str, list[str]] = defaultdict(list)
         for name, recipe in self.reading.recipes.items():
-            told[name].append(f"from {', '.join(recipe.made_of)}: {recipe.told}")
+            ways[name].append(f"from {', '.join(recipe.made_of)}: {recipe.words}")
         for part in self.parts:
             for name, stored in part.stored.items():
-                text = self.reading.conversion(part, name).told(stored)
-                if text not in told[name]:
-                    told[name].append(text)
-        return {name: "; or ".join(told[name]) for name in sorted(told)}
+                ways[name].append(self.reading.conversion(part, name).in_words(stored))
+        return {name: "; or ".join(dict.fromkeys(ways[name])) for name in sorted(ways)}
 
 
 def open_series(dataset: DatasetConfig, given: str, problems: Problems = STOP) -> GriddedSeries:
-    """All files of a series, looked at but not read.
-
-    Args:
-        dataset: What a study says of it.
-        given: Folder, file or pattern.
-        problems: Takes what is wrong with single files.
+    """All files of a series, opened but not read.
 
     Raises:
         AirshedError: There is none, one cannot be read, its times or levels are not clear, or a
             quantity of the study is in none of them.
     """
     places = [place for path in series_files(given) for place in places_of(path)]
-    looked = progress(places, "files looked at", total=len(places), delay_s=QUIET_S)
     parts: list[Part] = []
-    for place in looked:
+    for place in progress(places, "files opened", total=len(places), delay_s=QUIET_S):
         with problems:
             parts += part_of(dataset, place)
     names = {str(name) for place in places[:3] for name in opened(place).data_vars}
@@ -199,12 +191,11 @@ def open_series(dataset: DatasetConfig, given: str, problems: Problems = STOP) -
     recipes = chosen_recipes(dataset.quantities.hourly, there, names, given)
     reading = replace(Reading.of(dataset), recipes=recipes)
     reading = replace(reading, air=_air(reading, parts, there))
-    kept = tuple(part for each in parts if (part := each.only(reading.needed)) is not None)
-    _check_levels(dataset.gridded.level, kept)
-    read = {part.place for part in kept}
-    return GriddedSeries(
-        dataset, reading, kept, tuple(place for place in places if place not in read)
-    )
+    used = tuple(part for each in parts if (part := each.only(reading.needed)) is not None)
+    _check_levels(dataset.gridded.level, used)
+    read = {part.place for part in used}
+    unused = tuple(place for place in places if place not in read)
+    return GriddedSeries(dataset, reading, used, unused)
 
 
 def _air(reading: Reading, parts: Iterable[Part], there: set[str]) -> frozenset[str]:
@@ -214,7 +205,7 @@ def _air(reading: Reading, parts: Iterable[Part], there: set[str]) -> frozenset[
         for name in sorted(reading.needed & part.stored.keys()):
             conversion = reading.conversion(part, name)
             conversion.check_air(
-                there, "request them too, or say what they are called in dataset.gridded.names"
+                there, "request them too, or name their variables in dataset.gridded.names"
             )
             found |= set(conversion.made_of)
     return frozenset(found)

@@ -1,4 +1,4 @@
-"""When the fields of a file are, however it says so.
+"""The times of a file's fields, in each of the forms that files have.
 
 - CF: a variable whose unit is "... since ...", along a dimension or alone;
 - WRF: ``Times``, texts such as 2018-01-01_03:00:00;
@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def _time_variable(dataset: xr.Dataset, where: object) -> str:
         expected="one coordinate whose unit is such as 'hours since 1900-01-01', WRF's Times or"
         " IOAPI's TFLAG",
         found=", ".join(found) if found else f"coordinates {', '.join(coordinates) or 'none'}",
-        hint="give files that say when their fields are, by one coordinate",
+        hint="give files with one time coordinate",
     )
 
 
@@ -89,13 +90,8 @@ def _decoded(axis: xr.DataArray, where: object) -> pd.DatetimeIndex:
         )
     attributes = {"units": axis.attrs["units"], "calendar": calendar}
     plain = xr.Dataset({"times": ("times", np.ravel(axis.values), attributes)})
-    with refusing(
-        *(ValueError, OverflowError, TypeError),
-        what="the times of a series cannot be read",
-        where=place,
-        expected="numbers with a unit such as 'hours since 1900-01-01'",
-        hint="correct the units attribute",
-    ):
+    expected = "numbers with a unit such as 'hours since 1900-01-01'"
+    with _reading(place, expected, "correct the units attribute"):
         times = pd.DatetimeIndex(xr.decode_cf(plain)["times"].values)
     return _whole(times, place)
 
@@ -103,13 +99,7 @@ def _decoded(axis: xr.DataArray, where: object) -> pd.DatetimeIndex:
 def _of_texts(texts: xr.DataArray, where: object) -> tuple[str, pd.DatetimeIndex]:
     place = f"{where}, {texts.name}"
     words = [_text(each).replace("_", " ") for each in texts.values]
-    with refusing(
-        ValueError,
-        what="the times of a series cannot be read",
-        where=place,
-        expected="texts such as 2018-01-01_03:00:00",
-        hint="mend or remove the file",
-    ):
+    with _reading(place, "texts such as 2018-01-01_03:00:00", "mend or remove the file"):
         times = pd.DatetimeIndex(pd.to_datetime(words, format="%Y-%m-%d %H:%M:%S"))
     return str(texts.dims[0]), _whole(times, place)
 
@@ -121,16 +111,16 @@ def _text(value: Any) -> str:
 def _of_tflag(flags: xr.DataArray, where: object) -> tuple[str, pd.DatetimeIndex]:
     place = f"{where}, {flags.name}"
     days, clock = np.moveaxis(flags.values[:, 0].astype(np.int64), -1, 0)
-    with refusing(
-        ValueError,
-        what="the times of a series cannot be read",
-        where=place,
-        expected="YYYYDDD and HHMMSS, as IOAPI writes them",
-        hint="a file that does not depend on time (TFLAG 0) is no series",
-    ):
+    hint = "a file that does not depend on time (TFLAG 0) is no series"
+    with _reading(place, "YYYYDDD and HHMMSS, as IOAPI writes them", hint):
         start = pd.to_datetime([f"{day:07d}" for day in days], format="%Y%j")
     seconds = clock // 10_000 * 3600 + clock // 100 % 100 * 60 + clock % 100
     return str(flags.dims[0]), _whole(start + pd.to_timedelta(seconds, unit="s"), place)
+
+
+def _reading(place: str, expected: str, hint: str) -> AbstractContextManager[None]:
+    errors, what = (ValueError, OverflowError, TypeError), "the times of a series cannot be read"
+    return refusing(*errors, what=what, where=place, expected=expected, hint=hint)
 
 
 def _whole(times: pd.DatetimeIndex, place: str) -> pd.DatetimeIndex:

@@ -1,9 +1,9 @@
-"""What raw archives hold and what an ingest would refuse, before a day is spent on it.
+"""Inspection of raw archives: their content, and what an ingest would refuse, before it is run.
 
-Files are read and checked by the ingest's own readers, which hand problems over to be noted.
+Files are read and checked by the ingest's own readers; their problems are noted.
 
-- ``listing``: which files there are, by their names;
-- ``hours``: which hours there are, and which of them are looked at;
+- ``listing``: the files, by their names;
+- ``hours``: the hours that there are, and the sample of them that is read;
 - ``tally``: names, units and ranges of variables, the grid, hints at a time zone;
 - ``gridded``: the same of a gridded series;
 - ``study``: what the steps of a study would refuse: files for elevation and population, splits;

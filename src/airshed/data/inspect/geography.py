@@ -1,4 +1,4 @@
-"""What the positions of cells say of a grid, and the warmest hour of its clock: hints, no rules."""
+"""Kind of a grid from its cells' positions; likely time zone from the warmest hour: hints only."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from airshed.data.sphere import axis_directions, spacing_km
 
 SAME_DEG = 1e-4
 CONFORMAL = 0.02  # how far cells may be from squares, each alike, to be called so
-WARMEST_SOLAR_H = 14.5  # local solar time at which air near the ground is usually warmest
-SURE_K = 0.5  # smallest amplitude of the daily cycle that says anything
+WARMEST_SOLAR_H = 14.5  # typical local solar time of the warmest air near the ground
+MIN_AMPLITUDE_K = 0.5  # of the daily cycle, for a hint
 
 
 def describe_grid(lat_deg: Floats, lon_deg: Floats) -> dict[str, Any]:
@@ -65,20 +65,20 @@ def _kind(lat_deg: Floats, lon_deg: Floats, aspect: Floats) -> str:
 def clock_of_temperature(
     mean_temp_k: Mapping[int, float], lon_deg: Floats | float
 ) -> dict[str, Any] | None:
-    """What the daily cycle of the mean temperature says of the clock of the files' names.
+    """The likely time zone of the files' names, from the daily cycle of the mean temperature.
 
     Args:
         mean_temp_k: Mean over the grid for each hour of one day, by the files' clock.
         lon_deg: Longitudes of the cells.
 
     Returns:
-        Hour of the warmest air by the files' clock and by UTC, if names are in UTC or ahead of it
-        by ``likely_offset_h``; None without a whole day or a clear cycle.
+        Hour of the warmest air by the files' clock, its expected hour in UTC, and the difference
+        ``likely_offset_h``; None without a whole day or a clear cycle.
     """
     if sorted(mean_temp_k) != list(range(24)):
         return None
     first_harmonic = np.fft.rfft([mean_temp_k[hour] for hour in range(24)])[1] / 12
-    if not abs(first_harmonic) >= SURE_K:
+    if not abs(first_harmonic) >= MIN_AMPLITUDE_K:
         return None
     # longitudes are averaged as directions, so that the date line does no harm
     mean_lon = np.degrees(np.angle(np.mean(np.exp(1j * np.radians(lon_deg)))))

@@ -1,4 +1,4 @@
-"""A look at a gridded series, as a study describes it."""
+"""Inspection of a gridded series that a study describes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from airshed.config.data import DatasetConfig
-from airshed.data.archives import size_and_time
 from airshed.data.gridded.listing import series_files
 from airshed.data.gridded.series import GriddedSeries, open_series
 from airshed.data.inspect.hours import chosen_times, counted
@@ -17,38 +16,37 @@ from airshed.data.inspect.listing import Listing
 from airshed.data.inspect.tally import Tally
 from airshed.data.problems import Findings
 from airshed.errors import AirshedError
-from airshed.files import files_below
+from airshed.files import folder_state, size_and_time
 
 SHOWN = 5
 
 
 def list_series(path: Path, findings: Findings) -> Listing:
-    """Which files there are, and how large they are together."""
+    """The files and their total size."""
     found = Listing(forms=Counter())
     with findings:
         for file in series_files(str(path)):
             kind = "Zarr store" if file.is_dir() else f"file {file.suffix or 'without an ending'}"
             found.forms[kind] += 1
-            sizes = (size_and_time(each)[0] for each in files_below(file))
-            found.size_bytes += sum(sizes) if file.is_dir() else size_and_time(file)[0]
+            size = folder_state(file)[1] if file.is_dir() else size_and_time(file)[0]
+            found.size_bytes += size
     return found
 
 
 def look_at_series(
     path: Path, dataset: DatasetConfig, count: int | None, tally: Tally
 ) -> tuple[dict[str, Any] | None, dict[str, str]]:
-    """Look at some times of a series, every one if ``count`` is None; problems are noted.
+    """Read ``count`` times of a series, or every one if None; problems are noted.
 
     Returns:
-        Times expected, found and missing, None if no file can be used; and how quantities come
-        from the variables of the files.
+        Counts of times, None if no file is usable; and the conversions to quantities, in words.
     """
     with tally.findings:
         series = open_series(dataset, str(path), tally.findings)
-        if series.passed_over:
-            some = ", ".join(map(str, series.passed_over[:SHOWN]))
-            text = f"{len(series.passed_over)} files hold nothing that the study reads"
-            tally.findings.remark(text, some + (", ..." if series.passed_over[SHOWN:] else ""))
+        if series.unused:
+            some = ", ".join(map(str, series.unused[:SHOWN]))
+            text = f"{len(series.unused)} files hold nothing that the study reads"
+            tally.findings.remark(text, some + (", ..." if series.unused[SHOWN:] else ""))
         return _times(series, dataset, count, tally), series.conversions()
     return None, {}
 
@@ -60,8 +58,8 @@ def _times(
     expected = pd.date_range(days[0], periods=len(days) * dataset.steps_a_day, freq=step)
     whole = expected.intersection(series.whole_times)
     for name, there in series.times_by_quantity.items():
-        if lacking := len(expected.intersection(series.times).difference(there)):
-            remark = f"{lacking} times lack {name}, and count as missing"
+        if without := len(expected.intersection(series.times).difference(there)):
+            remark = f"{without} times lack {name}, and count as missing"
             tally.findings.remark(remark, f"{dataset.period}")
     sampled = []
     chosen = chosen_times(whole, count) if len(whole) else {}

@@ -1,4 +1,4 @@
-"""Which hours there are: by names of files, and inside the archives that are opened."""
+"""The hours that there are, by names of files and in opened archives, and a sample to read."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from airshed.data.day_notes import ABSENT, gaps
 from airshed.data.inspect.tally import Tally
 from airshed.data.problems import Findings
 from airshed.data.rawhour import Hour
-from airshed.data.source import Archives, there_twice
+from airshed.data.source import Archives, duplicate_hour
 from airshed.progress import progress
 
 HOUR = timedelta(hours=1)
-HOURS_APART = 7  # from one chosen day to the next, so that all times of day are met
+HOURS_APART = 7  # from one chosen day to the next, so that all times of day occur
 
 
 def chosen_hours(days: list[date], count: int | None) -> dict[date, set[int]]:
-    """Hours to look at by day: ``count``, spread over all days and times, or every one if None."""
+    """Hours to read by day: ``count``, spread over all days and times, or every one if None."""
     if count is None:
         return {day: set(range(24)) for day in days}
     picks = Counter(np.linspace(0, len(days) - 1, count).round().astype(int).tolist())
@@ -37,7 +37,7 @@ def chosen_hours(days: list[date], count: int | None) -> dict[date, set[int]]:
 
 
 def chosen_times(times: pd.DatetimeIndex, count: int | None) -> dict[date, set[int]]:
-    """Hours to look at by day: ``count`` of those that are there, or every one if None."""
+    """Hours to read by day: ``count`` of the existing ones, or every one if None."""
     positions = np.linspace(0, len(times) - 1, count or len(times)).round().astype(int)
     chosen: dict[date, set[int]] = defaultdict(set)
     for hour in times[positions]:
@@ -47,24 +47,23 @@ def chosen_times(times: pd.DatetimeIndex, count: int | None) -> dict[date, set[i
 
 @dataclass
 class Hours:
-    """Hours of archives and hourly files: UTC, or by the names of files as long as nobody knows.
+    """Hours of archives and hourly files: UTC, or by the names of files without a study.
 
     Attributes:
         source: The files.
-        tally: What the hours that are looked at hold.
-        found: Hours that names of files or members give.
-        taken: Those of archives that were not opened, or not to the end: all 24 of a day.
-        sampled: Those that were looked at.
-        opened: Days whose files were gone through.
-        mean_temp: Mean temperature of each hour, by the names, of the first whole day that was
-            opened.
-        ahead_h: By how much names are ahead of the files' own time coordinates.
+        tally: Content of the sampled hours.
+        found: Hours in names of files or members.
+        assumed: All 24 hours of days whose archives were not opened, or not to the end.
+        sampled: Hours that were read.
+        opened: Number of days whose archives were opened.
+        mean_temp: Mean temperature of each hour, by the names, of the first whole day opened.
+        ahead_h: Hours by which names are ahead of the files' own time coordinates.
     """
 
     source: Archives
     tally: Tally
     found: set[datetime] = field(default_factory=set)
-    taken: set[datetime] = field(default_factory=set)
+    assumed: set[datetime] = field(default_factory=set)
     sampled: set[datetime] = field(default_factory=set)
     opened: int = 0
     mean_temp: dict[int, float] = field(default_factory=dict)
@@ -72,19 +71,19 @@ class Hours:
 
     @property
     def ahead(self) -> timedelta:
-        """By how much names are ahead of the hours."""
+        """Time by which names are ahead of UTC."""
         return timedelta(hours=self.source.utc_offset_h or 0)
 
     def look(self, count: int | None) -> None:
-        """Go through the chosen days, and look at the chosen hours."""
+        """Open the chosen days, and read the chosen hours."""
         chosen = chosen_hours(list(self.source.files), count)
         for day, paths in self.source.files.items():
             for path in () if day in chosen else paths:
                 if HOUR_NAME.fullmatch(path.name):
                     self._note(hour_of(path.name) - self.ahead, str(path))
                 else:
-                    self._take(day)
-        for day, wanted in progress(chosen.items(), "days looked at", total=len(chosen)):
+                    self._assume(day)
+        for day, wanted in progress(chosen.items(), "days inspected", total=len(chosen)):
             self._look_at_day(day, wanted)
 
     def _look_at_day(self, day: date, wanted: set[int]) -> None:
@@ -100,7 +99,7 @@ class Hours:
                 temperatures[number] = mean
         for problem in damage.problems:
             self.tally.findings.add(problem)
-            self._take(day)
+            self._assume(day)
         if last is not None and len(self.sampled) == looked:
             self._look_at_hour(last)  # none of the chosen hours is there
         if len(temperatures) == 24:
@@ -121,20 +120,20 @@ class Hours:
             if dataset and dataset.quality.duplicate_hours == "mask":
                 findings.remark("an hour is there twice: left out", where)
             else:
-                findings.add(there_twice(where, f"{hour}" + (" UTC" if dataset else "")))
+                findings.add(duplicate_hour(where, f"{hour}" + (" UTC" if dataset else "")))
         self.found.add(hour)
 
-    def _take(self, day: date) -> None:
-        self.taken.update(hour - self.ahead for hour in _range(day, day))
+    def _assume(self, day: date) -> None:
+        self.assumed.update(hour - self.ahead for hour in _range(day, day))
 
     def summary(self, dataset: DatasetConfig | None) -> dict[str, Any]:
         """Hours expected, found and missing: of a study's period, or from first to last day."""
         days = list(self.source.files)
         span = (dataset.period.start, dataset.period.end) if dataset else (days[0], days[-1])
         clock = "UTC" if dataset else "file names"
-        return counted(list(_range(*span)), self.found | self.taken, clock, ABSENT) | {
+        return counted(list(_range(*span)), self.found | self.assumed, clock, ABSENT) | {
             "days_opened": self.opened,
-            "hours_taken_from_names_of_archives": len(self.taken - self.found),
+            "hours_taken_from_names_of_archives": len(self.assumed - self.found),
             "sampled": [hour.isoformat() for hour in sorted(self.sampled)],
         }
 
@@ -146,7 +145,7 @@ def counted(
     reason: str,
     step_h: int = 1,
 ) -> dict[str, Any]:
-    """How many hours, or times every ``step_h`` hours, are expected, found and missing."""
+    """Counts of the hours, or times every ``step_h`` hours, expected, found and missing."""
     known = set(there)
     listed = [(hour, None if hour in known else reason) for hour in expected]
     missing = sum(reason is not None for _, reason in listed)

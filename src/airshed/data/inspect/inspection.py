@@ -1,4 +1,4 @@
-"""The whole look at a path."""
+"""The inspection of a path as a whole."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from airshed.variables import STATIC, VARIABLES, Quantities
 
 @dataclass
 class Inspection:
-    """What was found; every part can be written as JSON.
+    """The result of an inspection; every part can be written as JSON.
 
     Attributes:
-        path: What was looked at.
+        path: The inspected path.
         findings: Problems and remarks.
-        files: Which there are.
-        quantities: What a study knows, and states of units.
+        files: The files.
+        quantities: The study's quantities and their units.
         hours: Hours expected, found and missing; None without hourly files.
-        variables: Of the hourly files that were looked at.
-        grid: Of the first of them.
-        clock: Hints at the time zone of their names.
+        variables: Of the sampled hours.
+        grid: Of the first sampled hour.
+        clock: Hints at the time zone of file names.
         stores: Yearly stores.
         conversions: Of a gridded series, how quantities come from its variables.
     """
@@ -55,15 +55,22 @@ class Inspection:
 
     @property
     def accepted(self) -> bool:
-        """Whether nothing that was looked at would be refused."""
+        """Whether nothing inspected would be refused."""
         return not self.findings.problems
 
+    def take(self, tally: Tally) -> None:
+        """Take variables and grid of the sampled hours."""
+        self.variables = list(tally.variables.values())
+        if tally.grid is not None:
+            self.grid = describe_grid(tally.grid.lat_deg, tally.grid.lon_deg)
+
     def likely_units(self) -> dict[str, str]:
-        """Usual units that fit the ranges of variables whose unit is nowhere stated."""
+        """Common units that fit the ranges of variables whose unit is not stated."""
+        stated = dict(self.quantities.file_units)
         likely = {
-            seen.name: seen.likely_unit(self.quantities)
+            seen.stored.name: seen.likely_unit(self.quantities)
             for seen in self.variables
-            if seen.name not in dict(self.quantities.file_units) and None in seen.units
+            if seen.stored.name not in stated and None in seen.units
         }
         hourly = self.quantities.hourly
         return {name: unit for name in hourly if (unit := likely.get(name)) is not None}
@@ -90,17 +97,15 @@ class Inspection:
 
 
 def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -> Inspection:
-    """Look at a folder of archives, one archive, one NetCDF file or a yearly Zarr store.
-
-    What a study says is a gridded series is looked at as one.
+    """Inspect a folder of archives, one archive, one NetCDF file, a yearly Zarr store, or a series.
 
     Args:
-        path: Where they are.
-        dataset: What a study says of them, where there is one.
-        count: How many hours to look at, spread over all days; None looks at every hour.
+        path: The path; also a pattern of a gridded series.
+        dataset: The study's description of the files, if there is a study.
+        count: Number of hours to read, spread over all days; None reads every hour.
 
     Raises:
-        AirshedError: There is nothing at the path. All else is noted.
+        AirshedError: There is nothing at the path. All other problems are noted.
     """
     findings = Findings()
     if dataset is not None and dataset.source == "gridded":
@@ -127,9 +132,7 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
     if (single := files.single) is not None:
         where = str(single)
         tally.look(read_contents(single.read_bytes(), where, quantities, None, findings), where)
-    found.variables = list(tally.variables.values())
-    if tally.grid is not None:
-        found.grid = describe_grid(tally.grid.lat_deg, tally.grid.lon_deg)
+    found.take(tally)
     found.stores = [_look_at_store(each, dataset, count, findings) for each in files.stores]
     if dataset:
         with findings:
@@ -139,7 +142,7 @@ def inspect_path(path: Path, dataset: DatasetConfig | None, count: int | None) -
 
 
 def _named(dataset: DatasetConfig | None) -> set[Path]:
-    """Files that a study names by themselves."""
+    """Files below the path that a study names in settings of their own."""
     paths = [getattr(dataset, f"{each}_file", None) for each in ("elevation", "population", "mask")]
     return {Path(path).resolve() for path in paths if path is not None}
 
@@ -151,9 +154,7 @@ def _inspect_series(
     found = Inspection(path, tally.findings, files, tally.quantities)
     if files.forms:
         found.hours, found.conversions = look_at_series(path, dataset, count, tally)
-    found.variables = list(tally.variables.values())
-    if tally.grid is not None:
-        found.grid = describe_grid(tally.grid.lat_deg, tally.grid.lon_deg)
+    found.take(tally)
     check_dataset(dataset, found.hours, tally)
     return found
 

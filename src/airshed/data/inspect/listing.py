@@ -1,4 +1,4 @@
-"""What lies below a path, by the names of files; problems are noted."""
+"""Files below a path, by their names; problems are noted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airshed.data.archives import (
 from airshed.data.members import read_members
 from airshed.data.problems import Findings
 from airshed.errors import AirshedError
-from airshed.files import files_below, is_zarr_store
+from airshed.files import files_below, folder_state, is_zarr_store
 
 YEARLY = "data_*_china_masked.zarr"
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
@@ -29,14 +29,14 @@ SHOWN = 5
 
 @dataclass
 class Listing:
-    """Where hours are.
+    """Files with hours.
 
     Attributes:
         days: Archives or hourly files of each day, by the files' clock.
         stores: Yearly Zarr stores.
-        single: A NetCDF file whose name holds no time.
-        forms: How many files there are of each form.
-        size_bytes: Of all of them.
+        single: A NetCDF file without a time in its name.
+        forms: Number of files of each form.
+        size_bytes: Total size.
     """
 
     days: dict[date, Files] = field(default_factory=dict)
@@ -53,9 +53,9 @@ def list_files(
 
     Args:
         path: A folder, an archive, an hourly file or a Zarr store.
-        repeated_days: Whether a study leaves hours out that are there more than once.
+        repeated_days: Whether the study masks duplicate hours.
         findings: Takes problems and remarks.
-        named: Files, resolved, that other steps read.
+        named: Resolved paths of files that other steps read.
 
     Raises:
         AirshedError: There is nothing at the path.
@@ -72,7 +72,7 @@ def list_files(
     found.days = dict(sorted(found.days.items()))
     for store in found.stores:
         found.forms["yearly Zarr store"] += 1
-        found.size_bytes += sum(file.stat().st_size for file in files_below(store))
+        found.size_bytes += folder_state(store)[1]
     if not (found.days or found.stores or found.single):
         findings.add(nothing_found(path))
     for day, paths in found.days.items():
@@ -103,7 +103,7 @@ def _count_files(path: Path, found: Listing, findings: Findings, named: Collecti
 
 
 def _add_misnamed(path: Path, found: Listing, findings: Findings) -> None:
-    """A single file that an ingest would not find by its name; it is looked at all the same."""
+    """Add a single file that an ingest would not find by its name, to inspect it all the same."""
     findings.add(
         AirshedError(
             "an ingest does not find this file by its name",

@@ -1,4 +1,4 @@
-"""What else the steps of a study would refuse of its data."""
+"""Further checks of a study's data: files for elevation and population, missing hours, splits."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ STATIC_FILES = {"elevation": elevation, "population": population}
 
 
 def check_dataset(dataset: DatasetConfig, hours: Mapping[str, Any] | None, tally: Tally) -> None:
-    """What an ingest and the step for static fields would refuse; it is noted.
+    """Note what an ingest and the step for static fields would refuse.
 
     Args:
-        dataset: What the study says.
-        hours: Expected, found and missing ones, if there are hourly files.
-        tally: What was looked at.
+        dataset: The study's description of the data.
+        hours: Counts of hours, see :func:`airshed.data.inspect.hours.counted`; None without files.
+        tally: The sampled hours.
     """
     if hours is not None and hours["missing"] and dataset.quality.missing_hours == "refuse":
         gap = hours["gaps"][0]
@@ -49,7 +49,7 @@ def check_dataset(dataset: DatasetConfig, hours: Mapping[str, Any] | None, tally
 
 
 def _check_static(dataset: DatasetConfig, name: str, cells: Cells | None, tally: Tally) -> None:
-    """A file's unit, values and cover; without a grid its unit alone."""
+    """Check a file's unit, values and coverage; without a grid its unit alone."""
     path = Path(getattr(dataset, f"{name}_file"))
     if cells is None:
         (open_elevation if name == "elevation" else open_population)(dataset, path)
@@ -66,13 +66,7 @@ def _check_static(dataset: DatasetConfig, name: str, cells: Cells | None, tally:
 
 
 def check_splits(study: Study, hours: Mapping[str, Any] | None, findings: Findings) -> None:
-    """Whether each split has hours that are there; one without any is noted.
-
-    Args:
-        study: The study.
-        hours: Expected, found and missing ones; None if they were not counted.
-        findings: Takes problems.
-    """
+    """Note each split without any hour; ``hours`` as for :func:`check_dataset`."""
     if hours is None:
         return
     step = pd.Timedelta(hours=study.dataset.time_step_h)

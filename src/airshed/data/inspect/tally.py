@@ -1,4 +1,4 @@
-"""What the hours that are looked at hold together, as the ingest's checks see them."""
+"""Variables, ranges and grid of the sampled hours, with the ingest's own checks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIKELY_UNITS = {"temp": ("K", "degC"), "psfc": ("Pa", "hPa"), "co": ("mg m-3", "
 
 @dataclass
 class Range:
-    """Smallest, largest and sum of values, and how many of them are known."""
+    """Minimum, maximum and sum of values; number of cells and of those with a value."""
 
     low: float = np.inf
     high: float = -np.inf
@@ -47,23 +47,13 @@ class Seen:
 
     Attributes:
         stored: As the first file has it.
-        units: Attributes that were met, None where there was none.
+        units: Different unit attributes, None where there was none.
         ranges: By canonical units; under None those of values whose unit is unknown.
     """
 
     stored: Stored
     units: list[str | None] = field(default_factory=list)
     ranges: dict[str | None, Range] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str | None:
-        """Canonical name, None for one that is not used."""
-        return self.stored.name
-
-    @property
-    def stored_as(self) -> str:
-        """Name in the files."""
-        return self.stored.stored_as
 
     def add(self, stored: Stored) -> None:
         """Count one more hour."""
@@ -79,8 +69,8 @@ class Seen:
         shown, stored = self.ranges.get(units, Range()), self.stored
         sizes = zip(stored.dimensions, stored.shape, strict=True)
         return {
-            "name": self.name,
-            "stored_as": self.stored_as,
+            "name": stored.name,
+            "stored_as": stored.stored_as,
             "units": self.units,
             "dimensions": ", ".join(f"{name}={size}" for name, size in sizes) or "none",
             "dtype": stored.dtype,
@@ -92,12 +82,13 @@ class Seen:
         }
 
     def likely_unit(self, quantities: Quantities) -> str | None:
-        """A usual unit in which values whose unit is unknown are plausible, if there is one."""
+        """A common unit in which the values without a unit are plausible, if there is one."""
         unknown = self.ranges.get(None)
-        if self.name is None or unknown is None or not unknown.known:
+        name = self.stored.name
+        if name is None or unknown is None or not unknown.known:
             return None
-        known = quantities[self.name]
-        for units in LIKELY_UNITS.get(self.name, (known.units,)):
+        known = quantities[name]
+        for units in LIKELY_UNITS.get(name, (known.units,)):
             factor, offset = linear_conversion(units, known.units)
             low, high = (value * factor + offset for value in (unknown.low, unknown.high))
             if known.low <= low <= high <= known.high:
@@ -107,13 +98,13 @@ class Seen:
 
 @dataclass
 class Tally:
-    """Hours that are looked at one by one; problems are noted.
+    """What the sampled hours contain; problems are noted.
 
     Attributes:
-        dataset: What a study says of the files, if there is one.
-        findings: Where problems and remarks go.
-        variables: By the names that files give them.
-        grid: Of the first hour that could be read.
+        dataset: The study's description of the files, if there is a study.
+        findings: Takes problems and remarks.
+        variables: By their names in the files.
+        grid: Of the first readable hour.
     """
 
     dataset: DatasetConfig | None
@@ -123,11 +114,11 @@ class Tally:
 
     @property
     def quantities(self) -> Quantities:
-        """What the study knows; without one, what studies know by default."""
+        """The study's quantities; without a study, the default ones."""
         return self.dataset.quantities if self.dataset else CAQRA
 
     def look(self, contents: Contents, where: str) -> None:
-        """Count what was read of an hour, and check it as an ingest does."""
+        """Add an hour, and check it as an ingest does."""
         self.add(contents, where)
         if {"lat2d", "lon2d"} <= contents.fields.keys():
             with self.findings:
@@ -154,5 +145,5 @@ class Tally:
         found = check_hour(hour, self.grid, quantities, quality, where, self.findings)
         if masked := [name for name, count in found.cells_implausible.items() if count]:
             self.findings.remark(f"implausible values of {', '.join(masked)} are masked", where)
-        if found.unusable is not None and not hour.lacking:
+        if found.unusable is not None and not hour.invalid:
             self.findings.remark(f"an hour counts as missing: {found.unusable}", where)

@@ -122,7 +122,7 @@ def _remarks(remarks: dict[str, list[str]]) -> Iterator[str]:
 
 def _verdict(found: Inspection) -> Iterator[str]:
     if found.accepted:
-        yield f"Nothing that was looked at would be refused{_looked(found)}."
+        yield f"Nothing that was inspected would be refused{_looked(found)}."
         return
     kinds: dict[tuple[str, ...], list[tuple[AirshedError, int]]] = {}
     for problem, times in found.findings.counted():
@@ -152,7 +152,7 @@ def _looked(found: Inspection) -> str:
 
 
 def _problem(members: list[tuple[AirshedError, int]]) -> Iterator[str]:
-    """A problem, and where else the same was met."""
+    """A problem, and other places with the same."""
     (problem, times), *others = members
     first, *details = problem.render().splitlines()
     yield f"  - {first}" + (f" ({times} times, first:)" if times > 1 else "")

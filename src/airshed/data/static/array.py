@@ -10,9 +10,9 @@ import numpy as np
 from airshed.arrays import Floats
 from airshed.data.static.cells import Cells
 from airshed.data.static.curvilinear import Curvilinear
-from airshed.data.static.mask import in_order_of
+from airshed.data.static.mask import in_order_of, saved_array
 from airshed.data.static.wanted import Wanted
-from airshed.errors import AirshedError, refusing
+from airshed.errors import AirshedError
 
 START = b"\x93NUM"
 """How a file begins that numpy.save wrote."""
@@ -26,7 +26,7 @@ class BareArray:
         where: The file, for messages.
         values: In the array's own row order; NaN is missing.
         rows: How they run: ``north_first`` or ``south_first``.
-        units: None: an array says nothing of them.
+        units: None: an array has none.
     """
 
     where: str
@@ -47,19 +47,13 @@ class BareArray:
 
 
 def open_array(wanted: Wanted) -> BareArray:
-    """The array, if the configuration says how its rows run.
+    """The array, if its row order is configured.
 
     Raises:
         AirshedError: It cannot be read, holds no real numbers, or its rows may run either way.
     """
-    with refusing(
-        *(OSError, ValueError, EOFError),
-        what=f"the file with {wanted.name} cannot be read",
-        where=wanted.path,
-        expected="an array written by numpy.save",
-        hint=wanted.fetch_again,
-    ):
-        stored = np.asarray(np.load(wanted.path, allow_pickle=False))
+    what = f"the file with {wanted.name} cannot be read"
+    stored = saved_array(wanted.path, what, wanted.path, wanted.fetch_again)
     if stored.dtype.kind not in "iuf":
         raise _unfit(str(wanted.path), "real numbers, one for each cell", stored)
     if wanted.rows is None:

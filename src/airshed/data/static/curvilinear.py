@@ -25,7 +25,7 @@ class Curvilinear:
 
     Attributes:
         where: File and variable, for messages.
-        units: What the file says of units.
+        units: Of the file, None without any.
         values: NaN is missing.
         lat_deg: Latitudes of the centres.
         lon_deg: Longitudes of the centres.
@@ -38,7 +38,7 @@ class Curvilinear:
     lon_deg: Floats
 
     def sums(self, cells: Cells, convert: Convert) -> Sums:
-        """What lies in each cell of the study grid.
+        """Sums over the field's parts in each cell of the study grid.
 
         Areas of overlap are those of quadrilaterals in Lambert's azimuthal equal-area projection
         around the middle of the study grid.
@@ -74,7 +74,7 @@ class Curvilinear:
         )
 
     def _check_shapes(self, cells: Any) -> None:
-        placed = shapely.area(cells) > 0  # the others have no position in this plane
+        placed = shapely.area(cells) > 0  # the others lie outside this plane
         twisted = placed & ~shapely.is_valid(cells)
         if twisted.any():
             raise AirshedError(
@@ -82,7 +82,7 @@ class Curvilinear:
                 where=self.where,
                 expected="latitudes and longitudes that change steadily along rows and columns",
                 found=f"{twisted.sum()} of {placed.sum()} cells whose edges cross",
-                hint="look at the coordinates: are they of this field, and none of them missing?",
+                hint="check the coordinates: are they of this field, and is none missing?",
             )
 
 

@@ -13,7 +13,7 @@ import xarray as xr
 from airshed.config.data import DatasetConfig
 from airshed.data.sphere import axis_directions
 from airshed.data.static.cells import Cells, cells_around
-from airshed.data.static.mask import given_mask
+from airshed.data.static.mask import oriented, read_mask
 from airshed.data.static.quantities import elevation, population
 from airshed.data.static.sums import WHOLE, Gathered
 from airshed.data.stores import hourly_fields, open_hourly, reading_hours, write_netcdf
@@ -51,8 +51,9 @@ def static_fields(dataset: DatasetConfig, raw: Path, hourly: Path, output: Path)
     usable = known & np.isfinite(arrays["elevation"]) & np.isfinite(arrays["population"])
     domain = known
     if dataset.mask_file is not None:
-        likely = usable, arrays["elevation"] > 0
-        domain = known & given_mask(Path(dataset.mask_file), lat_deg, likely, dataset.mask_rows)
+        path, likely = Path(dataset.mask_file), (usable, arrays["elevation"] > 0)
+        given = read_mask(path, lat_deg.shape)
+        domain = known & oriented(given, lat_deg, likely, dataset.mask_rows, path)
     for name, field in found.items():
         check_covered(field, domain, cells, paths[name], name)
         missing = int((domain & np.isnan(field.values)).sum())
@@ -85,7 +86,7 @@ def domain_mask(hourly: xr.Dataset, min_coverage: float) -> npt.NDArray[np.bool_
 
 
 def _path(dataset: DatasetConfig, raw: Path, name: str) -> Path:
-    """The configured file; else where the simulator, or the first yearly store, has the field."""
+    """The configured file; else that of the simulator, or the first yearly store."""
     configured = getattr(dataset, f"{name}_file")
     if configured is not None:
         return Path(configured)

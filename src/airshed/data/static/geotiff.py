@@ -83,7 +83,7 @@ def _crs(file: Any, wanted: Wanted) -> CRS:
     crs = stored or stated
     if crs is None:
         raise AirshedError(
-            "a raster does not say where on the earth it lies",
+            "a raster has no coordinate reference system",
             where=wanted.path,
             expected="a coordinate reference system",
             found=f"none; corners at {tuple(file.bounds)}",

@@ -1,12 +1,13 @@
-"""A mask of the user: a bare array, whose rows must be known to run as those of the study grid."""
+"""A mask of the user: a bare array, whose row order must be that of the study grid."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from airshed.arrays import Flags, Floats
 from airshed.errors import AirshedError, refusing
@@ -15,31 +16,13 @@ Values = TypeVar("Values", Flags, Floats)
 DECISIVE = 0.1  # by how much the correlations of both row orders must differ
 
 
-def given_mask(path: Path, lat_deg: Floats, likely: Sequence[Flags], stated: str | None) -> Flags:
-    """Cells [Y, X] of the study grid that a file keeps; see :func:`oriented`.
-
-    Raises:
-        AirshedError: It cannot be read or does not fit the grid, lies upside down, or how its rows
-            run is not known.
-    """
-    return oriented(read_mask(path, lat_deg.shape), lat_deg, likely, stated, path)
-
-
 def read_mask(path: Path, shape: tuple[int, ...]) -> Flags:
     """Cells [Y, X] that a file keeps, an array ``.npy``, in its own row order.
 
     Raises:
         AirshedError: It cannot be read, has another shape, or holds other values than 0 and 1.
     """
-    with refusing(
-        OSError,
-        ValueError,
-        EOFError,
-        what="the mask cannot be read",
-        where=f"dataset.mask_file: {path}",
-        expected="an array written by numpy.save",
-    ):
-        stored = np.asarray(np.load(path, allow_pickle=False))
+    stored = saved_array(path, "the mask cannot be read", f"dataset.mask_file: {path}")
     if stored.shape != shape or not np.isin(stored, (0, 1)).all():
         raise AirshedError(
             "the mask does not fit the study grid",
@@ -49,6 +32,18 @@ def read_mask(path: Path, shape: tuple[int, ...]) -> Flags:
         )
     mask: Flags = stored.astype(bool)
     return mask
+
+
+def saved_array(path: Path, what: str, where: object, hint: str | None = None) -> NDArray[Any]:
+    """The array in a file that numpy.save wrote.
+
+    Raises:
+        AirshedError: It cannot be read.
+    """
+    expected = "an array written by numpy.save"
+    errors = OSError, ValueError, EOFError
+    with refusing(*errors, what=what, where=where, expected=expected, hint=hint):
+        return np.asarray(np.load(path, allow_pickle=False))
 
 
 def oriented(
@@ -61,7 +56,7 @@ def oriented(
         lat_deg: Latitudes [Y, X] of the study grid.
         likely: Cells [Y, X] that a mask is likely to keep, such as those with data and those on
             land; the first that tells both row orders apart decides.
-        stated: ``north_first`` or ``south_first``, where the configuration says how rows run.
+        stated: ``north_first`` or ``south_first``, the configured order of rows, if any.
         path: Of the mask, for messages.
 
     Raises:

@@ -121,8 +121,10 @@ def _is(variable: Any, name: str, wanted: Wanted) -> bool:
     word, units = (
         ("latitude", "degrees_north") if name == "lat2d" else ("longitude", "degrees_east")
     )
-    said = getattr(variable, "standard_name", None), getattr(variable, "units", None)
-    return word in said or units in said or wanted.quantities.canonical_name(variable.name) == name
+    stated = getattr(variable, "standard_name", None), getattr(variable, "units", None)
+    return (
+        word in stated or units in stated or wanted.quantities.canonical_name(variable.name) == name
+    )
 
 
 def _chosen(file: Any, lat: Any, lon: Any, wanted: Wanted) -> Any:

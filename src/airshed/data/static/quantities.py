@@ -1,4 +1,4 @@
-"""What elevation and population mean: units, kinds, and how they are brought to other cells."""
+"""Elevation and population: units, kinds, plausible values, and averaging to the study grid."""
 
 from __future__ import annotations
 
@@ -32,15 +32,6 @@ PER_CELL = re.compile(r"\bper (grid ?)?(cell|pixel|square)\s*$", re.IGNORECASE)
 PER_KM2 = re.compile(r"(\bper |/ ?)(sq(uare|\.)? ?(kilomet(er|re)s?|km)|km\^?2)", re.IGNORECASE)
 
 
-def _wanted(
-    dataset: DatasetConfig, name: str, path: Path, variable: str | None, band: int | None
-) -> Wanted:
-    return Wanted(
-        *(name, path, variable, band),
-        *(dataset.static_crs, dataset.quantities, dataset.static_rows),
-    )
-
-
 def open_elevation(dataset: DatasetConfig, path: Path) -> tuple[Field, Convert]:
     """The field of elevation and its conversion to metres, none below the floor.
 
@@ -48,12 +39,12 @@ def open_elevation(dataset: DatasetConfig, path: Path) -> tuple[Field, Convert]:
         AirshedError: The file is missing or unclear, or its unit unknown.
     """
     quantities = dataset.quantities
-    field = open_field(_wanted(dataset, "elevation", path, dataset.elevation_variable, None))
+    field = open_field(Wanted.of(dataset, "elevation", path))
 
     def convert(values: Floats) -> Floats:
-        said = quantities.attribute("elevation", field.units)
+        attribute = quantities.attribute("elevation", field.units)
         stated = quantities.file_unit("elevation")
-        metres = to_canonical(values, VARIABLES["elevation"], said, stated, field.where)
+        metres = to_canonical(values, VARIABLES["elevation"], attribute, stated, field.where)
         if dataset.elevation_floor_m is None:
             return metres
         return np.where(_undeclared(metres), metres, np.maximum(metres, dataset.elevation_floor_m))
@@ -83,10 +74,9 @@ def open_population(dataset: DatasetConfig, path: Path) -> tuple[Field, Convert,
     """The field of population, its conversion, and whether it is per square kilometre.
 
     Raises:
-        AirshedError: The file is missing or unclear, or counts and density cannot be told apart.
+        AirshedError: The file is missing or unclear, or may be counts or a density.
     """
-    variable, band = dataset.population_variable, dataset.population_band
-    field = open_field(_wanted(dataset, "population", path, variable, band))
+    field = open_field(Wanted.of(dataset, "population", path))
     per_km2, factor = _kind(field.units, dataset.population_kind, field.where)
     return field, lambda values: values * factor, per_km2
 
@@ -130,7 +120,7 @@ def _counts(people: Floats, shape: tuple[int, int]) -> Floats:
 
 
 def _undeclared(metres: Floats) -> npt.NDArray[np.bool_]:
-    """Where a missing value is not declared as such."""
+    """Where values are fillers of missing data that the file does not declare."""
     undeclared: npt.NDArray[np.bool_] = (metres < DEEPEST_M) | (metres == FILLER)
     return undeclared
 
@@ -172,8 +162,8 @@ def check_possible(
 
 def _kind(units: str | None, configured: str | None, where: str) -> tuple[bool, float]:
     """Whether a population is per square kilometre, and the factor to it or to people."""
-    said = None if units is None else _population_units(units)
-    if said is None and configured is None:
+    found = None if units is None else _population_units(units)
+    if found is None and configured is None:
         raise AirshedError(
             "whether a population is counts or a density is unknown",
             where=where,
@@ -182,8 +172,8 @@ def _kind(units: str | None, configured: str | None, where: str) -> tuple[bool, 
             hint="set dataset.population_kind: count (people per raster cell) or density"
             " (people per square kilometre)",
         )
-    per_km2 = configured == "density" if said is None else said[0]
-    if said is not None and configured is not None and per_km2 != (configured == "density"):
+    per_km2 = configured == "density" if found is None else found[0]
+    if found is not None and configured is not None and per_km2 != (configured == "density"):
         raise AirshedError(
             "a file's unit attribute contradicts the configuration",
             where=where,
@@ -191,11 +181,11 @@ def _kind(units: str | None, configured: str | None, where: str) -> tuple[bool, 
             found=units,
             hint="correct dataset.population_kind, or the file",
         )
-    return per_km2, 1.0 if said is None else said[1]
+    return per_km2, 1.0 if found is None else found[1]
 
 
 def _population_units(units: str) -> tuple[bool, float] | None:
-    """Density or not and the factor, from a unit attribute; None where it says neither."""
+    """Density or not and the factor, from a unit attribute; None if it is neither."""
     text = PER_KM2.sub(" km-2", PER_CELL.sub("", units))
     text = PEOPLE.sub("", text).strip(" .") or "1"
     text = re.sub(r"^/", "1/", text)

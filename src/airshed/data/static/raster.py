@@ -36,7 +36,7 @@ class Raster:
 
     Attributes:
         where: File and variable, for messages.
-        units: What the file says of units.
+        units: Of the file, None without any.
         rows: Number of rows.
         columns: Number of columns; for a field around the whole earth those of 360 degrees.
         x: Outer edge of the first column, in units of ``crs``.
@@ -59,7 +59,7 @@ class Raster:
     read: Read
 
     def sums(self, cells: Cells, convert: Convert) -> Sums:
-        """What lies in each cell of the study grid."""
+        """Sums over the raster's parts in each cell of the study grid."""
         columns, rows = self._columns_and_rows(cells)
         outlines = polygons(columns, -rows)
         window = self._window(columns, rows)
@@ -167,7 +167,7 @@ class _Layer(RasterSource):  # type: ignore[misc]
 
 
 def _within(positions: Floats, count: int) -> slice:
-    """The cells of a row or column that positions lie in, at least one; of so many."""
+    """The range of ``count`` cells along an axis in which the positions lie, at least one cell."""
     start = int(np.clip(np.floor(positions.min()), 0, count - 1))
     return slice(start, int(np.clip(np.ceil(positions.max()), start + 1, count)))
 

@@ -1,4 +1,4 @@
-"""What a source holds in each cell of the study grid, and the means and totals made of it."""
+"""Sums of a source in each cell of the study grid, and the means and totals from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airshed.data.regrid import MIN_COVERED
 Convert = Callable[[Floats], Floats]
 """From the values of a file to those that are summed."""
 
-WHOLE = 0.99  # share of a cell from which it counts as covered: outlines of grids are approximate
+WHOLE = 0.99  # covered share that counts as whole, since outlines of grids are approximate
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Sums:
         known_km2: Area of those with a value.
         values: Values by the share of the source cell.
         values_km2: Values by area.
-        low: Smallest value of which there is a part; NaN where there is none.
+        low: Smallest value of any part; NaN where there is none.
         high: Largest.
     """
 

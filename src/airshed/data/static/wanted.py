@@ -1,4 +1,4 @@
-"""What is wanted of a file of elevation or population, whatever its form."""
+"""Which variable and layer of a file of elevation or population to read, in any format."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from airshed.config.data import DatasetConfig
 from airshed.errors import AirshedError
 from airshed.variables import CAQRA, Quantities
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to take from a file.
+    """What to read from a file.
 
     Attributes:
         name: ``elevation`` or ``population``.
@@ -23,7 +24,7 @@ class Wanted:
         band: Number of a layer from 1, where the configuration gives one.
         crs: Coordinate reference system that the configuration states for files without one.
         quantities: What the dataset knows.
-        rows: How the rows of a bare array run, where the configuration says it.
+        rows: Row order of a bare array, if configured.
     """
 
     name: str
@@ -33,6 +34,15 @@ class Wanted:
     crs: str | None = None
     quantities: Quantities = CAQRA
     rows: str | None = None
+
+    @classmethod
+    def of(cls, dataset: DatasetConfig, name: str, path: Path) -> Wanted:
+        """By the study's settings for the file with elevation or population."""
+        return cls(
+            *(name, path, getattr(dataset, f"{name}_variable")),
+            dataset.population_band if name == "population" else None,
+            *(dataset.static_crs, dataset.quantities, dataset.static_rows),
+        )
 
     def stated_crs(self) -> CRS | None:
         """The system that the configuration states."""
@@ -61,7 +71,7 @@ class Wanted:
         return self.band - 1
 
     def unreadable(self, error: BaseException) -> AirshedError:
-        """What to say of a file that a library does not read."""
+        """The problem of a file that a library cannot read."""
         return AirshedError(
             f"the file with {self.name} cannot be read",
             where=self.path,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 BASELINES = {
     "persistence": "persistence:persistence",
     "same_hour_persistence": "persistence:same_hour_persistence",
-    "climatology": "climatology:climatology",
+    "climatology": "persistence:climatology",
     "damped_persistence": "persistence:damped_persistence",
     "ridge": "ridge:ridge",
 }
@@ -25,10 +25,6 @@ BASELINES = {
 
 
 def baseline(name: str) -> Callable[[Known], Forecaster]:
-    """Makes a forecaster; it may learn from the training split and read hours up to the init time.
-
-    Args:
-        name: One of those in :data:`BASELINES`.
-    """
+    """What makes a forecaster, which may learn from the training split and read earlier hours."""
     made: Callable[[Known], Forecaster] = resolve_name(f"{__name__}.{BASELINES[name]}")
     return made

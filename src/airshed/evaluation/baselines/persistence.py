@@ -1,4 +1,4 @@
-"""The last known field, that of the same hour of the day, or its anomaly as far as it lasts."""
+"""Climatology; the last known field, that of the same hour of the day, or its damped anomaly."""
 
 from __future__ import annotations
 
@@ -47,11 +47,20 @@ def same_hour_persistence(known: Known) -> Forecaster:
         if (found < 0).any():
             raise AirshedError(
                 "same-hour persistence finds no field of the valid time's hour of the day",
-                where=samples.told(found < 0),
+                where=samples.first_where(found < 0),
                 expected="a present hour at most a day before the init time, or days earlier",
                 hint="let the test split start later",
             )
         return reader.fields(found)
+
+    return batch_by_batch(forecast)
+
+
+def climatology(known: Known) -> Forecaster:
+    """What is expected at the valid time, see :mod:`airshed.data.climatology`."""
+
+    def forecast(samples: Samples) -> Floats:
+        return known.climatology.at(samples.valid_times)
 
     return batch_by_batch(forecast)
 

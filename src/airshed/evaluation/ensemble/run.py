@@ -30,12 +30,6 @@ def score_ensemble(study: Study, runs: Sequence[Path], prepared: Prepared, outpu
 
     An interrupted one goes on from its savepoint, to the same bytes.
 
-    Args:
-        study: The study, or what of it this step is handed.
-        runs: ``run.json`` of each seed, of one variant; two or more.
-        prepared: Paths of the prepared data.
-        output: Where the table goes, see :meth:`EnsembleScores.table`.
-
     Raises:
         AirshedError: Runs are of several variants or only one, or a checkpoint does not fit.
     """
@@ -62,11 +56,8 @@ def score_ensemble(study: Study, runs: Sequence[Path], prepared: Prepared, outpu
         "files": [sha256(path) for path in prepared.small_files().values()],
         "hours": hours(prepared.hourly, study.splits.test),
     }
-    savepoint = Savepoint(
-        output.with_name(f"{output.stem}.savepoint.npz"),
-        identity("ensemble", study, variants[0], parts),
-        60 * study.jobs.checkpoint_every_min,
-    )
+    made = identity("ensemble", study, variants[0], parts)
+    savepoint = Savepoint.beside(output, made, study)
     score_forecasts(
         batches_of(test_samples(study, hourly, horizons), study.evaluation.batch_size),
         members,

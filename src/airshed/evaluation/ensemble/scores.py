@@ -1,4 +1,4 @@
-"""All seeds of a variant as an ensemble: how good its mean is, and what its spread tells."""
+"""All seeds of a variant as an ensemble: how good its mean is, and how large its spread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scores.probability import crps_for_ensemble, rank_histogram
 
 from airshed.arrays import Floats
 from airshed.evaluation.aggregation import Period
-from airshed.evaluation.batch import Batch, Samples, State
+from airshed.evaluation.batch import Batch, Gathered, Samples
 from airshed.evaluation.loop import ahead
 
 DIMS = ("member", "sample", "pollutant", "cell")
@@ -34,7 +34,7 @@ class Member(Protocol):
 
 
 class Members:
-    """Forecasts of several networks as one: their mean is given, and they are kept for a scorer."""
+    """Forecasts of several networks as one: their mean, with all of them queued for a scorer."""
 
     def __init__(self, networks: Sequence[Member]) -> None:
         self._networks = networks
@@ -51,13 +51,14 @@ class Members:
             yield members.mean(axis=0)
 
 
-class EnsembleScores:
+class EnsembleScores(Gathered):
     """Scores of an ensemble over the cells of the domain, by horizon and pollutant.
 
     Source of the fair score: Ferro (2014), Quarterly Journal of the Royal Meteorological Society
     140, 1917-1923: it is the one of an ensemble that is infinitely large. The spread is corrected
-    for few members in the same way, so that it equals the error of the mean if members and truth
-    cannot be told apart (Fortin et al. 2014, Journal of Hydrometeorology 15, 1708-1713).
+    for few members in the same way, so that it equals the error of the mean if members and
+    observation cannot be distinguished (Fortin et al. 2014, Journal of Hydrometeorology 15,
+    1708-1713).
 
     Args:
         period: Horizons H and targets T.
@@ -65,21 +66,23 @@ class EnsembleScores:
         members: Makes the forecasts, and keeps them until they are scored.
     """
 
+    GATHERED = ("sums", "ranks")
+
     def __init__(self, period: Period, mask: npt.NDArray[np.bool_], members: Members) -> None:
         self._period, self._cells, self._members = period, np.flatnonzero(mask), members
         horizons, targets = len(period.horizons_h), len(period.targets)
-        self._sums = np.zeros((horizons, len(SUMMED), targets))
-        self._ranks = np.zeros((horizons, len(members) + 1, targets))
+        self.sums = np.zeros((horizons, len(SUMMED), targets))
+        self.ranks = np.zeros((horizons, len(members) + 1, targets))
 
     def add(self, batch: Batch) -> None:
         """Take one batch, whose members are the first that wait."""
         members = self._gather(self._members.waiting.popleft())
-        truth = self._gather(batch.truth)
+        values = self._gather(batch.observed)
         _, horizons = self._period.places(batch.samples)
-        known = np.isfinite(truth)
-        error = np.where(known, members - truth, 0)
+        known = np.isfinite(values)
+        error = np.where(known, members - values, 0)
         forecasts = xr.DataArray(np.where(known, members, np.nan), dims=DIMS)
-        observed = xr.DataArray(truth, dims=DIMS[1:])
+        observed = xr.DataArray(values, dims=DIMS[1:])
         crps = crps_for_ensemble(forecasts, observed, "member", method="fair", preserve_dims="all")
         parts = (
             known,
@@ -89,14 +92,14 @@ class EnsembleScores:
             np.nan_to_num(crps.transpose(*DIMS[1:]).values),
         )
         summed = np.stack([part.sum(axis=2, dtype=np.float64) for part in parts], axis=1)
-        np.add.at(self._sums, horizons, summed)
-        np.add.at(self._ranks, horizons, self._ranked(forecasts, observed, summed[:, 0]))
+        np.add.at(self.sums, horizons, summed)
+        np.add.at(self.ranks, horizons, self._ranked(forecasts, observed, summed[:, 0]))
 
     def _gather(self, fields: Floats) -> Floats:
         return fields.reshape(*fields.shape[:-2], -1)[..., self._cells].astype(np.float64)
 
     def _ranked(self, forecasts: xr.DataArray, observed: xr.DataArray, count: Floats) -> Floats:
-        """[B, M + 1, T]: how often the truth was above so many members."""
+        """[B, M + 1, T]: how often the observed value was above so many members."""
         shares = rank_histogram(
             forecasts.where(observed.notnull(), 0), observed, "member", preserve_dims=DIMS[1:3]
         )
@@ -104,26 +107,18 @@ class EnsembleScores:
             np.nan_to_num(shares.transpose("sample", "rank", "pollutant").values) * count[:, None]
         )
 
-    def state(self) -> State:
-        """The sums."""
-        return {"sums": self._sums, "ranks": self._ranks}
-
-    def restore(self, state: State) -> None:
-        """Take the sums back."""
-        self._sums, self._ranks = (np.array(state[name]) for name in ("sums", "ranks"))
-
     def table(self, variant: str) -> pd.DataFrame:
         """One row for each pollutant and horizon.
 
         Columns: ``rmse_of_mean`` and ``rmse_of_members`` (root of the mean square over them),
         ``crps`` (fair) and ``spread`` in the pollutant's units, ``spread_over_error`` (1 where the
-        spread tells the size of errors), and ``rank_<k>``, the share of pairs in which the truth
-        lies above k members.
+        spread equals the size of errors), and ``rank_<k>``, the share of pairs in which the
+        observation lies above k members.
         """
         rows = []
         for h, horizon in enumerate(self._period.horizons_h):
             for t, target in enumerate(self._period.targets):
-                count, *sums = self._sums[h, :, t]
+                count, *sums = self.sums[h, :, t]
                 mean, member, variance, crps = np.array(sums) / count if count else [np.nan] * 4
                 members = len(self._members)
                 spread = np.sqrt(variance * (members + 1) / members)
@@ -146,6 +141,6 @@ class EnsembleScores:
         return pd.DataFrame(rows)
 
     def _shares(self, horizon: int, target: int) -> dict[str, float]:
-        ranks: Floats = self._ranks[horizon, :, target]
+        ranks: Floats = self.ranks[horizon, :, target]
         total = ranks.sum()
         return {f"rank_{k}": one / total if total else np.nan for k, one in enumerate(ranks)}

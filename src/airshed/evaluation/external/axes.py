@@ -45,7 +45,7 @@ AXES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "latitude": ("latitude", ("latitude", "lat", "lat2d", "xlat", "nav_lat")),
     "longitude": ("longitude", ("longitude", "lon", "lon2d", "xlong", "nav_lon")),
 }
-"""Standard name and usual names of each axis; earlier names win."""
+"""Standard name and common names of each axis; earlier names win."""
 
 
 def find_axis(dataset: xr.Dataset, meaning: str) -> str | None:

@@ -13,6 +13,11 @@ from airshed.evaluation.rescoring import init_mse
 from airshed.evaluation.scores import opened_scores
 from airshed.integrity.atomic import atomic_path
 
+COLUMNS = (
+    *("external", "name", "seed", "pollutant", "horizon_h"),
+    *("samples", "own_samples", "rmse", "units"),
+)
+
 
 def write_common_table(files: Sequence[Path], output: Path) -> None:
     """Write ``external.csv``: RMSE of all forecasts on the samples of each external one.
@@ -21,18 +26,14 @@ def write_common_table(files: Sequence[Path], output: Path) -> None:
     ``rmse`` is the root of the mean over init times of the domain's mean squared error; it equals
     the one in ``scores.csv`` where every sample has the same cells. ``own_samples`` says how many a
     forecast has by itself.
-
-    Args:
-        files: ``scores.nc`` of the external forecasts and of everything to be set beside them.
-        output: Where the CSV goes.
     """
     scored = [_errors(path) for path in files]
-    rows: list[dict[str, object]] = []
+    tables = []
     for external in (scores for scores in scored if scores.attrs["kind"] == "external"):
         others = [s for s in scored if s is external or s.attrs["kind"] != "external"]
-        rows += [row for other in others for row in _rows(external, other)]
+        tables += [_on_samples_of(external, other) for other in others]
     with atomic_path(output) as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False)
+        pd.concat(tables or [pd.DataFrame()]).to_csv(temporary, index=False)
 
 
 def _errors(path: Path) -> xr.Dataset:
@@ -40,24 +41,18 @@ def _errors(path: Path) -> xr.Dataset:
         return init_mse(scores).to_dataset().assign_attrs(scores.attrs).load()
 
 
-def _rows(external: xr.Dataset, other: xr.Dataset) -> list[dict[str, object]]:
+def _on_samples_of(external: xr.Dataset, other: xr.Dataset) -> pd.DataFrame:
+    """A row for each pollutant and horizon of which both have a sample."""
     own = other["init_mse"].notnull()
     both = external["init_mse"].notnull() & own
-    mse = other["init_mse"].where(both).mean("init_time")
-    attrs = other.attrs
-    return [
+    found = xr.Dataset(
         {
-            "external": external.attrs["name"],
-            "name": attrs["name"],
-            "seed": "" if attrs["seed"] == -1 else attrs["seed"],
-            "pollutant": pollutant,
-            "horizon_h": int(horizon),
-            "samples": int(both.sel(pollutant=pollutant, horizon_h=horizon).sum()),
-            "own_samples": int(own.sel(pollutant=pollutant, horizon_h=horizon).sum()),
-            "rmse": float(np.sqrt(mse.sel(pollutant=pollutant, horizon_h=horizon))),
-            "units": str(other["units"].sel(pollutant=pollutant).item()),
+            "samples": both.sum("init_time"),
+            "own_samples": own.sum("init_time"),
+            "rmse": np.sqrt(other["init_mse"].where(both).mean("init_time")),
         }
-        for pollutant in other["pollutant"].values
-        for horizon in other["horizon_h"].values
-        if both.sel(pollutant=pollutant, horizon_h=horizon).any()
-    ]
+    )
+    table = found.to_dataframe(dim_order=("pollutant", "horizon_h")).reset_index()
+    seed = "" if other.attrs["seed"] == -1 else other.attrs["seed"]
+    table = table.assign(external=external.attrs["name"], name=other.attrs["name"], seed=seed)
+    return table.loc[table["samples"] > 0, list(COLUMNS)]

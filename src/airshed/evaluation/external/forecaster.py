@@ -7,17 +7,17 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import xarray as xr
 from scipy.interpolate import RegularGridInterpolator
 
-from airshed.arrays import Floats
+from airshed.arrays import Floats, Integers
 from airshed.config import Study
 from airshed.data.ratios import dry_air_density
 from airshed.data.sphere import lat_lon_deg, unit_vectors
 from airshed.data.stores import open_hourly, open_static
 from airshed.data.units import to_canonical
 from airshed.errors import AirshedError
+from airshed.evaluation.aggregation import Period
 from airshed.evaluation.batch import Samples
 from airshed.evaluation.evaluate import Evaluation, evaluate, test_samples
 from airshed.evaluation.external.reading import ExternalFields, open_external
@@ -35,11 +35,6 @@ log = logging.getLogger(__name__)
 
 def evaluate_external(study: Study, name: str, evaluation: Evaluation) -> None:
     """Score an external forecast on the samples and cells on which the trained runs are scored.
-
-    Args:
-        study: The resolved study.
-        name: Name of one of its external forecasts.
-        evaluation: What is scored, and where results go.
 
     Raises:
         AirshedError: There is no such forecast, it is not understood, or it lacks samples,
@@ -80,13 +75,7 @@ def evaluate_external(study: Study, name: str, evaluation: Evaluation) -> None:
 
 
 class ExternalForecaster:
-    """Looks forecasts up by init and lead time, converts and interpolates them.
-
-    Args:
-        study: How it is interpolated, which units it has, and what is wanted of it.
-        external: The forecast.
-        grid: The static fields of the study grid.
-    """
+    """Looks forecasts up by init and lead time, converts and interpolates them."""
 
     def __init__(self, study: Study, external: ExternalFields, grid: xr.Dataset) -> None:
         settings = study.external[external.name]
@@ -138,11 +127,10 @@ class ExternalForecaster:
                     forecast[row] = self._sample(*map(int, place))
             yield forecast
 
-    def _places(self, samples: Samples) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    def _places(self, samples: Samples) -> tuple[Integers, Integers]:
         """Position of each sample on the axes of init and lead times; -1 if it is not there."""
-        init = self._external.init_times.get_indexer(samples.init_times)
-        lead = pd.Index(self._external.lead_hours).get_indexer(pd.Index(samples.horizons_h))
-        return init, lead
+        external = self._external
+        return Period(external.init_times, tuple(external.lead_hours), ()).places(samples)
 
     def _sample(self, init: int, lead: int) -> npt.NDArray[np.float32]:
         """Fields [V, Y, X] of one init and lead time, on the study grid, in canonical units."""

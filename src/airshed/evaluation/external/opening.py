@@ -1,4 +1,4 @@
-"""Opening the files of a forecast: one dataset, with the init times that files or names tell."""
+"""Opening the files of a forecast: one dataset, with init times from the files or their names."""
 
 from __future__ import annotations
 
@@ -23,10 +23,6 @@ VALID_TIMES = ("time", "valid_time")
 def opened_dataset(name: str, settings: ExternalConfig) -> xr.Dataset:
     """The files of a forecast as one dataset with an axis of init times and one of lead times.
 
-    Args:
-        name: What the study calls it.
-        settings: Where it is, and how its files tell their init time.
-
     Raises:
         AirshedError: It cannot be opened, or its init times are not known.
     """
@@ -43,11 +39,11 @@ def _open(name: str, settings: ExternalConfig) -> xr.Dataset:
             " 'cams/*.nc'",
         )
     errors, what = (OSError, ValueError, KeyError), "an external forecast cannot be opened"
-    with refusing(*errors, what=what, where=settings.path, told=str):
+    with refusing(*errors, what=what, where=settings.path, found=str):
         if Path(paths[0]).is_dir():
             store = xr.open_zarr(paths[0], chunks=None, decode_timedelta=False)
             return _named(store, Path(paths[0]), name, settings)
-        for path in paths:  # one after the other, so that it can be told which one is endless
+        for path in paths:  # one after the other, so that the message can name the endless one
             within_limit(partial(_open_and_close, path), path, "fetch it again")
         if len(paths) == 1:
             dataset = xr.open_dataset(paths[0], decode_timedelta=False)
@@ -75,7 +71,7 @@ def _expanded(dataset: xr.Dataset, name: str, settings: ExternalConfig) -> xr.Da
 
 
 def _named(dataset: xr.Dataset, path: Path, name: str, settings: ExternalConfig) -> xr.Dataset:
-    """The dataset with the init time that its file's name tells, if the configuration says how."""
+    """The dataset with the init time in its file's name, if the configuration has a pattern."""
     if settings.init_time_pattern is None:
         return dataset
     start = init_time_of(path.name, settings.init_time_pattern)

@@ -34,7 +34,7 @@ def concentration(
 
     Raises:
         AirshedError: The unit is unknown or contradicts the configuration, or the values are a
-            mixing ratio and nothing tells the air's density.
+            mixing ratio and the air's density is unknown.
     """
     units = attribute if attribute is not None else stated
     ratio = ratio_of(units or "")

@@ -49,18 +49,10 @@ def _zero(given: Given) -> Tensor:
     return torch.from_numpy(given.normaliser.forward(np.zeros(shape))).expand_as(given.fields)
 
 
-def _mean(given: Given) -> Tensor:
-    return torch.zeros_like(given.fields)
-
-
 def _permuted(given: Given) -> Tensor:
     changed = given.fields.clone()
     changed[..., given.inside] = given.fields[..., given.inside][..., given.permutation]
     return changed
-
-
-def _of_other_times(given: Given) -> Tensor:
-    return given.others
 
 
 def _reversed(given: Given) -> Tensor:
@@ -79,9 +71,9 @@ def _noise(given: Given) -> Tensor:
 
 CHANGES: Mapping[str, Callable[[Given], Tensor]] = {
     "zero": _zero,
-    "mean": _mean,
+    "mean": lambda given: torch.zeros_like(given.fields),
     "permuted": _permuted,
-    "other_times": _of_other_times,
+    "other_times": lambda given: given.others,
     "reversed": _reversed,
     "noise": _noise,
 }
@@ -95,13 +87,12 @@ class ChangedFields:
         intervention: What is changed.
         samples: Gives the inputs.
         inputs: Names of the inputs, in their order.
-        still: Normalised fields [1, Y, X] that do not change with time, those that are changed, by
-            name.
+        static: Normalised static fields [1, Y, X], those that are changed, by name.
         normaliser: Normalises some fields.
         seed: Of what is drawn at random: one permutation of the cells, one order of the init times.
 
     Attributes:
-        still: What has taken the place of fields that do not change with time, [1, Y, X].
+        static: What has taken the place of static fields, [1, Y, X].
     """
 
     def __init__(
@@ -109,7 +100,7 @@ class ChangedFields:
         intervention: Intervention,
         samples: ForecastDataset,
         inputs: Sequence[str],
-        still: Mapping[str, Tensor],
+        static: Mapping[str, Tensor],
         normaliser: Callable[[Sequence[str]], Normaliser],
         seed: int,
     ) -> None:
@@ -117,14 +108,14 @@ class ChangedFields:
         self._inside, self._intervention = samples.mask, intervention
         drawn = np.random.default_rng((seed, PERMUTATION)).permutation(int(self._inside.sum()))
         self._permutation = torch.from_numpy(drawn)
-        self._moving = [name for name in intervention.changed() if name not in still]
-        self._channels = [inputs.index(name) for name in self._moving]
-        self._of_moving = normaliser(self._moving)
-        self.still = {
+        self._hourly = [name for name in intervention.changed() if name not in static]
+        self._channels = [inputs.index(name) for name in self._hourly]
+        self._of_hourly = normaliser(self._hourly)
+        self.static = {
             name: self._changed(normaliser([name]), field[None], field[None], [0])[0]
-            for name, field in still.items()
+            for name, field in static.items()
         }
-        self._places = {inputs.index(name): name for name in still if name in inputs}
+        self._places = {inputs.index(name): name for name in static if name in inputs}
         self._other = _other_times(samples, seed)
 
     def _changed(
@@ -138,15 +129,15 @@ class ChangedFields:
         """Samples whose inputs are [B, 2 V, Y, X]: V as they are, and V with what is changed."""
         batch = self._samples.__getitems__(indices)
         changed = batch.x.clone()
-        if self._moving:
+        if self._hourly:
             others = batch.x
             if self._intervention.change == OTHERS:
                 others = self._samples.__getitems__(self._other[list(indices)].tolist()).x
             fields, others = (x[:, self._channels] for x in (batch.x, others))
-            new = self._changed(self._of_moving, fields, others, batch.init_hours.tolist())
+            new = self._changed(self._of_hourly, fields, others, batch.init_hours.tolist())
             changed[:, self._channels] = torch.where(self._inside, new, 0)
         for place, name in self._places.items():
-            changed[:, place] = torch.where(self._inside, self.still[name][0], 0)
+            changed[:, place] = torch.where(self._inside, self.static[name][0], 0)
         return batch._replace(x=torch.cat([batch.x, changed], 1))
 
 

@@ -20,9 +20,9 @@ from airshed.data.normalisation import Normaliser
 from airshed.data.prepared import Prepared
 from airshed.data.stores import open_static
 from airshed.evaluation.evaluate import Evaluation, evaluate
+from airshed.evaluation.interventions import scores_of
 from airshed.evaluation.interventions.fields import ChangedFields
 from airshed.evaluation.interventions.networks import intervened, strength_times
-from airshed.evaluation.interventions.places import scores_of
 from airshed.evaluation.network import forecaster_of, trained_network
 from airshed.evaluation.scores import Subject
 from airshed.graph.identity import scores_identity
@@ -42,13 +42,6 @@ def intervene(study: Study, run: Path, prepared: Prepared, climatology: Path, ou
     Scores of an intervention are complete when they lie in its folder: an interrupted run, or one
     with further interventions, makes those that are not there or not of these weights, data and
     settings.
-
-    Args:
-        study: The study, or what of it this step is handed.
-        run: ``run.json`` of the training.
-        prepared: Paths of the prepared data.
-        climatology: The climatology.
-        output: Where the list of what was made goes; scores lie beside it, see :func:`scores_of`.
 
     Raises:
         AirshedError: The checkpoint is missing, changed or does not fit, or data do not fit.
@@ -89,7 +82,7 @@ def _score(study: Study, name: str, run: Path, prepared: Prepared, where: Evalua
         strength = strength_times(network, intervention.strength)  # type: ignore[assignment]
     else:
         given = changed_fields(study, intervention, prepared, samples, seed)
-        met = intervention.met_by(study.variant_stanzas[variant], study.inputs)
+        met = intervention.affects(study.variant_stanzas[variant], study.inputs)
         as_it_is = build_geography(study, prepared)
         changed = changed_geography(study, prepared, given)
         intervened(network, intervention, met, as_it_is, changed)
@@ -113,9 +106,9 @@ def changed_fields(
         return Normaliser.read(prepared.statistics, names)
 
     static = open_static(prepared.static)
-    still = {name: static[name].values[None] for name in STATIC if name in intervention.changed()}
+    fields = {name: static[name].values[None] for name in STATIC if name in intervention.changed()}
     normalised = {
-        name: torch.from_numpy(normaliser((name,)).forward(field)) for name, field in still.items()
+        name: torch.from_numpy(normaliser((name,)).forward(field)) for name, field in fields.items()
     }
     return ChangedFields(intervention, samples, study.inputs, normalised, normaliser, seed)
 
@@ -123,9 +116,9 @@ def changed_fields(
 def changed_geography(study: Study, prepared: Prepared, changed: ChangedFields) -> Geography:
     """The geography with the terrain that has taken the place of the true one, if any has."""
     geography = build_geography(study, prepared)
-    if "elevation" in changed.still:
+    if "elevation" in changed.static:
         geography.elevation_m = _patch_means(
-            changed.still["elevation"], prepared.statistics, study.model.patch
+            changed.static["elevation"], prepared.statistics, study.model.patch
         )
     return geography
 

@@ -1,1 +1,1 @@
-"""What is computed from forecasts and truth: sums that can be gathered, and scores from them."""
+"""What is computed from forecasts and observations: sums that can be gathered, scores from them."""

@@ -56,13 +56,13 @@ def limits_of(targets: Sequence[str]) -> npt.NDArray[np.float32]:
 
 
 def exceedances(
-    forecast: Floats, truth: Floats, counts: Flags, limits: npt.NDArray[np.float32]
+    forecast: Floats, observed: Floats, counts: Flags, limits: npt.NDArray[np.float32]
 ) -> list[npt.NDArray[np.intp]]:
     """Where the events of one sample are: few, so that positions are handier than fields.
 
     Args:
         forecast: [T, C] at the cells of the domain.
-        truth: [T, C].
+        observed: [T, C].
         counts: Which pairs count, [T, C].
         limits: Of the targets, see :func:`limits_of`.
 
@@ -70,9 +70,9 @@ def exceedances(
         For each of EVENTS the positions in a flattened [T, C], rising.
     """
     lowest = limits.min(axis=0)[:, None]
-    found = np.flatnonzero(((forecast > lowest) | (truth > lowest)) & counts)
-    limits = limits[:, found // truth.shape[1]]
-    foreseen, happened = forecast.ravel()[found] > limits, truth.ravel()[found] > limits
+    found = np.flatnonzero(((forecast > lowest) | (observed > lowest)) & counts)
+    limits = limits[:, found // observed.shape[1]]
+    foreseen, happened = forecast.ravel()[found] > limits, observed.ravel()[found] > limits
     outcomes = (foreseen & happened, ~foreseen & happened, foreseen & ~happened)
     return [found[outcome[limit]] for limit in range(len(LIMITS)) for outcome in outcomes]
 

@@ -1,14 +1,14 @@
-"""Sums over pairs of forecast and truth, and the scores that follow from them.
+"""Sums over pairs of forecast and observation, and the scores that follow from them.
 
 A verification library wants all pairs at once; a year at 128 x 256 does not fit. All scores here
 are functions of few sums over pairs, so these sums are gathered instead, per cell and per bin,
-and tests hold the result against such libraries.
+and tests compare the result with such libraries.
 
-With f the forecast, o the truth, c the climatology at the valid time, p the truth at the init time
-and e = f - o, sums run over every init time and cell that is pooled, *before* any root or ratio is
-taken: ``rmse`` is the root of the mean over time and space together, no mean of roots. A pair
-counts when f and o are finite; the skill against persistence takes those of them at which p is
-finite as well.
+With f the forecast, o the observation, c the climatology at the valid time, p the observation at
+the init time and e = f - o, sums run over every init time and cell that is pooled, *before* any
+root or ratio is taken: ``rmse`` is the root of the mean over time and space together, no mean of
+roots. A pair counts when f and o are finite; the skill against persistence takes those of them at
+which p is finite as well.
 
 ========================  ==========================================================  ==========
 name                      formula                                                     units
@@ -54,7 +54,7 @@ MOMENTS = (
     "paired_squared",
     "persistence_squared",
 )
-"""``truth`` is counted from an origin that is the same for all cells; anomalies are o - c."""
+"""``truth`` is o, counted from an origin that is the same for all cells; anomalies are o - c."""
 
 POOLED_METRICS = (
     "rmse",
@@ -70,7 +70,7 @@ SMALLEST_VARIANCE = 1e-6  # against mean squares
 
 def moments(
     forecast: Floats,
-    truth: Floats,
+    observed: Floats,
     initial: Floats,
     climatology: Floats,
     origin: Floats,
@@ -80,10 +80,10 @@ def moments(
 
     Args:
         forecast: [T, C] at the cells of the domain.
-        truth: [T, C]; NaN where missing.
-        initial: [T, C], truth at the init time; NaN where missing.
+        observed: [T, C]; NaN where missing.
+        initial: [T, C], observed at the init time; NaN where missing.
         climatology: [T, C] at the valid time, finite.
-        origin: [T, 1], from which truth is counted. A value near the mean keeps variances exact.
+        origin: [T, 1], from which observations are counted; near the mean variances stay exact.
         out: [moment, T, C], filled in the order of MOMENTS, zero where a pair does not count. It is
             given because memory that is used again is much faster.
 
@@ -91,10 +91,10 @@ def moments(
         Which pairs count, [T, C].
     """
     part = dict(zip(MOMENTS, out, strict=True))
-    error = np.subtract(forecast, truth, out=part["error"])
-    above_origin = np.subtract(truth, origin, out=part["truth"])
-    anomaly = truth - climatology
-    change = initial - truth
+    error = np.subtract(forecast, observed, out=part["error"])
+    above_origin = np.subtract(observed, origin, out=part["truth"])
+    anomaly = observed - climatology
+    change = initial - observed
     counts = np.isfinite(error)
     if not counts.all():
         for values in (error, above_origin, anomaly):
@@ -118,13 +118,13 @@ def scores_of(sums: Floats) -> dict[str, Floats]:
     """The scores of POOLED_METRICS from sums [moment, ...] over pairs; each [...]."""
     total = dict(zip(MOMENTS, sums, strict=True))
     count = total["count"]
-    error, squared, truth_square = (
+    error, squared, observed_square = (
         ratio(total[name], count) for name in ("error", "squared", "truth_truth")
     )
-    truth_variance, forecast_variance, covariance = variances_of(total)
-    smallest = SMALLEST_VARIANCE * (truth_square + squared)
-    vary = (truth_variance > smallest) & (forecast_variance > smallest)
-    spread = np.sqrt(np.where(vary, truth_variance * forecast_variance, 0))
+    observed_variance, forecast_variance, covariance = variances_of(total)
+    smallest = SMALLEST_VARIANCE * (observed_square + squared)
+    vary = (observed_variance > smallest) & (forecast_variance > smallest)
+    spread = np.sqrt(np.where(vary, observed_variance * forecast_variance, 0))
     anomalies = total["anomaly_anomaly"]
     forecast_anomalies = anomalies + 2 * total["anomaly_error"] + total["squared"]
     anomaly_spread = np.sqrt(np.maximum(forecast_anomalies, 0) * anomalies)
@@ -132,7 +132,7 @@ def scores_of(sums: Floats) -> dict[str, Floats]:
         "rmse": root_of_mean(total["squared"], count),
         "mae": ratio(total["absolute"], count),
         "bias": error,
-        "correlation": ratio(truth_variance + covariance, spread),
+        "correlation": ratio(observed_variance + covariance, spread),
         "anomaly_correlation": ratio(anomalies + total["anomaly_error"], anomaly_spread),
         "skill_persistence": 1 - ratio(total["paired_squared"], total["persistence_squared"]),
         "skill_climatology": 1 - ratio(total["squared"], anomalies),
@@ -140,18 +140,18 @@ def scores_of(sums: Floats) -> dict[str, Floats]:
 
 
 def variances_of(total: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]:
-    """Variance of the truth and of the forecast, and the covariance of truth and error.
+    """Variance of observation and forecast, and the covariance of observation and error.
 
     Args:
         total: Sums over pairs, or their means, by the names of MOMENTS.
     """
-    error, squared, truth, truth_square, truth_error = (
+    error, squared, observed, observed_square, product = (
         ratio(total[name], total["count"])
         for name in ("error", "squared", "truth", "truth_truth", "truth_error")
     )
-    truth_variance = truth_square - truth**2
-    covariance = truth_error - truth * error
-    return truth_variance, truth_variance + 2 * covariance + squared - error**2, covariance
+    observed_variance = observed_square - observed**2
+    covariance = product - observed * error
+    return observed_variance, observed_variance + 2 * covariance + squared - error**2, covariance
 
 
 def root_of_mean(squares: Floats, count: npt.NDArray[Any]) -> Floats:

@@ -1,4 +1,4 @@
-"""What columns of tables mean: by their names, and by what they hold where names do not tell."""
+"""What columns of tables mean: by their names, and by their cells where names are ambiguous."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def plain(name: object) -> str:
 def pollutant_of(name: object, targets: Sequence[str] = TARGETS) -> str | None:
     """The target that tables spell so (``PM2.5``, ``PM2_5`` for pm25), or None.
 
-    ``PM2.5_24h`` and ``O3_8h`` are other quantities, and none of ours.
+    ``PM2.5_24h`` and ``O3_8h`` are other quantities, which are left out.
     """
     return {plain(target): target for target in targets}.get(plain(name))
 

@@ -44,7 +44,7 @@ def write_observations(
     """Read, check and match the observations of a study.
 
     Args:
-        study: The resolved study; its test split and its targets are what is kept.
+        study: The resolved study; its test split and its targets are what is read.
         settings: How the tables are read, checked and matched.
         tables: Their paths.
         static: ``static.nc``: the cells' positions and elevations, and the domain.
@@ -84,10 +84,10 @@ def write_observations(
         {
             "tables": [str(path) for path in tables],
             "rows_of_the_pollutants": rows,
-            "values_kept": int(np.isfinite(values).sum()),
-            "not_believed": series.counts,
+            "values_accepted": int(np.isfinite(values).sum()),
+            "rejected": series.counts,
             "stations": {
-                "kept": len(matched),
+                "matched": len(matched),
                 "height_match": dict(Counter(matched["height_match"])),
                 "left_out": left_out,
             },
@@ -131,7 +131,7 @@ def _factor(units: str, target: Variable, air: AirState | None) -> float:
     if ratio is None:
         return linear_conversion(units, target.units)[0]
     if air is None or target.name not in MOLAR_MASS_G_MOL:
-        raise ValueError("nothing tells how much air, or what gas, a mixing ratio is of")
+        raise ValueError("the density of the air, or the gas, of a mixing ratio is unknown")
     pressure_pa, temp_k = np.array([100 * air.pressure_hpa]), np.array([air.temperature_c + KELVIN])
     density = dry_air_density(pressure_pa, temp_k)
     one = ratio.concentration(np.ones(1), density, MOLAR_MASS_G_MOL[target.name])

@@ -20,7 +20,7 @@ class Series:
         targets: What is wanted.
 
     Attributes:
-        counts: How many rows were not taken, by reason and pollutant.
+        counts: How many rows were rejected, by reason and pollutant.
     """
 
     def __init__(self, times: pd.DatetimeIndex, targets: Sequence[Variable]) -> None:
@@ -34,19 +34,19 @@ class Series:
         """Add rows with the columns ``station``, ``time``, ``pollutant`` and ``value``.
 
         A value that stands there twice is taken once. Two different values for one hour contradict
-        each other, and neither is taken.
+        each other, and both are rejected.
         """
         on_the_hour = table["time"] == table["time"].dt.floor("h")
         self.count("not_on_the_hour", table.loc[~on_the_hour, "pollutant"])
         hour = self.times.get_indexer(pd.DatetimeIndex(table["time"]))
-        kept = on_the_hour & (hour >= 0) & table["value"].notna()
-        rows = self._rows_of(table.loc[kept, "station"])
+        wanted = on_the_hour & (hour >= 0) & table["value"].notna()
+        rows = self._rows_of(table.loc[wanted, "station"])
         names = [each.name for each in self.targets]
-        of_target = pd.Categorical(table.loc[kept, "pollutant"], categories=names)
+        of_target = pd.Categorical(table.loc[wanted, "pollutant"], categories=names)
         pollutant = of_target.codes.astype(np.int64)
-        cell = (rows * len(names) + pollutant) * len(self.times) + hour[kept]
+        cell = (rows * len(names) + pollutant) * len(self.times) + hour[wanted]
         given = (
-            table.loc[kept, "value"].astype(np.float32).groupby(cell).agg(["min", "max", "size"])
+            table.loc[wanted, "value"].astype(np.float32).groupby(cell).agg(["min", "max", "size"])
         )
         self._take(given.index.to_numpy(), *(given[key].to_numpy() for key in given))
 
@@ -80,7 +80,7 @@ class Series:
         return np.array(row_of, dtype=np.int64)[codes]
 
     def count(self, reason: str, pollutants: pd.Series) -> None:
-        """Count rows that are not taken, each given by its pollutant."""
+        """Count rejected rows, each given by its pollutant."""
         for pollutant, number in pollutants.value_counts().items():
             self._count(reason, str(pollutant), int(number))
 
@@ -113,7 +113,7 @@ def checks(values: Floats, target: Variable, settings: StationQuality) -> dict[s
     - ``implausible``: above or below what is physically possible.
     - ``flat_line``: the same value in ``flat_line_h`` consecutive hours or more.
     - ``spike``: one hour that lies above or below both its neighbours by more than ``spike_factor``
-      times the usual change from one hour to the next (median of the changes that are not zero).
+      times the typical change from one hour to the next (median of the changes that are not zero).
     """
     negative = (values < 0) & (target.low >= 0)
     implausible = ((values < target.low) | (values > target.high)) & ~negative
@@ -140,9 +140,9 @@ def spike(values: Floats, factor: float) -> Flags:
     """Hours [T] that stand out from both their neighbours, to the same side."""
     flags = np.zeros(len(values), dtype=bool)
     changes = np.diff(values)
-    usual = np.abs(changes[np.isfinite(changes) & (changes != 0)])
-    if len(usual):
-        limit = factor * np.median(usual)
+    typical = np.abs(changes[np.isfinite(changes) & (changes != 0)])
+    if len(typical):
+        limit = factor * np.median(typical)
         up, down = changes[:-1], -changes[1:]
         flags[1:-1] = (np.minimum(up, down) > limit) | (np.maximum(up, down) < -limit)
     return flags

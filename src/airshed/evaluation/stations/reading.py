@@ -143,8 +143,10 @@ def _workbook(path: Path) -> pd.DataFrame:
     tables = {name: _below_header(sheet) for name, sheet in sheets.items()}
     found = [table for table in tables.values() if table is not None]
     if len(found) != 1:
-        told = ", ".join(map(str, tables))
-        raise ValueError(f"{len(found)} of its sheets have a header that is known, not one: {told}")
+        names = ", ".join(map(str, tables))
+        raise ValueError(
+            f"{len(found)} of its sheets have a header that is known, not one: {names}"
+        )
     return found[0]
 
 

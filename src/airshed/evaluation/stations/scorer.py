@@ -12,11 +12,11 @@ import pandas as pd
 import xarray as xr
 
 from airshed.arrays import Floats
+from airshed.data.climatology import Climatology
 from airshed.data.stores import check_targets, open_netcdf
 from airshed.evaluation.aggregation import Bins, Period, Sums
 from airshed.evaluation.batch import Batch, State
 from airshed.evaluation.binning import ALL_STATIONS, FixedBins
-from airshed.evaluation.gridded import Expected
 from airshed.evaluation.metrics.exceedance import exceedances, limits_of
 from airshed.evaluation.metrics.moments import MOMENTS, moments
 from airshed.evaluation.rescoring import metrics_of, reanalysis_metrics_of
@@ -41,31 +41,23 @@ SHOWN = ("rmse", "mae", "bias", "correlation")
 class StationScores:
     """Errors of forecasts against what stations measured: by init time, and for every station.
 
-    A sample counts at a station if it was observed at the valid time, and forecast and gridded
-    truth are known there. The gridded truth is scored on the same samples, as if it were a
-    forecast: what separates it from a station is beyond any forecast that it trained. Everything is
-    float64.
+    A sample counts at a station if it was observed at the valid time, and forecast and
+    reanalysis (the gridded fields) are known there. The reanalysis is scored on the same samples,
+    as if it were a forecast: what separates it from a station is beyond any forecast that it
+    trained. Everything is float64.
 
     Args:
-        targets: What is forecast.
-        observations: ``observations.nc``, of these targets.
+        period: The samples that there may be.
+        observations: ``observations.nc``, of its targets.
         grid: The static fields.
-        init_times: Init times that samples may have.
-        horizons_h: Lead times, h.
         climatology: What anomalies are taken from, interpolated to the stations.
     """
 
     def __init__(
-        self,
-        targets: Sequence[Variable],
-        observations: xr.Dataset,
-        grid: xr.Dataset,
-        init_times: pd.DatetimeIndex,
-        horizons_h: Sequence[int],
-        climatology: Expected,
+        self, period: Period, observations: xr.Dataset, grid: xr.Dataset, climatology: Climatology
     ) -> None:
         self._observations, self._climatology = observations, climatology
-        self._period = Period(init_times, tuple(horizons_h), tuple(targets))
+        self._period = period
         self._limits = limits_of(self._period.names)
         lat_deg, lon_deg = (observations[name].values for name in ("latitude", "longitude"))
         self._points = station_points(grid, lat_deg, lon_deg, observations.attrs["matching"])
@@ -93,7 +85,7 @@ class StationScores:
             return
         inits, horizons = self._period.places(samples)
         expected = self._climatology.at(samples.valid_times[rows])
-        fields = (batch.forecast[rows], batch.truth[rows], batch.initial[rows], expected)
+        fields = (batch.forecast[rows], batch.observed[rows], batch.initial[rows], expected)
         at_stations = [self._points(field).astype(np.float64) for field in fields]
         for row, fields_there in zip(rows.tolist(), zip(*at_stations, strict=True), strict=True):
             observed = self._values[:, :, hours[row]].T
@@ -104,11 +96,11 @@ class StationScores:
 
     def _fill(self, fields: Sequence[Floats], observed: Floats) -> npt.NDArray[np.bool_]:
         """What the pairs [T, S] of one sample add; which of them count."""
-        forecast, truth, initial, climatology = fields
-        where_both = np.where(np.isfinite(truth), forecast, np.nan)
+        forecast, reanalysis, initial, climatology = fields
+        where_both = np.where(np.isfinite(reanalysis), forecast, np.nan)
         own, others = self._parts[: len(MOMENTS)], self._parts[len(MOMENTS) :]
         counts = moments(where_both, observed, initial, climatology, self._origin, own)
-        missed = np.where(counts, truth - observed, 0)
+        missed = np.where(counts, reanalysis - observed, 0)
         others[:] = missed, missed**2
         return counts
 
@@ -129,7 +121,7 @@ class StationScores:
         """One row for each station, pollutant and horizon that has a sample.
 
         Errors are forecast minus observation, in the pollutant's units; ``reanalysis_rmse`` and
-        ``reanalysis_bias`` those of the gridded truth on the same samples.
+        ``reanalysis_bias`` those of the reanalysis on the same samples.
         """
         sums = dict(zip(STATIONS.statistics, np.moveaxis(self._sums.by_place, 1, 0), strict=True))
         metrics = metrics_of(self._sums.by_place, self._sums.events_by_place, self._period.names)

@@ -35,7 +35,7 @@ from airshed.evaluation.stations.times import TimeColumns
 
 ABOUT = ("station", "value", "units", *POSITIONS)
 Count = Callable[[str, pd.Series], None]
-"""Takes a reason, and the pollutants of observations that are not taken for it."""
+"""Called with a reason and the pollutants of observations that are rejected for it."""
 
 log = logging.getLogger(__name__)
 
@@ -88,9 +88,9 @@ def _in_one_form(
 ) -> pd.DataFrame:
     """The observations of the targets, with the ``row`` of the table that each stands in."""
     by_column = {
-        column: told
+        column: named_after
         for column in raw.columns
-        if (told := pollutant_in(column, targets)) is not None
+        if (named_after := pollutant_in(column, targets)) is not None
     }
     if "pollutant" in columns and "value" in columns:
         if "station" not in columns:

@@ -1,7 +1,7 @@
 """Times of observations in the forms in which people write them; none is guessed.
 
 Each form says by itself what is year, month and day, but one: where the year comes last, day and
-month cannot be told apart, and the configuration must say which comes first.
+month cannot be distinguished, and the configuration must say which comes first.
 """
 
 from __future__ import annotations
@@ -47,11 +47,7 @@ NS: Final = "datetime64[ns]"
 
 
 class TimeColumns:
-    """Which columns of a table tell the time.
-
-    Args:
-        raw: The table.
-        path: Its file, for messages.
+    """Which columns of a table hold the time.
 
     Raises:
         AirshedError: None does.
@@ -65,8 +61,8 @@ class TimeColumns:
             if found is not None:
                 parts[found[0]].setdefault(found[1], str(column))
         self.names = {column for known in parts.values() for column in known.values()}
-        told = [(utc, known) for utc, known in parts.items() if _is_whole(known)]
-        if not told:
+        whole = [(utc, known) for utc, known in parts.items() if _is_whole(known)]
+        if not whole:
             raise AirshedError(
                 "a table lacks the time",
                 where=path,
@@ -74,13 +70,13 @@ class TimeColumns:
                 f" also followed by (UTC), (LST) or Local; times are written as {ACCEPTED}",
                 found=", ".join(map(str, raw.columns[:20])),
             )
-        self.in_utc, self.parts = told[0]
+        self.in_utc, self.parts = whole[0]
 
     def read(self, settings: StationsConfig) -> pd.Series:
         """UTC time of each row, without a zone; NaT where it cannot be read.
 
         Raises:
-            AirshedError: Day and month cannot be told apart, or the times hold no hour.
+            AirshedError: Day and month cannot be distinguished, or the times hold no hour.
         """
         days, hours = self._days_and_hours(settings)
         offset_h = 0.0 if self.in_utc else settings.utc_offset_h
@@ -139,7 +135,7 @@ class TimeColumns:
         if differs.any():
             row = int(np.argmax(differs))
             raise AirshedError(
-                "a table tells two hours for one time",
+                "a table gives two hours for one time",
                 where=f"{self.path}, columns {self.parts['date']} and {self.parts[part]}",
                 expected="dates without hours, or the same hours in both",
                 found=f"{self._column('date').iloc[row]} and {self._column(part).iloc[row]}",
@@ -217,7 +213,7 @@ def parse(texts: pd.Series, dates: str | None) -> pd.DataFrame:
 
 
 def _is_whole(parts: Collection[str]) -> bool:
-    """Whether columns of these parts tell a time."""
+    """Whether columns of these parts make a time."""
     return "time" in parts or "date" in parts or set(DAY_AND_HOUR) <= set(parts)
 
 

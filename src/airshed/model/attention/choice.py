@@ -13,7 +13,7 @@ from torch import Tensor
 
 from airshed.attention_paths import described
 from airshed.errors import AirshedError, brief
-from airshed.model.attention.kept import keep, kept
+from airshed.model.attention.cache import cache, cached
 from airshed.model.attention.paths import (
     BiasedAttention,
     CudnnAttention,
@@ -98,7 +98,7 @@ def plain_attention(workload: Workload, path: str = AUTO) -> PlainAttention:
 
 
 def choose(bias: Bias | None, workload: Workload) -> Choice:
-    """The fastest path that is exact, on a GPU as measured there and kept for the next time.
+    """The fastest path that is exact, on a GPU as measured there and cached for the next time.
 
     Paths are compared with the tiled one, in float32, at the size of the problem: output, the
     gradients of q, k and v, and those of what the bias learns.
@@ -107,10 +107,10 @@ def choose(bias: Bias | None, workload: Workload) -> Choice:
         return Choice(DenseAttention.path, {})
     if workload.device.type == "cpu":
         return Choice(PlainAttention.path if bias is None else TiledAttention.path, {})
-    known = kept(bias, workload)
+    known = cached(bias, workload)
     if known is None:
         known = _measured(bias, workload)
-        keep(bias, workload, known)
+        cache(bias, workload, known)
     what = "attention without a bias" if bias is None else f"attention with {type(bias).__name__}"
     log.info("%s", described(what, known["path"], known["found"]))
     return Choice(known["path"], known["found"])
@@ -156,7 +156,7 @@ def _measured(bias: Bias | None, workload: Workload) -> dict[str, Any]:
             "no attention path works on this device",
             where=str(workload.device),
             found="; ".join(f"{path}: {facts['lacking']}" for path, facts in found.items()),
-            hint="airshed's docs/gpu.md tells how to check the installation",
+            hint="docs/gpu.md says how to check the installation",
         )
     return {"path": min(exact, key=exact.__getitem__), "found": found}
 

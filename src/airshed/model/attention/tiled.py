@@ -23,7 +23,7 @@ from airshed.model.dynamo import allow_forms
 
 QUERIES = 1024  # queries in one call of the flash kernel; fewer make it slower
 KEYS = 1024  # keys whose bias is formed at once in the forward pass
-SILENT_KEYS = 4096  # keys in one call of the unbiased backward kernel, which returns copies
+UNBIASED_KEYS = 4096  # keys in one call of the unbiased backward kernel, which returns copies
 SCORES = 512  # queries and keys of a tile of recomputed scores
 PAIR_FLOATS = 2**24  # numbers that forming the bias of one tile may take
 GPU_TILE = 2048  # queries and keys at once on a GPU, whose calls are worth their launch when large
@@ -73,7 +73,7 @@ class _Tiled(torch.autograd.Function):
         for rows, runs in _plan(ctx.bias, backward.features):
             for run in runs:
                 if run.unbiased:
-                    for keys in cut(run.keys, SILENT_KEYS):
+                    for keys in cut(run.keys, UNBIASED_KEYS):
                         backward.add_unbiased(rows, keys)
                 else:
                     for keys in cut(run.keys, backward.sizes.scores):
@@ -146,7 +146,7 @@ def plan_tiles(
         features: [B, F, N] of the bias.
         queries: Queries in a tile.
         keys: Keys that are looked at together.
-        skips: Whether keys that all lie lower are told apart; else there is one run of all.
+        skips: Whether runs of keys that all lie lower are separated; else there is one run of all.
     """
     every = slice(0, features.shape[2])
     tiles = cut(every, queries)

@@ -51,9 +51,9 @@ class Bias(nn.Module, ABC):
     """
 
     heads: int = 1
-    """Heads that are told apart; 1 if all share the bias."""
+    """Heads with a bias of their own; 1 if all share it."""
     floats_per_pair: int = 8
-    """About how many numbers a score holds for each pair, times heads; it limits the tiles."""
+    """About how many numbers a score takes for each pair, times heads; it limits the tiles."""
     elementwise: bool = True
     """Whether a score is made of scalar operations and lookups alone, so that it can be fused."""
     uphill: bool = False

@@ -55,7 +55,7 @@ class OffsetTable(nn.Module):
         return self.table.flatten(1).index_select(1, self.entry).unsqueeze(0)
 
     def place(self, fields: Fields) -> Tensor:
-        """A number [B, N] for each patch such that differences of two tell their offset."""
+        """A number [B, N] for each patch such that the difference of two gives their offset."""
         columns = self.layout.columns
         row, column = fields.patch // columns, fields.patch % columns
         return (row * (2 * columns - 1) + column).to(fields.elevation_m.dtype)

@@ -18,7 +18,7 @@ class Shape(NamedTuple):
 
     @property
     def launch(self) -> dict[str, Any]:
-        """How Triton is told."""
+        """Options of a launch, as Triton names them."""
         return {"num_warps": self.warps, "num_stages": self.stages}
 
 
@@ -39,7 +39,7 @@ INTERPRETED = Shapes(Shape(32, 32), Shape(32, 32), Shape(32, 32))
 
 
 class Tile(NamedTuple):
-    """A bias as a Triton function, held to ``score`` by a test.
+    """A bias as a Triton function; a test compares it with ``score``.
 
     Args:
         function: ``(query0, query1, key0, key1, strength, entry, unit)`` of the first two features

@@ -18,7 +18,10 @@ from airshed.report.figures.style import legend, looks
 from airshed.report.results import Results, shown_units
 
 CHANGE = ("change_percent", "ci_low_percent", "ci_high_percent")
-USUAL, SMALLEST = 3.0, 0.5  # half of the axis: median widths of intervals, at least so many percent
+MEDIANS, SMALLEST = (
+    3.0,
+    0.5,
+)  # half of the axis: median widths of intervals, at least so many percent
 CLASSES = {
     "elevation": "elevation of the cell",
     "ruggedness": "ruggedness of the cell",
@@ -33,8 +36,10 @@ def classes_of(results: Results) -> dict[str, str]:
     return {kind: label for kind, label in CLASSES.items() if pairs.get(kind, 0)}
 
 
-def change_by_class(results: Results) -> Drawing:
-    """Change of RMSE in each class, mean over pollutants and horizons."""
+def change_by_class(results: Results) -> Drawing | None:
+    """Change of RMSE in each class, mean over pollutants and horizons; None without references."""
+    if not results.study.references():
+        return None
     data, kinds = class_changes(results), classes_of(results)
     figure, drawn, left, _ = panels(
         len(kinds), lambda columns, rows: (9.5, 2.8 * rows + 0.4 * (rows == 1)), sharey=True
@@ -45,12 +50,14 @@ def change_by_class(results: Results) -> Drawing:
         panel.set_title(label)
     _finish(left, data)
     legend(figure)
-    return Drawing("change_by_class", figure, data, _told(data, len(kinds)))
+    return Drawing("change_by_class", figure, data, _lowest_and_highest(data, len(kinds)))
 
 
-def change_by_wind(results: Results) -> Drawing:
+def change_by_wind(results: Results) -> Drawing | None:
     """Change of RMSE by ruggedness of the cell, a panel for each class of its wind."""
     data, strata = rugged_by_wind(results), results.strata
+    if data.empty:
+        return None
     winds = strata.loc[strata["stratum_kind"] == "wind_speed", "stratum"].unique()
     figure, drawn, left, _ = panels(
         len(winds), lambda columns, rows: (9.5, 2.8 * rows + 0.4), sharey=True
@@ -62,7 +69,7 @@ def change_by_wind(results: Results) -> Drawing:
         panel.set_xlabel(CLASSES["ruggedness"])
     _finish(left, data)
     legend(figure)
-    return Drawing("change_by_wind", figure, data, _told(data, len(winds)))
+    return Drawing("change_by_wind", figure, data, _lowest_and_highest(data, len(winds)))
 
 
 def _changes(panel: Axes, results: Results, rows: pd.DataFrame, names: list[str]) -> None:
@@ -86,10 +93,10 @@ def _changes(panel: Axes, results: Results, rows: pd.DataFrame, names: list[str]
 
 
 def _finish(left: list[Axes], data: pd.DataFrame) -> None:
-    """An axis that holds all points and the usual intervals; a few wide ones leave it."""
+    """An axis with room for all points and most intervals; a few wide ones leave it."""
     change, low, high = (data[key].astype(float) for key in CHANGE)
     widths = pd.concat([high - change, change - low])
-    wide = max(USUAL * float(widths.median()) if widths.notna().any() else 0.0, SMALLEST)
+    wide = max(MEDIANS * float(widths.median()) if widths.notna().any() else 0.0, SMALLEST)
     reach = 1.1 * max(float(change.abs().max()), wide)
     if np.isfinite(reach):
         left[0].set_ylim(-reach, reach)
@@ -110,19 +117,19 @@ def _class_axis(panel: Axes, strata: pd.DataFrame, kind: str) -> list[str]:
     return [str(name) for name in pairs.index]
 
 
-def _told(data: pd.DataFrame, kinds: int) -> str:
+def _lowest_and_highest(data: pd.DataFrame, kinds: int) -> str:
     """Each variant's most and least favourable class."""
-    told = []
+    ranges = []
     for variant, rows in data.groupby("variant", sort=False):
         ordered = rows.sort_values("change_percent")
         best, worst = ordered.iloc[0], ordered.iloc[-1]
-        told.append(
+        ranges.append(
             f"{variant} from {text.percent(best['change_percent'] / 100)} ({_class(best)})"
             f" to {text.percent(worst['change_percent'] / 100)} ({_class(worst)})"
         )
     return (
         f"{text.counted(kinds, 'panel').capitalize()} with points for each class. Lowest and"
-        f" highest change: {'; '.join(told)}."
+        f" highest change: {'; '.join(ranges)}."
     )
 
 
@@ -175,9 +182,9 @@ def _steepest(results: Results, data: pd.DataFrame) -> str:
         (data["stratum_kind"] == "elevation") & data["variant"].isin(results.study.variants)
     ]
     rows = rows.dropna(subset="value")
-    told = []
+    ratios = []
     for pollutant, part in rows.groupby("pollutant", sort=False):
         means = part.groupby("stratum", sort=False)["value"].mean()
         ratio = means.iloc[-1] / means.iloc[0]
-        told.append(f"{results.label(str(pollutant))} {ratio:.2f}")
-    return f"RMSE on the highest ground over that on the lowest, all variants: {', '.join(told)}."
+        ratios.append(f"{results.label(str(pollutant))} {ratio:.2f}")
+    return f"RMSE on the highest ground over that on the lowest, all variants: {', '.join(ratios)}."

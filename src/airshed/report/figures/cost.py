@@ -13,8 +13,10 @@ from airshed.report.figures.style import legend, looks
 from airshed.report.results import Results
 
 
-def cost_benefit(results: Results) -> Drawing:
-    """Overhead of a step against the overall change of RMSE, both with what is known of them."""
+def cost_benefit(results: Results) -> Drawing | None:
+    """Overhead of a step against the overall change of RMSE; None if nothing is compared."""
+    if not results.study.references():
+        return None
     data = pd.DataFrame([_place(results, variant) for variant in results.study.references()])
     style = looks(results.study)
     figure, panel = plt.subplots(figsize=(7.5, 4.2))
@@ -40,11 +42,11 @@ def cost_benefit(results: Results) -> Drawing:
     panel.set_xlabel(f"extra time of a training step ({how}, %)\ncheap \u2190 \u2192 dear")
     panel.set_ylabel("change of RMSE (%)\nbetter \u2190 \u2192 worse")
     legend(figure)
-    told = "; ".join(
+    each = "; ".join(
         f"{row.variant} {row.overhead_percent:+.1f} % time, {row.change_percent:+.1f} % RMSE"
         for row in data.itertuples()
     ).replace("-", "\u2212")
-    alt = f"One point a variant; lower left is cheap and good. {told}."
+    alt = f"One point a variant; lower left is cheap and good. {each}."
     return Drawing("cost_benefit", figure, data, alt)
 
 

@@ -25,6 +25,7 @@ HORIZON_H = 24  # or the one nearest to it
 MOST_TIMES = 4  # shown side by side, evenly chosen; the files hold all
 COLOURS = "viridis"
 HEIGHT_IN = 1.7  # of a map
+OBSERVED = "observed"
 NO_FORECAST = "no forecast: its\ninit time is not\nin the test split"
 
 
@@ -59,14 +60,14 @@ def _axis(results: Results) -> str:
 
 
 def episode_maps(results: Results, episode: str, variant: str, folded: bool) -> Drawing:
-    """Truth, reference and variant at some times of an episode."""
+    """Observed field, reference and variant at some times of an episode."""
     reference = results.study.references()[variant]
     fields = _fields(results, episode, (reference, variant))
     highest = [float(field.max()) for field in fields.values()]
     scale = Normalize(0, float(np.nanmax(highest, initial=1e-9)))
-    truth = fields["truth"]
-    times, terrain = truth["map_time"].values, truth["cell_elevation"].values
-    width = HEIGHT_IN / height_over_width(truth["longitude"].values, truth["latitude"].values)
+    observed = fields[OBSERVED]
+    times, terrain = observed["map_time"].values, observed["cell_elevation"].values
+    width = HEIGHT_IN / height_over_width(observed["longitude"].values, observed["latitude"].values)
     size = (width * len(times) + 2, HEIGHT_IN * len(fields) + 0.9)
     figure, axes = plt.subplots(
         len(fields), len(times), figsize=size, sharex=True, sharey=True, squeeze=False
@@ -96,12 +97,12 @@ def episode_maps(results: Results, episode: str, variant: str, folded: bool) -> 
 
 
 def _fields(results: Results, episode: str, variants: Sequence[str]) -> dict[str, xr.DataArray]:
-    """The truth and each variant's forecast, mean of its seeds, by what is written beside it."""
+    """Observed field and each variant's forecast, mean of its seeds, by their labels."""
     found = {name: seeds_of(results, episode, name) for name in variants}
     first = found[variants[0]].isel(seed=0)
-    truth = first["truth"].assign_coords(cell_elevation=first["cell_elevation"])
+    observed = first["truth"].assign_coords(cell_elevation=first["cell_elevation"])
     before = f"{shown_horizon(results)} h before"
-    return {"truth": truth} | {
+    return {OBSERVED: observed} | {
         f"{name}\n{before}": part["forecast"].mean("seed", skipna=False)
         for name, part in found.items()
     }
@@ -126,22 +127,22 @@ def _map(panel: Axes, field: xr.DataArray, terrain_m: np.ndarray, scale: Normali
 
 
 def _means(fields: dict[str, xr.DataArray], units: str) -> str:
-    told = [
+    means = [
         f"{name.split(chr(10))[0]} {float(field.mean()):.0f}"
         for name, field in fields.items()
         if np.isfinite(field.values).any()
     ]
-    return f"Mean over the region and the times shown, {units}: {', '.join(told)}."
+    return f"Mean over the region and the times shown, {units}: {', '.join(means)}."
 
 
 def episode_transect(results: Results, episode: str) -> Drawing | None:
-    """Truth and forecasts along a line, over the terrain; None for an episode without one."""
+    """Observed and forecast along a line, over the terrain; None for an episode without one."""
     variants = results.study.variants
     found = {name: seeds_of(results, episode, name) for name in variants}
-    truth = found[variants[0]].isel(seed=0)
-    if "transect_truth" not in truth:
+    observed = found[variants[0]].isel(seed=0)
+    if "transect_truth" not in observed:
         return None
-    times, distance = truth["map_time"].values, truth["transect_distance"].values
+    times, distance = observed["map_time"].values, observed["transect_distance"].values
     figure, axes = plt.subplots(
         2,
         len(times),
@@ -153,7 +154,7 @@ def episode_transect(results: Results, episode: str) -> Drawing | None:
     )
     for (above, below), time in zip(axes.T, times, strict=True):
         above.plot(
-            distance, truth["transect_truth"].sel(map_time=time), color="black", label="truth"
+            distance, observed["transect_truth"].sel(map_time=time), color="black", label=OBSERVED
         )
         missing = [
             not _line(above, found[name].sel(map_time=time), name, look)
@@ -162,13 +163,15 @@ def episode_transect(results: Results, episode: str) -> Drawing | None:
         above.set_title(f"{pd.Timestamp(time):%Y-%m-%d %H} UTC", fontsize="small")
         if all(missing):
             above.text(0.5, 0.9, NO_FORECAST, transform=above.transAxes, ha="center", va="top")
-        below.fill_between(distance, truth["transect_elevation"], color="0.7")
+        below.fill_between(distance, observed["transect_elevation"], color="0.7")
         below.set(xlabel="distance along the line (km)", ylim=(0, None))
     axes[0, 0].set_ylabel(_axis(results))
     axes[1, 0].set_ylabel("elevation (m)", fontsize="small")
     legend(figure)
     figure.suptitle(f"{episode}, forecasts made {shown_horizon(results)} h before")
-    return Drawing("episode_transect", figure, _lines(found), _highest(results, truth), of=episode)
+    return Drawing(
+        "episode_transect", figure, _lines(found), _highest(results, observed), of=episode
+    )
 
 
 def _line(panel: Axes, found: xr.Dataset, variant: str, look: Look) -> bool:
@@ -191,11 +194,11 @@ def _lines(found: dict[str, xr.Dataset]) -> pd.DataFrame:
     )
 
 
-def _highest(results: Results, truth: xr.Dataset) -> str:
-    elevation, units = truth["transect_elevation"], results.units_of(shown_pollutant(results))
-    top, mean = float(elevation.max()), float(truth["transect_truth"].mean())
-    at = float(truth["transect_distance"].values[int(np.argmax(elevation.values))])
+def _highest(results: Results, observed: xr.Dataset) -> str:
+    elevation, units = observed["transect_elevation"], results.units_of(shown_pollutant(results))
+    top, mean = float(elevation.max()), float(observed["transect_truth"].mean())
+    at = float(observed["transect_distance"].values[int(np.argmax(elevation.values))])
     return (
         f"A panel a time: concentration along the line above, elevation below. The highest ground,"
-        f" {top:.0f} m, lies at {at:.0f} km; the truth's mean is {mean:.0f} {units}."
+        f" {top:.0f} m, lies at {at:.0f} km; the observed mean is {mean:.0f} {units}."
     )

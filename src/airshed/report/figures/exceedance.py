@@ -31,7 +31,7 @@ def limited(results: Results) -> list[str]:
 
 
 def events(results: Results, limit: str) -> pd.Series[int]:
-    """Pairs above a limit in the truth, over all horizons, by pollutant that has this limit."""
+    """Pairs observed above a limit, over all horizons, by pollutant that has this limit."""
     variant = results.study.variants[0]
     rows = results.scores[results.scores["variant"] == variant]
     rows = rows[rows["seed"] == rows["seed"].min()]
@@ -41,15 +41,33 @@ def events(results: Results, limit: str) -> pd.Series[int]:
     return counts.reindex(names, fill_value=0).astype(int)
 
 
-def drawn(results: Results, limit: str) -> list[str]:
-    """The targets with enough pairs above a limit to be drawn."""
+def sentences(results: Results) -> list[str]:
+    """For each set of limits, how many pairs were observed above them, and which are too few."""
+    found = []
+    for limit in LIMITS:
+        counts = {results.label(str(name)): count for name, count in events(results, limit).items()}
+        few = [name for name, count in counts.items() if count < MIN_EVENTS]
+        left_out = f" Fewer than {MIN_EVENTS} are not drawn: {text.listed(few)}." if few else ""
+        shown = [f"{name} {count:,}" for name, count in counts.items()]
+        if shown:
+            found.append(
+                f"Forecast-observation pairs above the limits for {limit} means, all horizons"
+                f" together: {text.listed(shown)}.{left_out}"
+            )
+    return found
+
+
+def exceedance(results: Results, limit: str) -> Drawing | None:
+    """Scores of exceedances of one set of limits: a row a score, a column a pollutant.
+
+    None if no pollutant has enough pairs above its limit.
+    """
     happened = events(results, limit)
-    return [str(name) for name in happened.index[happened >= MIN_EVENTS]]
-
-
-def exceedance(results: Results, limit: str) -> Drawing:
-    """Scores of exceedances of one set of limits: a row a score, a column a pollutant."""
-    data, targets = _scores(results, limit), drawn(results, limit)
+    happened = happened[happened >= MIN_EVENTS]
+    targets = [str(name) for name in happened.index]
+    if not targets:
+        return None
+    data = _scores(results, limit)
     horizons = sorted(results.study.horizons_h)
     figure, axes = plt.subplots(
         len(NAMES),
@@ -79,12 +97,11 @@ def exceedance(results: Results, limit: str) -> Drawing:
     for panel in axes[-1]:
         panel.axhline(1, color="0.3", linewidth=0.8)
     legend(figure)
-    happened = events(results, limit)[targets]
-    told = ", ".join(f"{results.label(str(name))} {count:,}" for name, count in happened.items())
+    counts = ", ".join(f"{results.label(str(name))} {count:,}" for name, count in happened.items())
     alt = (
         f"{text.counted(len(NAMES), 'row').capitalize()} of panels, one a score, and"
         f" {text.counted(len(targets), 'column')}, one a pollutant. Forecast-observation pairs"
-        f" above the limit in the truth, all horizons together: {told}."
+        f" observed above the limit, all horizons together: {counts}."
     )
     title = None if limit == "daily" else f"Limits for {limit} means"
     return Drawing("exceedance", figure, data, alt, of=limit, folded=title)

@@ -257,7 +257,7 @@ def _spread_of(results: Results, change: xr.DataArray) -> str:
         known = values[np.isfinite(values)]
         lower = text.percent(float((known < 0).mean()), signed=False)
         told.append(f"{results.label(pollutant)} {lower}")
-    maps = text.panels_told(results, "map")
+    maps = text.panels_by_pollutant(results, "map")
     return f"{maps}. Share of cells with lower error: {', '.join(told)}."
 
 

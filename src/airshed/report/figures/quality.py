@@ -36,11 +36,11 @@ def data_quality(results: Results) -> Drawing | None:
     for panel, (label, values) in zip(axes[0], shown.items(), strict=True):
         _heat_map(panel, values.unstack("month").loc[names], label)
     axes[0, 0].set_yticks(range(len(names)), names)
-    kept = ["month", "variable", "units", "hours_expected", *HOURS, *CELLS, "min", "mean", "max"]
-    return Drawing("data_quality", figure, table[kept], _told(table))
+    columns = ["month", "variable", "units", "hours_expected", *HOURS, *CELLS, "min", "mean", "max"]
+    return Drawing("data_quality", figure, table[columns], _losses(table))
 
 
-def _told(table: pd.DataFrame) -> str:
+def _losses(table: pd.DataFrame) -> str:
     """How much was found, in numbers."""
     hours = table.groupby("variable")[["hours_missing", "hours_expected"]].sum()
     lost = (100 * hours["hours_missing"] / hours["hours_expected"]).max()

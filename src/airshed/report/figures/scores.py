@@ -35,9 +35,11 @@ VERDICT_LOOKS = {
 CHANGE = ["relative_rmse_change", "ci_low", "ci_high"]
 
 
-def changes(results: Results) -> Drawing:
-    """Overall change of every variant with its interval; markers and words tell the verdict."""
+def changes(results: Results) -> Drawing | None:
+    """Overall change of every variant with its interval; markers and words give the verdict."""
     variants = list(results.study.references())
+    if not variants:
+        return None
     rows = pd.DataFrame([results.overall(variant) for variant in variants])
     figure, panel = plt.subplots(figsize=(8.5, 0.38 * len(rows) + 1.1))
     margin = 100 * results.study.comparison.margin
@@ -50,11 +52,11 @@ def changes(results: Results) -> Drawing:
     panel.set_ylim(len(rows) - 0.5, -0.5)
     panel.set_xlabel("change of RMSE (%), with 95 % interval")
     panel.grid(axis="y", visible=False)
-    told = "; ".join(
+    each = "; ".join(
         f"{row['variant']} {text.percent(float(row['relative_rmse_change']))}, {in_short(row)}"
         for row in rows.to_dict("records")
     )
-    alt = f"One line a variant, with a point for the change and a bar for its interval: {told}."
+    alt = f"One line a variant, with a point for the change and a bar for its interval: {each}."
     return Drawing("changes", figure, rows, alt)
 
 
@@ -89,7 +91,9 @@ def change_heatmap(results: Results, variant: str, folded: bool) -> Drawing:
     panel.set_yticks(range(len(targets)), [results.label(name) for name in targets])
     panel.set(xlabel="horizon (h)", title=f"{variant} against {reference}")
     title = text.details(results, variant) if folded else None
-    return Drawing("change_heatmap", figure, cells, _told(results, cells), variant, title)
+    return Drawing(
+        "change_heatmap", figure, cells, _extremes_and_verdicts(results, cells), variant, title
+    )
 
 
 def coloured(
@@ -147,7 +151,7 @@ def readable_on(shade: Floats) -> str:
     return "black" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "white"
 
 
-def _told(results: Results, cells: pd.DataFrame) -> str:
+def _extremes_and_verdicts(results: Results, cells: pd.DataFrame) -> str:
     """The extremes and the verdicts of a heat map, in words."""
     known = cells.dropna(subset="relative_rmse_change")
     if known.empty:
@@ -199,11 +203,12 @@ def size_of_errors(columns: int, rows: int) -> tuple[float, float]:
 def _fall(results: Results, skill: pd.DataFrame, horizons: list[int]) -> str:
     """The skill of each variant at the first and the last horizon."""
     mean = skill.groupby(["variant", "horizon_h"])["value"].mean()
-    told = []
+    skills = []
     for variant in results.study.variants:
         first, last = (mean[variant, hour] for hour in (horizons[0], horizons[-1]))
-        told.append(f"{variant} {first:.2f} and {last:.2f}".replace("-", "\u2212"))
+        skills.append(f"{variant} {first:.2f} and {last:.2f}".replace("-", "\u2212"))
     return (
-        f"{text.panels_told(results)}, with a line for each forecast. Skill against climatology at"
-        f" {horizons[0]} h and at {horizons[-1]} h, mean of pollutants: {', '.join(told)}."
+        f"{text.panels_by_pollutant(results)}, with a line for each forecast. Skill against"
+        f" climatology at {horizons[0]} h and at {horizons[-1]} h, mean of pollutants:"
+        f" {', '.join(skills)}."
     )

@@ -29,15 +29,18 @@ class Panels(NamedTuple):
     bottom: list[Axes]
 
 
-def panels(count: int, size: Callable[[int, int], tuple[float, float]], **shared: Any) -> Panels:
-    """So many panels of one size, at most three side by side.
+def panels(
+    count: int, size: Callable[[int, int], tuple[float, float]], across: int = 3, **shared: Any
+) -> Panels:
+    """So many panels of one size, at most ``across`` side by side.
 
     Args:
         count: How many.
         size: Width and height of the figure, inches, from the numbers of columns and rows.
+        across: Columns at most.
         shared: What panels share, as for ``plt.subplots``.
     """
-    columns = 2 if count == 4 else min(3, count)
+    columns = 2 if (count, across) == (4, 3) else min(across, count)
     rows = -(-count // columns)
     figure, axes = plt.subplots(rows, columns, figsize=size(columns, rows), squeeze=False, **shared)
     everywhere = list(axes.flat)

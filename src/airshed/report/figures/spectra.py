@@ -13,8 +13,10 @@ from airshed.report.figures.style import legend, looks
 from airshed.report.results import Results
 
 
-def spectra(results: Results) -> Drawing:
-    """Power of forecasts over that of the observations, one panel a horizon."""
+def spectra(results: Results) -> Drawing | None:
+    """Power of forecasts over that of the observations, one panel a horizon; None without any."""
+    if results.spectra.empty:
+        return None
     horizons = results.study.horizons_h
     drawn = panels(
         len(horizons), lambda across, down: (3.2 * across, 2.5 * down + 0.4), sharey=True
@@ -39,7 +41,7 @@ def spectra(results: Results) -> Drawing:
     legend(drawn.figure)
     alt = (
         f"{text.counted(len(horizons), 'panel').capitalize()}, one a horizon, with a line for each"
-        f" variant. {_told(results, mean)}"
+        f" variant. {_ends_at_longest_horizon(results, mean)}"
     )
     return Drawing("spectra", drawn.figure, mean, alt)
 
@@ -52,7 +54,7 @@ def mean_over_pollutants(ratios: pd.DataFrame) -> pd.DataFrame:
     return means.reset_index()
 
 
-def _told(results: Results, mean: pd.DataFrame) -> str:
+def _ends_at_longest_horizon(results: Results, mean: pd.DataFrame) -> str:
     """The ends of the lines at the longest horizon."""
     last = mean[mean["horizon_h"] == max(results.study.horizons_h)]
     parts = []

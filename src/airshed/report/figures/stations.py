@@ -12,9 +12,11 @@ from airshed.report.figures.style import legend
 from airshed.report.results import Results
 
 
-def stations(results: Results) -> Drawing:
+def stations(results: Results) -> Drawing | None:
     """RMSE at stations against horizon for each pollutant, beside the reanalysis' own."""
-    table = results.supplement["stations"]
+    table = results.supplement.get("stations")
+    if table is None or table.empty:
+        return None
     data = table[table["stations_used"] == "all"].rename(columns={"name": "variant"})
     data = data.assign(value=data["rmse"])
     horizons = sorted(results.study.horizons_h)
@@ -27,24 +29,24 @@ def stations(results: Results) -> Drawing:
             say(panel, "not observed")
             continue
         over_horizons(panel, shown, horizons, results.study)
-        truth = shown.groupby("horizon_h")["reanalysis_rmse"].mean().reindex(horizons)
-        panel.plot(horizons, truth, color="black", linewidth=1.6, label="reanalysis")
+        reanalysis = shown.groupby("horizon_h")["reanalysis_rmse"].mean().reindex(horizons)
+        panel.plot(horizons, reanalysis, color="black", linewidth=1.6, label="reanalysis")
         panel.set(ylabel=f"RMSE ({results.units_of(pollutant)})", xticks=horizons)
         from_zero(panel)
     for panel in bottom:
         panel.set_xlabel("horizon (h)")
     legend(figure)
-    return Drawing("stations", figure, data.drop(columns="value"), _told(data, results))
+    return Drawing("stations", figure, data.drop(columns="value"), _over_reanalysis(data, results))
 
 
-def _told(data: pd.DataFrame, results: Results) -> str:
+def _over_reanalysis(data: pd.DataFrame, results: Results) -> str:
     """How far variants are from observations, in units of the reanalysis' distance."""
-    told = []
+    ratios = []
     for variant in results.study.variants:
         rows = data[data["variant"] == variant]
         ratio = (rows["rmse"] / rows["reanalysis_rmse"]).median()
-        told.append(f"{variant} {ratio:.2f}")
+        ratios.append(f"{variant} {ratio:.2f}")
     return (
-        f"{text.panels_told(results)}, with a line for each forecast and a black one for the"
-        f" reanalysis. RMSE over the reanalysis' RMSE, median: {', '.join(told)}."
+        f"{text.panels_by_pollutant(results)}, with a line for each forecast and a black one for"
+        f" the reanalysis. RMSE over the reanalysis' RMSE, median: {', '.join(ratios)}."
     )

@@ -8,10 +8,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from airshed.report import learned
 from airshed.report.drawing import Drawing
+from airshed.report.figures.series import Panels, panels
 from airshed.report.figures.style import legend, looks
 from airshed.report.learned import STRENGTH
 from airshed.report.results import Results
@@ -21,36 +21,26 @@ COLUMNS = 4  # of small panels side by side
 LOSS = "loss (normalised\nmean squared error)"
 
 
-def small_panels(count: int, share_y: bool) -> tuple[Figure, list[Axes]]:
-    """A figure of so many panels, COLUMNS in a row."""
-    columns = min(count, COLUMNS)
-    rows = -(-count // columns)
-    size = (max(4.5, 2.6 * columns + 0.8), 2.2 * rows + 0.7)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=size, sharex=True, sharey=share_y, squeeze=False
-    )
-    for panel in axes.flat[count:]:
-        panel.set_visible(False)
-    for panel in axes.flat[max(0, count - columns) : count]:
-        panel.tick_params(labelbottom=True)
-    return figure, list(axes.flat[:count])
+def _over_steps(count: int, share_y: bool, label: str) -> Panels:
+    """So many small panels over the optimiser steps; ``label`` is that of their values."""
 
+    def size(columns: int, rows: int) -> tuple[float, float]:
+        return max(4.5, 2.6 * columns + 0.8), 2.2 * rows + 0.7
 
-def label_outer(panels: list[Axes], x_label: str, y_label: str) -> None:
-    """Name the axes at the left and below."""
-    columns = min(len(panels), COLUMNS)
-    for panel in panels[::columns]:
-        panel.set_ylabel(y_label, fontsize="small")
-    for panel in panels[-columns:]:
-        panel.set_xlabel(x_label, fontsize="small")
+    made = panels(count, size, COLUMNS, sharex=True, sharey=share_y)
+    for panel in made.left:
+        panel.set_ylabel(label, fontsize="small")
+    for panel in made.bottom:
+        panel.set_xlabel("optimiser step", fontsize="small")
+    return made
 
 
 def learning_curves(results: Results) -> Drawing:
     """Training loss (running mean) and validation loss against the step: a panel a variant."""
     variants = results.study.variants
-    figure, panels = small_panels(len(variants), share_y=True)
+    figure, drawn, *_ = _over_steps(len(variants), share_y=True, label=LOSS)
     parts = []
-    for panel, (variant, look) in zip(panels, looks(results.study).items(), strict=True):
+    for panel, (variant, look) in zip(drawn, looks(results.study).items(), strict=True):
         for (name, seed), history in results.histories.items():
             if name != variant:
                 continue
@@ -67,7 +57,6 @@ def learning_curves(results: Results) -> Drawing:
             )
             parts.append(history.assign(variant=variant, seed=seed))
         panel.set_title(variant, fontsize="small")
-    label_outer(panels, "optimiser step", LOSS)
     legend(figure)
     data = pd.concat(parts, ignore_index=True)
     return Drawing("learning_curves", figure, data, _falls(results))
@@ -75,12 +64,12 @@ def learning_curves(results: Results) -> Drawing:
 
 def _falls(results: Results) -> str:
     """From where to where validation losses went, and which still fell at the end."""
-    told = []
+    losses_in_words = []
     for variant in results.study.variants:
         losses = [run["val_loss"] for run in results.of_variant(variant)]
         first, last = (np.mean([loss[place] for loss in losses]) for place in (0, -1))
-        told.append(f"{variant} from {first:.3f} to {last:.3f}")
-    return f"One panel a variant. Validation loss, mean of seeds: {'; '.join(told)}."
+        losses_in_words.append(f"{variant} from {first:.3f} to {last:.3f}")
+    return f"One panel a variant. Validation loss, mean of seeds: {'; '.join(losses_in_words)}."
 
 
 def validation_loss(results: Results) -> Drawing:
@@ -122,9 +111,11 @@ def alpha_curves(results: Results) -> Drawing | None:
         for name in names
         if rows[name].notna().any()
     ]
-    figure, panels = small_panels(len(shown), share_y=False)
-    told = []
-    for panel, (variant, name, rows) in zip(panels, shown, strict=True):
+    alone = names == [STRENGTH]
+    label = "alpha (no unit; 0: off)" if alone else "value"
+    figure, drawn, *_ = _over_steps(len(shown), share_y=False, label=label)
+    last_values = []
+    for panel, (variant, name, rows) in zip(drawn, shown, strict=True):
         _draw_path(panel, rows, name)
         numbers = [one for one in learned.numbers(results, variant) if one.name == name]
         for initial in {one.initial for one in numbers if one.initial is not None}:
@@ -134,12 +125,10 @@ def alpha_curves(results: Results) -> Drawing | None:
         panel.axhline(0, color="0.3", linewidth=0.8)
         panel.set_title(variant if name == STRENGTH else f"{variant}: {name}", fontsize="small")
         last = rows.loc[rows.groupby(["seed", "block"])["step"].idxmax(), name].mean()
-        told.append(f"{variant} {learned.named(name, f'{last:.3f}')}")
-    alone = names == [STRENGTH]
-    label_outer(panels, "optimiser step", "alpha (no unit; 0: off)" if alone else "value")
+        last_values.append(f"{variant} {learned.named(name, f'{last:.3f}')}")
     legend(figure, columns=6)
     what, of = ("Alpha", "a variant") if alone else ("What is learned", "a variant and number")
-    ends = ", ".join(sorted(told))
+    ends = ", ".join(sorted(last_values))
     alt = f"One panel {of}, a line for each block. {what} at the end, mean: {ends}."
     return Drawing("alpha", figure, data, alt)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from airshed.config.biases import SECTIONS
@@ -30,7 +31,8 @@ def next_steps(results: Results) -> list[Step]:
         if math.isnan(row["relative_rmse_change"]) or row["family"] == "control":
             continue  # it could not be compared, and the answer says so; or it asks nothing new
         for rule in RULES[str(row["verdict"])]:
-            for step in rule(results, variant):
+            for wanted in rule(results, variant):
+                step = replace(wanted, because=evidence.comparison(results, variant))
                 key = step.what, step.command or step.known
                 found[key] = found[key].also_for(step) if key in found else step
     return list(found.values())
@@ -42,10 +44,6 @@ def by_reason(steps: Sequence[Step]) -> list[tuple[str, list[Step]]]:
     for step in steps:
         found.setdefault(step.because, []).append(step)
     return list(found.items())
-
-
-def _because(results: Results, variant: str) -> str:
-    return evidence.comparison(results, variant)
 
 
 def _other_bias(
@@ -72,9 +70,9 @@ def _other_bias(
 def _variant_step(results: Results, variant: str, what: str, name: str, wanted: Variant) -> Step:
     study, known = results.study, known_as(results.study, wanted)
     if known in study.references():
-        return Step(what, _because(results, variant), evidence.comparison(results, str(known)))
+        return Step(what, evidence.comparison(results, str(known)))
     changes = with_variant(study, variant, name, wanted)
-    return Step(what, _because(results, variant), "", snakemake_command(study, changes))
+    return Step(what, "", snakemake_command(study, changes))
 
 
 def _all_blocks(bias: Any) -> Any | None:
@@ -101,52 +99,47 @@ def _elevation_only(bias: Any) -> Any | None:
 
 
 def _more_epochs(results: Results, variant: str) -> Iterator[Step]:
-    falling, told = evidence.still_falling(results, variant)
-    what, because = "more epochs", _because(results, variant)
-    if falling is False:
-        yield Step(what, because, told)
-        return
+    falling, known = evidence.still_falling(results, variant)
     study, epochs = results.study, 2 * results.study.train.epochs
     changes = {"study": f"{study.study}_epochs{epochs}", "train": {"epochs": epochs}}
-    yield Step(what, because, told, snakemake_command(study, changes))
+    command = "" if falling is False else snakemake_command(study, changes)
+    yield Step("more epochs", known, command)
 
 
 def _alpha_analysis(results: Results, variant: str) -> Iterator[Step]:
     if results.study.variant_stanzas[variant].bias.kind == "none":
         return
-    told, study = evidence.interpreted(results, variant), results.study
+    known, study = evidence.interpreted(results, variant), results.study
     target = f"results/{study.study}/variants/{variant}/seed{study.seeds[0]}/interpretation.json"
-    command = "" if told else snakemake_command(study, {}, target)
-    yield Step("analysis of the bias's strength", _because(results, variant), told or "", command)
+    command = "" if known else snakemake_command(study, {}, target)
+    yield Step("analysis of the bias's strength", known or "", command)
 
 
 def _full_ablation(results: Results, variant: str) -> Iterator[Step]:
     study = results.study
     runnable = [name for name, stanza in study.variant_stanzas.items() if stanza.pretrained is None]
     lacking = [name for name in runnable if name not in study.variants]
-    what, because = "full ablation", _because(results, variant)
     if not lacking:
-        yield Step(what, because, f"all {len(study.variants)} variants are in this study")
+        yield Step("full ablation", f"all {len(study.variants)} variants are in this study")
         return
     command = snakemake_command(study, {"variants": [*study.variants, *lacking]})
-    yield Step(what, because, f"{len(lacking)} variants are not in this study", command)
+    yield Step("full ablation", f"{len(lacking)} variants are not in this study", command)
 
 
 def _gone(results: Results, variant: str) -> Iterator[Step]:
-    for name, told in evidence.gone(results, variant).items():
-        yield Step(f"has {name} gone to zero?", _because(results, variant), told)
+    for name, known in evidence.gone(results, variant).items():
+        yield Step(f"has {name} gone to zero?", known)
 
 
 def _diverging(results: Results, variant: str) -> Iterator[Step]:
-    told = evidence.diverging(results, variant)
-    yield Step("is the loss diverging?", _because(results, variant), told)
+    yield Step("is the loss diverging?", evidence.diverging(results, variant))
 
 
 def _back(results: Results, variant: str) -> Iterator[Step]:
     reference = results.study.references()[variant]
     losses = ", ".join(f"{run['best_val_loss']:.4f}" for run in results.of_variant(reference))
-    told = f"{reference} is in this study: lowest validation losses {losses}"
-    yield Step(f"back to {reference}", _because(results, variant), told)
+    known = f"{reference} is in this study: lowest validation losses {losses}"
+    yield Step(f"back to {reference}", known)
 
 
 Rule = Callable[[Results, str], Iterator[Step]]

@@ -26,7 +26,7 @@ def still_falling(results: Results, variant: str) -> tuple[bool | None, str]:
     """Whether the validation loss of most seeds fell in the last epoch; None if unknown."""
     losses = [run["val_loss"] for run in results.of_variant(variant)]
     if min(map(len, losses)) < 2:
-        return None, f"{variant}: one epoch, so the validation loss does not tell"
+        return None, f"{variant}: one epoch, so the validation loss shows no trend"
     changes = [loss[-1] / loss[-2] - 1 for loss in losses]
     falling = sum(change < -STILL_FALLING for change in changes)
     shown = ", ".join(percent(change) for change in changes)
@@ -60,7 +60,7 @@ def gone(results: Results, variant: str) -> dict[str, str]:
 
     That is not asked of what could not have moved so far.
     """
-    told = {}
+    answers = {}
     found = learned.numbers(results, variant)
     known = [number for number in found if number.initial and not number.stuck]
     for name in dict.fromkeys(number.name for number in known):
@@ -69,8 +69,8 @@ def gone(results: Results, variant: str) -> dict[str, str]:
         answer = "yes" if all(gone) else "no" if not any(gone) else "in some of them"
         initial = ", ".join(dict.fromkeys(f"{one.initial:g}" for one in ones))
         shown = ", ".join(f"{one.final:.3f}" for one in ones)
-        told[name] = f"{variant}: {answer}; {initial} at the start, {shown} at the end"
-    return told
+        answers[name] = f"{variant}: {answer}; {initial} at the start, {shown} at the end"
+    return answers
 
 
 def interpreted(results: Results, variant: str) -> str | None:

@@ -10,14 +10,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import pandas as pd
-
 from airshed.comparison.compare import BLOCKS_FOR_A_VERDICT
 from airshed.comparison.families import ALIKE
 from airshed.comparison.planning import MOST_LONGER, MOST_SEEDS, Precision, precision
 from airshed.comparison.verdict import Limit
 from airshed.config import Study
-from airshed.report.next_steps import evidence
 from airshed.report.next_steps.commands import snakemake_command
 from airshed.report.next_steps.step import Step
 from airshed.report.results import Results
@@ -31,13 +28,13 @@ IN_MOST = "in 8 of 10 repetitions"
 def more_seeds(results: Results, variant: str) -> Iterator[Step]:
     """Which changes more seeds would find, from the two parts of the variance."""
     study = results.study
-    told, wanted = _seeds_wanted(results, variant)
+    known, wanted = _seeds_wanted(results, variant)
     more = wanted > len(study.seeds)
     changes = {"seeds": _extended(study.seeds, wanted)}
     command = snakemake_command(study, changes) if more else ""
     if more and not study.comparison.looks:
-        told += "; judged again, errors reach up to twice the level: no comparison.looks declared"
-    yield Step("more seeds", evidence.comparison(results, variant), told, command)
+        known += "; judged again, errors reach up to twice the level: no comparison.looks declared"
+    yield Step("more seeds", known, command)
 
 
 def _seeds_wanted(results: Results, variant: str) -> tuple[str, int]:
@@ -73,18 +70,14 @@ def _share_of_seeds(known: Precision) -> str:
 
 def longer_test(results: Results, variant: str) -> Iterator[Step]:
     """By how much longer a test period would find a change of the margin, with these seeds."""
-    study, because = results.study, evidence.comparison(results, variant)
-    told, days = _days_wanted(results, variant)
-    if days is None:
-        yield Step("longer test period", because, told)
-        return
-    changes = longer_period(study, days)
-    if not changes:
-        told += "; another split lies behind the test period, so that splits must be set anew"
+    study = results.study
+    known, days = _days_wanted(results, variant)
+    changes = {} if days is None else longer_period(study, days)
+    if days is not None and not changes:
+        known += "; another split lies behind the test period, so that splits must be set anew"
     elif "dataset" in changes and study.dataset.source != "simulator":
-        told += f"; it needs data until {changes['dataset']['period']['end']}"
-    command = snakemake_command(study, changes) if changes else ""
-    yield Step("longer test period", because, told, command)
+        known += f"; it needs data until {changes['dataset']['period']['end']}"
+    yield Step("longer test period", known, snakemake_command(study, changes) if changes else "")
 
 
 def _days_wanted(results: Results, variant: str) -> tuple[str, int | None]:
@@ -92,7 +85,8 @@ def _days_wanted(results: Results, variant: str) -> tuple[str, int | None]:
     row, known, study = results.overall(variant), _precision(results, variant), results.study
     now, margin = len(study.splits.test.days), study.comparison.margin
     if row["limit"] in (Limit.short_test, Limit.these_days):
-        days = math.ceil(now * _blocks_lacking(row))
+        wanted = BLOCKS_FOR_A_VERDICT * float(row["block_length"])  # init times
+        days = math.ceil(now * (wanted / float(row["init_times"])))
         return (
             f"{variant}: {int(row['init_times'])} init times are fewer than {BLOCKS_FOR_A_VERDICT}"
             f" blocks of {int(row['block_length'])}, over which errors are correlated; about {days}"
@@ -117,11 +111,6 @@ def _precision(results: Results, variant: str) -> Precision | None:
     alike = rows[ALIKE].eq(one) | (rows[ALIKE].isna() & one.isna())
     settings = results.study.comparison
     return precision(rows[alike.all(axis=1)], settings.significance / max(1, len(settings.looks)))
-
-
-def _blocks_lacking(row: pd.Series[Any]) -> float:
-    """How many times as many init times as there are make enough blocks for a verdict."""
-    return BLOCKS_FOR_A_VERDICT * float(row["block_length"]) / float(row["init_times"])
 
 
 def _extended(seeds: list[int], count: int) -> list[int]:

@@ -11,15 +11,15 @@ class Step:
 
     Attributes:
         what: What is suggested.
-        because: The comparison that asks for it, with its numbers.
         known: What the study says about it already; empty if nothing.
         command: What finds out; empty if the study has the answer.
+        because: The comparison that asks for it, with its numbers.
     """
 
     what: str
-    because: str
     known: str
     command: str = ""
+    because: str = ""
 
     def also_for(self, other: Step) -> Step:
         """The same suggestion, which another variant asks for as well."""

@@ -19,6 +19,7 @@ from airshed.data.climatology import Climatology
 from airshed.data.sphere import axis_directions
 from airshed.data.stores import write_netcdf
 from airshed.errors import AirshedError
+from airshed.evaluation.aggregation import Period
 from airshed.evaluation.points import Points
 from airshed.evaluation.stations.observations import write_observations
 from airshed.evaluation.stations.scorer import StationScores, open_observations
@@ -27,6 +28,7 @@ from airshed.variables import TARGETS
 
 HORIZONS = (12, 24)
 INITS = pd.date_range("2016-03-05", periods=10, freq="6h", unit="ns")
+PERIOD = Period(INITS, HORIZONS, TARGET_VARIABLES)
 HOURS = pd.date_range("2016-03-05", "2016-03-08 23:00", freq="h", unit="ns")
 USUAL = Climatology(np.full((1, 24, len(TARGETS), ROWS, COLUMNS), 40, np.float32))
 SITES = {  # latitude, longitude, elevation, and whether it is kept
@@ -90,7 +92,7 @@ def test_observations_are_matched_converted_and_counted(tiny_study: Study, stati
     co = found["value"].sel(station="low", pollutant="co", time=time)
     assert co == pytest.approx(table["low", "co", time.isoformat()] / 1000, rel=1e-6)  # mg m-3
     assert quality["stations"]["left_out"]["outside_the_domain"] == ["edge", "far"]
-    assert quality["stations"]["kept"] == 4
+    assert quality["stations"]["matched"] == 4
     assert quality["rows_of_the_pollutants"] == len(observed())
     match = found["height_match"].to_series()
     assert match.to_dict() == {
@@ -110,7 +112,7 @@ def test_scores_equal_numpy_station_by_station(
 ) -> None:
     observations, _ = made(tiny_study, static, observed(), matching=matching)
     grid, batches = lambert_grid(), random_batches(INITS, HORIZONS)
-    scores = StationScores(TARGET_VARIABLES, observations, grid, INITS, HORIZONS, USUAL)
+    scores = StationScores(PERIOD, observations, grid, USUAL)
     for batch in batches:
         scores.add(batch)
     table = scores.table().set_index(["station", "pollutant", "horizon_h"])
@@ -125,7 +127,7 @@ def test_scores_equal_numpy_station_by_station(
             seen = observations["value"].sel(station=name, pollutant="pm25", time=valid).values
             forecast, truth = (
                 np.array([points(getattr(batch, key)[h, p])[station] for batch in batches])
-                for key in ("forecast", "truth")
+                for key in ("forecast", "observed")
             )
             row, error = table.loc[(name, "pm25", horizon)], forecast - seen
             assert row["samples"] == len(batches)
@@ -144,8 +146,8 @@ def test_hours_without_an_observation_do_not_count(tiny_study: Study, static: Pa
     flat &= table["time"].str.startswith("2016-03-06")
     table.loc[flat, "value"] = 12.0
     observations, quality = made(tiny_study, static, table)
-    assert quality["not_believed"]["flat_line"] == {"pm25": 24}
-    scores = StationScores(TARGET_VARIABLES, observations, lambert_grid(), INITS, HORIZONS, USUAL)
+    assert quality["rejected"]["flat_line"] == {"pm25": 24}
+    scores = StationScores(PERIOD, observations, lambert_grid(), USUAL)
     for batch in random_batches(INITS, HORIZONS):
         scores.add(batch)
     samples = scores.table().set_index(["station", "pollutant", "horizon_h"])["samples"]
@@ -158,7 +160,7 @@ def test_an_interrupted_scoring_goes_on_as_if_nothing_had_been(
 ) -> None:
     observations, _ = made(tiny_study, static, observed())
     batches = random_batches(INITS, HORIZONS)
-    given = (TARGET_VARIABLES, observations, lambert_grid(), INITS, HORIZONS, USUAL)
+    given = (PERIOD, observations, lambert_grid(), USUAL)
     whole, first, second = (StationScores(*given) for _ in range(3))
     for batch in batches:
         whole.add(batch)
@@ -191,7 +193,7 @@ def test_what_is_not_read_stands_in_the_quality_table(tiny_study: Study, static:
     sites = static.parent / "sites.csv"
     sites.write_text("ID,Lat,Lon\nlow,35,110\nlow,35.5,110\n")
     found, quality = made(tiny_study, static, table, sites=str(sites))
-    assert quality["not_believed"]["time_unreadable"] == {"pm25": 2, "co": 1}
+    assert quality["rejected"]["time_unreadable"] == {"pm25": 2, "co": 1}
     assert quality["stations"]["left_out"]["at_two_places"] == ["low"]
     assert "low" not in found["station"]
 
@@ -201,7 +203,7 @@ def test_units(tiny_study: Study, static: Path) -> None:
     ppm = (table["station"] == "ridge") & (table["parameter"] == "co")
     table.loc[ppm, "units"] = "ppm"
     found, quality = made(tiny_study, static, table)
-    assert quality["not_believed"]["units_ppm"] == {"co": len(HOURS)}
+    assert quality["rejected"]["units_ppm"] == {"co": len(HOURS)}
     assert found["value"].sel(station="ridge", pollutant="co").isnull().all()
     # the factor of ppm of CO to mg m-3 at 25 degrees and 1013.25 hPa that is in use: 1.145
     at = {"temperature_c": 25, "pressure_hpa": 1013.25}

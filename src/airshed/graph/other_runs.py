@@ -1,4 +1,4 @@
-"""What other runs of Snakemake hold in the same folder."""
+"""Other runs of Snakemake in the same folder."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ LOCKS = Path(".snakemake/locks")
 DEPTH = 3  # of results/data/<name>
 
 
-def others_at_work(locks: Path = LOCKS) -> list[str]:
-    """A line on what another run of Snakemake makes here, or was killed at; nothing if none does.
+def other_runs(locks: Path = LOCKS) -> list[str]:
+    """A line on what another run of Snakemake is making here, or was when killed; else nothing.
 
-    Snakemake itself goes on if neither makes what the other one reads or makes.
-
-    Args:
-        locks: Where Snakemake keeps its locks: files of one path a line.
+    Snakemake itself allows several runs that do not share any file.
     """
     made = {
         _folder(path)

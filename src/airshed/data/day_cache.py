@@ -1,9 +1,8 @@
-"""Days that were ingested, kept beside the hourly store.
+"""The cache of ingested days, beside the hourly store.
 
-Of each there is a folder with its shards and a note of what was found in it. A finished ingest
-leaves them: they are second names (hard links) of the store's own files and take no room. The next
-ingest of the same settings and native grid, of whatever period, reads only days whose raw files are
-others.
+Each day has a folder with its shards and a note of what was found in it. They stay after an ingest:
+as hard links to the store's own files they take no space. The next ingest with the same settings
+and native grid, of any period, reads only days whose raw files have changed.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from datetime import date
 from pathlib import Path
 
 from airshed.data import hourly
-from airshed.data.day_notes import NO_NOTE, DayNote
+from airshed.data.day_notes import DAMAGED, DayNote
 from airshed.data.source import DaySource
 from airshed.errors import brief
 from airshed.integrity.atomic import flush, remove
@@ -26,14 +25,14 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class KeptDays:
-    """The folder with the days, in which the store is made."""
+class DayCache:
+    """The folder with the days, in which the new store is made too."""
 
     folder: Path
 
     @classmethod
-    def beside(cls, store: Path) -> KeptDays:
-        """Those of an hourly store."""
+    def beside(cls, store: Path) -> DayCache:
+        """The cache of an hourly store."""
         return cls(store.with_name(f".{store.name}.days"))
 
     @property
@@ -43,7 +42,7 @@ class KeptDays:
 
     @property
     def native(self) -> Path:
-        """The native grid, which every hour must have."""
+        """The native grid of every hour."""
         return self.folder / "native.npz"
 
     @property
@@ -56,44 +55,43 @@ class KeptDays:
     def _shards(self, day: date) -> Path:
         return self.folder / f"{day:%Y%m%d}"
 
-    def begin(self, key: str) -> None:
-        """Keep the days of this key, which stands for settings and native grid; discard others."""
+    def open(self, key: str) -> None:
+        """Use the days of this key, a hash of settings and native grid; remove those of another."""
         if not (self._key.exists() and self._key.read_bytes() == key.encode()):
             if found := len([*self._notes()]):
                 log.warning(
-                    "%d days that were ingested are of other settings or another native grid:"
-                    " they are discarded",
+                    "%d cached days are of other settings or another native grid: they are removed",
                     found,
                 )
-            self.discard()
+            self.clear()
             self.folder.mkdir(parents=True)
             self._key.write_text(key, encoding="ascii")
         remove(self.store)
 
-    def discard(self) -> None:
-        """Remove all, the key first: what a killed process leaves does not count."""
+    def clear(self) -> None:
+        """Remove all, the key first: without it, the rest of an interrupted removal is ignored."""
         remove(self._key)
         remove(self.folder)
 
     def _notes(self) -> Iterator[Path]:
         return self.folder.glob("*.json")
 
-    def any(self) -> bool:
-        """Whether a day is there."""
-        return any(self._notes())
+    def is_empty(self) -> bool:
+        """Whether no day is cached."""
+        return not any(self._notes())
 
     def note(self, day: date) -> DayNote:
-        """What was found in a day that is there."""
+        """What was found in a cached day."""
         return DayNote.read(self._note(day))
 
-    def holds(self, day: date, key: str, source: DaySource) -> bool:
-        """Whether a day is there and whole, of this key and of the raw files as they are now."""
+    def is_current(self, day: date, key: str, source: DaySource) -> bool:
+        """Whether a day is cached undamaged, with this key and from the raw files as they are."""
         path = self._note(day)
         if not path.exists():
             return False
         try:
             note = DayNote.read(path)
-        except NO_NOTE as error:
+        except DAMAGED as error:
             log.warning("%s is damaged (%s): this day is read again", path, brief(error))
             return False
         origin = [key, *source.fingerprint()]
@@ -107,44 +105,49 @@ class KeptDays:
             note.write(path)
         return True
 
-    def keep(self, day: date, number: int, note: DayNote) -> None:
-        """Take a day that was written out of the store, and note that it is complete.
+    def add(self, day: date, number: int, note: DayNote) -> None:
+        """Move a day from the new store into the cache, and write the note that completes it.
 
-        Its files are new ones: what the days of before are called elsewhere too stays as it is.
+        Files of an earlier version of the day are replaced, not changed: an old store may share
+        them.
         """
         shards = self._shards(day)
         remove(shards)
         shards.mkdir()
         for name, shard in hourly.shards(self.store, number):
-            if shard.exists():  # there is none where every value is missing
+            if shard.exists():  # a variable without any value has none
                 shard.replace(shards / name)
         flush(shards)
         note.shards = sha256(shards)
         note.write(self._note(day))
 
-    def forget(self, day: date) -> None:
-        """Remove the note of a day, which is of other files if there is one."""
+    def invalidate(self, day: date) -> None:
+        """Remove the note of a day, if there is one."""
         remove(self._note(day))
 
-    def assemble(self, days: Sequence[date]) -> bool:
-        """Name the shards of all days in the store; whether they keep their names here too."""
+    def fill_store(self, days: Sequence[date]) -> bool:
+        """Link the shards of all days into the new store, or move them where links are refused.
+
+        Returns:
+            Whether they were linked, so that the cache is still complete.
+        """
         linked = self._can_link()
         for number, day in enumerate(days):
-            there = self._shards(day)
+            cached = self._shards(day)
             for name, target in hourly.shards(self.store, number):
-                if (there / name).exists():
+                if (cached / name).exists():
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    (os.link if linked else os.rename)(there / name, target)
+                    (os.link if linked else os.rename)(cached / name, target)
         return linked
 
     def _can_link(self) -> bool:
-        """Whether a file can have a second name here, in another folder."""
+        """Whether hard links can be made here."""
         second = self.store / "second"
         try:
             os.link(self._key, second)
         except OSError as error:
             log.warning(
-                "no hard links can be made here (%s): no days are kept, and an ingest after a"
+                "no hard links can be made here (%s): no days are cached, and an ingest after a"
                 " change of raw files reads the whole period",
                 brief(error),
             )
@@ -152,8 +155,8 @@ class KeptDays:
         remove(second)
         return True
 
-    def keep_only(self, days: Sequence[date]) -> None:
-        """Remove days that the store does not have: they would take room of their own."""
+    def prune(self, days: Sequence[date]) -> None:
+        """Remove all other days: without a link in the store they take space."""
         wanted = {f"{day:%Y%m%d}" for day in days}
         for path in [*self.folder.glob("[0-9]*")]:
             if path.stem not in wanted:
@@ -161,7 +164,7 @@ class KeptDays:
 
 
 def _same_content(note: DayNote, origin: list[object], source: DaySource) -> bool:
-    """Whether raw files that were moved or touched are those that a day was read from."""
+    """Whether raw files were only moved or touched since a day was read from them."""
 
     def without_place_and_time(entries: list[object]) -> list[object]:
         return [entry[1:-1] if isinstance(entry, list) else entry for entry in entries]

@@ -1,4 +1,4 @@
-"""Choices of attention paths, kept for the machine so that other jobs need not measure again."""
+"""Choices of attention paths, cached on the machine so that other jobs need not measure again."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ CACHE = "AIRSHED_CACHE"
 
 
 def folder() -> Path:
-    """Where choices are kept: $AIRSHED_CACHE, or ``airshed`` in the user's cache."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get(CACHE) or Path(cache) / "airshed")
+    """Where choices are cached: $AIRSHED_CACHE, or ``airshed`` in the user's cache."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get(CACHE) or Path(home) / "airshed")
 
 
-def kept(bias: Bias | None, workload: Workload) -> dict[str, Any] | None:
+def cached(bias: Bias | None, workload: Workload) -> dict[str, Any] | None:
     """What was chosen for a bias and a problem, with this code and these versions, or None."""
     key = _key(bias, workload)
     if key not in _known:
@@ -38,8 +38,8 @@ def kept(bias: Bias | None, workload: Workload) -> dict[str, Any] | None:
     return _known[key]
 
 
-def keep(bias: Bias | None, workload: Workload, choice: dict[str, Any]) -> None:
-    """Keep a choice; a folder that cannot be written costs the next job a measurement."""
+def cache(bias: Bias | None, workload: Workload, choice: dict[str, Any]) -> None:
+    """Cache a choice; a folder that cannot be written costs the next job a measurement."""
     key = _key(bias, workload)
     _known[key] = choice
     try:

@@ -1,4 +1,4 @@
-"""What was measured of a variant, kept beside its record and put back where it holds still.
+"""Measurements of a variant, cached beside its record and used again while they are valid.
 
 Times and memory depend on settings and device, not on the values of fields: a replaced archive
 repeats no measurement.
@@ -28,28 +28,21 @@ def measured_once(
 ) -> dict[str, Any]:
     """What a variant costs, measured unless that was done with these settings on such a device.
 
-    Args:
-        study: What of the study its step is handed.
-        variant: The variant.
-        prepared: Paths of the prepared data.
-        rounds: As for :func:`airshed.bench.cost.measured_steps`.
-        output: Where the record goes; what was measured is kept beside it.
-
     Returns:
         As :func:`airshed.bench.cost.measured_steps`. The number of samples is that of the data as
         they are now.
     """
-    kept = output.parent / FOLDER / f"measured_{output.name}"
+    cached = output.parent / FOLDER / f"measured_{output.name}"
     of = {
         "settings": name_of("cost", study, variant),
         "device": environment()["device"],
         "rounds": rounds,
     }
-    before = read_or_nothing(kept)
+    before = read_or_nothing(cached)
     if before.get("of") == of:
         log.info("the cost of %s was measured with these settings on this device", variant)
         record: dict[str, Any] = before["record"]
         return record | {"samples": len(training_samples(study, prepared))}
     record = measured_steps(study, [variant], prepared, rounds)
-    write_json(kept, {"of": of, "record": record})
+    write_json(cached, {"of": of, "record": record})
     return record

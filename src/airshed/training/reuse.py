@@ -13,7 +13,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from airshed.config import Study
 from airshed.data.prepared import Prepared
@@ -37,49 +37,19 @@ def initial_weights(study: Study, variant: str, start: Path | None) -> str | Non
     return str(read_json(start, RUN)["checkpoint"]["sha256"])
 
 
-class Finished(NamedTuple):
-    """What came out of a training: its record, the study apart, and the text of its history."""
-
-    record: dict[str, Any]
-    history: str
-
-    def write(self, study: Study, variant: str, seed: int, run: Path, history: Path) -> None:
-        """Write ``history.csv``, then ``run.json``, which says in which study the training stands.
-
-        Args:
-            study: The whole study.
-            variant: The variant.
-            seed: Its seed.
-            run: Where ``run.json`` goes.
-            history: Where ``history.csv`` goes.
-        """
-        stanza = study.variant_stanzas[variant]
-        described = {
-            VERSION: RUN.version,
-            "study": study.study,
-            "variant": variant,
-            "label": stanza.label,
-            "seed": seed,
-            "reference": stanza.reference,
-            "data_source": study.dataset.data_source,
-            "config": study.model_dump(mode="json"),
-        }
-        write_text(history, self.history)
-        write_json(run, self.record | described)
-
-
 @dataclass(frozen=True)
-class Wanted:
+class TrainingRequest:
     """A training that is asked for.
 
     Attributes:
-        study: What of the study a training is handed.
+        study: The study, or what of it shapes a training and how it is done.
         whole: The whole study, for the record.
-        variant: The variant.
-        seed: Its seed.
-        prepared: The prepared data.
+        variant: Name of one of its variants.
+        seed: Seed of initial weights, order of samples and dropout, the variant's ``seed_offset``
+            apart.
+        prepared: Paths of the prepared data.
         start: What the weights start from; see :func:`airshed.training.start.load_start`.
-        run: Where ``run.json`` goes.
+        run: Where ``run.json`` goes; ``checkpoints/`` and ``progress.json`` are made beside it.
         history: Where ``history.csv`` goes.
     """
 
@@ -98,9 +68,21 @@ class Wanted:
         begun = initial_weights(self.study, self.variant, self.start)
         return training_identity(self.study, self.variant, self.seed, self.prepared, begun)
 
-    def write(self, finished: Finished) -> None:
-        """Write what came out where it is asked for."""
-        finished.write(self.whole, self.variant, self.seed, self.run, self.history)
+    def write(self, record: dict[str, Any], history: str) -> None:
+        """Write ``history.csv``, then ``run.json``, which names the study."""
+        stanza = self.whole.variant_stanzas[self.variant]
+        described = {
+            VERSION: RUN.version,
+            "study": self.whole.study,
+            "variant": self.variant,
+            "label": stanza.label,
+            "seed": self.seed,
+            "reference": stanza.reference,
+            "data_source": self.whole.dataset.data_source,
+            "config": self.whole.model_dump(mode="json"),
+        }
+        write_text(self.history, history)
+        write_json(self.run, record | described)
 
     def is_finished_in(self, record: dict[str, Any], folder: Path) -> bool:
         """Whether a record, and the weights below a folder that it names, are this training's."""
@@ -112,65 +94,59 @@ class Wanted:
         )
 
 
-def put_back(wanted: Wanted, first: bool = True) -> bool:
+def restore_record(request: TrainingRequest, first: bool = True) -> bool:
     """Write the record of a run again, if this training is the one that is finished already.
 
-    Args:
-        wanted: The training.
-        first: Whether this is the first of its processes, which writes.
+    ``first`` says whether this is the first of its processes, which writes.
 
     Raises:
         AirshedError: Its best weights are missing, or others than its record says.
     """
     from airshed.training.checkpoints import Checkpoints  # imports torch
 
-    folder = wanted.run.parent / CHECKPOINTS
+    folder = request.run.parent / CHECKPOINTS
     if not folder.is_dir():
         return False
-    checkpoints = Checkpoints(folder, 1.0, wanted.identity)
+    checkpoints = Checkpoints(folder, 1.0, request.identity)
     complete = checkpoints.finished()
     if complete is None:
         return False
     if first:
-        note = Making("training", wanted.study, wanted.run, wanted.variant)
-        wanted.write(Finished(*complete))
+        note = Making("training", request.study, request.run, request.variant)
+        request.write(*complete)
         note.done()
-        if not wanted.study.jobs.keep_states:
+        if not request.study.jobs.keep_states:
             checkpoints.remove_states()
-    log.info("%s, seed %d is finished; its record is kept", wanted.variant, wanted.seed)
+    log.info("%s, seed %d is finished; its record is kept", request.variant, request.seed)
     return True
 
 
-def take_over(wanted: Wanted, source: Path) -> None:
-    """Take over a training that another study has finished.
+def take_over(request: TrainingRequest, source: Path) -> None:
+    """Take over a training that another study has finished, from its ``run.json``.
 
     Its weights are linked, or copied if they lie on another file system.
-
-    Args:
-        wanted: The training.
-        source: ``run.json`` in the other study.
 
     Raises:
         AirshedError: It is not the same training, or its files are not what its record says.
     """
-    record, folder = read_json(source, RUN), wanted.run.parent
-    if not wanted.is_finished_in(record, source.parent):
+    record, folder = read_json(source, RUN), request.run.parent
+    if not request.is_finished_in(record, source.parent):
         raise AirshedError(
             "a training of another study is not the one that is wanted, or is damaged",
             where=source,
-            expected=f"{wanted.variant}, seed {wanted.seed}, of the same settings and data",
+            expected=f"{request.variant}, seed {request.seed}, of the same settings and data",
             hint="set jobs.take_over to false to train it here, or mend the other study",
         )
-    note = Making("training", wanted.study, wanted.run, wanted.variant)
+    note = Making("training", request.study, request.run, request.variant)
     from airshed.training.checkpoints import Checkpoints  # imports torch
 
     remove(folder / CHECKPOINTS)
     _link(source.parent / record["checkpoint"]["path"], folder / record["checkpoint"]["path"])
     origin = record.get("taken_over") or _origin(record, source)
+    finished = record | {"taken_over": origin}
     history = (source.parent / HISTORY).read_text(encoding="utf-8")
-    finished = Finished(record | {"taken_over": origin}, history)
-    Checkpoints(folder / CHECKPOINTS, 1.0, wanted.identity).finish(*finished)
-    wanted.write(finished)
+    Checkpoints(folder / CHECKPOINTS, 1.0, request.identity).finish(finished, history)
+    request.write(finished, history)
     note.done()
 
 
