@@ -14,6 +14,7 @@
 # make fuzz           fuzz the readers of files from elsewhere, FUZZ_SECONDS each; needs atheris
 # make audit          compare the pinned set with the advisories of PyPI; needs the network
 # make audit-offline  the same with a clone of PyPA's advisory database in ADVISORIES
+# make tutorial       run docs/tutorial.ipynb on the demo and write its figures and numbers anew
 # make docs           build the site of docs/ into build/docs; broken links and warnings are errors
 # make tables         write what README, docs/ and the schema take from the settings
 # make format         format Python and rules
@@ -35,7 +36,7 @@ PYTEST = pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench test-gpu bench-gpu fuzz audit audit-offline recovery backbones docs tables format lint unit workflow others faults slurm clean
+.PHONY: help install demo test bench test-gpu bench-gpu fuzz audit audit-offline recovery backbones tutorial docs tables format lint unit workflow others faults slurm clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -71,13 +72,14 @@ format: $(INSTALLED)
 	ruff check --fix .
 	snakefmt $(SMK)
 
-lint: docs
+lint: $(TESTABLE)
 	ruff format --check .
 	ruff check .
 	mypy
 	snakefmt --check $(SMK)
 	snakemake --lint
 	bandit --quiet --recursive --configfile pyproject.toml src
+	$(MAKE) --no-print-directory docs
 
 unit: $(TESTABLE)
 	$(PYTEST) tests/unit tests/bad_input
@@ -127,6 +129,10 @@ backbones: $(INSTALLED)
 
 docs: $(TESTABLE)
 	sphinx-build --fresh-env --write-all --fail-on-warning --keep-going --quiet --conf-dir docs . build/docs
+
+tutorial: demo
+	$(BIN)/python -m pip install --quiet --constraint envs/constraints.txt --editable '.[tutorial]'
+	python benchmarks/tutorial.py
 
 tables: $(INSTALLED)
 	python benchmarks/doc_tables.py

@@ -1,7 +1,7 @@
 """Removing a study, with the data that no other study depends on.
 
 What the others depend on follows from the resolved configurations beside it: the data of their
-dataset, grid and splits, and every path that one of them names.
+dataset, grid, splits and settings, and every path that one of them names.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Any
 
 from airshed.cluster.squeue import read_queue
 from airshed.cluster.status import State, training_status
-from airshed.config import read_yaml
+from airshed.config import load_study, read_yaml
 from airshed.errors import AirshedError
+from airshed.graph.notes import note_path
 from airshed.graph.other_runs import LOCKS
+from airshed.graph.places import Places
 from airshed.integrity.atomic import remove
 
 CONFIG = "config.resolved.yaml"
@@ -95,7 +97,7 @@ def plan_removal(study: Path) -> Removal:
             found=", ".join(readers),
             hint="copy them elsewhere and correct that study, or remove it first",
         )
-    data, staying = _data(results, own, configs)
+    data, staying = _data(study, own, configs)
     going = [*left, *data, study]
     for path in going:
         if path.is_symlink():
@@ -109,9 +111,10 @@ def plan_removal(study: Path) -> Removal:
 
 
 def _data(
-    results: Path, own: Mapping[str, Any], others: Configs
+    study: Path, own: Mapping[str, Any], others: Configs
 ) -> tuple[list[Path], dict[Path, list[str]]]:
     """The data of a study to be removed; those that stay, with the studies that depend on them."""
+    results = study.parent
     dataset = results / "data" / own["dataset"]["name"]
     grid = dataset / _grid(own)
     same_name = {
@@ -128,7 +131,30 @@ def _data(
         return _existing(grid), {dataset: on_dataset}
     splits = {split for other in others.values() for split in _splits(other)}
     made = ((path, SPLIT.search(path.name)) for path in _everything(grid) if path.is_file())
-    return [path for path, found in made if found and found[0] not in splits], {grid: on_grid}
+    going = {path for path, found in made if found and found[0] not in splits}
+    return sorted(going | _of_own_settings(study, others)), {grid: on_grid}
+
+
+def _of_own_settings(study: Path, others: Configs) -> set[Path]:
+    """Prepared files, and their notes, that no other study has by its settings.
+
+    None if a configuration is not valid any more, so that its files are not known.
+    """
+    try:
+        own, *theirs = (_prepared(folder) for folder in (study, *others))
+    except AirshedError:
+        return set()
+    files = own.difference(*theirs)
+    return {path for file in files for path in (file, note_path(file)) if path.is_file()}
+
+
+def _prepared(folder: Path) -> set[Path]:
+    """The prepared files of a study, those of the hourly store apart."""
+    study = load_study([folder / CONFIG])
+    places = Places(study, folder.parent)
+    tables = {places.scan_tables(variant) for variant in study.variants}
+    shaped = {places.static, places.patch_elevation, places.statistics}
+    return tables | shaped | {places.climatology, places.damping}
 
 
 def _grid(config: Mapping[str, Any]) -> str:

@@ -155,7 +155,11 @@ ELEVATION: dict[str, tuple[Write | None, dict[str, Any], tuple[str, ...]]] = {
         {"static_crs": "EPSG:32650"},
         ("contradicts", "UTM zone 50N"),
     ),
-    "no reference system": (tiff(crs=None), {}, ("where on the earth", "static_crs: EPSG:4326")),
+    "no reference system": (
+        tiff(crs=None),
+        {},
+        ("coordinate reference system", "static_crs: EPSG:4326"),
+    ),
     "a wrong reference system": (tiff(crs="EPSG:32650"), METRES, ("does not cover", "23 of 23")),
 }
 

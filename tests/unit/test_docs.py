@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import nbformat
 import pytest
 import torch
 import typer
@@ -18,6 +19,7 @@ from doc_examples import PAGES, ROOT, examples, run_python
 from doc_tables import TABLES
 from snakemake.cli import get_argument_parser
 from torch import Tensor, nn
+from tutorial import CODE, TUTORIAL, checksum_of_code
 
 from airshed.biases import Registered
 from airshed.cli import app
@@ -36,6 +38,10 @@ MAKE_TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 OPTION = re.compile(r"--?[a-z]")
 SNAKEMAKE_OPTIONS = {*get_argument_parser()._option_string_actions}
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in PAGES}
+NOTEBOOK = nbformat.read(ROOT / TUTORIAL, as_version=4)
+TEXTS[str(TUTORIAL)] = "\n\n".join(
+    cell.source for cell in NOTEBOOK.cells if cell.cell_type == "markdown"
+)
 COMMANDS: Any = typer.main.get_command(app)
 # pages whose Python needs a finished study, and where it is run
 RUN_ELSEWHERE = {
@@ -60,7 +66,7 @@ def anchors(page: Path) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", TEXTS)
 def test_links_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", TEXTS[page]):
         if not target.startswith("https://"):
@@ -70,7 +76,7 @@ def test_links_lead_somewhere(page: str) -> None:
             assert not anchor or anchor in anchors(found), target
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith(("docs/", "config/"))])
+@pytest.mark.parametrize("page", [page for page in TEXTS if page.startswith(("docs/", "config/"))])
 def test_a_page_ends_with_what_to_read_next(page: str) -> None:
     last = TEXTS[page].rstrip().rpartition("\n\n")[2]
     assert last.startswith("Read next: [") or page == "docs/backbones/README.md"  # a kept report
@@ -184,3 +190,28 @@ def test_the_bias_of_the_page_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     key = torch.tensor(2.0)
     value, by_strength, _ = of_tile(torch.tensor(0.5), None, key, None, 0.2, 0.0, 1.0)
     assert (value.item(), by_strength.item()) == pytest.approx((-0.3, -1.5))
+
+
+def test_the_tutorial_shows_what_its_code_gave_on_the_demo() -> None:
+    """``make tutorial`` writes it anew; ``test_doc_examples.py`` runs it."""
+    code = [cell for cell in NOTEBOOK.cells if cell.cell_type == "code"]
+    assert NOTEBOOK.metadata[CODE] == checksum_of_code(NOTEBOOK), "make tutorial writes it anew"
+    assert [cell.execution_count for cell in code] == [*range(1, len(code) + 1)]
+    outputs = [output for cell in code for output in cell.outputs]
+    assert {output.output_type for output in outputs} <= {
+        "stream",
+        "display_data",
+        "execute_result",
+    }
+    assert {output.get("name", "stdout") for output in outputs} == {"stdout"}  # no warning
+    figures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert len(figures) == 5
+    written = (ROOT / TUTORIAL).read_text(encoding="utf-8")
+    assert len(written) < 600_000
+    assert not re.search(r"(?<![\w.*/<])/(?:[a-z]+/)+\w", "".join(map(_shown, outputs)))
+    assert not [cell for cell in NOTEBOOK.cells if cell.metadata]  # as times of execution
+
+
+def _shown(output: Any) -> str:
+    """What an output says in words."""
+    return str(output.get("text", "")) + str(output.get("data", {}).get("text/plain", ""))

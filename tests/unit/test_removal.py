@@ -12,7 +12,10 @@ import yaml
 from typer.testing import CliRunner
 
 from airshed.cli import app
+from airshed.config import load_study
 from airshed.errors import AirshedError
+from airshed.graph.notes import note_path
+from airshed.graph.places import Places
 from airshed.integrity.formats import PROGRESS, VERSION
 from airshed.removal import plan_removal
 
@@ -81,6 +84,27 @@ def test_data_of_the_same_grid_stay_but_for_what_a_split_of_its_own_gave() -> No
         path.write_text("")
     taken = {"results/longer/config.resolved.yaml", f"results/longer/{TRAINED}", *own}
     assert removed("longer") == taken
+
+
+def test_files_of_settings_of_its_own_go_with_their_notes(root: Path) -> None:
+    tiny = yaml.safe_load((root / "tests/helpers/tiny_study.yaml").read_text())
+    tiny["variants"] = ["wind_baseline"]
+    stanzas = {"wind_baseline": {"label": "wind", "scan": "wind"}}
+    own: dict[str, set[Path]] = {}
+    for name, coverage in (("demo", 0.99), ("loose", 0.6), ("same", 0.6)):
+        dataset = tiny["dataset"] | {"min_coverage": coverage}
+        made(name, **tiny | {"study": name, "dataset": dataset, "variant_stanzas": stanzas})
+        places = Places(load_study([Path("results", name, "config.resolved.yaml")]))
+        own[name] = {places.static, places.statistics, places.scan_tables("wind_baseline")}
+        for path in own[name]:
+            note_path(path).parent.mkdir(parents=True, exist_ok=True)
+            for file in (path, note_path(path)):
+                file.write_text("")
+    assert not any("/data/" in path for path in removed("same"))
+    alone = own["loose"] - own["demo"]
+    assert len(alone) == 2
+    taken = {path for path in removed("loose") if "/data/" in path}
+    assert taken == {str(file) for path in alone for file in (path, note_path(path))}
 
 
 def test_another_grid_goes_and_raw_data_stay() -> None:

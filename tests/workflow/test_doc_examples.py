@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
 import pytest
 import xarray as xr
-from doc_examples import examples, replaced, run_python
+from doc_examples import ROOT, examples, replaced, run_python
+from tutorial import TUTORIAL
 from workflow_runs import WHOLE, Run, environment
 
 # what pages say of the demo and of CAQRA, as it is called in the small study
@@ -67,3 +72,38 @@ def test_a_finished_study_is_used_in_python_as_the_page_shows(folder: Path) -> N
     assert names["members"].seeds == [0, 1]
     assert names["trainer"].global_step > 0
     assert Path("mine.ckpt").is_file()
+
+
+def test_the_tutorial_runs_and_says_what_the_study_says(
+    finished: Run, quickly: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cell by cell, as in Jupyter, in a checkout to which it adds a study."""
+    checkout = tmp_path / "copy"
+    shutil.copytree(finished.folder, checkout, symlinks=True)
+    (checkout / "docs").mkdir()
+    monkeypatch.chdir(checkout / "docs")
+    for name, value in (quickly | {"AIRSHED_STUDY": "results/tiny"}).items():
+        monkeypatch.setenv(name, value)
+    mpl.use("Agg")
+    plt.close("all")
+    names: dict[str, Any] = {}
+    for number, cell in enumerate(nbformat.read(ROOT / TUTORIAL, as_version=4).cells):
+        if cell.cell_type == "code":
+            exec(compile(cell.source, f"{TUTORIAL}, cell {number}", "exec"), names)  # noqa: S102
+    drawn = [plt.figure(number).axes for number in plt.get_fignums()]
+    assert [sum(panel.has_data() for panel in panels) for panels in drawn] == [2, 6, 1, 2, 2]
+    plt.close("all")
+
+    scored = xr.open_dataset("results/tiny/variants/physics_mask/seed0/scores.nc")["sums"].sel(
+        init_time=names["INIT"], horizon_h=names["HORIZON_H"], bin="all", pollutant="pm25"
+    )
+    of = {name: scored.sel(statistic=name).item() for name in scored["statistic"].values}
+    assert names["rmse"] == pytest.approx(np.sqrt(of["squared"] / of["count"]), rel=1e-4)
+    persistence = np.sqrt(of["persistence_squared"] / of["paired_count"])
+    assert names["rmse_of_persistence"] == pytest.approx(persistence, rel=1e-4)
+    assert sorted(names["trained"]) == [("everywhere", "0"), ("everywhere", "1")]
+    assert names["overall"]["variant"].tolist() == ["physics_mask", "everywhere"]
+    assert names["overall"]["family_size"].tolist() == [2, 2]
+    records = list(Path("results/tutorial").glob("variants/*/seed*/run.json"))
+    taken_over = {path.parts[3] for path in records if '"taken_over": {' in path.read_text()}
+    assert (len(records), taken_over) == (6, {"wind_baseline", "physics_mask"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Annotated, Any
 import pytest
 from planning import plan
 from pydantic import TypeAdapter, ValidationError
+from snakemake.exceptions import WorkflowError
 from workflow_runs import with_stand_in
 
 from airshed.config import Study, read_yaml, validate_study
@@ -372,6 +374,22 @@ def test_a_file_that_is_replaced_repeats_what_is_made_from_it(finished: Study, n
     assert not plan(finished).jobs
 
 
+def test_records_of_other_results_do_not_hide_what_is_stale(finished: Study) -> None:
+    """As after a copy without ``.snakemake``, in which another study was run since."""
+    records, kept = Path(".snakemake/metadata"), Path("records")
+    records.rename(kept)
+    other = next(path for path in kept.iterdir() if b"wind_roses" in urlsafe_b64decode(path.name))
+    try:
+        records.mkdir()
+        (records / other.name).write_bytes(other.read_bytes())
+        assert not plan(finished).jobs
+        with pytest.raises(WorkflowError, match=r"records are gone(.|\n)*--forcerun train cost$"):
+            plan(changed(finished, ("train", "epochs"), 7))
+    finally:
+        shutil.rmtree(records)
+        kept.rename(records)
+
+
 ARCHIVES = Path("given/raw")
 STATIC = ("elevation", "population", "mask")
 
@@ -421,6 +439,15 @@ def test_archives_are_known_by_their_content(on_archives: Study) -> None:
     added = path.with_name("CN-Reanalysis19990101.tar.gz")  # outside the period: none of it
     added.write_text("another")
     assert not plan(on_archives).jobs
+    path.write_text("replaced")
+    records = Path(".snakemake/metadata").rename("records")
+    try:  # by its note, where Snakemake has no record
+        with pytest.raises(WorkflowError, match=r"settings or files(.|\n)*--forcerun ingest"):
+            plan(on_archives)
+        path.write_text(content)
+        assert not plan(on_archives).jobs
+    finally:
+        records.rename(".snakemake/metadata")
 
 
 @pytest.mark.parametrize("name", STATIC)

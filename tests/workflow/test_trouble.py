@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import xarray as xr
-from workflow_runs import WITHOUT_DASK, Run, environment, jobs, started
+from workflow_runs import WITHOUT_DASK, Run, environment, jobs, started, with_stand_in
 
 DATA = "results/data/tiny"
 HOURLY = f"{DATA}/8x16/hourly.zarr"
@@ -44,6 +44,33 @@ def test_killed_in_the_middle_the_results_are_the_same(
     for name in TRAINED_AGAIN:
         with xr.open_dataset(other.path(name)) as one, xr.open_dataset(finished.path(name)) as two:
             xr.testing.assert_equal(one, two)
+
+
+SLOW = """\
+#!/bin/sh
+trap 'kill $!; sleep 1; exit 75' INT
+echo > started
+sleep 60 & wait
+"""
+
+
+def test_ctrl_c_pressed_again_and_again_is_one_stop(tmp_path: Path) -> None:
+    folder = with_stand_in(tmp_path / "impatient")
+    Run(folder).configure({})
+    (folder / "bin/airshed").write_text(SLOW, encoding="ascii")
+    command = ("snakemake", "--cores", "1", "--configfile", "tiny.yaml", "--", "simulate")
+    with started(folder, *command) as process:
+        while not (folder / "started").exists():
+            assert process.poll() is None, "the run ended before its first job"
+            time.sleep(0.05)
+        for _ in range(3):
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(0.2)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "stopping; the jobs save what they have" in said
+    assert "Traceback" not in said
+    assert not list((folder / ".snakemake").glob("locks/*"))
 
 
 def test_a_study_with_a_killed_training_is_reported_as_partial(

@@ -282,6 +282,13 @@ def launch(wildcards, resources):
 # training, which saves and stops; the snakemake around it waits for that.
 signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
+
+def stop_once(number, frame):
+    """The first Ctrl-C stops; a further one would break Snakemake off while its jobs save."""
+    signal.signal(number, lambda *_: logger.info("airshed: stopping; the jobs save what they have"))
+    signal.default_int_handler(number, frame)
+
+
 # What a site puts before each step: where its own `airshed` and its container lie.
 shell.prefix(SITE.shell_prefix())
 
@@ -296,6 +303,8 @@ onstart:
         GRAPH.begin({job.rule.name for job in workflow.dag.needrun_jobs()})
     except AirshedError as error:
         raise WorkflowError(str(error))
+    if workflow.is_main_process:
+        signal.signal(signal.SIGINT, stop_once)
     write_text(Path(CONFIG), dump_study(STUDY))
     for folder in (RESULTS, DATASET):
         stamp_folder(Path(folder))

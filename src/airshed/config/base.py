@@ -89,7 +89,7 @@ def refuse_repeats(values: Sequence[Any], what: str) -> None:
         ValueError: It has.
     """
     if len(set(values)) < len(values):
-        raise ValueError(f"{what}: the same value stands there twice: {list(values)}")
+        raise ValueError(f"{what}: the same value is listed twice: {list(values)}")
 
 
 def meant(word: str, known: Sequence[str]) -> str:

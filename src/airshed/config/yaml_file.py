@@ -92,11 +92,11 @@ def _refuse_repeated_keys(node: yaml.Node, path: Path) -> None:
             continue
         if key.value in seen:
             raise AirshedError(
-                "a key of a configuration file stands there twice",
+                "a key of a configuration file is given twice",
                 where=f"{path}, {_place(key)}",
-                expected=f"'{key.value}' once; it stands in {_place(seen[key.value])} too",
+                expected=f"'{key.value}' once; it is also in {_place(seen[key.value])}",
                 found=key.value,
-                hint="remove one of the two, or write both sections as one",
+                hint="remove one of the two, or merge both sections",
             )
         seen[key.value] = key
 

@@ -39,7 +39,7 @@ class Prepared:
         needed = {name: path for name, path in vars(self).items() if name in names}
         if missing := [str(path) for path in needed.values() if path and not path.exists()]:
             raise AirshedError(
-                "prepared data are not there",
+                "prepared data are missing",
                 where=of,
                 expected=", ".join(missing),
                 found="no such file",

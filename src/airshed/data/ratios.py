@@ -29,7 +29,7 @@ MOLAR_MASS_G_MOL = {
 }
 """From the standard atomic weights (IUPAC 2021, conventional values)."""
 
-PARTS = {"ppm": 1e-6, "ppb": 1e-9, "ppt": 1e-12}
+PARTS = {"m": 1e-6, "b": 1e-9, "t": 1e-12}
 PREFIXES = {"": 1.0, "m": 1e-3, "u": 1e-6, "\u00b5": 1e-6, "\u03bc": 1e-6, "n": 1e-9, "p": 1e-12}
 MASSES_KG = {"kg": 1.0, **{f"{prefix}g": 1e-3 * value for prefix, value in PREFIXES.items()}}
 MOLES = {f"{prefix}mol": value for prefix, value in PREFIXES.items()}
@@ -69,9 +69,9 @@ def dry_air_density(pressure_pa: Floats, temp_k: Floats) -> Floats:
 def ratio_of(units: str) -> Ratio | None:
     """The meaning of a unit of mixing ratios; None for others, also for a bare "1"."""
     text = re.sub(r"\s+", " ", units.strip())
-    parts = re.fullmatch(r"(pp[mbt])[vV]?", text)
+    parts = re.fullmatch(r"(?:pp|parts per )([mbt])(?:r?illion)?v?", text.lower())
     if parts:
-        return Ratio(PARTS[parts[1].lower()], molar=True)
+        return Ratio(PARTS[parts[1]], molar=True)
     words = QUOTIENT.fullmatch(text)
     if words is None:
         return None

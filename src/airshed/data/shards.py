@@ -101,7 +101,7 @@ def _check_layout(array: Any, path: Path, name: str) -> None:
     shards, codecs = array.shards, [type(codec).__name__ for codec in array.compressors]
     if shards is None or HOURS_A_DAY % shards[0] or codecs != ["BloscCodec", "Crc32cCodec"]:
         raise AirshedError(
-            "a variable of the hourly store is laid out in another way",
+            "a variable of the hourly store has another layout",
             where=f"{path}, variable {name}",
             expected="shards of a day, compressed by Blosc and with checksums",
             found=f"shards {shards}, compressors {codecs or 'none'}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 from typing import Any
 
@@ -16,9 +17,8 @@ from airshed.errors import AirshedError, brief
 from airshed.variables import Variable
 
 SPELLINGS = {
-    "degree_Celsius": "degc|deg c|deg_c|celsius|degrees celsius|degree celsius|degrees_celsius"
-    "|degree_celsius|c|\u2103|\u00b0c|\u6444\u6c0f\u5ea6",
-    "kelvin": "k|kelvin|kelvins|degk|deg k|degrees kelvin|\u5f00\u5c14\u6587",
+    "degree_Celsius": "c|celsius|centigrade|\u6444\u6c0f\u5ea6",
+    "kelvin": "k|kelvin|kelvins|\u5f00\u5c14\u6587",
     "hectopascal": "mb|mbar|millibar|millibars|hpa|\u767e\u5e15",
     "pascal": "pa|pascal|pascals|\u5e15",
     "percent": "%|percent",
@@ -27,6 +27,9 @@ SPELLINGS = {
     "m/s": "m/s|m/sec",
 }
 """Units as people write them, in small letters, by what the units library calls them."""
+DEGREES = re.compile(r"(?:\u00b0|deg(?:ree)?s?\.?)[ _]*([ck]|celsius|centigrade|kelvins?)")
+"""A scale of temperature behind its sign or word."""
+NO_FACTORS = {"degree", "radian", "percent"}  # they would scale what they stand beside
 WORDS = (
     (r"(?<=[a-z])m(?=-3$)", " m"),  # ugm-3
     (r"\s*(?:\bper\b|\u6bcf|/)\s*", "/"),
@@ -62,9 +65,10 @@ def _unit(text: str) -> Any:
 
 def _spelled(text: str) -> str:
     """A unit as the units library and CF write it."""
-    if (name := _SPELLED.get(text.lower())) is not None:
+    # one sign for each meaning: \u2103 is \u00b0C, a small or wide 3 is 3, a long minus is "-"
+    words = unicodedata.normalize("NFKC", text.replace("\u00ba", "\u00b0")).replace("\u2212", "-")
+    if (name := _SPELLED.get(DEGREES.sub(r"\1", words.lower()))) is not None:
         return name
-    words = text
     for pattern, meaning in WORDS:
         words = re.sub(pattern, meaning, words, flags=re.IGNORECASE)
     return words.lower() if CONCENTRATION.fullmatch(words) else words
@@ -82,6 +86,9 @@ def linear_conversion(units: str, canonical: str) -> tuple[float, float]:
         raise ValueError("a mixing ratio")
     try:
         given, wanted = _unit(units), _unit(canonical)
+        parts = [name for name, _ in _registry.Quantity(1, given).unit_items()]
+        if len(parts) > 1 and NO_FACTORS.intersection(parts):
+            raise ValueError("an angle or a share beside another unit")
         ends = [_registry.Quantity(value, given).to(wanted).magnitude for value in (0.0, 1.0)]
     except Exception as error:  # the units library raises all kinds for text that is no unit
         raise ValueError(brief(error)) from error

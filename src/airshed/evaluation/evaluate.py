@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -111,8 +110,9 @@ def evaluate(
     period = Period(init_times(study), horizons, study.target_variables)
     climatology = open_climatology(evaluation.climatology, period.targets)
     samples = test_samples(study, hourly, horizons)
-    none: dict[str, Any] = {"stations": None, "episodes": {}}
-    wanted = study if evaluation.supplement else study.model_copy(update=none)
+    wanted = study
+    if not evaluation.supplement:
+        wanted = study.model_copy(update={"stations": None, "episodes": {}})
     supplement = Supplement(wanted, grid, evaluation.observations, period, climatology)
     gridded = GriddedScores(period, domain, climatology, study.evaluation, wanted.episodes)
     scorers = {"gridded": gridded, **supplement.scorers, **evaluation.scorers}

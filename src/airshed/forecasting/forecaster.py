@@ -21,8 +21,10 @@ from airshed.evaluation.batch import Domain
 from airshed.evaluation.forecast_file import coordinates, dimensions, field_attributes
 from airshed.evaluation.network import PhysicalNetwork
 from airshed.evaluation.scores import Subject
+from airshed.forecasting.bias_map import bias_on_map, patch_at
 from airshed.forecasting.incoming import Incoming
 from airshed.forecasting.times import Time, hours_of
+from airshed.model import Forecaster as Network
 from airshed.variables import STATIC
 
 
@@ -33,12 +35,14 @@ class Member:
     Attributes:
         seed: Of its training.
         checksum: Of its weights.
-        network: Makes the forecasts.
+        model: The network itself, which knows normalised fields alone.
+        network: Makes the forecasts with it.
         reference: The forecast that it departs from; None: it predicts fields.
     """
 
     seed: int
     checksum: str
+    model: Network
     network: PhysicalNetwork
     reference: Reference | None
 
@@ -118,6 +122,46 @@ class Forecaster:
             frame[name] = (dimensions(frame), values, attributes, encoding)
         return frame
 
+    def attention_bias(
+        self,
+        fields: xr.Dataset,
+        lat_deg: float,
+        lon_deg: float,
+        init_time: Time | Sequence[Time] | None = None,
+    ) -> xr.Dataset:
+        """What the bias adds to the attention scores of one patch, for every patch it looks at.
+
+        A patch (the query) weighs all patches (the keys) by the softmax of scores; the bias is
+        added to these scores in the blocks that have it, before the softmax.
+
+        Args:
+            fields: As for :meth:`forecast`; a bias may depend on their wind.
+            lat_deg: Latitude of a place in the query's patch, degrees north.
+            lon_deg: Its longitude, degrees east.
+            init_time: The hours to look at, UTC; None: all that ``fields`` has.
+
+        Returns:
+            ``bias`` (init_time, block, head, patch_row, patch_column), without a unit, as the
+            weights have it that forecasts are made with; one head if all share the bias. Beside it
+            the means over patches that it is made from: ``elevation`` (m), ``u``, ``v`` and
+            ``wind_speed`` (m s-1), the patches' middles ``lat2d`` and ``lon2d``, and each learned
+            number, as ``learned_alpha`` (block). With ``member`` after ``init_time`` where
+            forecasts have it. The attributes ``query_row`` and ``query_column`` are the patch.
+
+        Raises:
+            AirshedError: The variant has no attention bias, the place lies off the grid, or the
+                fields cannot be used.
+        """
+        query = patch_at(self._static, self.study.model.patch, lat_deg, lon_deg)
+        hours, incoming = hours_of(fields, init_time), self.incoming()
+        x = [self._seen(incoming.of_dataset(hour, f"fields of {time} UTC")) for time, hour in hours]
+        times = pd.DatetimeIndex([time for time, _ in hours])
+        networks = [one.model for one in self._members]
+        found = bias_on_map(networks, torch.cat(x), times, query, self._static)
+        if self._together:
+            return found.assign_coords(member=self.seeds)
+        return found.squeeze("member")
+
     def horizons(self, wanted: Sequence[int] | None) -> list[int]:
         """Lead times, those of the study if none are named.
 
@@ -149,7 +193,7 @@ class Forecaster:
             horizons_h: Lead times, h.
         """
         count, horizons = len(horizons_h), np.array(horizons_h)
-        x = self._inputs.seen([torch.from_numpy(self._inputs.normalise_(fields.copy()))])
+        x = self._seen(fields)
         init_hours = torch.tensor([int(init_time.timestamp()) // 3600])
         lead_hours = torch.from_numpy(horizons.astype(np.float32))
         inputs = x, init_hours, torch.zeros(count, dtype=torch.int64), lead_hours
@@ -161,6 +205,10 @@ class Forecaster:
         forecasts = np.where(self._domain.mask, np.stack(made), np.float32(np.nan))
         ordered = np.moveaxis(forecasts, 2, 0)
         return ordered if self._together else ordered[:, 0]
+
+    def _seen(self, fields: Floats32) -> torch.Tensor:
+        """The networks' input [1, V, Y, X] from the fields [V, Y, X] of an hour."""
+        return self._inputs.seen([torch.from_numpy(self._inputs.normalise_(fields.copy()))])
 
     def _departed_from(
         self, member: Member, fields: Floats32, times: pd.DatetimeIndex, horizons_h: Integers

@@ -67,11 +67,8 @@ class Incoming:
         for one in read.values():
             field = fields[one.stored_as]
             one.values = (field.transpose(*plane) if {*field.dims} == {*plane} else field).values
-        contents = Contents()
-        for name in convert_all(read, read, self.quantities, where, STOP):
-            if (values := read[name].values) is not None:
-                contents.fields[name] = values
-        return self.of_contents(contents, where)
+        converted = convert_all(read, read, self.quantities, where, STOP)
+        return self.of_contents(Contents(fields=converted), where)
 
     def of_contents(self, contents: Contents, where: str) -> Floats32:
         """The wanted fields [H, Y, X] of an hour that was read, in canonical units; NaN if missing.

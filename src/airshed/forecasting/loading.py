@@ -120,4 +120,4 @@ def _member(study: Study, run: Run, prepared: Prepared, device: torch.device | N
     normaliser = Normaliser.read(prepared.statistics, study.targets)
     network.to(device or device_of(study))
     physical = PhysicalNetwork(network, normaliser, study.evaluation.batch_size)
-    return Member(record["seed"], record["checkpoint"]["sha256"], physical, reference)
+    return Member(record["seed"], record["checkpoint"]["sha256"], network, physical, reference)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
@@ -22,7 +23,8 @@ from airshed.integrity.atomic import write_json
 
 DECIDED = {"--forcerun", "-R", "--rerun-triggers", "--touch", "-t", "--unlock"}
 """Snakemake's options by which users themselves choose what runs again."""
-RECORDS = Path(".snakemake/metadata")
+RECORDS, INCOMPLETE = Path(".snakemake/metadata"), Path(".snakemake/incomplete")
+PART = 254  # letters of a record's name in one folder: file systems allow no longer names
 
 
 class StudyGraph:
@@ -61,7 +63,7 @@ class StudyGraph:
         if not (
             self._study.jobs.take_over
             and all(path.exists() for path in there)
-            and all(self._is_current(product) for product in needed)
+            and all(self._is_current(product, None, self.outputs(product)[0]) for product in needed)
         ):
             return
         climatology = self.places.climatology
@@ -72,15 +74,15 @@ class StudyGraph:
         """What trainings read beside the prepared data of every network."""
         return departed_from(self._study)
 
-    def _is_current(self, product: str) -> bool:
-        """Whether a product was made with these settings from the user's files as they are now."""
-        note = Note.beside(self.outputs(product)[0])
-        if note is None or note.name != name_of(product, self._study):
+    def _is_current(self, product: str, of: str | None, output: Path) -> bool:
+        """Whether an output was made with these settings from the user's files as they are now."""
+        note = Note.beside(output)
+        if note is None or note.name != name_of(product, self._study, of):
             return False
-        _, current, noted = self._user_files(product, None)
+        _, current, _ = self._user_files(product, of)
         tokens = [
             {name: entry["token"] for name, entry in one.items()}
-            for one in (current.listing, noted)
+            for one in (current.listing, note.files)
         ]
         return tokens[0] == tokens[1]
 
@@ -218,21 +220,22 @@ class StudyGraph:
             " settings nor files, or not made to the end; they are made again"
         ]
 
-    def _check_records(self) -> None:
-        """Refuse results of other settings if Snakemake's own records of them are gone."""
-        if any(RECORDS.glob("*")) or DECIDED.intersection(sys.argv):
+    def _check_recorded(self) -> None:
+        """Refuse stale results of which Snakemake has no record, by which it would notice."""
+        if DECIDED.intersection(sys.argv):
             return
-        stale: dict[str, None] = {}
-        for product, of in self.steps():
-            there = [path for path in self.outputs(product, of) if path.exists()]
-            names = {note.name if (note := Note.beside(path)) else None for path in there}
-            if names - {name_of(product, self._study, of)}:
-                stale[PRODUCTS[product].rule] = None
+        stale = {
+            PRODUCTS[product].rule: None
+            for product, of in self.steps()
+            for path in self.outputs(product, of)
+            if path.exists() and not _recorded(path) and not self._is_current(product, of, path)
+        }
         if stale:
+            rules = ", ".join(stale)
             raise AirshedError(
-                "Snakemake's records are gone, and results are not of these settings",
+                "Snakemake's records are gone, and results are not of these settings and files",
                 where=RECORDS,
-                found=f"of other or unknown settings: what the rules {', '.join(stale)} make",
+                found=f"of other or unknown settings or files: what the rules {rules} make",
                 hint=f"make them again with snakemake --forcerun {' '.join(stale)}",
             )
 
@@ -269,3 +272,14 @@ class StudyGraph:
                         name: current.listing.get(name, entry) for name, entry in noted.items()
                     }
                     note.write(path)
+
+
+def _recorded(output: Path) -> bool:
+    """Whether Snakemake has a record of what an output was made with, or that it is incomplete.
+
+    Such a record is a file whose name is the output's, in base64.
+    """
+    name = urlsafe_b64encode(str(output).encode()).decode()
+    parts = [name[start : start + PART] for start in range(0, len(name), PART)]
+    record = Path(*(f"@{part}" for part in parts[:-1]), parts[-1])
+    return any((folder / record).exists() for folder in (RECORDS, INCOMPLETE))

@@ -63,8 +63,15 @@ class ClimaX(Forecaster):
                     embed_dim, num_heads, mlp_ratio, drop=drop_rate, drop_path=rate, core=core
                 )
 
-        others |= {"embed_dim": embed_dim, "num_heads": num_heads, "drop_rate": drop_rate}
-        super().__init__(variables, grid_size, blocks, **others)
+        super().__init__(
+            variables,
+            grid_size,
+            blocks,
+            embed_dim=embed_dim,
+            num_heads=num_heads,
+            drop_rate=drop_rate,
+            **others,
+        )
         wanted = (core.order for core in cores if core.order is not raster_order)
         self.block_order = next(wanted, raster_order)
 

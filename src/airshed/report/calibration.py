@@ -20,7 +20,7 @@ from airshed.report.tables import Table
 CAPTION = (
     "Percent of simulated studies without any difference, with 95\u00a0% intervals: verdicts for"
     " these days only, which are not counted; a difference found in at least one of 24 tests; a"
-    " difference found overall; percent of 95\u00a0% intervals that held the true difference."
+    " difference found overall; percent of 95\u00a0% intervals that contained the true difference."
 )
 COLUMNS = {
     "replicates": "simulated studies",

@@ -95,7 +95,7 @@ def write(document: Document, folder: Path) -> None:
     """
     if folder.exists() and not (folder / PAGE).is_file():
         raise AirshedError(
-            "the folder to write to holds something else than a comparison",
+            "the folder to write to contains something other than a comparison",
             where=folder,
             hint="name a new folder with --output",
         )

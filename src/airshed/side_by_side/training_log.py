@@ -115,7 +115,7 @@ def read_log(path: Path) -> TrainingLog:
         )
     if not log.val.points and not log.train.points:
         raise AirshedError(
-            "a log tells no loss behind its progress bars",
+            "a log has no loss in its progress bars",
             where=path,
             expected=f"one of {', '.join((*TRAIN_LOSSES, *VAL_LOSSES))}",
             found=", ".join(log.last.metrics) if log.last and log.last.metrics else "no number",

@@ -203,7 +203,7 @@ def test_merge_overrides_leaves_only() -> None:
         ("variant_stanzas.physics_mask.bias.alpha", 3, "did you mean 'alpha_init'?"),
         ("train.epochs", "many", "found 'many'"),
         ("train.learning_rate", -1, "train.learning_rate"),
-        ("horizons_h", [12, 12], "the same value stands there twice"),
+        ("horizons_h", [12, 12], "the same value is listed twice"),
         ("horizons_h", [0], "greater than or equal to 1"),
         ("horizons_h", [240], "too few for a horizon of 240 h"),
         ("splits.validation.start", "2016-03-01", "splits must not overlap: 'train'"),

@@ -131,7 +131,7 @@ def test_other_settings_or_another_grid_start_anew_and_say_so(
     interrupted(dataset, raw)
     assert days == [1, 2]
     assert not (kept / "of_before").exists()
-    assert "1 days that were ingested are of other settings" in caplog.text
+    assert "1 cached days are of other settings" in caplog.text
 
 
 def test_settings_without_influence_discard_no_day(

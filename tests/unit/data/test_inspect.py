@@ -520,7 +520,7 @@ def test_the_command_prints_writes_json_and_says_by_its_exit_code(
     assert [entry["what"] for entry in content["refused"]] == [
         "the file with elevation is missing",
         "the file with population is missing",
-        "no hour of a split is there",  # of the third day
+        "every hour of a split is missing",  # of the third day
     ]
 
 

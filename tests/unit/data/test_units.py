@@ -16,7 +16,8 @@ CELSIUS, SAME = (1.0, 273.15), (1.0, 0.0)
     [
         *[(text, "K", CELSIUS) for text in ("Celsius", "°C", "\u2103", "degC", "deg C", "C")],
         *[(text, "K", CELSIUS) for text in ("degrees Celsius", "deg_C", "摄氏度")],
-        *[(text, "K", SAME) for text in ("K", "Kelvin", "kelvin", "degK")],
+        *[(text, "K", CELSIUS) for text in ("\u00baC", "° C", "degrees_C", "Degree C", "deg. C")],
+        *[(text, "K", SAME) for text in ("K", "Kelvin", "kelvin", "degK", "degree K", "°K")],
         *[(text, "Pa", (100.0, 0.0)) for text in ("mb", "mbar", "hPa", "millibars", "百帕")],
         *[(text, "Pa", SAME) for text in ("Pa", "Pascal")],
         *[
@@ -25,6 +26,7 @@ CELSIUS, SAME = (1.0, 273.15), (1.0, 0.0)
                 *("ug m-3", "ug/m3", "ugm-3", "ug m**-3", "ug m^-3", "ug/m^3", "UG/M3", "ug / m3"),
                 *("\u00b5g/m³", "\u03bcg/m³", "µg m-3", "μg·m-3", "mcg/m3"),
                 *("micrograms per cubic meter", "Micrograms per cubic metre", "micrograms/m3"),
+                *("ug m\u22123", "ug m\u207b\u00b3", "ug/\u33a5", "\u03bcg\uff0fm3"),
                 *("微克/立方米", "微克每立方米"),
             )
         ],
@@ -47,6 +49,7 @@ def test_units_are_understood(units: str, canonical: str, expected: tuple[float,
         *[(text, "%") for text in ("kg kg-1", "g/kg", "ppm", "mol mol-1")],
         *[(text, "ug m-3") for text in ("ppb", "kg kg-1", "K", "ug m-2", "ug")],
         *[("mb", "m"), ("C", "Pa"), ("foo", "K"), ("mm", "Pa")],
+        *[("degrees m s-1", "m s-1"), ("celsius degree", "K"), ("% ug m-3", "ug m-3")],
     ],
 )
 def test_what_measures_something_else_is_refused(units: str, canonical: str) -> None:
@@ -60,6 +63,8 @@ def test_what_measures_something_else_is_refused(units: str, canonical: str) -> 
         *[(text, Ratio(1.0, molar=False)) for text in ("kg kg**-1", "kg kg-1", "kg/kg", "g g-1")],
         *[(text, Ratio(1e-9, molar=False)) for text in ("ug/kg-dryair", "ug kg^-1", "µg/kg")],
         *[(text, Ratio(1e-9, molar=True)) for text in ("ppb", "ppbv", "nmol mol-1", "nmol/mol")],
+        *[(text, Ratio(1e-9, molar=True)) for text in ("PPB", "Parts per billion")],
+        ("parts per million", Ratio(1e-6, molar=True)),
         *[(text, Ratio(1e-6, molar=True)) for text in ("ppm", "ppmv", "ppmV            ")],
         *[(text, Ratio(1.0, molar=True)) for text in ("mol mol-1", "mol mol-1 dry")],
         *[(text, None) for text in ("1", "", "%", "ug m-3", "kg m-3", "m s-1", "kg kg", "mol")],

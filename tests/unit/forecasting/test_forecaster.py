@@ -1,4 +1,7 @@
-"""Forecasts in Python: those of an evaluation, from fields in any unit and on either grid."""
+"""Forecasts in Python: those of an evaluation, from fields in any unit and on either grid.
+
+And the bias that a loaded network adds to its scores, held to its formula.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,21 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import plain_biases
 import pytest
+import torch
 import xarray as xr
 from laid_out import Laid
+from tiny_runs import tiny_study
 
 import airshed
-from airshed.data.stores import open_hourly
+from airshed.assembly import build_network
+from airshed.data.stores import open_hourly, open_static
 from airshed.errors import AirshedError
 from airshed.evaluation.evaluate import Evaluation
 from airshed.evaluation.network import evaluate_run
+from airshed.forecasting.bias_map import bias_on_map
+from airshed.training.checkpoints import load_checkpoint
 from airshed.variables import TARGETS, VARIABLES
 
 TIME = pd.Timestamp("2016-03-06T09")
@@ -212,7 +221,7 @@ def test_what_cannot_be_loaded_is_explained(plain: Laid, departing: Laid, tmp_pa
     shutil.copytree(plain.runs[0], study / "variants/physics_mask/seed0")
     shutil.copytree(departing.runs[0], study / "variants/random_scan/seed0")
     for path, device, said in (
-        (copy, None, "prepared data are not there"),
+        (copy, None, "prepared data are missing"),
         (study, None, "found:    physics_mask, random_scan"),
         ([plain.runs[0], copy], None, "a seed twice"),
         ([plain.runs[0], departing.runs[0]], None, "tiny/physics_mask, tiny/random_scan"),
@@ -221,3 +230,66 @@ def test_what_cannot_be_loaded_is_explained(plain: Laid, departing: Laid, tmp_pa
     ):
         with pytest.raises(AirshedError, match=said):
             airshed.load(path, device)
+
+
+def test_the_bias_of_a_patch_is_its_formula(
+    plain: Laid, one: airshed.Forecaster, hours: xr.Dataset
+) -> None:
+    """From the store's fields, patch by patch and pair by pair, with the run's alpha."""
+    static, size = open_static(plain.prepared.static).load(), plain.study.model.patch
+    row, column = 1, 2
+    corner = static.isel(y=slice(row * size, None), x=slice(column * size, None))
+    place = [float(corner[name][:size, :size].mean()) for name in ("lat2d", "lon2d")]
+    found = one.attention_bias(hours, *place, TIME)
+    assert found["bias"].dims == ("init_time", "block", "head", "patch_row", "patch_column")
+    assert (found.attrs["query_row"], found.attrs["query_column"]) == (row, column)
+    rows, columns = found["elevation"].shape
+    at = {"e": [], "s": []}
+    inside = static["domain_mask"].values == 1
+    assert not inside.all()
+    for y in range(0, rows * size, size):
+        for x in range(0, columns * size, size):
+            cells = [(j, i) for j in range(y, y + size) for i in range(x, x + size)]
+            winds = [hours[name].sel(time=TIME).values for name in ("u", "v")]
+            speeds = [np.hypot(*(w[cell] for w in winds)) if inside[cell] else 0 for cell in cells]
+            at["e"].append(np.mean([static["elevation"].values[cell] for cell in cells]))
+            at["s"].append(np.mean(speeds))
+    sample = {name: torch.tensor(np.array(values)) for name, values in at.items()}
+    weights = load_checkpoint(plain.runs[1] / "checkpoints/best.ckpt")["state_dict"]
+    learned = {"alpha": weights["blocks.0.attn.core.bias.alpha"]}
+    assert learned["alpha"] != 0.2
+    assert found["learned_alpha"].item() == learned["alpha"]
+    expected = [
+        plain_biases.barrier(learned, sample, 0, row * columns + column, key).item()
+        for key in range(rows * columns)
+    ]
+    assert min(expected) < 0
+    np.testing.assert_allclose(found["bias"].values.ravel(), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found["wind_speed"].values.ravel(), at["s"], rtol=1e-4, atol=1e-4)
+    both = airshed.load(plain.variant).attention_bias(hours.sel(time=TIME), *place)
+    assert both["member"].values.tolist() == [0, 1]
+    xr.testing.assert_equal(both["bias"].sel(member=1, drop=True), found["bias"])
+
+
+def test_a_learned_table_gives_each_head_and_block_its_own_bias(plain: Laid) -> None:
+    """And a row of it depends on nothing but how far the key lies from the query."""
+    study = tiny_study(variants=["wind_baseline", "swin_bias"])
+    network = build_network(study.for_variant("swin_bias"), "swin_bias", plain.prepared, 0)
+    for core in network.cores:
+        torch.nn.init.normal_(core.bias.position.table)
+    x = torch.zeros(2, network.channels, *network.grid_size)
+    given = [network], x, pd.DatetimeIndex([TIME, TIME + pd.Timedelta("1h")])
+    static = open_static(plain.prepared.static)
+    here, there = (bias_on_map(*given, query, static)["bias"] for query in ((1, 2), (2, 3)))
+    assert (here.sizes["head"], here.sizes["block"]) == (2, 2)
+    assert len(np.unique(here[0])) > here[0, 0, 0, 0].size
+    np.testing.assert_array_equal(here[..., :-1, :-1], there[..., 1:, 1:])
+
+
+def test_a_bias_that_is_not_there_cannot_be_looked_at(
+    one: airshed.Forecaster, departing: Laid, hours: xr.Dataset
+) -> None:
+    with pytest.raises(AirshedError, match="off the study grid"):
+        one.attention_bias(hours, -30, 0, TIME)
+    with pytest.raises(AirshedError, match="no bias to look at"):
+        airshed.load(departing.runs[0]).attention_bias(hours, 30, 105, TIME)

@@ -143,7 +143,7 @@ def test_what_cannot_be_trained_is_explained(results: Path, tmp_path: Path) -> N
     for folder, variant, said in (
         (tmp_path, VARIANT, "there is no study"),
         (results, "physics", "did you mean 'physics_mask'"),
-        (tmp_path / "results/tiny", VARIANT, "prepared data are not there"),
+        (tmp_path / "results/tiny", VARIANT, "prepared data are missing"),
     ):
         with pytest.raises(AirshedError, match=said):
             VariantModule(folder, variant, 0)

@@ -32,14 +32,14 @@ FACTS = {"variant": "v", "seed": 0, "nodes": 1, "devices": 1}
 
 def test_progress_says_how_far_it_is_and_how_long_it_takes(tmp_path: Path) -> None:
     path = tmp_path / "progress.json"
-    told = TrainingProgress(path, FACTS, speaks=True)
+    progress = TrainingProgress(path, FACTS, writes=True)
     content = json.loads(path.read_text())
     assert content["state"] == "running"
     assert content["step"] is content["eta_s"] is content["train_loss"] is None
-    told.begin(step=10, epoch=1, steps=40, epochs=4, attempts=2)
-    told.stepped(11, 1, train_loss=0.5, seconds=2.0)
-    told.stepped(12, 1, train_loss=0.4, seconds=4.0)
-    told.validated(1, val_loss=0.7)
+    progress.begin(step=10, epoch=1, steps=40, epochs=4, attempts=2)
+    progress.stepped(11, 1, train_loss=0.5, seconds=2.0)
+    progress.stepped(12, 1, train_loss=0.4, seconds=4.0)
+    progress.validated(1, val_loss=0.7)
     content = json.loads(path.read_text())
     assert (content["step"], content["steps"], content["epoch"], content["epochs"]) == (
         12,
@@ -52,7 +52,7 @@ def test_progress_says_how_far_it_is_and_how_long_it_takes(tmp_path: Path) -> No
     assert content["eta_s"] == (40 - 12) * 3.0
     assert (content["attempts"], content["resumed_from_step"]) == (2, 10)
     assert datetime.fromisoformat(content["updated"]).utcoffset() is not None
-    told.end("done")
+    progress.end("done")
     assert json.loads(path.read_text())["state"] == "done"
 
 
@@ -67,10 +67,10 @@ def test_a_training_without_a_step_left_keeps_its_losses_speed_and_memory(tmp_pa
     history.load_state_dict(json.loads(json.dumps(before.state_dict())))
     history.needed(100.0)
     assert history.peak_memory_mb == 900.0
-    told = TrainingProgress(tmp_path / "progress.json", FACTS, speaks=True)
-    told.recall(history)
-    told.begin(step=2, epoch=1, steps=2, epochs=1, attempts=2)
-    told.end("done")
+    progress = TrainingProgress(tmp_path / "progress.json", FACTS, writes=True)
+    progress.recall(history)
+    progress.begin(step=2, epoch=1, steps=2, epochs=1, attempts=2)
+    progress.end("done")
     content = json.loads((tmp_path / "progress.json").read_text())
     assert [content[key] for key in ("train_loss", "val_loss", "seconds_per_step")] == [
         0.3,
@@ -82,24 +82,24 @@ def test_a_training_without_a_step_left_keeps_its_losses_speed_and_memory(tmp_pa
 def test_progress_is_written_rarely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = []
     monkeypatch.setattr(progress_module, "write_json", lambda _, content: written.append(content))
-    told = TrainingProgress(tmp_path / "progress.json", FACTS, speaks=True)
-    told.begin(0, 0, 100, 1, 1)
+    progress = TrainingProgress(tmp_path / "progress.json", FACTS, writes=True)
+    progress.begin(0, 0, 100, 1, 1)
     for step in range(100):
-        told.stepped(step, 0, 0.5, 0.01)
+        progress.stepped(step, 0, 0.5, 0.01)
     assert len(written) == 2
 
 
 def test_progress_never_makes_a_run_fail(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    told = TrainingProgress(blocked / "progress.json", FACTS, speaks=True)
-    told.begin(0, 0, 10, 1, 1)
-    told.end("done")
+    progress = TrainingProgress(blocked / "progress.json", FACTS, writes=True)
+    progress.begin(0, 0, 10, 1, 1)
+    progress.end("done")
     assert caplog.text.count("cannot be written") == 1
-    told = TrainingProgress(tmp_path / "progress.json", FACTS, speaks=True)
-    told.begin(0, 0, 10, 1, 1)
-    told.stepped(1, 0, float("nan"), 1.0)
-    told.end("failed", "the training loss is not finite")
+    progress = TrainingProgress(tmp_path / "progress.json", FACTS, writes=True)
+    progress.begin(0, 0, 10, 1, 1)
+    progress.stepped(1, 0, float("nan"), 1.0)
+    progress.end("failed", "the training loss is not finite")
 
 
 def starts(path: Path, *ends: str | None, step: int = 5) -> Attempts:

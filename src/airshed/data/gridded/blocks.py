@@ -195,7 +195,7 @@ def _level(
         found = np.flatnonzero(np.isclose(values.astype(float), level[axis], rtol=1e-6, atol=0))
     if len(found) != 1:
         raise AirshedError(
-            "a level is not there",
+            "a level is missing",
             where=where,
             expected=f"{axis} {level[axis]:g} (dataset.gridded.level)",
             found=f"{axis}: {_first_values(values)}"

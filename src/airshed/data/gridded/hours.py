@@ -137,6 +137,8 @@ class HourFields:
         contents, read = Contents(), dict[str, Floats]()
         with problems:
             contents.fields |= dict(zip(POSITIONS, self._positions(), strict=True))
+        if not contents.fields:
+            names = ()  # values of different grids cannot be set beside each other
         for name, found in self.found.items():
             with problems:
                 stored = replace(self.reading.variable(found.part, name).stored, name=name)

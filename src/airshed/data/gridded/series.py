@@ -217,7 +217,7 @@ def _check_levels(level: Mapping[str, float], parts: Iterable[Part]) -> None:
     for axis, value in level.items():
         if axis not in there:
             raise AirshedError(
-                "a level is not there",
+                "a level is missing",
                 where=f"dataset.gridded.level.{axis}",
                 expected=f"{axis} {value:g} in a variable that is read",
                 found=f"dimensions and coordinates {', '.join(sorted(there))}",

@@ -81,12 +81,11 @@ def _decoded(axis: xr.DataArray, where: object) -> pd.DatetimeIndex:
     place = f"{where}, {axis.name}"
     if calendar not in CALENDARS:
         raise AirshedError(
-            "the calendar of a series is not that of real days",
+            "the calendar of a series is not the standard one",
             where=place,
             expected=", ".join(CALENDARS),
             found=calendar,
-            hint="such are climate model runs, whose days cannot be brought to UTC: they are no"
-            " record of what was",
+            hint="climate model runs have such calendars; give a reanalysis of real days",
         )
     attributes = {"units": axis.attrs["units"], "calendar": calendar}
     plain = xr.Dataset({"times": ("times", np.ravel(axis.values), attributes)})

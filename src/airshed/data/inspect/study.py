@@ -80,7 +80,7 @@ def check_splits(study: Study, hours: Mapping[str, Any] | None, findings: Findin
         if missing == len(times):
             findings.add(
                 AirshedError(
-                    "no hour of a split is there",
+                    "every hour of a split is missing",
                     where=f"splits.{name} ({split})",
                     hint="correct the splits and dataset.period, or fetch the files of these days",
                 )

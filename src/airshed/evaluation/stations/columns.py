@@ -24,6 +24,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "监测点编码",
         "站点编码",
         "站点编号",
+        "点位编码",
+        "编号",
         "站号",
         "id",
         "stationname",
@@ -34,9 +36,13 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         "站点名称",
         "站名",
     ),
-    "latitude": ("latitude", "lat", "stationlatitude", "sitelatitude", "纬度", "北纬"),
+    "latitude": (
+        *("latitude", "lat", "stationlatitude", "sitelatitude", "latitudedeg", "latdeg"),
+        *("latituden", "纬度", "北纬"),
+    ),
     "longitude": (
         *("longitude", "lon", "lng", "long", "stationlongitude", "sitelongitude"),
+        *("longitudedeg", "londeg", "longitudee"),
         *("经度", "东经"),
     ),
     "elevation": ("elevation", "elevationm", "altitude", "altitudem", "alt", "height", "海拔"),
@@ -48,7 +54,10 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 UTC = re.compile("(utc|gmt|世界时)$")
 LOCAL = re.compile("(localtime|local|lst|lt|bjt|beijing|北京时间?)$")
 TIMES: Mapping[str, tuple[str, ...]] = {
-    "time": ("time", "datetime", "timepoint", "timestamp", "时间", "监测时间", "观测时间", ""),
+    "time": (
+        *("time", "datetime", "timepoint", "timestamp", "时间", "日期时间", "监测时间", "观测时间"),
+        "",
+    ),
     "date": ("date", "日期", "监测日期"),
     "year": ("year", "年", "年份"),
     "month": ("month", "月", "月份"),

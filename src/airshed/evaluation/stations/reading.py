@@ -29,6 +29,7 @@ OPENERS: Mapping[str, Callable[..., Any]] = {
     ".xz": lzma.open,
 }
 WORKBOOKS = (".xlsx", ".xlsm")
+OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
 ENCODINGS = ("utf-8-sig", "gb18030")
 """Tried in this order, each for the whole file: text of the second is hardly valid in the first."""
 SEPARATORS = (",", ";", "\t")
@@ -64,7 +65,7 @@ def read_raw(path: Path) -> pd.DataFrame:
         *READ_ERRORS,
         what="a table of observations cannot be read",
         where=path,
-        expected="CSV in UTF-8 or GB18030, compressed or not, a workbook (.xlsx), or Parquet",
+        expected="CSV in UTF-8, UTF-16 or GB18030, also compressed, a workbook (.xlsx), or Parquet",
         hint="fetch it again, or save it as one of these",
     ):
         if ".parquet" in path.suffixes:
@@ -106,6 +107,10 @@ def _text_table(content: bytes) -> pd.DataFrame:
 
 
 def _encoding(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"  # "Unicode text" of Excel
+    if content.startswith(OLD_WORKBOOK):
+        raise ValueError("a workbook of an old form (.xls)")
     errors = []
     for name in ENCODINGS:
         blocks = (content[at : at + BLOCK_BYTES] for at in range(0, len(content), BLOCK_BYTES))

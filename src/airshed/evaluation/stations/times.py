@@ -61,8 +61,8 @@ class TimeColumns:
             if found is not None:
                 parts[found[0]].setdefault(found[1], str(column))
         self.names = {column for known in parts.values() for column in known.values()}
-        whole = [(utc, known) for utc, known in parts.items() if _is_whole(known)]
-        if not whole:
+        complete = [(utc, known) for utc, known in parts.items() if _is_whole(known)]
+        if not complete:
             raise AirshedError(
                 "a table lacks the time",
                 where=path,
@@ -70,7 +70,7 @@ class TimeColumns:
                 f" also followed by (UTC), (LST) or Local; times are written as {ACCEPTED}",
                 found=", ".join(map(str, raw.columns[:20])),
             )
-        self.in_utc, self.parts = whole[0]
+        self.in_utc, self.parts = complete[0]
 
     def read(self, settings: StationsConfig) -> pd.Series:
         """UTC time of each row, without a zone; NaT where it cannot be read.

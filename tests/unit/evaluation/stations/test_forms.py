@@ -294,6 +294,9 @@ LISTS = {
     "bom.csv": SITES.encode("utf-8-sig").replace(b"\n", b"\r\n"),
     "semicolons.csv": SITES.replace(",", ";").encode(),
     "id.csv": b"ID,city,Lon,Lat\n9001A,x,116.4,39.9\n9002A,x,117.2,39.1\n9003A,x,104.07,30.66\n",
+    "unicode.txt": SITES.replace(",", "\t").encode("utf-16"),
+    "degrees.csv": b"code,Latitude (deg),Longitude (deg)\n9001A,39.9,116.4\n9002A,39.1,117.2\n"
+    b"9003A,30.66,104.07\n",
     "named.csv": b"Site Name\tLongitude\tLatitude\n9001A\t116.4\t39.9\n9002A\t117.2\t39.1\n"
     b"9003A\t104.07\t30.66\n",
     "sites.xlsx": b"",
@@ -311,6 +314,12 @@ def test_a_list_of_sites_is_the_same_in_every_form(name: str, tmp_path: Path) ->
     assert found["longitude"].tolist() == [116.4, 117.2, 104.07]
     assert found["latitude"].tolist() == [39.9, 39.1, 30.66]
     assert not any(left_out.values())
+
+
+def test_a_workbook_of_an_old_form_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sites.xls").write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(504))
+    with pytest.raises(AirshedError, match=r"sites.xls(.|\n)*old form \(.xls\)"):
+        read_positions(tmp_path / "sites.xls")
 
 
 def test_a_site_listed_at_two_places_is_left_out(tmp_path: Path) -> None:
