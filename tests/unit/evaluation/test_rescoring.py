@@ -156,7 +156,7 @@ def test_joint_classes_equal_plain_numpy() -> None:
     found = rescored_jointly(WHOLE, INITS[chosen])["value"].sel(metric="rmse")
     rugged = ruggedness_m(GRID["elevation"].values) >= 300
     made, inside = [batches()[number] for number in chosen], GRID["domain_mask"].values == 1
-    error = np.stack([batch.forecast.astype(np.float64) - batch.truth for batch in made])
+    error = np.stack([batch.forecast.astype(np.float64) - batch.observed for batch in made])
     wind = np.stack([batch.wind_speed_ms for batch in made])
     for number, name in enumerate(found["bin"].values):
         calm, strong = [(0, 2), (2, 5), (5, np.inf)][number % 3]
