@@ -39,6 +39,7 @@ def scores(name: str, seed: int, init_mse: np.ndarray) -> xr.Dataset:
     maps[..., 0, 0] = np.nan
     lat, lon = np.mgrid[30.0 : 30.0 + ROWS, 100.0 : 100.0 + COLUMNS]
     values |= {f"map_{metric}": maps.astype(np.float32) for metric in SCORED_MAPS}
+    joint = (len(INITS), len(HORIZONS), 1, 1)
     values |= {
         "lat2d": lat,
         "lon2d": lon,
@@ -49,6 +50,9 @@ def scores(name: str, seed: int, init_mse: np.ndarray) -> xr.Dataset:
         **dict.fromkeys(
             ("forecast_power", "truth_power"), np.ones((len(HORIZONS), 1, len(TARGETS)))
         ),
+        "ruggedness": ["all"],
+        "wind_speed": ["all"],
+        **dict.fromkeys(("joint_count", "joint_squared"), np.zeros((*joint, len(TARGETS)))),
         "spectrum_samples": np.ones_like(pooled, dtype=int),
         "wavelength_km": [1000.0],
     }

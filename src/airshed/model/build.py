@@ -37,9 +37,16 @@ def _windows(block: int, grid: PatchGrid, num_heads: int, head_dim: int, *, wind
     return WindowAttention(shape, num_heads, window, shifted=block % 2 == 1)
 
 
-def _wind_graph(block: int, *arguments: Any, **settings: Any) -> Core:
+def _wind_graph(
+    block: int,
+    grid: PatchGrid,
+    num_heads: int,
+    head_dim: int,
+    reaches: Sequence[int],
+    terrain: bool = True,
+) -> Core:
     """The same in every block."""
-    return WindGraph(*arguments, **settings)
+    return WindGraph(grid, num_heads, head_dim, reaches, terrain)
 
 
 CORES: dict[str, Callable[..., Core]] = {"swin": _windows, "wind_graph": _wind_graph}

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
+from airshed.bench import cache
 from airshed.bench import cost as cost_module
-from airshed.bench import kept
 from airshed.bench import micro_batches as sizes
 from airshed.bench.cost import _variant, cost_of_study, cost_table, measure_cost
 from airshed.bench.problem import computed_scan, random_geography
@@ -174,12 +174,12 @@ def test_it_is_measured_again_for_other_settings_and_devices_but_not_for_other_d
         measured.append(0)
         return {"samples": len(hours), "seconds": 0.1 * len(measured)}
 
-    monkeypatch.setattr(kept, "measured_steps", measure)
-    monkeypatch.setattr(kept, "training_samples", lambda *_: hours)
-    monkeypatch.setattr(kept, "environment", lambda: {"device": device[0]})
+    monkeypatch.setattr(cache, "measured_steps", measure)
+    monkeypatch.setattr(cache, "training_samples", lambda *_: hours)
+    monkeypatch.setattr(cache, "environment", lambda: {"device": device[0]})
 
     def found(study: Study = tiny_study, rounds: int = 21) -> dict[str, object]:
-        return kept.measured_once(study, "physics_mask", None, rounds, output)  # type: ignore[arg-type]
+        return cache.measured_once(study, "physics_mask", None, rounds, output)  # type: ignore[arg-type]
 
     assert found() == found() == {"samples": 7, "seconds": 0.1}
     hours.pop()

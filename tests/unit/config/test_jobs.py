@@ -38,7 +38,8 @@ def test_a_variant_is_trained_with_its_own_precision(
     config.write_text(dump_study(validate_study(tiny_values, "tiny")))
     trained: list[str] = []
     monkeypatch.setattr(
-        "airshed.training.run.train", lambda study, *_: trained.append(study.train.precision)
+        "airshed.training.run.train",
+        lambda request, *_: trained.append(request.study.train.precision),
     )
     folders = ("hourly",)
     prepared = ("hourly", "static", "patch-elevation", "statistics", "scan-tables")

@@ -46,7 +46,7 @@ def run(path: type, bias: biases.Bias) -> list[Tensor]:
 @pytest.fixture(params=[1, 5, 16, 37])
 def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Size of all tiles."""
-    for name in ("QUERIES", "KEYS", "SILENT_KEYS", "SCORES"):
+    for name in ("QUERIES", "KEYS", "UNBIASED_KEYS", "SCORES"):
         monkeypatch.setattr(tiled, name, request.param)
     return int(request.param)
 
@@ -64,7 +64,7 @@ def test_tiled_equals_dense_whatever_the_tile(size: int, kind: str) -> None:
 def test_tiles_whose_keys_all_lie_lower_are_never_given_to_the_bias(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("QUERIES", "KEYS", "SILENT_KEYS", "SCORES"):
+    for name in ("QUERIES", "KEYS", "UNBIASED_KEYS", "SCORES"):
         monkeypatch.setattr(tiled, name, 4)
     bias, asked = build().double(), []
     tile = bias.tile
@@ -106,7 +106,7 @@ def test_a_bias_without_geography_is_refused() -> None:
 @pytest.mark.parametrize("kind", ["barrier", "barrier_mlp", "relative_position_3d"])
 def test_tiled_holds_no_score_of_all_pairs(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens, sizes = 128, []
-    for name in ("QUERIES", "KEYS", "SILENT_KEYS", "SCORES"):
+    for name in ("QUERIES", "KEYS", "UNBIASED_KEYS", "SCORES"):
         monkeypatch.setattr(tiled, name, 32)
     monkeypatch.setattr(tiled, "PAIR_FLOATS", 2**12)
     qkv, fields = problem(torch.float32, tokens)

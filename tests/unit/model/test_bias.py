@@ -107,7 +107,7 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> typ
     if request.param == "tiled by products":  # as on a GPU that cannot fuse
         monkeypatch.setattr(tiled, "_attend", tiled.attend_plainly)
     if request.param == "tiled in pieces":
-        for name, size in {"QUERIES": 5, "KEYS": 4, "SILENT_KEYS": 3, "SCORES": 3}.items():
+        for name, size in {"QUERIES": 5, "KEYS": 4, "UNBIASED_KEYS": 3, "SCORES": 3}.items():
             monkeypatch.setattr(tiled, name, size)
         monkeypatch.setattr(tiled, "PAIR_FLOATS", 40)
     return DenseAttention if request.param == "dense" else TiledAttention

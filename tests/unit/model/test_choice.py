@@ -24,9 +24,9 @@ from airshed.model.attention import (
     TiledAttention,
     Workload,
     biased_attention,
+    cache,
     choice,
     choose,
-    kept,
     paths,
     plain_attention,
 )
@@ -45,9 +45,9 @@ def build(kind: str = "barrier") -> biases.Bias:
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AIRSHED_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(kept, "_known", {})
+    monkeypatch.setattr(cache, "_known", {})
     monkeypatch.setattr(choice, "median_ms", lambda work: 1.0)
     return tmp_path / "cache"
 
@@ -75,7 +75,7 @@ def test_a_cpu_and_few_tokens_leave_nothing_to_measure() -> None:
 
 
 def test_the_fastest_exact_path_is_taken_and_remembered(
-    monkeypatch: pytest.MonkeyPatch, nothing_kept: Path, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, empty_cache: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(choice, "_suit_large_tiles", lambda: True)
     asked = tried(monkeypatch, kernel=SLOW, fused=FAST, tiled=WRONG)
@@ -88,14 +88,14 @@ def test_the_fastest_exact_path_is_taken_and_remembered(
     assert "Barrier: fused (kernel 9 ms, error 1e-06; kernel_small: large tiles" in caplog.text
     assert "tiled: deviates by 1.0e+00" in caplog.text
     assert type(biased_attention(build(), workload)) is FusedAttention
-    monkeypatch.setattr(kept, "_known", {})  # another process of this machine
+    monkeypatch.setattr(cache, "_known", {})  # another process of this machine
     assert choose(build(), workload) == found
     assert asked == ["kernel", "fused", "tiled"]
     for other in (workload._replace(samples=4), workload._replace(dtype=torch.bfloat16)):
         choose(build(), other)
     choose(build("topoflow"), workload)
     assert len(asked) == 12
-    assert len(list(nothing_kept.iterdir())) == 4
+    assert len(list(empty_cache.iterdir())) == 4
 
 
 def test_small_tiles_are_timed_where_large_ones_were_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,16 +104,16 @@ def test_small_tiles_are_timed_where_large_ones_were_not(monkeypatch: pytest.Mon
 
 
 def test_half_a_file_is_measured_again_and_a_full_disk_harms_nothing(
-    monkeypatch: pytest.MonkeyPatch, nothing_kept: Path
+    monkeypatch: pytest.MonkeyPatch, empty_cache: Path
 ) -> None:
     tried(monkeypatch, kernel=FAST, fused=SLOW, tiled=SLOW)
     workload = SMALL._replace(tokens=8192, device=GPU)
     choose(build(), workload)
-    (file,) = nothing_kept.iterdir()
+    (file,) = empty_cache.iterdir()
     file.write_text(file.read_text()[:20])
-    monkeypatch.setattr(kept, "_known", {})
+    monkeypatch.setattr(cache, "_known", {})
     assert choose(build(), workload).path == "kernel"
-    monkeypatch.setattr(kept, "_known", {})
+    monkeypatch.setattr(cache, "_known", {})
     monkeypatch.setenv("AIRSHED_CACHE", str(file))  # no folder
     assert choose(build(), workload).path == "kernel"
 
