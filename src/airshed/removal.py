@@ -17,6 +17,7 @@ from typing import Any
 from airshed.cluster.squeue import read_queue
 from airshed.cluster.status import State, training_status
 from airshed.config import load_study, read_yaml
+from airshed.data.prepared import CACHED_HOURS
 from airshed.errors import AirshedError
 from airshed.graph.notes import note_path
 from airshed.graph.other_runs import LOCKS
@@ -138,21 +139,31 @@ def _data(
 def _of_own_settings(study: Path, others: Configs) -> set[Path]:
     """Prepared files, and their notes, that no other study has by its settings.
 
-    None if a configuration is not valid any more, so that its files are not known.
+    Cached hours of its splits go too if its normalisation is its own: their names do not tell whose
+    they are, and a study that lacks its own makes them anew. Nothing goes if a configuration is not
+    valid any more, so that its files are not known.
     """
     try:
-        own, *theirs = (_prepared(folder) for folder in (study, *others))
+        places = _places(study)
+        theirs = [_prepared(_places(folder)) for folder in others]
     except AirshedError:
         return set()
-    files = own.difference(*theirs)
-    return {path for file in files for path in (file, note_path(file)) if path.is_file()}
+    files = _prepared(places).difference(*theirs)
+    going = {path for file in files for path in (file, note_path(file)) if path.is_file()}
+    if places.statistics in files:
+        splits = set(_splits(read_yaml(study / CONFIG)))
+        cached = (places.data / CACHED_HOURS).glob("*/*.f32")
+        going |= {path for path in cached if path.name.split("_")[0] in splits}
+    return going
 
 
-def _prepared(folder: Path) -> set[Path]:
+def _places(folder: Path) -> Places:
+    return Places(load_study([folder / CONFIG]), folder.parent)
+
+
+def _prepared(places: Places) -> set[Path]:
     """The prepared files of a study, those of the hourly store apart."""
-    study = load_study([folder / CONFIG])
-    places = Places(study, folder.parent)
-    tables = {places.scan_tables(variant) for variant in study.variants}
+    tables = {places.scan_tables(variant) for variant in places.study.variants}
     shaped = {places.static, places.patch_elevation, places.statistics}
     return tables | shaped | {places.climatology, places.damping}
 

@@ -100,11 +100,16 @@ def test_files_of_settings_of_its_own_go_with_their_notes(root: Path) -> None:
             note_path(path).parent.mkdir(parents=True, exist_ok=True)
             for file in (path, note_path(path)):
                 file.write_text("")
+    cached = [places.data / f"normalised/x/{split}_y.f32" for split in ("20160226-20160301", "z")]
+    for file in cached:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
     assert not any("/data/" in path for path in removed("same"))
     alone = own["loose"] - own["demo"]
     assert len(alone) == 2
     taken = {path for path in removed("loose") if "/data/" in path}
-    assert taken == {str(file) for path in alone for file in (path, note_path(path))}
+    expected = {str(file) for path in alone for file in (path, note_path(path))}
+    assert taken == expected | {str(cached[0])}
 
 
 def test_another_grid_goes_and_raw_data_stay() -> None:

@@ -22,7 +22,7 @@ from airshed.config.preprocessing import LoaderConfig
 from airshed.data.inputs import Inputs
 from airshed.data.mapped import MappedHours
 from airshed.data.normalisation import Normaliser
-from airshed.data.prepared import Prepared
+from airshed.data.prepared import CACHED_HOURS, Prepared
 from airshed.data.reference import Reference
 from airshed.data.samples import bounds, sample_index
 from airshed.data.shards import HourReader
@@ -35,7 +35,6 @@ from airshed.variables import STATIC
 log = logging.getLogger(__name__)
 
 BATCHES_AHEAD = 4  # that each reader process prepares
-FOLDER = "normalised"  # beside the hourly store
 SHARE = 0.5  # of the disk's free room that an optional file of hours may take
 
 
@@ -207,7 +206,7 @@ def _cached(streamed: StreamedHours, hours: range, split: Split, hold: str) -> H
     logarithms = processor(), np.__version__  # decide their last bit
     stretch = hours.start, hours.stop
     key = _key(NORMALISED.version, inputs.normaliser.parameters(), stretch, logarithms)
-    path = store.with_name(FOLDER) / data / f"{split}_{key}.f32"
+    path = store.with_name(CACHED_HOURS) / data / f"{split}_{key}.f32"
     shape, share = (len(streamed.reader.names), *outside.shape), SHARE if hold == "auto" else 1.0
     try:
         return MappedHours(path, hours, shape, streamed.each, share)

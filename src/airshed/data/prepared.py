@@ -8,6 +8,8 @@ from pathlib import Path
 
 from airshed.errors import AirshedError
 
+CACHED_HOURS = "normalised"  # folder of normalised hours beside the hourly store
+
 
 @dataclass(frozen=True)
 class Prepared:

@@ -29,7 +29,7 @@ class Places:
     """
 
     def __init__(self, study: Study, results: Path = Path("results")) -> None:
-        self._study = study
+        self.study = study
         self.dataset = results / "data" / study.dataset.name
         self.data = self.dataset / str(study.dataset.grid)
         self.hourly = self.data / "hourly.zarr"
@@ -42,30 +42,30 @@ class Places:
     @cached_property
     def patch_elevation(self) -> Path:
         """Pooled elevation."""
-        patch = self._study.model.patch
+        patch = self.study.model.patch
         return self._named(f"patch_elevation_p{patch}", "patch_elevation", "static")
 
     @cached_property
     def statistics(self) -> Path:
         """Statistics of the training split."""
-        return self._named(f"statistics_{self._study.splits.train}", "statistics", "static")
+        return self._named(f"statistics_{self.study.splits.train}", "statistics", "static")
 
     @cached_property
     def climatology(self) -> Path:
         """Climatology of the training split."""
-        harmonics = self._study.climatology.harmonics
-        name = f"climatology_{self._study.splits.train}_h{harmonics}"
+        harmonics = self.study.climatology.harmonics
+        name = f"climatology_{self.study.splits.train}_h{harmonics}"
         return self._named(name, "climatology", "static")
 
     @cached_property
     def damping(self) -> Path:
         """Coefficients of damped persistence, from the training split."""
-        name = f"damping_{self._study.splits.train}"
+        name = f"damping_{self.study.splits.train}"
         return self._named(name, "damping", "climatology", "static")
 
     def scan_tables(self, variant: str | None = None) -> Path:
         """Tables of scans, of a variant if it is named; all that shapes them is in the name."""
-        model = (self._study if variant is None else self._study.scanned_as(variant)).model
+        model = (self.study if variant is None else self.study.scanned_as(variant)).model
         return self.data / f"scan_tables_p{model.patch}_r{model.regions}_s{model.sectors}.nc"
 
     def prepared(self, variant: str) -> Prepared:
@@ -76,12 +76,12 @@ class Places:
 
     def for_training(self, variant: str) -> Prepared:
         """Where the data lie that a variant is trained with."""
-        departing = {name: getattr(self, name) for name in departed_from(self._study)}
+        departing = {name: getattr(self, name) for name in departed_from(self.study)}
         return replace(self.prepared(variant), **departing)
 
     def _named(self, name: str, *products: str) -> Path:
         """A file that is shaped by the settings of itself and of what it is made from."""
-        parts = [digest(product, self._study) for product in products]
+        parts = [digest(product, self.study) for product in products]
         joined = parts[0]
         if len(parts) > 1:
             joined = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]

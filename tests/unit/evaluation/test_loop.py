@@ -190,5 +190,5 @@ def test_every_day_is_read_once_and_few_are_kept(hourly: xr.Dataset) -> None:
         np.testing.assert_array_equal(
             fields[:, 1, 0, 0], 1000 + init + np.array([0, 12, 24, 48, 96, 0])
         )
-        assert len(reader._kept) <= days_spanned(96)
+        assert len(reader._cache) <= days_spanned(96)
     assert sorted(reads) == list(range(10))
