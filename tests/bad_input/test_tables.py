@@ -74,7 +74,7 @@ CASES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
     "blanks alone": ("a.csv", b"\n \n", (UNREADABLE,)),
     "a header alone": ("a.csv", f"{HEADER}\n".encode(), (NO_STATION, DAYS[-1])),
     "a page of HTML": ("a.csv", b"<html><body>Log in</body></html>", ("lacks the time", "<html>")),
-    "bytes that are no text": ("a.csv", b"\xff\xfe\x00\x01", (UNREADABLE, "0xff")),
+    "bytes that are no text": ("a.csv", b"\xff\x00\x00\x01", (UNREADABLE, "0xff")),
     "a Western encoding that is not UTF-8": (
         "a.csv",
         "station,déjà\n".encode("latin-1"),
