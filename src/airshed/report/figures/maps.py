@@ -156,7 +156,7 @@ def _prevailing(roses: xr.Dataset) -> str:
     if roses["frequency"].isnull().all():
         return "Map of elevation with contours; the data hold no wind."
     stacked = roses["frequency"].sum("speed_class", skipna=False)
-    told = []
+    directions = []
     for row in roses["region_row"].values:
         for column in roses["region_column"].values:
             share = stacked.sel(region_row=row, region_column=column)
@@ -165,13 +165,13 @@ def _prevailing(roses: xr.Dataset) -> str:
             place = roses.sel(region_row=row, region_column=column)
             degrees = float(roses["from_deg"].values[int(np.argmax(share.values))])
             word = COMPASS[round(degrees / 45) % 8]
-            told.append(
+            directions.append(
                 f"{float(place['latitude']):.0f}\u00b0N {float(place['longitude']):.0f}\u00b0E"
                 f" {word}"
             )
     return (
         "Map of elevation with contours and a wind rose in each part. Most frequent direction that"
-        f" the wind comes from: {', '.join(told)}."
+        f" the wind comes from: {', '.join(directions)}."
     )
 
 
@@ -251,14 +251,14 @@ def _stippled(results: Results, variant: str, reference: str) -> xr.DataArray | 
 
 def _spread_of(results: Results, change: xr.DataArray) -> str:
     """In which share of the cells the error is lower, for each pollutant."""
-    told = []
+    shares = []
     for pollutant in results.study.targets:
         values = change.sel(pollutant=pollutant).values
         known = values[np.isfinite(values)]
         lower = text.percent(float((known < 0).mean()), signed=False)
-        told.append(f"{results.label(pollutant)} {lower}")
+        shares.append(f"{results.label(pollutant)} {lower}")
     maps = text.panels_by_pollutant(results, "map")
-    return f"{maps}. Share of cells with lower error: {', '.join(told)}."
+    return f"{maps}. Share of cells with lower error: {', '.join(shares)}."
 
 
 def _table(change: xr.DataArray, static: xr.Dataset) -> pd.DataFrame:
