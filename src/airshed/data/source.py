@@ -1,7 +1,8 @@
 """Where raw hours come from: archives of hourly files, yearly Zarr stores, or gridded series.
 
 A source of another form is one more class that fits the protocols below, and a branch of
-:func:`open_source`. ``airshed ingest`` and ``airshed inspect`` walk the same days and hours.
+:func:`open_source`, which the ingest and forecasts call, and of ``inspect_path``, for ``airshed
+inspect``.
 """
 
 from __future__ import annotations
