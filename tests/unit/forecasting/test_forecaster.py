@@ -105,9 +105,12 @@ def test_raw_files_of_the_study_are_regridded_as_by_the_ingest(
     plain: Laid, one: airshed.Forecaster, hours: xr.Dataset, tmp_path: Path
 ) -> None:
     """An hour that xarray reads from an archive of 10 x 20 cells, where the study has 8 x 16."""
+    name = f"CN-Reanalysis{TIME:%Y%m%d%H}.nc"
     with tarfile.open(plain.raw / f"{TIME:%Y%m}/CN-Reanalysis{TIME:%Y%m%d}.tar.gz") as archive:
-        archive.extract(f"CN-Reanalysis{TIME:%Y%m%d%H}.nc", tmp_path, filter="data")
-    with xr.open_dataset(tmp_path / f"CN-Reanalysis{TIME:%Y%m%d%H}.nc") as raw:
+        member = archive.extractfile(name)
+        assert member is not None
+        (tmp_path / name).write_bytes(member.read())
+    with xr.open_dataset(tmp_path / name) as raw:
         assert raw["pm25"].shape == (10, 20)
         found = one.forecast(raw, TIME.to_pydatetime(), [24])
     expected = one.forecast(hours, TIME.to_datetime64())

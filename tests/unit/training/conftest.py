@@ -11,8 +11,7 @@ import zarr
 from made_once import MadeOnce
 from prepared_data import prepared_in
 
-from airshed.data.dataset import FOLDER
-from airshed.data.prepared import Prepared
+from airshed.data.prepared import CACHED_HOURS, Prepared
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +22,7 @@ def prepared(prepared: Prepared, made_once: MadeOnce) -> Prepared:
     """
 
     def make(folder: Path) -> None:
-        fresh = shutil.ignore_patterns(FOLDER)  # normalised hours of the store as it was
+        fresh = shutil.ignore_patterns(CACHED_HOURS)  # normalised hours of the store as it was
         shutil.copytree(prepared.hourly.parent, folder, dirs_exist_ok=True, ignore=fresh)
         pm25 = zarr.open_group(prepared_in(folder).hourly, mode="r+")["pm25"]
         fields = pm25[:]
