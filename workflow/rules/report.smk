@@ -14,6 +14,7 @@ rule report:
         strata=rules.score_tables.output,
         winds=rules.wind_roses.output,
         static=rules.static_fields.output[0],
+        climatology=rules.climatology.output[0],
         ingest=rules.ingest.output.report,
         quality=rules.ingest.output.quality,
         cost=rules.cost.output,

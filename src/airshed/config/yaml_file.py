@@ -11,6 +11,9 @@ import yaml
 from airshed.errors import AirshedError
 
 MOST_VALUES = 100_000  # with every alias written out; a study of all variants has fewer than 1,000
+DEEPEST = 100  # levels of nesting
+# libyaml's, where PyYAML was built with it: five times as fast, which every command begins with
+SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(path: Path, may_be_empty: bool = False) -> dict[str, Any]:
@@ -54,7 +57,8 @@ def read_yaml(path: Path, may_be_empty: bool = False) -> dict[str, Any]:
 
 
 def _content(text: str, path: Path) -> Any:
-    loader = yaml.SafeLoader(text)
+    _refuse_deep_nesting(text)
+    loader = SafeLoader(text)
     try:
         node = loader.get_single_node()
         if node is None:
@@ -72,6 +76,16 @@ def _content(text: str, path: Path) -> Any:
         return loader.construct_document(node)
     finally:
         loader.dispose()
+
+
+def _refuse_deep_nesting(text: str) -> None:
+    """Before nodes are composed, for which libyaml calls itself at every level, without a limit."""
+    depth = 0
+    for event in yaml.parse(text, SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise yaml.YAMLError(f"nested more than {DEEPEST} levels deep, {_place(event)}")
 
 
 def _written_out(node: yaml.Node, around: tuple[yaml.Node, ...] = ()) -> Iterator[yaml.Node]:
@@ -101,5 +115,5 @@ def _refuse_repeated_keys(node: yaml.Node, path: Path) -> None:
         seen[key.value] = key
 
 
-def _place(node: yaml.Node) -> str:
+def _place(node: yaml.Node | yaml.Event) -> str:
     return f"line {node.start_mark.line + 1}"

@@ -92,10 +92,25 @@ def open_climatology(path: Path, targets: Sequence[Variable]) -> Climatology:
     Raises:
         AirshedError: It is no such file, or has other pollutants or units.
     """
+    order = ("term", "hour", "pollutant", "y", "x")
+    return Climatology(_coefficients(path, targets).transpose(*order).values.astype(np.float32))
+
+
+def open_mean(path: Path, targets: Sequence[Variable]) -> xr.DataArray:
+    """The mean field of each target (pollutant, y, x) in the training split, physical units.
+
+    Every hour of the day counts the same, and harmonics are zero in the mean of a year.
+
+    Raises:
+        AirshedError: It is no climatology, or of other pollutants or units.
+    """
+    return _coefficients(path, targets).isel(term=0).mean("hour", skipna=False)
+
+
+def _coefficients(path: Path, targets: Sequence[Variable]) -> xr.DataArray:
     dataset = open_netcdf(path, ("coefficient", "units"))
     check_targets(dataset, targets, path)
-    order = ("term", "hour", "pollutant", "y", "x")
-    return Climatology(dataset["coefficient"].transpose(*order).values.astype(np.float32))
+    return dataset["coefficient"]
 
 
 def fit_climatology(

@@ -98,7 +98,7 @@ PRODUCTS = {
     "report": Product(
         "report",
         "the report",
-        (*TABLES, "ensemble", "cost_table", "interpretation", "wind_roses"),
+        (*TABLES, "ensemble", "cost_table", "interpretation", "wind_roses", "climatology"),
         whole=True,
     ),
     "manifest": Product("manifest", "the manifest", ("report",), whole=True),

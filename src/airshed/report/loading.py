@@ -14,6 +14,7 @@ from airshed.comparison.by_class import COLUMNS as BY_CLASS
 from airshed.comparison.by_class import changes_by_class, class_sums
 from airshed.comparison.table import ALL
 from airshed.config import Study
+from airshed.data.climatology import open_mean
 from airshed.data.stores import open_static, open_wind_roses
 from airshed.errors import AirshedError
 from airshed.evaluation.scores import opened_scores
@@ -57,7 +58,7 @@ def load_results(
         for seed in study.seeds
         if runs is None or (variant, seed) in runs
     }
-    tables = tables or results
+    tables, places = tables or results, Places(study)
     maps, spectra, block_mse = _from_scores(study, folders)
     comparisons = _table(tables / "comparisons.csv")
     return Results(
@@ -70,7 +71,8 @@ def load_results(
         maps=maps,
         spectra=spectra,
         ensembles=_ensembles(study, results),
-        static=open_static(data / Places(study).static.name),
+        static=open_static(data / places.static.name),
+        means=open_mean(data / places.climatology.name, study.target_variables),
         ingest=_json(data / "ingest.json", INGEST),
         quality=_table(data / "quality.csv"),
         interpretations={

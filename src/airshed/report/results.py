@@ -42,6 +42,7 @@ class Results:
             forecasts over that of the observations, all seeds together; empty bands are left out.
         ensembles: ``ensemble.csv`` of every variant; None if the study makes none.
         static: Static fields of the grid.
+        means: Mean of each target in the training split (pollutant, y, x), physical units.
         ingest: ``ingest.json``.
         quality: ``quality.csv``: what the ingest found, by month and variable.
         interpretations: ``interpretation.json`` of each biased variant and seed that has one.
@@ -70,6 +71,7 @@ class Results:
     spectra: pd.DataFrame
     ensembles: pd.DataFrame | None
     static: xr.Dataset
+    means: xr.DataArray
     ingest: dict[str, Any]
     quality: pd.DataFrame
     interpretations: dict[tuple[str, int], dict[str, Any]]

@@ -165,7 +165,16 @@ def _write_data(made: Made) -> None:
         "domain_mask": np.ones_like(lat),
     } | axis_directions(lat, lon)
     static = xr.Dataset({name: (("y", "x"), values) for name, values in fields.items()})
-    write_netcdf(static, made.data / Places(made.study).static.name)
+    places = Places(made.study)
+    write_netcdf(static, made.data / places.static.name)
+    # nothing of the first target in the west; the mean over the domain is positive
+    means = np.ones((1, 2, len(TARGETS), *lat.shape))
+    means[:, :, 0, :, : COLUMNS // 2] = 0.01
+    units = ("pollutant", [VARIABLES[name].units for name in TARGETS])
+    dims = ("term", "hour", "pollutant", "y", "x")
+    climatology = {"coefficient": (dims, means), "units": units}
+    coordinates = {"pollutant": list(TARGETS), "hour": [0, 12]}
+    write_netcdf(xr.Dataset(climatology, coordinates), made.data / places.climatology.name)
     gap = {"start": "2016-02-27T03:00", "end": "2016-02-27T05:00", "hours": 3, "reason": "lost"}
     ingest = {VERSION: INGEST.version, "hours_expected": 288, "hours_present": 285, "gaps": [gap]}
     (made.data / "ingest.json").write_text(json.dumps(ingest))

@@ -57,7 +57,7 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> Pages:
         }
         tables_of = [pd.read_csv(tables / f"{name}.csv") for name in ("scores", "comparisons")]
         tables_of.append(pd.read_csv(tables / "comparisons_by_score.csv"))
-        return Results(study, *tables_of, records, *[nothing] * 15)
+        return Results(study, *tables_of, records, *[nothing] * 16)
 
     monkeypatch.setattr(partial, "load_results", load)
     return kept

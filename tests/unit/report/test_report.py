@@ -307,7 +307,8 @@ def full_size(results: Results) -> Results:
         name: xr.DataArray(random.uniform(1, 2, shape), coordinates, dims)
         for name in results.study.variants
     }
-    return replace(results, maps=made, static=static)
+    means = made["wind_baseline"].mean("horizon_h")
+    return replace(results, maps=made, static=static, means=means)
 
 
 def size_in_page(path: Path) -> int:

@@ -28,7 +28,7 @@ SCALE_STEPS_PERCENT = 5  # of the time; circles of the roses
 ROSE_SHARE = 0.8  # of the distance between regions
 WIND_COLOURS = "YlOrRd"
 STEP_M = 500  # of the scale of elevation
-MASKED = 0.1  # of the RMSE over the domain
+MASKED = 0.1  # of the mean concentration over the domain
 MASK = ListedColormap(["0.8"])
 TERRAIN = ListedColormap(plt.get_cmap("Greys")(np.linspace(0, 0.6, 256)))
 SHOWN = (
@@ -179,11 +179,12 @@ def change_maps(results: Results, variant: str, folded: bool) -> Drawing:
     """Change of RMSE in each cell, over all horizons, with contours of elevation.
 
     Each pollutant has its scale, in its unit. Cells are stippled where tests of block means show a
-    change (:mod:`airshed.comparison.maps`), if there are blocks and trainings enough.
+    change (:mod:`airshed.comparison.maps`), if there are blocks and trainings enough. Cells whose
+    mean concentration is low are masked: a change means nothing where there is no pollutant.
     """
     reference = results.study.references()[variant]
     errors = [results.maps[name].mean("horizon_h") ** 0.5 for name in (variant, reference)]
-    low = errors[1] < MASKED * (errors[1] ** 2).mean(["y", "x"]) ** 0.5
+    low = results.means < MASKED * results.means.mean(["y", "x"])
     change, static = errors[0] - errors[1], results.static
     lon, lat = static["lon2d"].values, static["lat2d"].values
     targets, height = results.study.targets, height_over_width(lon, lat)
@@ -204,8 +205,9 @@ def change_maps(results: Results, variant: str, folded: bool) -> Drawing:
             lon, lat, values, cmap=BETTER_WORSE, vmin=-limit, vmax=limit, **cells
         )
         if shown is not None:
-            places = shown.sel(pollutant=pollutant).values
-            panel.plot(shown["lon"].values[places], shown["lat"].values[places], "k.", ms=1.5)
+            rows, columns = shown["row"].values, shown["column"].values
+            places = shown.sel(pollutant=pollutant).values & ~masked[rows, columns]
+            panel.plot(shown["lon"].values[places], shown["lat"].values[places], "k.", ms=1)
         contours(panel, lon, lat, static["elevation"].values, labelled=False)
         on_a_map(panel, lat, results)
         panel.set_title(results.label(pollutant))
@@ -241,11 +243,15 @@ def _stippled(results: Results, variant: str, reference: str) -> xr.DataArray | 
     if len(tested) < len(found):
         return None
     rows, columns = (of[f"coarse_{name}"].values for name in ("row", "column"))
+    static = results.static
     places = {
-        name: ("coarse", results.static[f"{name}2d"].values[rows, columns])
-        for name in ("lon", "lat")
+        "row": rows,
+        "column": columns,
+        "lon": static["lon2d"].values[rows, columns],
+        "lat": static["lat2d"].values[rows, columns],
     }
-    coordinates = {"pollutant": of["pollutant"].values, **places}
+    coordinates = {name: ("coarse", values) for name, values in places.items()}
+    coordinates["pollutant"] = ("pollutant", of["pollutant"].values)
     return xr.DataArray(np.stack(tested), coordinates, ("pollutant", "coarse"))
 
 
