@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
+import sys
 from collections.abc import Callable
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
-from multiprocessing.forkserver import ensure_running
 from typing import Any
+from unittest.mock import patch
 
 _context = multiprocessing.get_context("forkserver")
+_methods = multiprocessing.context._concrete_contexts  # type: ignore[attr-defined]
 _imported: list[str] = []
 
 
@@ -19,24 +23,39 @@ def preload(*modules: str) -> None:
     _context.set_forkserver_preload(_imported)
 
 
+def preloaded() -> list[str]:
+    """These modules."""
+    return _imported
+
+
 def start_importing() -> None:
     """Start that process, if there will be any other, before somebody else names other modules."""
     if _imported:
-        ensure_running()
+        # of the server alone: it does not look for modules where this process does
+        with patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):
+            forkserver._forkserver.ensure_running()  # type: ignore[attr-defined]
+
+
+def fork_from_the_same() -> None:
+    """In such a process: fork others from the one that it was forked from itself."""
+    forkserver._forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
+    _methods["forkserver"] = _context
 
 
 def forked(target: Callable[..., object], *arguments: Any) -> ForkServerProcess:
-    """Such a process, which is to be started."""
-    return _context.Process(target=_run, args=(target, *arguments))
+    """Such a process, which is to be started; it has the environment of this one."""
+    start_importing()
+    return _context.Process(target=_run, args=(dict(os.environ), target, *arguments))
 
 
-def _run(target: Callable[..., object], *arguments: Any) -> None:
+def _run(variables: dict[str, str], target: Callable[..., object], *arguments: Any) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
     # else the garbage collector touches all that was imported, and each page of it is copied: that
     # is half of the time of a small training
     gc.freeze()
     # this process is clean itself: what it wants to fork from a clean one need not import anew
-    methods = multiprocessing.context._concrete_contexts  # type: ignore[attr-defined]
-    methods["forkserver"] = methods["fork"]
+    _methods["forkserver"] = _methods["fork"]
     target(*arguments)
 
 

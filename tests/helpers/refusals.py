@@ -5,10 +5,16 @@ from __future__ import annotations
 import io
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
+import typer.main
+
 from airshed.cli import main
+
+# a process makes the command once; here it would be made anew for every call
+typer.main.get_command = cache(typer.main.get_command)
 
 
 def airshed(*arguments: object) -> tuple[int, str]:

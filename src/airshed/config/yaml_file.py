@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.constructor import SafeConstructor
 
 from airshed.errors import AirshedError
 
 MOST_VALUES = 100_000  # with every alias written out; a study of all variants has fewer than 1,000
 DEEPEST = 100  # levels of nesting
 # libyaml's, where PyYAML was built with it: five times as fast, which every command begins with
-SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+FastLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(path: Path, may_be_empty: bool = False) -> dict[str, Any]:
@@ -57,35 +58,39 @@ def read_yaml(path: Path, may_be_empty: bool = False) -> dict[str, Any]:
 
 
 def _content(text: str, path: Path) -> Any:
-    _refuse_deep_nesting(text)
-    loader = SafeLoader(text)
+    node = _composed(text)
+    if node is None:
+        return None
+    for number, part in enumerate(_written_out(node), start=1):
+        _refuse_repeated_keys(part, path)
+        if number > MOST_VALUES:
+            raise AirshedError(
+                "the aliases of a configuration file stand for too much",
+                where=path,
+                expected=f"at most {MOST_VALUES:,} values with every alias written out",
+                found="more",
+                hint="write the values out instead of nesting aliases",
+            )
+    return SafeConstructor().construct_document(node)
+
+
+def _composed(text: str) -> yaml.Node | None:
+    """By libyaml; of what it refuses PyYAML's own parser says more exactly what was found."""
     try:
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        for number, part in enumerate(_written_out(node), start=1):
-            _refuse_repeated_keys(part, path)
-            if number > MOST_VALUES:
-                raise AirshedError(
-                    "the aliases of a configuration file stand for too much",
-                    where=path,
-                    expected=f"at most {MOST_VALUES:,} values with every alias written out",
-                    found="more",
-                    hint="write the values out instead of nesting aliases",
-                )
-        return loader.construct_document(node)
-    finally:
-        loader.dispose()
+        _refuse_deep_nesting(text)
+        return yaml.compose(text, FastLoader)
+    except yaml.YAMLError:
+        return yaml.compose(text, yaml.SafeLoader)
 
 
 def _refuse_deep_nesting(text: str) -> None:
     """Before nodes are composed, for which libyaml calls itself at every level, without a limit."""
     depth = 0
-    for event in yaml.parse(text, SafeLoader):
+    for event in yaml.parse(text, FastLoader):
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            raise yaml.YAMLError(f"nested more than {DEEPEST} levels deep, {_place(event)}")
+            raise ValueError(f"nested more than {DEEPEST} levels deep {event.start_mark}")
 
 
 def _written_out(node: yaml.Node, around: tuple[yaml.Node, ...] = ()) -> Iterator[yaml.Node]:
@@ -115,5 +120,5 @@ def _refuse_repeated_keys(node: yaml.Node, path: Path) -> None:
         seen[key.value] = key
 
 
-def _place(node: yaml.Node | yaml.Event) -> str:
+def _place(node: yaml.Node) -> str:
     return f"line {node.start_mark.line + 1}"

@@ -33,6 +33,7 @@ from airshed.report.page import build_report
 from airshed.variables import HOURLY, TARGETS, VARIABLES
 
 ROWS, COLUMNS = 8, 16
+BOTH, LABEL = ("wind_baseline", "physics_mask"), "the mask"
 VARIANTS = ("wind_baseline", "physics_mask", "elevation_only", "physics_raster", "climax")
 EVIL = "<script>alert(1)</script>"
 RMSE = {
@@ -94,7 +95,7 @@ class Made:
         return self.page
 
 
-def study_in(folder: Path, variants: Sequence[str], label: str) -> Made:
+def study_in(folder: Path, variants: Sequence[str] = BOTH, label: str = LABEL) -> Made:
     """The study that lies below ``folder``, or will."""
     root = Path(__file__).resolve().parents[3]
     values = read_yaml(root / "tests/helpers/tiny_study.yaml")
@@ -107,8 +108,8 @@ def study_in(folder: Path, variants: Sequence[str], label: str) -> Made:
 
 def make_study(
     folder: Path,
-    variants: Sequence[str] = ("wind_baseline", "physics_mask"),
-    label: str = "the mask",
+    variants: Sequence[str] = BOTH,
+    label: str = LABEL,
     verdict: str = "helps",
 ) -> Made:
     """Write the study below ``folder``; its variants, the mask's label and verdict may be given."""
@@ -136,10 +137,10 @@ def make(tmp_path: Path) -> Callable[..., Made]:
     return partial(make_study, tmp_path)
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Made:
+@pytest.fixture(scope="session")
+def finished(made_once: MadeOnce) -> Made:
     """A study without its report, to be read only."""
-    return make_study(tmp_path_factory.mktemp("finished"))
+    return study_in(made_once("unreported", make_study))
 
 
 @pytest.fixture(scope="session")
