@@ -43,7 +43,7 @@ class Problem(NamedTuple):
 def attention(training: CheckedTraining) -> Finding:
     """Error and time of the paths that the training takes, with a bias and without."""
     study, variant = training.study, training.variant
-    if study.variant_stanzas[variant].backbone_stanza()["kind"] != "climax":
+    if not study.variant_stanzas[variant].attends():
         return fine(f"{variant} has no attention of all patches to all others")
     model, (rows, columns) = study.model, study.patch_grid
     size = (1, rows * columns, model.heads, model.dim // model.heads)

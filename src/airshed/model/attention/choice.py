@@ -123,7 +123,8 @@ def _refuse(path: str, reason: str | None) -> None:
             where="train.attention",
             expected=path,
             found=reason,
-            hint="name another path, or leave it at auto, which takes the fastest that is exact",
+            hint="name another path, or leave it at auto, which takes the fastest that is exact;"
+            " a training that began with this path: remove attention.json in its checkpoints/",
         )
 
 
@@ -135,8 +136,12 @@ def _lacking(path: str, bias: Bias | None, workload: Workload) -> str | None:
 
 
 def _suit_large_tiles() -> bool:
-    """Whether this is the kind of card on which the large tiles were found to be the fastest."""
-    return torch.cuda.is_available() and torch.cuda.get_device_capability() == (9, 0)
+    """Whether this is the kind of card on which the large tiles were found to be the fastest.
+
+    An MI250 has the same number, by AMD's own count.
+    """
+    nvidia = torch.cuda.is_available() and torch.version.hip is None
+    return nvidia and torch.cuda.get_device_capability() == (9, 0)
 
 
 def _measured(bias: Bias | None, workload: Workload) -> dict[str, Any]:

@@ -86,8 +86,11 @@ class _Case(NamedTuple):
 
 
 def parts_of(width: int) -> tuple[int, int]:
-    """Columns of the two parts of a head, D1 and D2; the second is not used if the first is all."""
-    first = 1 << (width.bit_length() - 1)
+    """Columns of the two parts of a head, D1 and D2; the second is not used if the first is all.
+
+    A product of matrices takes 16 columns or more, so that those of a narrower head are filled up.
+    """
+    first = max(16, 1 << (width.bit_length() - 1))
     return first, max(16, power_of_2(width - first)) if width > first else 16
 
 
