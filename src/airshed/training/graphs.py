@@ -115,6 +115,11 @@ def record(
     return True
 
 
+def forget(network: nn.Module) -> None:
+    """Let a network compute as it did before; the memory of its recording is free then."""
+    vars(network).pop("forward", None)
+
+
 def _given(init_hours: Tensor | None) -> tuple[Tensor, ...]:
     return () if init_hours is None else (init_hours,)
 

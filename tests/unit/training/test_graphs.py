@@ -77,6 +77,9 @@ def test_a_pass_of_the_recorded_shape_in_training_is_replayed(
     network.eval()(x, lead, TARGETS)
     assert replays() == 2
     assert [*network.state_dict()] == ["weight"]
+    graphs.forget(network)
+    network.train()(x, lead, TARGETS)
+    assert replays() == 2
 
 
 @pytest.mark.parametrize("fails", [True, False], ids=["fails", "deviates"])
