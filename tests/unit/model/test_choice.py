@@ -161,6 +161,15 @@ def test_candidates_are_compared_as_they_are_used(
     assert "deviates by" in choice._measured(build(kind), SMALL)["found"]["kernel"]["lacking"]
 
 
+@pytest.mark.parametrize("kind", ["barrier_mlp", "relative_position_3d"])
+def test_sums_that_are_0_exclude_no_path_in_half_precision(kind: str) -> None:
+    """The last layer of a perceptron adds one number to all scores of a query, which changes none
+    of its weights: what is found there is rounding. It is the only path that they have."""
+    found = choice._measured(build(kind), SMALL._replace(dtype=torch.bfloat16))
+    assert found["path"] == "tiled"
+    assert 0 < found["found"]["tiled"]["error_learned"] < 0.1
+
+
 def test_a_path_that_is_set_is_taken_or_refused() -> None:
     assert type(biased_attention(build(), SMALL, "tiled")) is TiledAttention
     assert type(biased_attention(build(), SMALL._replace(tokens=8192), "dense")) is DenseAttention
