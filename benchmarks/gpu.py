@@ -25,6 +25,7 @@ from airshed.model.attention.choice import median_ms
 from airshed.model.attention.paths import installed
 from airshed.model.dynamo import allow_forms
 from airshed.training.compilation import compile_blocks
+from airshed.training.determinism import ask_for_determinism
 
 TOKENS, SAMPLES, ROUNDS = 8192, 2, 15
 PATHS = {
@@ -110,6 +111,7 @@ def steps() -> dict[str, Any]:
 
     Eager; and as trainings run: blocks compiled, forward and backward pass recorded.
     """
+    ask_for_determinism()
     models = {name: _network(name, SAMPLES) for name in STEPS}
     say("networks are built")
     found = {"eager": _compared({name: _step(model) for name, model in models.items()})}
@@ -121,6 +123,7 @@ def steps() -> dict[str, Any]:
 
 def samples() -> dict[str, Any]:
     """Milliseconds for each two samples, and peak memory, by the samples of a step."""
+    ask_for_determinism()
     allow_forms(len(STEPS) + len(SIZES))
     found = {}
     for size in SIZES:
