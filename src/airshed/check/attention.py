@@ -70,8 +70,9 @@ def _of_kind(bias: Bias | None, workload: Workload, wanted: str) -> Finding:
         error < most for error, most in zip(errors, TOLERANCES[workload.dtype], strict=True)
     ):
         return broken(summary, "set train.attention to another path (docs/gpu.md)")
-    on_gpu = workload.device.type == "cuda"
-    if on_gpu and core.path in SLOW_ON_GPU and workload.tokens > DENSE_TOKENS:
+    fusible = bias is not None and bias.elementwise  # else tiles are all that there is
+    on_gpu = workload.device.type == "cuda" and workload.tokens > DENSE_TOKENS
+    if fusible and on_gpu and core.path in SLOW_ON_GPU:
         lacking = described(what, *choose(bias, workload)) if wanted == "auto" else summary
         return slow(f"{summary} ({lacking})", "install Triton for this GPU (docs/gpu.md)")
     return fine(summary)
