@@ -55,6 +55,8 @@ def cases() -> Iterator[Case]:
             yield Case(kind, "fused", even, 64, torch.bfloat16)
         if cls is not None:
             yield Case(kind, "tiled", odd, 64, torch.bfloat16)
+        if cls is not None and not cls.elementwise:  # has no other path: the choice must leave it
+            yield Case(kind, "auto", odd, 64, torch.bfloat16)
     for width, dtype in ((64, torch.bfloat16), (80, torch.float32), (128, torch.bfloat16)):
         yield Case("barrier", "kernel", odd, width, dtype)
     yield Case("topoflow", "kernel", odd, 128, torch.bfloat16)

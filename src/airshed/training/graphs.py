@@ -79,7 +79,8 @@ def record(
     """
     one_pass = _Pass(network, targets, autocast)
     given = x, lead_hours, *_given(init_hours)
-    with torch.random.fork_rng():  # recording draws random numbers
+    own = [x.device] if x.is_cuda else []
+    with torch.random.fork_rng(devices=own):  # recording draws random numbers
         try:
             expected, again = (_results(one_pass, given) for _ in range(2))
             copies = tuple(tensor.clone() for tensor in given)
