@@ -137,7 +137,7 @@ def test_every_shape_of_a_compiled_tile_has_room(monkeypatch: pytest.MonkeyPatch
     for name in ("QUERIES", "KEYS", "SCORES"):
         monkeypatch.setattr(tiled, name, 16)
     limits = dict.fromkeys(("recompile_limit", "accumulated_recompile_limit"), 8)
-    bias, results = build("barrier_mlp", 24), []
+    bias, results = build("relative_position_3d", 24), []
     (q, k, v), fields = problem(torch.float32, 24)
     with torch._dynamo.config.patch(limits | {"fail_on_recompile_limit_hit": True}):
         for samples in (1, 2):

@@ -15,7 +15,7 @@ from airshed.bench.problem import computed_scan
 from airshed.model import bias as biases
 from airshed.model import build_model
 from airshed.model.attention import KernelAttention, Paths
-from airshed.model.attention.kernel import attend, plain_attention
+from airshed.model.attention.kernel import attend, kernel_attention, plain_attention
 from airshed.model.attention.kernels.parts import bins_between, entries_of
 from airshed.model.geography import Fields, Geography
 from airshed.model.triton_language import constexpr, jit, tl
@@ -101,6 +101,19 @@ def test_extreme_strengths_and_tokens_in_any_order(kind: str, alpha: float) -> N
     found, expected = by_kernel(bias, qkv, fields), in_double(bias, qkv, fields)
     for one, other in zip(found, expected, strict=True):
         assert (one.double() - other).norm() <= 1e-5 * (other.norm() + 0.1)
+
+
+def test_features_and_tables_may_lie_anywhere_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    bias, (qkv, fields) = build("topoflow", (1, 16)), problem((1, 16), NARROW)
+    features, (strength, table) = bias.features(fields), bias.learned(bias.features(fields))
+    apart = features.repeat_interleave(2, dim=0)[::2], table.repeat_interleave(2, dim=2)[..., ::2]
+    results = []
+    for given, entries in ((features, table), apart):
+        monkeypatch.setattr(bias, "learned", lambda _, entries=entries: (strength, entries))
+        out = kernel_attention(*qkv, given, bias)
+        results.append([out, *torch.autograd.grad(out.square().sum(), [table], retain_graph=True)])
+    for found, expected in zip(*results, strict=True):
+        assert torch.equal(found, expected)
 
 
 def test_without_a_bias() -> None:
