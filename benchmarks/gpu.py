@@ -1,6 +1,6 @@
 """Attention by every path, and whole training steps, on a GPU at the founding study's size.
 
-Needs torch with Triton, PyYAML and this package's source, nothing else:
+Needs torch with Triton and this package's source, and PyYAML for the steps, nothing else:
 ``PYTHONPATH=src python benchmarks/gpu.py``. Ratios are of medians measured side by side.
 """
 
@@ -22,8 +22,10 @@ from airshed.bench.measure import environment, interleaved, measured, ratio, spr
 from airshed.errors import brief
 from airshed.model.attention import Paths
 from airshed.model.attention.choice import median_ms
+from airshed.model.attention.paths import installed
 from airshed.model.dynamo import allow_forms
 from airshed.training.compilation import compile_blocks
+from airshed.training.determinism import ask_for_determinism
 
 TOKENS, SAMPLES, ROUNDS = 8192, 2, 15
 PATHS = {
@@ -109,6 +111,7 @@ def steps() -> dict[str, Any]:
 
     Eager; and as trainings run: blocks compiled, forward and backward pass recorded.
     """
+    ask_for_determinism()
     models = {name: _network(name, SAMPLES) for name in STEPS}
     say("networks are built")
     found = {"eager": _compared({name: _step(model) for name, model in models.items()})}
@@ -120,6 +123,7 @@ def steps() -> dict[str, Any]:
 
 def samples() -> dict[str, Any]:
     """Milliseconds for each two samples, and peak memory, by the samples of a step."""
+    ask_for_determinism()
     allow_forms(len(STEPS) + len(SIZES))
     found = {}
     for size in SIZES:
@@ -182,6 +186,9 @@ def main() -> None:
         return
     found: dict[str, Any] = {"environment": environment(), "measured": measured()}
     say(f"{found['environment']['device']}, torch {torch.__version__}, {HEADS} heads")
+    if not installed("yaml"):
+        say("PyYAML, which reads the variants, is not installed: attention alone is measured")
+        options.parts = [part for part in options.parts if part == "attention"]
     for part in options.parts:
         found[part] = PARTS[part]()
         options.output.parent.mkdir(parents=True, exist_ok=True)

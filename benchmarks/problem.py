@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor
 
 from airshed.bench.problem import computed_scan, random_geography
@@ -33,14 +33,14 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 
 
-def _stanzas() -> dict[str, Mapping[str, Any]]:
+@cache
+def variants() -> dict[str, Mapping[str, Any]]:
+    """The stanza of every variant that studies share."""
+    import yaml  # which a machine with torch alone lacks; attention is measured there
+
     stanzas: dict[str, Mapping[str, Any]]
     stanzas = yaml.safe_load((CONFIG / "variants.yaml").read_text())["variant_stanzas"]
     return stanzas
-
-
-VARIANTS = _stanzas()
-"""The stanza of every variant that studies share."""
 
 
 def scan(name: str, patch_grid: tuple[int, int]) -> RasterScan | WindScan:
@@ -56,7 +56,7 @@ def network(
     **others: Any,
 ) -> Forecaster:
     """The network of a variant, or of a stanza, in training mode."""
-    stanza = VARIANTS[variant] if isinstance(variant, str) else variant
+    stanza = variants()[variant] if isinstance(variant, str) else variant
     patch_grid = (grid[0] // PATCH, grid[1] // PATCH)
     model = build_model(
         [f"channel{number}" for number in range(CHANNELS)],

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from problem import CHANNELS, DEPTH, DEVICE, DIM, PATCH, PATCH_GRIDS, SEED_GRID, VARIANTS, network
+from problem import CHANNELS, DEPTH, DEVICE, DIM, PATCH, PATCH_GRIDS, SEED_GRID, network, variants
 from torch import Tensor, nn
 
 from airshed.bench.measure import interleaved, peak_mb, ratio, spread
@@ -62,10 +62,10 @@ def alone(variant: str, grid: tuple[int, int] = SEED_GRID) -> Callable[[], None]
 
 def steps(scale: float) -> dict[str, Any]:
     """Ratios over ``wind_baseline``, seconds, and the rate over that of a matrix product."""
-    allow_forms(len(VARIANTS))
+    allow_forms(len(variants()))
     model = network("wind_baseline")
     compiled = compile_blocks([model], "auto", DEVICE)
-    parts = {name: _parts(name) for name in VARIANTS if name != OF_ITS_OWN}
+    parts = {name: _parts(name) for name in variants() if name != OF_ITS_OWN}
     cores = [core for _, _, cores in parts.values() for core in cores]
     trained = dict.fromkeys([*model.parameters(), *nn.ModuleList(cores).parameters()])
     plain_step = step(model, torch.optim.AdamW(list(trained), lr=1e-4))
@@ -85,7 +85,7 @@ def steps(scale: float) -> dict[str, Any]:
     cases: dict[str, Callable[[], object]] = {name: exchanged(name) for name in MAIN}
     cases["matmul"] = lambda: [a @ b for _ in range(3)]
     times = interleaved(cases, max(1, round(5 * scale)), "step, main variants")
-    others = ["wind_baseline", *(name for name in VARIANTS if name not in MAIN)]
+    others = ["wind_baseline", *(name for name in variants() if name not in MAIN)]
     rest = {name: exchanged(name) for name in others if name != OF_ITS_OWN}
     more = interleaved(
         rest | {OF_ITS_OWN: alone(OF_ITS_OWN)}, max(1, round(2 * scale)), "step, others"

@@ -22,6 +22,7 @@ from airshed.errors import brief
 from airshed.model import bias as biases
 from airshed.model.attention import Workload, biased_attention, plain_attention
 from airshed.model.geography import Fields
+from airshed.training.determinism import ask_for_determinism
 
 HEADS = 2
 # of the norm: output and gradients of q, k, v; what a bias learns, sums that nearly cancel
@@ -54,6 +55,8 @@ def cases() -> Iterator[Case]:
             yield Case(kind, "fused", even, 64, torch.bfloat16)
         if cls is not None:
             yield Case(kind, "tiled", odd, 64, torch.bfloat16)
+        if cls is not None and not cls.elementwise:  # has no other path: the choice must leave it
+            yield Case(kind, "auto", odd, 64, torch.bfloat16)
     for width, dtype in ((64, torch.bfloat16), (80, torch.float32), (128, torch.bfloat16)):
         yield Case("barrier", "kernel", odd, width, dtype)
     yield Case("topoflow", "kernel", odd, 128, torch.bfloat16)
@@ -62,7 +65,7 @@ def cases() -> Iterator[Case]:
 def differentiated(case: Case) -> tuple[list[Tensor], list[Tensor]]:
     """Output and gradients by the path, and in float64."""
     torch.manual_seed(0)
-    torch.use_deterministic_algorithms(True, warn_only=True)  # as in trainings
+    ask_for_determinism()  # as in trainings
     tokens, cuda = case.grid[0] * case.grid[1], torch.device("cuda")
     workload = Workload(2, tokens, HEADS, case.width, case.dtype, cuda)
     if case.kind == "none":

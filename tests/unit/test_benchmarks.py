@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -71,3 +72,25 @@ for part in run.PARTS.values():
     assert callable(getattr(importlib.import_module(module), function)), part
 """
     assert exit_code(program) == 0
+
+
+BARE = """
+import contextlib, runpy, sys, torch
+lacking = "yaml pydantic pandas xarray zarr snakemake rasterio lightning_fabric triton scipy"
+sys.modules |= dict.fromkeys(lacking.split())
+sys.path.insert(0, "benchmarks")
+sys.argv[1:] = []
+for program in ("benchmarks/gpu.py", "tests/gpu/exactness.py"):
+    with contextlib.suppress(SystemExit):
+        runpy.run_path(program, run_name="__main__")
+"""
+
+
+def test_on_a_bare_machine_without_a_gpu_its_checks_say_so(root: Path) -> None:
+    """``make test-gpu`` and ``make bench-gpu`` with torch and the source tree alone."""
+    environment = {"PYTHONPATH": "src", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", BARE], cwd=root, env=environment, capture_output=True, text=True
+    )
+    said = "there is no GPU that torch can use: nothing is"
+    assert (done.stdout, done.stderr) == (f"{said} measured\n{said} checked\n", "")

@@ -31,14 +31,16 @@ from airshed.bench.variants import batch_of, network_of, one_training, step_of, 
 from airshed.config import Study
 from airshed.data.prepared import Prepared
 from airshed.data.samples import sample_index
-from airshed.errors import AirshedError
+from airshed.errors import AirshedError, refusing
 from airshed.integrity.atomic import write_json
 from airshed.integrity.formats import COST, VERSION
 from airshed.model import Forecaster
+from airshed.training.attempts import NO_DEVICE_MEMORY
 from airshed.training.compilation import compile_blocks
 from airshed.training.determinism import ask_for_determinism
 
 log = logging.getLogger(__name__)
+SMALLER = "set a smaller train.batch_size, or train.recompute_blocks: true"
 
 
 def measure_cost(
@@ -112,18 +114,25 @@ def measured_steps(
         What was found, without what depends on the number of seeds or epochs.
 
     Raises:
-        AirshedError: A variant is not in the study, or the prepared data do not fit.
+        AirshedError: A variant is not in the study, the prepared data do not fit, or the device's
+            memory does not suffice.
     """
     names = _with_references(study, variants)
     torch.set_num_threads(study.train.threads)
     ask_for_determinism()  # as in training
     # first: nothing of this process's own weighs on them
     memory = {name: _memory(study, name, prepared, rounds) for name in names}
-    networks = {name: network_of(study, name, prepared) for name in names}
-    compiled = compile_blocks([*networks.values()], study.train.compile, device_of(study))
-    batch = batch_of(study, prepared)
-    steps = {name: step_of(study, name, network, batch) for name, network in networks.items()}
-    times = interleaved(steps, rounds, "optimiser step")
+    with refusing(
+        torch.OutOfMemoryError,
+        what=NO_DEVICE_MEMORY,
+        where=f"{', '.join(names)} beside each other, train.batch_size {study.train.batch_size}",
+        hint=f"{SMALLER}; or measure fewer variants at once",
+    ):
+        networks = {name: network_of(study, name, prepared) for name in names}
+        compiled = compile_blocks([*networks.values()], study.train.compile, device_of(study))
+        batch = batch_of(study, prepared)
+        steps = {name: step_of(study, name, network, batch) for name, network in networks.items()}
+        times = interleaved(steps, rounds, "optimiser step")
     return {
         VERSION: COST.version,
         "environment": environment(),
@@ -148,6 +157,13 @@ def _memory(study: Study, variant: str, prepared: Prepared | None, rounds: int) 
         return {"peak_memory_mb": round(peak_mb(one_training, study, variant, prepared), 1)}
     found = measure_micro_batches(study, variant, prepared, rounds)
     own = next(each for each in found if each["batch_size"] == study.train.batch_size)
+    if own["peak_memory_mb"] is None:
+        raise AirshedError(
+            NO_DEVICE_MEMORY,
+            where=f"{variant}: train.batch_size {study.train.batch_size}",
+            found=f"samples a second by size: {_by_size(found)}",
+            hint=SMALLER,
+        )
     return {"peak_memory_mb": own["peak_memory_mb"], "micro_batches": found}
 
 

@@ -21,6 +21,7 @@ from airshed.config import Study
 from airshed.data.prepared import Prepared
 from airshed.model import Forecaster
 from airshed.model.dynamo import allow_forms
+from airshed.training import graphs
 from airshed.training.compilation import compile_blocks
 from airshed.training.determinism import ask_for_determinism
 
@@ -81,12 +82,13 @@ def micro_batches(
 def _rate_and_peak(
     study: Study, variant: str, network: Forecaster, prepared: Prepared | None, rounds: int
 ) -> tuple[float, float]:
+    graphs.forget(network)
     torch.cuda.empty_cache()  # does nothing without a GPU
+    if torch.cuda.is_available():  # before passes are recorded: replays are not counted
+        torch.cuda.reset_peak_memory_stats()
     step = step_of(study, variant, network, batch_of(study, prepared))
     for _ in range(WARMUP):
         step()
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
     taken = statistics.median(seconds(step) for _ in range(rounds))
     peak = torch.cuda.max_memory_allocated() / 1e6 if torch.cuda.is_available() else math.nan
     parts = math.ceil(study.train.global_batch_size / study.train.batch_size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -21,12 +21,11 @@ from airshed.model.attention import (
     choose,
     plain_attention,
 )
-from airshed.model.attention.choice import DENSE_TOKENS, TOLERANCES
+from airshed.model.attention.choice import DENSE_TOKENS, TOLERANCES, moved, relative_errors
 from airshed.model.bias import Bias
 from airshed.model.geography import Fields
 
 QUERIES = 64  # whose results are computed in float64 too
-LEAST_SHARE = 0.05  # of the largest gradient; sums that nearly cancel are compared with it
 SLOW_ON_GPU = ("tiled", "dense")
 Core = PlainAttention | BiasedAttention
 
@@ -43,7 +42,7 @@ class Problem(NamedTuple):
 def attention(training: CheckedTraining) -> Finding:
     """Error and time of the paths that the training takes, with a bias and without."""
     study, variant = training.study, training.variant
-    if study.variant_stanzas[variant].backbone_stanza()["kind"] != "climax":
+    if not study.variant_stanzas[variant].attends():
         return fine(f"{variant} has no attention of all patches to all others")
     model, (rows, columns) = study.model, study.patch_grid
     size = (1, rows * columns, model.heads, model.dim // model.heads)
@@ -61,9 +60,8 @@ def _of_kind(bias: Bias | None, workload: Workload, wanted: str) -> Finding:
     if bias is None:
         core, what = plain_attention(workload), "without a bias"
     else:
-        core, what = biased_attention(bias, workload, wanted), f"with {type(bias).__name__}"
+        core, what = biased_attention(moved(bias), workload, wanted), f"with {type(bias).__name__}"
     core = core.to(workload.device)
-    _move_from_start(core)
     problem = _problem(core, workload)
     errors = _errors(core, problem)
     ms = 1e3 * median_seconds(lambda: _differentiated(core, problem))
@@ -72,19 +70,12 @@ def _of_kind(bias: Bias | None, workload: Workload, wanted: str) -> Finding:
         error < most for error, most in zip(errors, TOLERANCES[workload.dtype], strict=True)
     ):
         return broken(summary, "set train.attention to another path (docs/gpu.md)")
-    on_gpu = workload.device.type == "cuda"
-    if on_gpu and core.path in SLOW_ON_GPU and workload.tokens > DENSE_TOKENS:
+    fusible = bias is not None and bias.elementwise  # else tiles are all that there is
+    on_gpu = workload.device.type == "cuda" and workload.tokens > DENSE_TOKENS
+    if fusible and on_gpu and core.path in SLOW_ON_GPU:
         lacking = described(what, *choose(bias, workload)) if wanted == "auto" else summary
         return slow(f"{summary} ({lacking})", "install Triton for this GPU (docs/gpu.md)")
     return fine(summary)
-
-
-def _move_from_start(core: Core) -> None:
-    """Biases begin with no effect, most of them: what they learn is moved, so that it counts."""
-    generator = torch.Generator().manual_seed(0)
-    for parameter in _learned(core):
-        moved = 0.3 * torch.randn(parameter.shape, generator=generator)
-        parameter.data += moved.to(parameter.device)
 
 
 def _learned(core: Core) -> list[torch.nn.Parameter]:
@@ -128,13 +119,7 @@ def _in_double(core: Core, problem: Problem) -> list[Tensor]:
 
 def _errors(core: Core, problem: Problem) -> tuple[float, float]:
     """Largest relative error of output and gradients, and of the gradients of what is learned."""
-    found: list[Any] = _differentiated(core, problem)
+    found = _differentiated(core, problem)
     found[0] = found[0][:, :, problem.rows]
-    exact = _in_double(core, problem)
-    norms = [float(part.detach().norm()) for part in exact]
-    least = [1e-12] * 4 + [LEAST_SHARE * max(norms)] * (len(norms) - 4)
-    errors = [
-        float((one.detach().double() - other.detach().double()).norm()) / max(norm, floor)
-        for one, other, norm, floor in zip(found, exact, norms, least, strict=True)
-    ]
-    return max(errors[:4]), max(errors[4:], default=0.0)
+    results = ([part.detach().double() for part in of] for of in (found, _in_double(core, problem)))
+    return relative_errors(*results)

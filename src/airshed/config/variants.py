@@ -121,6 +121,10 @@ class Variant(Section):
         kind, modulated = self.bias.kind, getattr(self.bias, "wind_modulation", True)
         return kind in BIASES and BIASES[kind].wind and modulated
 
+    def attends(self) -> bool:
+        """Whether any of its blocks attends to all patches."""
+        return self.backbone.kind == "climax" or getattr(self.backbone, "blocks", "all") != "all"
+
     def left_out(self) -> tuple[str, ...]:
         """The inputs that the network does not see."""
         return with_wind(self.without)

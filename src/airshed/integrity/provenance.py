@@ -52,10 +52,11 @@ def processor() -> str:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that results depend on, as far as they are known."""
-    return {"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES}
+    return {"python": platform.python_version()} | {name: version_of(name) for name in LIBRARIES}
 
 
-def _version(library: str) -> str:
+def version_of(library: str) -> str:
+    """The version of an installed library, or ``unknown``."""
     try:
         return version(library)
     except PackageNotFoundError:  # a source tree that was not installed, a library of the site

@@ -70,7 +70,7 @@ class Flow(nn.Module):
         self.speed_logit = nn.Parameter(torch.zeros(dim))
         self.gate = nn.Linear(2 * dim, dim)
 
-    @uncompiled()
+    @uncompiled
     def forward(self, tokens: Tensor, fields: Fields | None, lead_hours: Tensor) -> Tensor:
         """Tokens [B, N, D] after ``lead_hours`` [B], in the same order.
 

@@ -135,7 +135,7 @@ def build_model(
     computed where ``attention`` names no path. ``others`` are arguments of every
     :class:`Forecaster`.
     """
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):  # by default it would start every GPU of the node
         torch.manual_seed(seed)
         if backbone["kind"] == "advection_diffusion":
             make = _flowing(backbone, recompute_blocks)

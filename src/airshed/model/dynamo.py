@@ -6,7 +6,6 @@ For attention by FlexAttention that means all scores in memory, and fifty times 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TypeVar, cast
 
 import torch
@@ -25,13 +24,29 @@ def allow_forms(networks: int = 1) -> None:
         setattr(config, limit, max(getattr(config, limit), FORMS * networks))
 
 
+_kinds: dict[object, int] = {}
+
+
+def allow_forms_of(kind: object, networks: int) -> None:
+    """Make room for what one more kind of bias compiles, beside the kinds that were met before.
+
+    Args:
+        kind: The bias's class.
+        networks: As many forms as so many networks need.
+    """
+    if _kinds.get(kind) != networks:
+        _kinds[kind] = networks
+        allow_forms(sum(_kinds.values()))
+
+
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-def uncompiled(*, recursive: bool = True) -> Callable[[Function], Function]:
-    """A decorator for what compiled programs call as it is, with all that it calls if recursive.
+def uncompiled(function: Function) -> Function:
+    """A decorator for what compiled programs call as it is, with all that it calls.
 
+    What is itself given to ``torch.compile`` in there is compiled all the same.
     ``torch.compiler.disable`` does the same, but imports dynamo at once: 1.5 s of every process,
     most of which compile nothing. This waits for the first call.
     """
-    return cast(Callable[[Function], Function], partial(_disable_dynamo, recursive=recursive))
+    return cast(Function, _disable_dynamo(function, recursive=True))

@@ -28,7 +28,7 @@ def agreed_attention(study: Study, variant: str, folder: Path) -> Agreed:
 
     A training that moved to another kind of device chooses anew, and says so.
     """
-    if study.variant_stanzas[variant].backbone_stanza()["kind"] != "climax":
+    if not study.variant_stanzas[variant].attends():
         return Agreed(Paths(), {})
     problem, place = _problem(study, variant), device_of(study).type
     began = read_or_nothing(folder / FILE)

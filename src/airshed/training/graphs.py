@@ -79,7 +79,8 @@ def record(
     """
     one_pass = _Pass(network, targets, autocast)
     given = x, lead_hours, *_given(init_hours)
-    with torch.random.fork_rng():  # recording draws random numbers
+    own = [x.device] if x.is_cuda else []
+    with torch.random.fork_rng(devices=own):  # recording draws random numbers
         try:
             expected, again = (_results(one_pass, given) for _ in range(2))
             copies = tuple(tensor.clone() for tensor in given)
@@ -113,6 +114,11 @@ def record(
     for parameter in network.parameters():
         parameter.grad = torch.zeros_like(parameter)
     return True
+
+
+def forget(network: nn.Module) -> None:
+    """Let a network compute as it did before; the memory of its recording is free then."""
+    vars(network).pop("forward", None)
 
 
 def _given(init_hours: Tensor | None) -> tuple[Tensor, ...]:

@@ -14,7 +14,13 @@ from torch import nn
 from airshed.bench import cache
 from airshed.bench import cost as cost_module
 from airshed.bench import micro_batches as sizes
-from airshed.bench.cost import _variant, cost_of_study, cost_table, measure_cost
+from airshed.bench.cost import (
+    _variant,
+    cost_of_study,
+    cost_table,
+    measure_cost,
+    measured_steps,
+)
 from airshed.bench.problem import computed_scan, random_geography
 from airshed.bench.step import training_step
 from airshed.bench.variants import MaskedBatch, batch_of
@@ -130,6 +136,30 @@ def test_sizes_of_micro_batches_are_measured_until_one_does_not_fit(
     assert taken == [2, 4, 16, 32]  # a larger one is not tried
 
 
+def test_memory_of_a_size_counts_its_own_recording_and_no_earlier_one(
+    tiny_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Replays allocate nothing: their memory shows while passes are recorded."""
+    calls: list[str] = []
+
+    def recorded(
+        study: Study, variant: str, network: nn.Module, batch: object
+    ) -> Callable[[], None]:
+        calls.append("recorded" + ", beside another" * ("forward" in vars(network)))
+        network.forward = network.forward  # as recording does
+        return lambda: None
+
+    for name in ("empty_cache", "reset_peak_memory_stats"):
+        monkeypatch.setattr(torch.cuda, name, lambda name=name: calls.append(name))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: calls.append("peak") or 5e6)
+    monkeypatch.setattr(sizes, "seconds", lambda step: 1.0)
+    monkeypatch.setattr(sizes, "step_of", recorded)
+    found = sizes.micro_batches(tiny_study, "physics_mask", None, [2, 4], 1)
+    assert [each["peak_memory_mb"] for each in found] == [5.0, 5.0]
+    assert calls == ["empty_cache", "reset_peak_memory_stats", "recorded", "peak"] * 2
+
+
 def test_on_a_gpu_micro_batches_tell_the_memory(
     tiny_study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +168,29 @@ def test_on_a_gpu_micro_batches_tell_the_memory(
     monkeypatch.setattr(cost_module, "measure_micro_batches", lambda *arguments: measured)
     found = cost_module._memory(tiny_study, "physics_mask", None, 1)  # batches of 4
     assert found == {"peak_memory_mb": 90.0, "micro_batches": measured}
+
+
+def test_a_step_that_does_not_fit_is_one_message(
+    tiny_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alone; and beside its reference's, when each of them fits."""
+    measured = [
+        {"batch_size": 2, "samples_per_second": 45.0, "peak_memory_mb": 4400.0},
+        {"batch_size": 4, "samples_per_second": None, "peak_memory_mb": None},
+    ]
+    monkeypatch.setattr(cost_module, "measure_micro_batches", lambda *arguments: measured)
+    with monkeypatch.context() as patch:
+        patch.setattr(cost_module, "device_of", lambda study: torch.device("cuda"))
+        with pytest.raises(AirshedError, match=r"(?s)batch_size 4.*2: 45 \(4400 MB\), 4: does not"):
+            measured_steps(tiny_study, [], None, 1)
+
+    def exhausted(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(cost_module, "_memory", lambda *_: {})
+    monkeypatch.setattr(cost_module, "interleaved", exhausted)
+    with pytest.raises(AirshedError, match=r"(?s)wind_baseline, physics_mask beside.*2\.00 GiB"):
+        measured_steps(tiny_study, [], None, 1)
 
 
 def test_overhead_is_taken_round_by_round(tiny_study: Study) -> None:

@@ -216,6 +216,24 @@ def test_a_study_is_read_and_shown_without_touching_it(tiny_study: Study, tmp_pa
     assert said.count("next:") == 2  # one for each training that needs something
 
 
+def test_measured_attention_paths_are_shown_where_they_are_asked_for(
+    tiny_study: Study, tmp_path: Path
+) -> None:
+    checkpoints = leave(tmp_path, "physics_mask", 0, state="running") / "checkpoints"
+    checkpoints.mkdir()
+    candidates = {"kernel": {"ms": 4.071, "error": 2e-3}, "fused": {"lacking": "no compiler"}}
+    found = {"found": {"biased": {"path": "kernel", "found": candidates}}}
+    (checkpoints / "attention.json").write_text(json.dumps(found))
+    rows = study_status(tiny_study, tmp_path, Queue(None))
+    scoring = scoring_steps(tiny_study, tmp_path, Queue(None))
+    for verbose in (False, True):
+        shown = console()
+        with shown.capture() as captured:
+            shown.print(render({"tiny": StudyStatus(rows, scoring, [])}, verbose))
+        line = "blocks with a bias: kernel (kernel 4.07 ms, error 2e-03; fused: no compiler)"
+        assert (line in captured.get()) is verbose
+
+
 def test_data_steps_and_scoring_are_shown(tiny_study: Study, tmp_path: Path) -> None:
     """An ingest that runs, static fields that failed, a scoring that failed, one that is done."""
     results, data = tmp_path / "tiny", tmp_path / "data" / tiny_study.dataset.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from airshed.model import bias as biases
+from airshed.model import dynamo
 from airshed.model.attention import DenseAttention, PlainAttention, TiledAttention, tiled
 from airshed.model.geography import Fields
 
@@ -122,3 +124,29 @@ def test_tiled_holds_no_score_of_all_pairs(kind: str, monkeypatch: pytest.Monkey
     with Watch():
         core(*(tensor.requires_grad_() for tensor in qkv), fields).sum().backward()
     assert max(sizes) < tokens * tokens
+
+
+def test_every_shape_of_a_compiled_tile_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU whose tiles do not divide the tokens: 4 shapes of one sample and of two, forward
+    and backward, are more than the 8 forms that Dynamo allows by itself."""
+    torch.compiler.reset()
+    tiled._compiled_tile.cache_clear()
+    monkeypatch.setattr(tiled, "_compiles", lambda *_: True)
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    monkeypatch.setattr(dynamo, "_kinds", {})
+    for name in ("QUERIES", "KEYS", "SCORES"):
+        monkeypatch.setattr(tiled, name, 16)
+    limits = dict.fromkeys(("recompile_limit", "accumulated_recompile_limit"), 8)
+    bias, results = build("relative_position_3d", 24), []
+    (q, k, v), fields = problem(torch.float32, 24)
+    with torch._dynamo.config.patch(limits | {"fail_on_recompile_limit_hit": True}):
+        for samples in (1, 2):
+            qkv = [part[:samples].requires_grad_() for part in (q, k, v)]
+            fewer = Fields(*(field[:samples] for field in fields))
+            for path in (TiledAttention, DenseAttention):
+                out = path(bias)(*qkv, fewer)
+                results.append([out, *torch.autograd.grad(out.sum(), [*bias.parameters()])])
+    tiled._compiled_tile.cache_clear()
+    for found, expected in (results[:2], results[2:]):
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)

@@ -94,13 +94,30 @@ def test_the_fastest_exact_path_is_taken_and_remembered(
     for other in (workload._replace(samples=4), workload._replace(dtype=torch.bfloat16)):
         choose(build(), other)
     choose(build("topoflow"), workload)
-    assert len(asked) == 12
-    assert len(list(empty_cache.iterdir())) == 4
+    monkeypatch.setattr(cache, "version_of", lambda package: "4.1")  # FlashAttention-4 was added
+    choose(build(), workload)
+    assert len(asked) == 15
+    assert len(list(empty_cache.iterdir())) == 5
 
 
 def test_small_tiles_are_timed_where_large_ones_were_not(monkeypatch: pytest.MonkeyPatch) -> None:
     tried(monkeypatch, kernel=SLOW, kernel_small=FAST, fused=SLOW, tiled=SLOW)
     assert choose(build(), SMALL._replace(tokens=8192, device=GPU)).path == "kernel_small"
+
+
+def test_large_tiles_suit_the_cards_that_they_were_measured_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An MI250 (gfx90a) calls itself 9.0, as an H200 does."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for hip, capability, suit in (
+        (None, (9, 0), True),
+        (None, (8, 0), False),
+        ("7.1", (9, 0), False),
+    ):
+        monkeypatch.setattr(torch.version, "hip", hip)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda it=capability: it)
+        assert choice._suit_large_tiles() is suit
 
 
 def test_half_a_file_is_measured_again_and_a_full_disk_harms_nothing(
@@ -142,6 +159,15 @@ def test_candidates_are_compared_as_they_are_used(
 
     monkeypatch.setattr(KernelAttention, "attend", wrong)
     assert "deviates by" in choice._measured(build(kind), SMALL)["found"]["kernel"]["lacking"]
+
+
+@pytest.mark.parametrize("kind", ["barrier_mlp", "relative_position_3d"])
+def test_sums_that_are_0_exclude_no_path_in_half_precision(kind: str) -> None:
+    """The last layer of a perceptron adds one number to all scores of a query, which changes none
+    of its weights: what is found there is rounding. It is the only path that they have."""
+    found = choice._measured(build(kind), SMALL._replace(dtype=torch.bfloat16))
+    assert found["path"] == "tiled"
+    assert 0 < found["found"]["tiled"]["error_learned"] < 0.1
 
 
 def test_a_path_that_is_set_is_taken_or_refused() -> None:

@@ -6,6 +6,7 @@ in for the kernel: the score function applied to every score, then softmax.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -13,11 +14,13 @@ import pytest
 import torch
 from plain_biases import stir
 from torch import Tensor
+from torch._dynamo.utils import counters
 from torch.nn.attention.flex_attention import AuxOutput, AuxRequest, flex_attention
 
 from airshed.model import bias as biases
-from airshed.model.attention import DenseAttention, FusedAttention, fused
+from airshed.model.attention import DenseAttention, FusedAttention, TiledAttention, fused
 from airshed.model.geography import Fields
+from airshed.model.transformer import Block
 
 GRID, HEADS, WIDTH = (3, 7), 2, 8
 TOKENS = GRID[0] * GRID[1]
@@ -112,3 +115,22 @@ def test_the_kernel_never_sees_a_parameter_that_wants_a_gradient(
         FusedAttention(bias)(*qkv, fields)
         assert all(parameter.requires_grad for parameter in bias.parameters())
     assert kept == [False] * len(FUSIBLE)
+
+
+def test_the_compiler_of_a_block_leaves_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compiled is what the choice of paths timed; traced, it would warn of caches."""
+    monkeypatch.setattr(fused, "_kernel", lambda: plain_flex)
+    results, programs = [], []
+    for path in (FusedAttention, TiledAttention):
+        torch.compiler.reset()
+        counters.clear()
+        torch.manual_seed(2)
+        core, (_, fields) = path(build("barrier")), problem()
+        block = Block(HEADS * WIDTH, HEADS, 1.0, drop=0.0, drop_path=0.0, core=core).double()
+        block.compile(backend="eager")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message=".*lru_cache")
+            results.append(block(torch.ones(2, TOKENS, HEADS * WIDTH).double(), fields))
+        programs.append(counters["stats"]["unique_graphs"])
+    torch.testing.assert_close(*results)
+    assert programs[0] == programs[1]  # tiles are not traced either

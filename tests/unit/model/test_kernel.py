@@ -15,7 +15,7 @@ from airshed.bench.problem import computed_scan
 from airshed.model import bias as biases
 from airshed.model import build_model
 from airshed.model.attention import KernelAttention, Paths
-from airshed.model.attention.kernel import attend, plain_attention
+from airshed.model.attention.kernel import attend, kernel_attention, plain_attention
 from airshed.model.attention.kernels.parts import bins_between, entries_of
 from airshed.model.geography import Fields, Geography
 from airshed.model.triton_language import constexpr, jit, tl
@@ -24,8 +24,9 @@ pytest.importorskip("triton")
 
 KINDS = [kind for kind, cls in biases.KINDS.items() if cls.tile_function]
 HEADS = 2
-# an exact fit of tiles and a head of two parts; tokens, rows and widths that fit nothing
-EVEN, ODD = ((2, 32), 24), ((2, 41), 10)
+# an exact fit of tiles and of a head's two parts; tokens, rows and widths that fit nothing
+EVEN, ODD = ((2, 32), 48), ((2, 41), 20)
+NARROW = 10  # a head of fewer columns than a product of matrices takes
 
 
 def build(kind: str, grid: tuple[int, int]) -> biases.Bias:
@@ -95,15 +96,28 @@ def test_output_and_every_gradient_equal_float64(
 @pytest.mark.parametrize("alpha", [-3.0, 0.0, 60.0])
 @pytest.mark.parametrize("kind", ["barrier", "barrier_lookup"])
 def test_extreme_strengths_and_tokens_in_any_order(kind: str, alpha: float) -> None:
-    bias, (qkv, fields) = build(kind, (1, 33)), problem((1, 33), 10, samples=1)
+    bias, (qkv, fields) = build(kind, (1, 33)), problem((1, 33), NARROW, samples=1)
     bias.alpha.data.fill_(alpha)
     found, expected = by_kernel(bias, qkv, fields), in_double(bias, qkv, fields)
     for one, other in zip(found, expected, strict=True):
         assert (one.double() - other).norm() <= 1e-5 * (other.norm() + 0.1)
 
 
+def test_features_and_tables_may_lie_anywhere_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    bias, (qkv, fields) = build("topoflow", (1, 16)), problem((1, 16), NARROW)
+    features, (strength, table) = bias.features(fields), bias.learned(bias.features(fields))
+    apart = features.repeat_interleave(2, dim=0)[::2], table.repeat_interleave(2, dim=2)[..., ::2]
+    results = []
+    for given, entries in ((features, table), apart):
+        monkeypatch.setattr(bias, "learned", lambda _, entries=entries: (strength, entries))
+        out = kernel_attention(*qkv, given, bias)
+        results.append([out, *torch.autograd.grad(out.square().sum(), [table], retain_graph=True)])
+    for found, expected in zip(*results, strict=True):
+        assert torch.equal(found, expected)
+
+
 def test_without_a_bias() -> None:
-    (q, k, v), _ = problem((1, 37), 10)
+    (q, k, v), _ = problem((1, 37), NARROW)
     qkv = [part.requires_grad_() for part in (q, k, v)]
     expected = differentiated(scaled_dot_product_attention(*qkv), qkv)
     assert_near(differentiated(plain_attention(*qkv), qkv), expected, 1e-5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 import re
 from collections.abc import Callable
@@ -332,6 +333,10 @@ def test_trainings_that_stand_apart_are_flagged(make: Make) -> None:
     assert names == ["wind_baseline", "physics_mask \u26a0"]
     assert shown == ["\u2013", "\u2013", "\u26a0 other commit", "\u2013"]
     assert "different commits" in warnings[0]
+    chosen = {"biased": {"path": "tiled", "found": {"tiled": {"ms": 37.51, "error": 2e-3}}}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"attention": chosen}))
+    shown = provenance.runs(load_results(made.study, made.results, made.data)).rows[2]
+    assert "plain, tiled; blocks with a bias: tiled (tiled 37.5 ms, error 2e-03)" in shown
 
 
 def test_changes_by_class_are_those_of_the_scores(reported: Made) -> None:

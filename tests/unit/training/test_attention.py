@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from airshed.config import Study
+from airshed.config.variants import Variant
 from airshed.model.attention import Choice, Paths
 from airshed.training import attention
 from airshed.training.attention import agreed_attention
@@ -59,3 +60,16 @@ def test_another_training_in_the_folder_chooses_anew(
 def test_nothing_is_kept_where_there_was_nothing_to_choose(study: Study, tmp_path: Path) -> None:
     assert agreed_attention(study, "physics_mask", tmp_path).found == {}
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("blocks", "chosen"), [([0], 1), ("all", 0)])
+def test_blocks_beside_another_backbone_have_their_paths_agreed_too(
+    study: Study, asked: list[str], tmp_path: Path, blocks: str | list[int], chosen: int
+) -> None:
+    """Messages in one block leave attention in the others; in all blocks they leave none."""
+    stanza = Variant.model_validate(
+        {"label": "messages", "backbone": {"kind": "wind_graph", "blocks": blocks}}
+    )
+    other = study.model_copy(update={"variant_stanzas": {"messages": stanza}})
+    assert len(agreed_attention(other, "messages", tmp_path).found) == 2 * chosen
+    assert len(asked) == chosen

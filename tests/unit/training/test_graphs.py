@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from airshed.bench.problem import random_geography
 from airshed.config.training import TrainConfig
+from airshed.model import build_model
 from airshed.training import graphs
 
 TARGETS = ("o3", "pm25")
@@ -77,6 +79,21 @@ def test_a_pass_of_the_recorded_shape_in_training_is_replayed(
     network.eval()(x, lead, TARGETS)
     assert replays() == 2
     assert [*network.state_dict()] == ["weight"]
+    graphs.forget(network)
+    network.train()(x, lead, TARGETS)
+    assert replays() == 2
+
+
+def test_other_devices_of_the_node_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To save the state of each of their random numbers would start all of them."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda *_: pytest.fail("a device is asked"))
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", replaying())
+    assert graphs.record(Network(), torch.ones(2, 3), torch.ones(2), TARGETS, None)
+    build_model(
+        ("o3",), (4, 4), bias={"kind": "none"}, geography=random_geography((4, 4), 2, None), seed=0,
+        depth=1, num_heads=1, embed_dim=8,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("fails", [True, False], ids=["fails", "deviates"])

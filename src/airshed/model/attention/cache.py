@@ -13,6 +13,7 @@ import torch
 
 from airshed.integrity.atomic import write_json
 from airshed.integrity.formats import read_or_nothing
+from airshed.integrity.provenance import version_of
 from airshed.model import triton_language
 from airshed.model.attention.workload import Workload
 from airshed.model.bias import Bias
@@ -62,6 +63,7 @@ def _key(bias: Bias | None, workload: Workload) -> str:
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "torch": torch.__version__,
         "triton": getattr(triton_language.triton, "__version__", None),
+        "flash_attn_4": version_of("flash-attn-4"),
         "code": _code(),
     }
     return json.dumps(facts, sort_keys=True, default=str)

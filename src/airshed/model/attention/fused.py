@@ -27,7 +27,7 @@ from torch.nn.attention.flex_attention import AuxRequest, flex_attention
 
 from airshed.model.attention.tiled import cut, plan_tiles
 from airshed.model.bias import Bias
-from airshed.model.dynamo import allow_forms
+from airshed.model.dynamo import allow_forms_of
 
 SCORES = 2048  # queries and keys of a tile in the pass for the parameters
 
@@ -42,23 +42,14 @@ def fused_attention(q: Tensor, k: Tensor, v: Tensor, features: Tensor, bias: Bia
         features: [B, F, N] of the bias.
         bias: What is added to the scores; it must be elementwise.
     """
-    _allow(type(bias))
+    numbers = sum(not parameter.dim() for parameter in bias.parameters())
+    allow_forms_of(type(bias), 1 + 2 * numbers)  # a pass, and two for each number
     score = score_modifier(_constant(bias), features)
     out, computed = _kernel()(q, k, v, score_mod=score, return_aux=AuxRequest(lse=True))
     learnable = {name: value for name, value in bias.named_parameters() if value.requires_grad}
     given = (out, computed.lse, q, k, v, features, bias, tuple(learnable), *learnable.values())
     learned: Tensor = _Learned.apply(*given)  # type: ignore[no-untyped-call]
     return learned
-
-
-_compiled_kinds: list[type[Bias]] = []
-
-
-@functools.cache
-def _allow(kind: type[Bias]) -> None:
-    """Make room for the forms of one more kind of bias in this process."""
-    _compiled_kinds.append(kind)
-    allow_forms(len(_compiled_kinds))
 
 
 @functools.cache

@@ -34,6 +34,7 @@ def kernel_attention(
         small: Whether to take tiles that fit on any GPU.
     """
     strength, table = bias.learned(features)
+    features, table = features.contiguous(), table.contiguous()
     line = bias.layout.columns if TILES[type(bias).__name__].places else q.shape[2]
     out: Tensor = attend(q, k, v, features, strength, table, type(bias).__name__, line, small)[0]
     return out
@@ -86,8 +87,11 @@ class _Case(NamedTuple):
 
 
 def parts_of(width: int) -> tuple[int, int]:
-    """Columns of the two parts of a head, D1 and D2; the second is not used if the first is all."""
-    first = 1 << (width.bit_length() - 1)
+    """Columns of the two parts of a head, D1 and D2; the second is not used if the first is all.
+
+    A product of matrices takes 16 columns or more, so that those of a narrower head are filled up.
+    """
+    first = max(16, 1 << (width.bit_length() - 1))
     return first, max(16, power_of_2(width - first)) if width > first else 16
 
 
@@ -115,7 +119,7 @@ def _case(
     }  # fmt: skip
     case = _Case(
         samples, heads, tokens, line, tokens // line,
-        (q, k, v, features.contiguous(), strength, _entries(q, table)), (*strides, *spread[:2]),
+        (q, k, v, features, strength, _entries(q, table)), (*strides, *spread[:2]),
         constants,
     )  # fmt: skip
     return case, tile.shapes_for(q, small)
@@ -171,9 +175,9 @@ def attend(
         q: [B, H, N, d].
         k: [B, H, N, d].
         v: [B, H, N, d].
-        features: [B, F, N] of the bias, float32.
+        features: [B, F, N] of the bias, float32, contiguous.
         strength: [] of the bias.
-        table: [B or 1, H or 1, entries] of the bias.
+        table: [B or 1, H or 1, entries] of the bias, contiguous.
         kind: Class of the bias.
         line: Tokens on a line, which divide N.
         small: Whether to take tiles that fit on any GPU.

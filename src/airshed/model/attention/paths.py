@@ -85,7 +85,7 @@ class Flash4Attention(PlainAttention):
             return "FlashAttention-4 is not installed"
         return "it takes half precision alone" if workload.dtype == torch.float32 else None
 
-    @uncompiled(recursive=True)
+    @uncompiled
     def forward(self, q: Tensor, k: Tensor, v: Tensor, fields: Fields | None) -> Tensor:
         """Scaled dot-product attention; fields are not needed."""
         from flash_attn.cute import flash_attn_func
@@ -163,7 +163,7 @@ class TiledAttention(BiasedAttention):
 
     path = "tiled"
 
-    @uncompiled()
+    @uncompiled
     def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:
         """Softmax of scores plus bias, times values."""
         return tiled_attention(q, k, v, features, self.bias)
@@ -181,7 +181,7 @@ class FusedAttention(BiasedAttention):
             return "FlexAttention has no backward pass on a CPU"
         return None if bias.elementwise else "its score is not elementwise"
 
-    @uncompiled(recursive=False)
+    @uncompiled
     def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:
         """Softmax of scores plus bias, times values."""
         return fused_attention(q, k, v, features, self.bias)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from airshed.model.bias import Bias
-from airshed.model.dynamo import allow_forms
+from airshed.model.dynamo import allow_forms_of
 
 QUERIES = 1024  # queries in one call of the flash kernel; fewer make it slower
 KEYS = 1024  # keys whose bias is formed at once in the forward pass
@@ -28,6 +28,7 @@ SCORES = 512  # queries and keys of a tile of recomputed scores
 PAIR_FLOATS = 2**24  # numbers that forming the bias of one tile may take
 GPU_TILE = 2048  # queries and keys at once on a GPU, whose calls are worth their launch when large
 GPU_SHARE = 16  # of its memory, a part that forming the bias of one tile may take
+TILE_SHAPES = 8  # at most: whole ones and what is left at the ends of keys, queries and pieces
 
 flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
@@ -109,17 +110,21 @@ def _pair_floats(device: torch.device) -> int:
     return int(memory) // GPU_SHARE // 4
 
 
+def _compiles(bias: Bias, device: torch.device) -> bool:
+    """Whether tiles are compiled: a perceptron's on a GPU, where its time goes into memory."""
+    return device.type != "cpu" and not bias.elementwise
+
+
 def _tile(bias: Bias, query: Tensor, key: Tensor) -> Tensor:
-    """The bias of a tile; a perceptron's is compiled on a GPU, where its time goes into memory."""
-    if query.device.type == "cpu" or bias.elementwise:
+    if not _compiles(bias, query.device):
         return bias.tile(query, key)
+    allow_forms_of(type(bias), TILE_SHAPES)
     formed: Tensor = _compiled_tile()(bias, query, key)
     return formed
 
 
 @functools.cache
 def _compiled_tile() -> Callable[[Bias, Tensor, Tensor], Tensor]:
-    allow_forms()
     return torch.compile(lambda bias, query, key: bias.tile(query, key), dynamic=False)
 
 
