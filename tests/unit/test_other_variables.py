@@ -80,7 +80,7 @@ def finish(folder: Path) -> None:
     study, data = other_study(), folder / "data"
     data.mkdir()
     prepared = prepare(study, data)
-    climatology, roses = data / "climatology.nc", folder / "wind_roses.nc"
+    climatology, roses = data / Places(study).climatology.name, folder / "wind_roses.nc"
     train, test = study.splits.train, study.splits.test
     fit_climatology(prepared.hourly, prepared.static, train, study.target_variables, 2, climatology)
     wind_roses(prepared.hourly, prepared.static, test, [2.0, 5.0], roses)
@@ -202,9 +202,9 @@ def test_the_report_speaks_of_these_targets(finished: Path) -> None:
 
 
 def test_what_was_made_for_other_targets_is_refused(finished: Path) -> None:
-    study = tiny_study()
+    study, path = tiny_study(), finished / "data" / Places(other_study()).climatology.name
     with pytest.raises(AirshedError, match="other pollutants or units") as caught:
-        open_climatology(finished / "data/climatology.nc", study.target_variables)
+        open_climatology(path, study.target_variables)
     assert "o3 in ug m-3, nh3 in ug m-3" in str(caught.value)
 
 
@@ -233,7 +233,7 @@ def test_without_wind_there_are_no_classes_of_it(finished: Path, tmp_path: Path)
         tmp_path / "calm.zarr", prepared.static, study.splits.test, [2.0], tmp_path / "roses.nc"
     )
     assert open_wind_roses(tmp_path / "roses.nc")["frequency"].isnull().all()
-    climatology = finished / "data/climatology.nc"
+    climatology = finished / "data" / Places(study).climatology.name
     where = Evaluation(tmp_path / "calm.zarr", prepared.static, climatology, tmp_path / "scores.nc")
     evaluate_baseline(
         other_study(inputs=["elevation"], variants=["calm"], variant_stanzas={"calm": CALM}),
