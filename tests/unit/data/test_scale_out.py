@@ -31,7 +31,8 @@ def test_several_workers_do_each_task_once_and_leave_ctrl_c_to_this_process(
 ) -> None:
     caplog.set_level(logging.INFO)
     # pytest's, where dask is imported already; dask would silence them
-    monkeypatch.setattr(logging.getLogger("distributed"), "handlers", [])
+    for name in ("distributed", "bokeh"):
+        monkeypatch.setattr(logging.getLogger(name), "handlers", [])
     found = list(run_tasks(interrupted_square, [(n,) for n in range(12)], LOCAL, 2, "squares"))
     assert "KeyboardInterrupt" not in capfd.readouterr().err
     assert sorted(value for value, _ in found) == [n**2 for n in range(12)]
