@@ -34,8 +34,8 @@ PATHS = {
     "barrier_lookup": ("kernel",),
     "topoflow": ("kernel",),
     "relative_position": ("kernel", "fused"),
-    "barrier_mlp": ("tiled",),
-    "relative_position_3d": ("tiled",),
+    "barrier_mlp": ("tiled", "tiled_bfloat16"),
+    "relative_position_3d": ("tiled", "tiled_bfloat16"),
 }
 REFERENCE = "wind_baseline"
 STEPS = (
@@ -88,7 +88,7 @@ def _attention(kind: str, path: str) -> dict[str, float]:
     qkv = [_as_projected(part) for part in qkv]
     given = torch.randn_like(qkv[0])
     learned = list(one.parameters())
-    rounds = 1 if path == "tiled" else ROUNDS
+    rounds = 1 if path.startswith("tiled") else ROUNDS
 
     def forward() -> torch.Tensor:
         return one(*qkv, fields)

@@ -55,7 +55,8 @@ class TrainConfig(Section):
     """Compute blocks again in the backward pass (gradient checkpointing): about a third slower,
     and memory for one block instead of all."""
     attention: Annotated[
-        Literal["auto", "kernel", "kernel_small", "fused", "tiled", "dense"], MACHINE
+        Literal["auto", "kernel", "kernel_small", "fused", "tiled", "tiled_bfloat16", "dense"],
+        MACHINE,
     ] = "auto"
     """How attention with a bias is computed: `auto` takes the fastest path that is exact, on a
     GPU as measured there (docs/gpu.md); every other word pins one. It changes results by

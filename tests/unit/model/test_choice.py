@@ -19,6 +19,7 @@ from airshed.model.attention import (
     Choice,
     DenseAttention,
     FusedAttention,
+    HalfTiledAttention,
     KernelAttention,
     PlainAttention,
     TiledAttention,
@@ -84,19 +85,20 @@ def test_the_fastest_exact_path_is_taken_and_remembered(
         found = choose(build(), workload)
     small = {"lacking": "large tiles suit this card"}
     expected = {"kernel": SLOW, "kernel_small": small, "fused": FAST, "tiled": WRONG}
+    expected |= {"tiled_bfloat16": WRONG}
     assert found == Choice("fused", expected)
     assert "Barrier: fused (kernel 9 ms, error 1e-06; kernel_small: large tiles" in caplog.text
     assert "tiled: deviates by 1.0e+00" in caplog.text
     assert type(biased_attention(build(), workload)) is FusedAttention
     monkeypatch.setattr(cache, "_known", {})  # another process of this machine
     assert choose(build(), workload) == found
-    assert asked == ["kernel", "fused", "tiled"]
+    assert asked == ["kernel", "fused", "tiled", "tiled_bfloat16"]
     for other in (workload._replace(samples=4), workload._replace(dtype=torch.bfloat16)):
         choose(build(), other)
     choose(build("topoflow"), workload)
     monkeypatch.setattr(cache, "version_of", lambda package: "4.1")  # FlashAttention-4 was added
     choose(build(), workload)
-    assert len(asked) == 15
+    assert len(asked) == 20
     assert len(list(empty_cache.iterdir())) == 5
 
 
@@ -204,3 +206,28 @@ def test_flash_attention_4_is_handed_tokens_before_heads(monkeypatch: pytest.Mon
     found = plain_attention(workload, "flash4")(q, k, v, None)
     torch.testing.assert_close(found, scaled_dot_product_attention(q, k, v))
     assert asked == [torch.are_deterministic_algorithms_enabled()]
+
+
+@pytest.mark.parametrize("kind", ["barrier_mlp", "relative_position_3d"])
+def test_hidden_layers_in_half_precision_are_exact_enough_to_be_chosen(kind: str) -> None:
+    """On a CPU, which only shows what it computes: not bit for bit what the tiled path gives."""
+    half = SMALL._replace(dtype=torch.bfloat16)
+    one, bias = half._replace(samples=1), build(kind)
+    reference = choice._results(choice._core("tiled", bias), one, torch.float32, bias)
+    found = {}
+    for path in ("tiled", "tiled_bfloat16"):
+        facts = choice._tried(path, bias, half, reference)
+        assert facts["error_learned"] < 0.2, facts
+        found[path] = choice._results(choice._core(path, bias), one, torch.bfloat16, bias)
+    assert not torch.equal(found["tiled"][0], found["tiled_bfloat16"][0])
+    assert all(bool(part.any()) for part in found["tiled_bfloat16"])
+
+
+def test_hidden_layers_in_half_precision_need_a_perceptron_a_gpu_and_such_a_training() -> None:
+    half = SMALL._replace(dtype=torch.bfloat16, device=GPU)
+    lacking = HalfTiledAttention.lacking
+    assert lacking(build("barrier_mlp"), half) is None
+    assert lacking(build(), half) == "the bias has no perceptron"
+    assert lacking(build("barrier_mlp"), half._replace(dtype=torch.float32)) is not None
+    with pytest.raises(AirshedError, match=r"(?s)train\.attention.*for a GPU"):
+        biased_attention(build("barrier_mlp"), half._replace(device=CPU), "tiled_bfloat16")

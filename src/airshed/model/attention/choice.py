@@ -21,6 +21,7 @@ from airshed.model.attention.paths import (
     Flash4Attention,
     FlashAttention,
     FusedAttention,
+    HalfTiledAttention,
     KernelAttention,
     PlainAttention,
     PlainKernelAttention,
@@ -46,6 +47,7 @@ BIASED: dict[str, type[BiasedAttention]] = {
     "kernel_small": SmallKernelAttention,
     "fused": FusedAttention,
     "tiled": TiledAttention,
+    "tiled_bfloat16": HalfTiledAttention,
     "dense": DenseAttention,
 }
 PLAIN: dict[str, type[PlainAttention]] = {

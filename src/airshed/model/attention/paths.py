@@ -17,6 +17,7 @@ from airshed.model.attention.kernel import kernel_attention, plain_attention
 from airshed.model.attention.tiled import tiled_attention
 from airshed.model.attention.workload import Workload
 from airshed.model.bias import Bias
+from airshed.model.bias.perceptron import PairPerceptron
 from airshed.model.dynamo import uncompiled
 from airshed.model.geography import Fields
 from airshed.model.scan import Order, elevation_order, place_order, raster_order
@@ -167,6 +168,34 @@ class TiledAttention(BiasedAttention):
     def attend(self, q: Tensor, k: Tensor, v: Tensor, features: Tensor) -> Tensor:
         """Softmax of scores plus bias, times values."""
         return tiled_attention(q, k, v, features, self.bias)
+
+
+class HalfTiledAttention(TiledAttention):
+    """The same with perceptrons' hidden layers in bfloat16, for which GPUs have matrix units.
+
+    Gradients of what a perceptron learns are then good to a few percent.
+    """
+
+    path = "tiled_bfloat16"
+
+    def __init__(self, bias: Bias) -> None:
+        super().__init__(bias)
+        for perceptron in perceptrons(bias):
+            perceptron.precision = torch.bfloat16
+
+    @classmethod
+    def lacking(cls, bias: Bias, workload: Workload) -> str | None:
+        """A perceptron, a GPU, or a training in bfloat16."""
+        if not perceptrons(bias):
+            return "the bias has no perceptron"
+        if workload.device.type == "cpu":
+            return "for a GPU"
+        return None if workload.dtype == torch.bfloat16 else "for trainings in bfloat16"
+
+
+def perceptrons(bias: Bias) -> list[PairPerceptron]:
+    """The perceptrons of pairs in a bias."""
+    return [module for module in bias.modules() if isinstance(module, PairPerceptron)]
 
 
 class FusedAttention(BiasedAttention):

@@ -28,7 +28,8 @@ SCORES = 512  # queries and keys of a tile of recomputed scores
 PAIR_FLOATS = 2**24  # numbers that forming the bias of one tile may take
 GPU_TILE = 2048  # queries and keys at once on a GPU, whose calls are worth their launch when large
 GPU_SHARE = 16  # of its memory, a part that forming the bias of one tile may take
-TILE_SHAPES = 8  # at most: whole ones and what is left at the ends of keys, queries and pieces
+# at most: whole ones and what is left at the ends of keys, queries and pieces; in two precisions
+TILE_SHAPES = 2 * 8
 
 flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward

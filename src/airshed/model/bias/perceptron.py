@@ -18,7 +18,12 @@ class PairPerceptron(nn.Module):
 
     Args:
         widths: Numbers of inputs, of hidden units in each layer, and of outputs.
+
+    Attributes:
+        precision: In which hidden units are kept and multiplied; None for that of the inputs.
     """
+
+    precision: torch.dtype | None = None
 
     def __init__(self, *widths: int) -> None:
         super().__init__()
@@ -40,8 +45,9 @@ class PairPerceptron(nn.Module):
     def forward(self, query: Tensor, key: Tensor) -> Tensor:
         """Outputs [..., O] from the shares of queries and keys, which broadcast."""
         hidden = query + (key + self.first.bias)
+        given, precision = hidden.dtype, self.precision or hidden.dtype
         for module in self.others:
             layer = cast(nn.Linear, module)
-            weight, offset = layer.weight.to(hidden.dtype), layer.bias.to(hidden.dtype)
-            hidden = linear(hidden.relu_(), weight, offset)
-        return hidden
+            weight, offset = layer.weight.to(precision), layer.bias.to(precision)
+            hidden = linear(hidden.relu_().to(precision), weight, offset)
+        return hidden.to(given)
