@@ -74,7 +74,7 @@ FIGURES = {
         "maps",
         "Change of RMSE in each cell in the pollutant's unit, over all horizons and seeds; each"
         " pollutant has its own scale. Blue: lower error; lines: 1, 2, 3 and 4 km of elevation;"
-        " grey: masked, mean concentration in the training period below a tenth of that over the"
+        " grey: masked, mean concentration in the training period below a quarter of that over the"
         " domain; white: outside the domain.",
     ),
     "change_by_class": Kind(

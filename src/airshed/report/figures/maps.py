@@ -28,7 +28,7 @@ SCALE_STEPS_PERCENT = 5  # of the time; circles of the roses
 ROSE_SHARE = 0.8  # of the distance between regions
 WIND_COLOURS = "YlOrRd"
 STEP_M = 500  # of the scale of elevation
-MASKED = 0.1  # of the mean concentration over the domain
+MASKED = 0.25  # of the mean concentration over the domain
 MASK = ListedColormap(["0.8"])
 TERRAIN = ListedColormap(plt.get_cmap("Greys")(np.linspace(0, 0.6, 256)))
 SHOWN = (
@@ -207,7 +207,9 @@ def change_maps(results: Results, variant: str, folded: bool) -> Drawing:
         if shown is not None:
             rows, columns = shown["row"].values, shown["column"].values
             places = shown.sel(pollutant=pollutant).values & ~masked[rows, columns]
-            panel.plot(shown["lon"].values[places], shown["lat"].values[places], "k.", ms=1)
+            panel.plot(
+                shown["lon"].values[places], shown["lat"].values[places], "k.", ms=1.2, mew=0
+            )
         contours(panel, lon, lat, static["elevation"].values, labelled=False)
         on_a_map(panel, lat, results)
         panel.set_title(results.label(pollutant))
