@@ -25,6 +25,8 @@ def fork_workers(config: pytest.Config) -> None:
 
 def _python() -> None:
     """What ``python -u -c PROGRAM`` is, in this process."""
+    import all_imports  # noqa: F401  # is there; else this says what could not be imported
+
     forked.fork_from_the_same()
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     exec(sys.argv[-1], {"__name__": "__main__"})  # noqa: S102
