@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing.reduction import DupFd
 from pathlib import Path
@@ -64,7 +64,8 @@ def _serve(connection: socket.socket, start: Callable[..., object]) -> None:
         for file in files:
             os.close(file)
         process.join()
-        connection.sendall(f"{process.exitcode}\n".encode())
+        with suppress(BrokenPipeError):  # who started it was interrupted
+            connection.sendall(f"{process.exitcode}\n".encode())
 
 
 def _started(
