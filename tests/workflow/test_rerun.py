@@ -30,6 +30,7 @@ from airshed.config.shapes import Shapes, declared
 from airshed.config.study import DECLARED
 from airshed.graph.notes import Making
 from airshed.graph.products import PRODUCTS, following
+from airshed.graph.settings import name_of
 from airshed.graph.study import StudyGraph
 
 HELPERS = Path(__file__).resolve().parents[1] / "helpers"
@@ -270,15 +271,21 @@ def test_every_setting_repeats_what_it_is_declared_to_shape(finished: Study) -> 
         setting: expected(setting, path, with_another(finished, setting, path))
         for setting, path in settings.items()
     }
-    # those that repeat nothing are changed together; if they do repeat something, one by one too
-    together = finished
-    for setting, path in settings.items():
-        if not rules[setting]:
-            together = with_another(together, setting, path)
-    something = bool(plan(together).rules)
-    alone = [setting for setting in settings if rules[setting] or something]
+    # Snakemake compares names of settings. Those that rename what they are declared to, and shall
+    # repeat the same, are changed together
+    groups: dict[frozenset[str], list[str]] = {}
+    trains = [name for name, path in settings.items() if path[0] == "variant_stanzas"]
+    for setting in renaming(finished, settings) - {name for name in trains if rules[name]}:
+        groups.setdefault(frozenset(rules[setting]), []).append(setting)
+    alone = {*settings} - {setting for group in groups.values() for setting in group}
+    for repeated, group in groups.items():
+        together = finished
+        for setting in group:
+            together = with_another(together, setting, settings[setting])
+        if plan(together).rules != repeated:
+            alone.update(group)  # to tell which of them is wrong
     wrong = []
-    for setting in alone:
+    for setting in sorted(alone):
         path = settings[setting]
         found = plan(with_another(finished, setting, path))
         if found.rules != rules[setting]:
@@ -287,6 +294,24 @@ def test_every_setting_repeats_what_it_is_declared_to_shape(finished: Study) -> 
         if path[0] == "variant_stanzas" and not trained <= {*with_start(path[1])}:
             wrong.append((path, trained))
     assert not wrong
+
+
+def renaming(study: Study, settings: dict[str, tuple[str, ...]]) -> set[str]:
+    """Those of which a change renames the settings of the products that they are declared to shape.
+
+    Those of files rename nothing: the files' content counts.
+    """
+    steps = [*StudyGraph(study).steps()]
+    names = {step: name_of(step[0], study, step[1]) for step in steps}
+
+    def renamed(setting: str) -> set[str]:
+        another = with_another(study, setting, settings[setting])
+        return {step[0] for step in steps if name_of(step[0], another, step[1]) != names[step]}
+
+    made = {product for product, _ in steps}
+    return {
+        name for name in settings if renamed(name) == made.intersection(DECLARED[name].products)
+    }
 
 
 def used_settings(study: Study) -> dict[str, tuple[str, ...]]:
