@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 _context = multiprocessing.get_context("forkserver")
 _methods = multiprocessing.context._concrete_contexts  # type: ignore[attr-defined]
+_server: Any = forkserver._forkserver  # type: ignore[attr-defined]
 _imported: list[str] = []
 
 
@@ -30,15 +31,15 @@ def preloaded() -> list[str]:
 
 def start_importing() -> None:
     """Start that process, if there will be any other, before somebody else names other modules."""
-    if _imported:
-        # of the server alone: it does not look for modules where this process does
+    if _imported and _server._forkserver_address is None:
+        # its own alone: by itself it does not look for modules where this process does
         with patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):
-            forkserver._forkserver.ensure_running()  # type: ignore[attr-defined]
+            _server.ensure_running()
 
 
 def fork_from_the_same() -> None:
     """In such a process: fork others from the one that it was forked from itself."""
-    forkserver._forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
+    _server.ensure_running = lambda: None
     _methods["forkserver"] = _context
 
 

@@ -17,6 +17,7 @@ def fork_workers(config: pytest.Config) -> None:
     """Have xdist start its processes like this, if it starts any."""
     if specifications := getattr(config.option, "tx", None):
         forked.preload("all_imports")
+        forked.start_importing()
         until_the_end = ExitStack()
         python = until_the_end.enter_context(forked_command("python", _python))
         config.add_cleanup(until_the_end.close)
