@@ -274,9 +274,9 @@ def test_every_setting_repeats_what_it_is_declared_to_shape(finished: Study) -> 
     # Snakemake compares names of settings. Those that rename what they are declared to, and shall
     # repeat the same, are changed together
     groups: dict[frozenset[str], list[str]] = {}
-    trains = [name for name, path in settings.items() if path[0] == "variant_stanzas"]
-    for setting in renaming(finished, settings) - {name for name in trains if rules[name]}:
-        groups.setdefault(frozenset(rules[setting]), []).append(setting)
+    for setting in renaming(finished, settings):
+        if settings[setting][0] != "variant_stanzas" or not rules[setting]:  # else who is trained
+            groups.setdefault(frozenset(rules[setting]), []).append(setting)
     alone = {*settings} - {setting for group in groups.values() for setting in group}
     for repeated, group in groups.items():
         together = finished
@@ -302,11 +302,15 @@ def renaming(study: Study, settings: dict[str, tuple[str, ...]]) -> set[str]:
     Those of files rename nothing: the files' content counts.
     """
     steps = [*StudyGraph(study).steps()]
-    names = {step: name_of(step[0], study, step[1]) for step in steps}
+    names = [name_of(product, study, of) for product, of in steps]
 
     def renamed(setting: str) -> set[str]:
         another = with_another(study, setting, settings[setting])
-        return {step[0] for step in steps if name_of(step[0], another, step[1]) != names[step]}
+        return {
+            product
+            for (product, of), name in zip(steps, names, strict=True)
+            if name_of(product, another, of) != name
+        }
 
     made = {product for product, _ in steps}
     return {

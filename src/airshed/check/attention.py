@@ -26,7 +26,7 @@ from airshed.model.bias import Bias
 from airshed.model.geography import Fields
 
 QUERIES = 64  # whose results are computed in float64 too
-SLOW_ON_GPU = ("tiled", "tiled_bfloat16", "dense")
+SLOW_ON_GPU = ("tiled", "dense")
 Core = PlainAttention | BiasedAttention
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> Pages:
     def load(
         study: Study, results: Path, data: Path, runs: list[tuple[str, int]], tables: Path
     ) -> Results:
-        nothing: Any = None
+        needed = [field.name for field in fields(Results) if field.default is MISSING]
         records = {
             (name, seed): json.loads(
                 (results / "variants" / name / f"seed{seed}" / "run.json").read_text()
@@ -57,7 +57,8 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> Pages:
         }
         tables_of = [pd.read_csv(tables / f"{name}.csv") for name in ("scores", "comparisons")]
         tables_of.append(pd.read_csv(tables / "comparisons_by_score.csv"))
-        return Results(study, *tables_of, records, *[nothing] * 16)
+        nothing: dict[str, Any] = dict.fromkeys(needed[5:])
+        return Results(study, *tables_of, records, **nothing)
 
     monkeypatch.setattr(partial, "load_results", load)
     return kept
