@@ -129,7 +129,7 @@ def undisturbed(folder: Path) -> Study:
     run = Run(folder)
     run.configure({"jobs": {"keep_states": True}})
     done = run()
-    assert done.returncode == 0, done.stderr[-4000:]
+    assert done.returncode == 0, done.stderr
     return Study(run, commands_of(done.stderr + done.stdout))
 
 

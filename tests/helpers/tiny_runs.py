@@ -179,7 +179,8 @@ def _disturb(disturbance: Disturbance) -> None:
             for number in disturbance.signals:
                 readers = [process.pid for process in multiprocessing.active_children()]
                 for pid in readers if disturbance.readers_only else (*readers, os.getpid()):
-                    os.kill(pid or 0, number)
+                    assert pid  # 0 would be all processes of the tests
+                    os.kill(pid, number)
             if not disturbance.signals:
                 time.sleep(LIMIT_S)
 

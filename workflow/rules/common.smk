@@ -283,9 +283,15 @@ def launch(wildcards, resources):
 signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
+STOPPING = b"airshed: stopping; the jobs save what they have\n"
+
+
 def stop_once(number, frame):
-    """The first Ctrl-C stops; a further one would break Snakemake off while its jobs save."""
-    signal.signal(number, lambda *_: logger.info("airshed: stopping; the jobs save what they have"))
+    """The first Ctrl-C stops; a further one would break Snakemake off while its jobs save.
+
+    A logger that is interrupted cannot be called again before it has ended, so none is asked here.
+    """
+    signal.signal(number, lambda *_: os.write(2, STOPPING))
     signal.default_int_handler(number, frame)
 
 
