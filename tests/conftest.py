@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from forked import start_importing
+from forked_workers import fork_workers
 from made_once import MadeOnce
 
 from airshed.config import Study, read_yaml, validate_study
@@ -23,6 +24,11 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
 os.environ["TRITON_INTERPRET"] = "1"
 # Disks are not waited for; that and when they would be is tested by what is called.
 os.fsync = lambda descriptor: None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Processes that share the tests are forked."""
+    fork_workers(config)
 
 
 def pytest_collection_finish() -> None:

@@ -24,12 +24,23 @@ def preload(*modules: str) -> None:
     _context.set_forkserver_preload(_imported)
 
 
+def preloaded() -> list[str]:
+    """These modules."""
+    return _imported
+
+
 def start_importing() -> None:
     """Start that process, if there will be any other, before somebody else names other modules."""
     if _imported and _server._forkserver_address is None:
         # its own alone: by itself it does not look for modules where this process does
         with patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):
             _server.ensure_running()
+
+
+def fork_from_the_same() -> None:
+    """In such a process: fork others from the one that it was forked from itself."""
+    _server.ensure_running = lambda: None
+    _methods["forkserver"] = _context
 
 
 def forked(target: Callable[..., object], *arguments: Any) -> ForkServerProcess:
