@@ -8,7 +8,10 @@ import os
 import sys
 from collections.abc import Callable
 from multiprocessing import forkserver
+from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.popen_forkserver import Popen
+from threading import Lock
 from typing import Any
 from unittest.mock import patch
 
@@ -16,6 +19,27 @@ _context = multiprocessing.get_context("forkserver")
 _methods = multiprocessing.context._concrete_contexts  # type: ignore[attr-defined]
 _server: Any = forkserver._forkserver  # type: ignore[attr-defined]
 _imported: list[str] = []
+_asking = Lock()
+
+
+class _Started(Popen):
+    """How such a process is started and waited for, by any thread.
+
+    The code that it ends with can be read once. Of two threads that ask at the same time, as each
+    does for all processes when it starts one, the second would take it for a failure, 255.
+    """
+
+    def poll(self, flag: int = os.WNOHANG) -> int | None:
+        if flag != os.WNOHANG:
+            wait([self.sentinel])
+        with _asking:
+            return super().poll()
+
+
+class Forked(ForkServerProcess):
+    """A process that is forked."""
+
+    _Popen = _Started  # type: ignore[assignment]
 
 
 def preload(*modules: str) -> None:
@@ -43,10 +67,10 @@ def fork_from_the_same() -> None:
     _methods["forkserver"] = _context
 
 
-def forked(target: Callable[..., object], *arguments: Any) -> ForkServerProcess:
+def forked(target: Callable[..., object], *arguments: Any) -> Forked:
     """Such a process, which is to be started; it has the environment of this one."""
     start_importing()
-    return _context.Process(target=_run, args=(dict(os.environ), target, *arguments))
+    return Forked(target=_run, args=(dict(os.environ), target, *arguments))
 
 
 def _run(variables: dict[str, str], target: Callable[..., object], *arguments: Any) -> None:
