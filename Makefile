@@ -34,6 +34,8 @@ SMK := Snakefile workflow/Snakefile workflow/rules/*.smk
 PYTEST = pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# where it is set, as in some images, every process would compile all sources anew
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test bench test-gpu bench-gpu fuzz audit audit-offline recovery backbones tutorial docs tables format lint unit workflow others faults slurm clean
