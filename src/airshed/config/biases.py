@@ -41,6 +41,8 @@ def _section(kind: str, bias: Registered) -> type[Section]:
         __base__=Section if bias.everywhere else InFirstBlock,
         __module__=__name__,
         __doc__=bias.what,
+        # they would be looked for in the sources of every module that is imported
+        __cls_kwargs__={"use_attribute_docstrings": False},
         **fields,
     )
 
