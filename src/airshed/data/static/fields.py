@@ -40,7 +40,6 @@ def static_fields(dataset: DatasetConfig, raw: Path, hourly: Path, output: Path)
     fields = open_hourly(hourly)
     lat_deg, lon_deg = fields["lat2d"].values, fields["lon2d"].values
     cells = cells_around(lat_deg, lon_deg, str(hourly))
-    known = domain_mask(fields, dataset.min_coverage)
     paths = {name: _path(dataset, raw, name) for name in ("elevation", "population")}
     found = {
         "elevation": elevation(dataset, paths["elevation"], cells),
@@ -48,6 +47,7 @@ def static_fields(dataset: DatasetConfig, raw: Path, hourly: Path, output: Path)
     }
     arrays = {"lat2d": lat_deg, "lon2d": lon_deg} | axis_directions(lat_deg, lon_deg)
     arrays |= {name: field.values for name, field in found.items()}
+    known = domain_mask(fields, dataset.min_coverage)  # reads all hours: after what may be refused
     usable = known & np.isfinite(arrays["elevation"]) & np.isfinite(arrays["population"])
     domain = known
     if dataset.mask_file is not None:
