@@ -56,7 +56,6 @@ sleep 60 &
 echo > started
 wait
 """
-STOPPING = "stopping; the jobs save what they have"
 
 
 def test_ctrl_c_pressed_again_and_again_is_one_stop(tmp_path: Path) -> None:
@@ -73,10 +72,9 @@ def test_ctrl_c_pressed_again_and_again_is_one_stop(tmp_path: Path) -> None:
         hangs.start()
         os.killpg(process.pid, signal.SIGINT)
         said = _until("Terminating processes on user request", process.stdout)
-        os.killpg(process.pid, signal.SIGINT)
-        said += _until(STOPPING, process.stdout)
-        os.killpg(process.pid, signal.SIGINT)
-        said += _until(STOPPING, process.stdout)
+        for _ in range(2):
+            os.killpg(process.pid, signal.SIGINT)
+            said += _until("stopping; the jobs save what they have", process.stdout)
         (folder / "saved").touch()
         said += process.stdout.read()
     hangs.cancel()

@@ -4,6 +4,7 @@ import atexit
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 
@@ -283,16 +284,16 @@ def launch(wildcards, resources):
 signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
-STOPPING = b"airshed: stopping; the jobs save what they have\n"
-
-
 def stop_once(number, frame):
-    """The first Ctrl-C stops; a further one would break Snakemake off while its jobs save.
-
-    A logger that is interrupted cannot be called again before it has ended, so none is asked here.
-    """
-    signal.signal(number, lambda *_: os.write(2, STOPPING))
+    """The first Ctrl-C stops; a further one would break Snakemake off while its jobs save."""
+    signal.signal(number, say_it_stops)
     signal.default_int_handler(number, frame)
+
+
+def say_it_stops(number, frame):
+    """Not by a logger: one that is interrupted cannot be called again before it has ended."""
+    with suppress(OSError):  # nobody reads: Ctrl-C has ended `tee` too
+        os.write(2, b"airshed: stopping; the jobs save what they have\n")
 
 
 # What a site puts before each step: where its own `airshed` and its container lie.
