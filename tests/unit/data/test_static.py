@@ -16,7 +16,7 @@ import shapely
 from static_files import write_geotiff, write_netcdf
 
 from airshed.config.data import DatasetConfig
-from airshed.data.static import raster, static_fields
+from airshed.data.static import fields, raster, static_fields
 from airshed.data.static.cells import Cells, cells_around
 from airshed.data.static.files import open_field
 from airshed.data.static.mask import oriented
@@ -437,7 +437,7 @@ def test_a_band_of_several_is_chosen_by_number(
 
 
 def test_cells_without_people_leave_the_domain(
-    dataset: DatasetConfig, raw: Path, tmp_path: Path
+    dataset: DatasetConfig, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole step, with a raster for elevation and one for people, missing in one cell."""
     values = np.full((60, 80), 700.0)
@@ -465,6 +465,10 @@ def test_cells_without_people_leave_the_domain(
     short = chosen.model_copy(update={"elevation_file": str(small)})
     with pytest.raises(AirshedError, match=r"(?s)does not cover.*small\.tif.*8 of 23"):
         static_fields(short, raw, tmp_path / "hourly.zarr", tmp_path / "again.nc")
+    wrong = chosen.model_copy(update={"population_file": str(tmp_path / "none.tif")})
+    monkeypatch.setattr(fields, "domain_mask", lambda *_: pytest.fail("all hours were read first"))
+    with pytest.raises(AirshedError, match=r"none\.tif"):
+        static_fields(wrong, raw, tmp_path / "hourly.zarr", tmp_path / "again.nc")
     assert not (tmp_path / "again.nc").exists()
 
 
