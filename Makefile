@@ -29,8 +29,7 @@ TESTABLE := $(VENV)/.testable
 FUZZ_SECONDS ?= 60
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 SMK := Snakefile workflow/Snakefile workflow/rules/*.smk
-# file by file: tests of one share what is made for it; each process imports for itself what all need.
-# One process more than cores: tests wait for others a third of the time
+# file by file: tests of one share what is made for it. One process more than cores: tests wait for others a third of the time
 PYTEST = pytest --numprocesses $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)

@@ -465,10 +465,11 @@ def test_cells_without_people_leave_the_domain(
     short = chosen.model_copy(update={"elevation_file": str(small)})
     with pytest.raises(AirshedError, match=r"(?s)does not cover.*small\.tif.*8 of 23"):
         static_fields(short, raw, tmp_path / "hourly.zarr", tmp_path / "again.nc")
-    wrong = chosen.model_copy(update={"population_file": str(tmp_path / "none.tif")})
     monkeypatch.setattr(fields, "domain_mask", lambda *_: pytest.fail("all hours were read first"))
-    with pytest.raises(AirshedError, match=r"none\.tif"):
-        static_fields(wrong, raw, tmp_path / "hourly.zarr", tmp_path / "again.nc")
+    for file in ("elevation_file", "population_file", "mask_file"):
+        wrong = chosen.model_copy(update={file: str(tmp_path / f"no_{file}.nc")})
+        with pytest.raises(AirshedError, match=rf"no_{file}\.nc"):
+            static_fields(wrong, raw, tmp_path / "hourly.zarr", tmp_path / "again.nc")
     assert not (tmp_path / "again.nc").exists()
 
 

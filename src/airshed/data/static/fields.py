@@ -47,13 +47,14 @@ def static_fields(dataset: DatasetConfig, raw: Path, hourly: Path, output: Path)
     }
     arrays = {"lat2d": lat_deg, "lon2d": lon_deg} | axis_directions(lat_deg, lon_deg)
     arrays |= {name: field.values for name, field in found.items()}
-    known = domain_mask(fields, dataset.min_coverage)  # reads all hours: after what may be refused
+    mask_file = None if dataset.mask_file is None else Path(dataset.mask_file)
+    given = None if mask_file is None else read_mask(mask_file, lat_deg.shape)
+    known = domain_mask(fields, dataset.min_coverage)  # reads all hours, so after all files
     usable = known & np.isfinite(arrays["elevation"]) & np.isfinite(arrays["population"])
     domain = known
-    if dataset.mask_file is not None:
-        path, likely = Path(dataset.mask_file), (usable, arrays["elevation"] > 0)
-        given = read_mask(path, lat_deg.shape)
-        domain = known & oriented(given, lat_deg, likely, dataset.mask_rows, path)
+    if mask_file is not None and given is not None:
+        likely = usable, arrays["elevation"] > 0
+        domain = known & oriented(given, lat_deg, likely, dataset.mask_rows, mask_file)
     for name, field in found.items():
         check_covered(field, domain, cells, paths[name], name)
         missing = int((domain & np.isnan(field.values)).sum())
