@@ -11,6 +11,7 @@ from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.popen_forkserver import Popen
+from pathlib import Path
 from threading import Lock
 from typing import Any
 from unittest.mock import patch
@@ -84,9 +85,22 @@ def _run(variables: dict[str, str], target: Callable[..., object], *arguments: A
     target(*arguments)
 
 
-def exit_code(program: str) -> int | None:
-    """How a Python program ends in such a process."""
-    process = forked(exec, program, {})
+def ended(process: Forked, limit_s: float) -> int:
+    """Start such a process; the code that it ends with, negative if it took longer."""
     process.start()
+    process.join(limit_s)
+    process.kill()
     process.join()
+    assert process.exitcode is not None
     return process.exitcode
+
+
+def exit_code(program: str) -> int:
+    """How a Python program ends in such a process."""
+    return ended(forked(exec, program, {}), limit_s=120)
+
+
+def say_to(stdout: Path, stderr: Path) -> None:
+    """In such a process: what it says, and all that it starts, is appended to these files."""
+    for number, path in enumerate((stdout, stderr), start=1):
+        os.dup2(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY), number)

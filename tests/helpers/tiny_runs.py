@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from forked import forked, preload
+from forked import forked, preload, say_to
 from torch import Tensor
 
 from airshed.config import Study, read_yaml, validate_study
@@ -152,9 +152,7 @@ def _train(
     disturbance: Disturbance | None,
 ) -> None:
     multiprocessing.set_start_method("fork", force=True)  # as readers start outside of tests
-    output = os.open(folder / f"said{rank}.txt", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+    say_to(folder / f"said{rank}.txt", folder / f"said{rank}.txt")
     logging.basicConfig(level=logging.INFO, force=True)
     os.environ |= place
     if disturbance is not None and disturbance.rank == rank:

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from forked import forked, preload
+from forked import ended, forked, preload, say_to
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "workflow", "config", "envs", "profiles", "slurm", "lumi")
@@ -106,10 +106,7 @@ def planning_in(folder: Path, **variables: str) -> Snakemake:
         with TemporaryDirectory() as outside:
             said = [Path(outside) / name for name in ("stdout", "stderr")]
             process = forked(_snakemake, folder, arguments, environment() | variables, said)
-            process.start()
-            process.join(TIMEOUT_S)
-            process.kill()
-            code = -1 if process.exitcode is None else process.exitcode
+            code = ended(process, TIMEOUT_S)
             return Completed(arguments, code, *(path.read_text() for path in said))
 
     return run
@@ -121,8 +118,7 @@ def _snakemake(
     """What the command ``snakemake`` is, in this process."""
     from snakemake.cli import main
 
-    for number, path in enumerate(said, start=1):
-        os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY), number)
+    say_to(*said)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(variables)

@@ -181,10 +181,10 @@ json.dump(told, open(sys.argv[1], "w"))
 
 
 SAID_TO = """\
-import os, sys
+import sys
+from forked import say_to
 sys.argv[1:] = [{told!r}]
-for number in (1, 2):
-    os.dup2(os.open({log!r}, os.O_CREAT | os.O_APPEND | os.O_WRONLY), number)
+say_to({log!r}, {log!r})
 """
 
 
