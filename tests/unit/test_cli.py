@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -73,14 +74,41 @@ def test_a_config_error_is_one_message(tmp_path: Path) -> None:
     assert "Traceback" in debug.stderr
 
 
-def test_a_message_that_finds_its_log_on_a_full_disk_goes_to_the_output(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "airshed.cli", "verify", str(tmp_path)]
+NOTING = """
+import logging
+from airshed.cli.app import app, main
+
+@app.command()
+def note():
+    logging.getLogger("airshed").info("noted")
+
+main()
+"""
+
+
+def with_full_log(*command: str) -> subprocess.CompletedProcess[str]:
+    """Python whose log cannot be written, and is not written at once as in some images."""
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=full, text=True, timeout=120
+        return subprocess.run(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=own,
+            stdout=subprocess.PIPE,
+            stderr=full,
+            text=True,
+            timeout=120,
         )
+
+
+def test_a_message_that_finds_its_log_on_a_full_disk_goes_to_the_output(tmp_path: Path) -> None:
+    done = with_full_log("-m", "airshed.cli", "verify", str(tmp_path))
     assert done.returncode == 1
     assert done.stdout.startswith("airshed: a manifest cannot be read")
+
+
+def test_a_step_that_finds_its_log_on_a_full_disk_is_done_all_the_same() -> None:
+    assert with_full_log("-c", NOTING, "note").returncode == 0
 
 
 def test_a_resolved_config_is_read_back_equal(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -55,6 +56,8 @@ def main() -> None:
             raise
         _say(f"airshed: {meant}\n")
         sys.exit(1)
+    finally:
+        _leave_log()
 
 
 def _say(message: str) -> None:
@@ -64,3 +67,11 @@ def _say(message: str) -> None:
         sys.stderr.flush()
     except OSError:
         sys.stdout.write(message)
+
+
+def _leave_log() -> None:
+    """Give up what a full disk did not take: Python would say 120 of a step that is done."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
