@@ -15,6 +15,7 @@ from forked_workers import fork_workers
 from made_once import MadeOnce
 
 from airshed.config import Study, read_yaml, validate_study
+from airshed.garbage import look_rarely_for_garbage
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,6 +26,7 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
 os.environ["TRITON_INTERPRET"] = "1"
 # Disks are not waited for; that and when they would be is tested by what is called.
 os.fsync = lambda descriptor: None
+look_rarely_for_garbage()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,9 +37,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     """All modules of tests are imported, and have said what processes of theirs need."""
     start_importing()
-    # else all of that is searched for garbage again and again: a twentieth of the time
+    gc.freeze()  # else all of that is looked through for garbage again and again
+
+
+def pytest_unconfigure() -> None:
+    """Pytest looks for garbage five times now."""
     gc.freeze()
-    gc.set_threshold(20_000)
 
 
 @pytest.fixture(autouse=True)

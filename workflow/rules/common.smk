@@ -19,6 +19,7 @@ from airshed.config import dump_study, read_yaml, validate_study
 from airshed.devices import Devices, devices_here
 from airshed.errors import AirshedError
 from airshed.evaluation import baselines
+from airshed.garbage import look_rarely_for_garbage
 from airshed.graph.places import FORECASTS
 from airshed.graph.study import StudyGraph
 from airshed.graph.user_files import files_of
@@ -27,6 +28,7 @@ from airshed.report import outline
 from airshed.training.attempts import lacks_device_memory
 
 min_version("9.0")
+look_rarely_for_garbage()
 
 try:
     SITE = read_site()

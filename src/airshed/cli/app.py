@@ -12,6 +12,7 @@ import typer
 
 from airshed import __version__
 from airshed.errors import AirshedError
+from airshed.garbage import look_rarely_for_garbage
 from airshed.integrity.atomic import disk_problem
 
 app = typer.Typer(
@@ -48,6 +49,7 @@ class _Settings:
 
 def main() -> None:
     """Run the command; errors of use and of the disk end in one message and exit code 1."""
+    look_rarely_for_garbage()
     try:
         app()
     except (AirshedError, OSError) as error:
