@@ -15,6 +15,10 @@ from latex2mathml.converter import convert
 from pygments.lexers.python import PythonLexer
 from sphinx.application import Sphinx
 
+from airshed.garbage import look_rarely_for_garbage
+
+look_rarely_for_garbage()
+
 project = "Airshed"
 author = "The Airshed developers"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]

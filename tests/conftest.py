@@ -15,7 +15,6 @@ from forked_workers import fork_workers
 from made_once import MadeOnce
 
 from airshed.config import Study, read_yaml, validate_study
-from airshed.garbage import look_rarely_for_garbage
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,7 +25,6 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
 os.environ["TRITON_INTERPRET"] = "1"
 # Disks are not waited for; that and when they would be is tested by what is called.
 os.fsync = lambda descriptor: None
-look_rarely_for_garbage()
 
 
 def pytest_configure(config: pytest.Config) -> None:

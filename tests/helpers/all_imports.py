@@ -7,10 +7,6 @@ from pathlib import Path
 
 import forked
 
-from airshed.garbage import look_rarely_for_garbage
-
-look_rarely_for_garbage()
-
 for path in sorted(Path(__file__).parent.glob("*.py")):
     importlib.import_module(path.stem)
 for name in forked.preloaded():

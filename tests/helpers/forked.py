@@ -16,11 +16,14 @@ from threading import Lock
 from typing import Any
 from unittest.mock import patch
 
+from airshed.garbage import look_rarely_for_garbage
+
 _context = multiprocessing.get_context("forkserver")
 _methods = multiprocessing.context._concrete_contexts  # type: ignore[attr-defined]
 _server: Any = forkserver._forkserver  # type: ignore[attr-defined]
-_imported: list[str] = []
+_imported = [__name__]  # what is imported after this module is not looked through for garbage
 _asking = Lock()
+look_rarely_for_garbage()
 
 
 class _Started(Popen):
