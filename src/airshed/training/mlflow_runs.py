@@ -10,12 +10,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airshed.errors import AirshedError, refusing
 from airshed.integrity.alone import alone
 from airshed.training.attempts import DONE, FAILED, INTERRUPTED
-from airshed.training.history import Row
+
+if TYPE_CHECKING:  # the rest asks for no torch, which takes a comparison as long as all it does
+    from airshed.training.history import Row
 
 log = logging.getLogger(__name__)
 

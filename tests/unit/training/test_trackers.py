@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -90,3 +91,8 @@ def test_without_the_package_a_training_is_refused_and_a_comparison_says_so(
     with caplog.at_level(logging.WARNING):
         note_verdicts(tmp_path, {VARIANT: "helps"})
     assert "the verdicts are not written to MLflow" in caplog.text
+
+
+def test_a_comparison_that_notes_its_verdicts_imports_no_torch() -> None:
+    program = "import sys, airshed.training.mlflow_runs; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
