@@ -16,7 +16,7 @@ from airshed.errors import AirshedError, refusing
 from airshed.integrity.alone import alone
 from airshed.training.attempts import DONE, FAILED, INTERRUPTED
 
-if TYPE_CHECKING:  # the rest asks for no torch, which takes a comparison as long as all it does
+if TYPE_CHECKING:  # it imports torch, which would take as long as a whole comparison
     from airshed.training.history import Row
 
 log = logging.getLogger(__name__)
