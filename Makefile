@@ -1,5 +1,5 @@
 # make demo           install the pinned set and run the demo study; prints where the report is
-# make test           everything below up to `slurm`, on two cores about eight minutes
+# make test           everything below up to `slurm`, on two cores six to seven minutes
 # make lint           format, lint, types, rules, security, and the site as `docs` builds it
 # make unit           unit tests and bad input
 # make workflow       dry runs and small studies end to end

@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import gc
 
+OLDEST = 50  # looked through after some 400,000 new objects; with 10, as in Python, after 80,000
+
 
 def look_rarely_for_garbage() -> None:
     """For a process that imports much, works and ends.
@@ -14,5 +16,5 @@ def look_rarely_for_garbage() -> None:
     little else. Young objects are looked through as often as before.
     """
     young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, 50)
+    gc.set_threshold(young, middle, OLDEST)
     atexit.register(gc.freeze)
