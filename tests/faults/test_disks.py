@@ -40,7 +40,10 @@ def room_bytes(truth: Study, rule: str) -> int:
 
 
 def left(truth: Study, rule: str) -> str:
-    """Commands that print which outputs are taken for complete: with a note, if they get one."""
+    """Commands that print which outputs stand, with their notes if they get any.
+
+    The note is written last: an output without it is whole, and its step has failed.
+    """
     commands = []
     for output in OUTPUTS[rule]:
         note = note_path(Path(output))
